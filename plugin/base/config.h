@@ -1,0 +1,55 @@
+/* config.h - the configuration of one instance: plain data, written once by host/options.c.
+ *
+ * Travel    the master copies it into a memfd of its own, seals that against every change and
+ *           hands it to the gateway (host/gateway_process.c). It never stands in the segment that
+ *           workers can write, because the gateway takes paths from it. It holds no secret.
+ * Format    both ends are built from one tree; magic, version and size guard against a gateway
+ *           program of another build. Strings are NUL-terminated inside their arrays.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_CONFIG_H
+#define CPROF_CONFIG_H
+
+#include <stdint.h>
+
+#define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
+#define CPROF_CONFIG_VERSION 1
+
+#define CPROF_SERVICE_BYTES         256 /* 255 characters are the API's limit */
+#define CPROF_SERVICE_VERSION_BYTES 513
+#define CPROF_INSTANCE_BYTES        256
+#define CPROF_PATH_BYTES            4096
+
+/* cloudprofiler-tag, as a set. */
+enum cprof_tag_bit {
+    CPROF_TAG_WORKER = 1u << 0,
+    CPROF_TAG_THREAD = 1u << 1,
+};
+
+struct cprof_config {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t config_bytes; /* sizeof(struct cprof_config) of the writer */
+
+    char service[CPROF_SERVICE_BYTES]; /* empty: none was given */
+    char service_version[CPROF_SERVICE_VERSION_BYTES];
+    char instance[CPROF_INSTANCE_BYTES]; /* host name */
+    char output_dir[CPROF_PATH_BYTES];   /* empty: no local files */
+    char uwsgi_version[64];
+    char python_version[64];
+
+    uint32_t output_interval_s;
+    uint32_t output_duration_s;
+    uint32_t output_keep;
+    uint32_t period_ms;
+    uint32_t max_depth;
+    uint32_t verbose;      /* enum cprof_log_level */
+    uint32_t tags;         /* enum cprof_tag_bit */
+    uint32_t disable_cpu;  /* 0 or 1 */
+    uint32_t worker_frame; /* 0 or 1 */
+    uint32_t slot_count;   /* profiled process places of this instance */
+    uint64_t log_bytes;    /* of each slot */
+};
+
+#endif

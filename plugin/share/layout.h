@@ -1,0 +1,250 @@
+/* layout.h - the shared segment, as plain data: what lies where, who writes it, and when.
+ *
+ *     offset 0            control page        one instance
+ *     CPROF_REGION_BYTES  slot 0: header      one process place (worker 1..N)
+ *                         slot 0: log         log_bytes, in chunks of 16 KiB
+ *                         slot 1: header      ...
+ *
+ * Drawn field by field in docs/shared-memory.md. Every region starts on a multiple of
+ * CPROF_REGION_BYTES, so that it can be mapped alone whatever the page size is; the memory file
+ * is sparse, so that the gaps cost nothing.
+ *
+ * Life      made by the master before the first fork; it outlives the master's exec on a reload
+ *           and is then only read. Times are CLOCK_MONOTONIC, which all processes of a machine
+ *           share, unless a name says unix.
+ * Trust     any worker can write all of it: a reader copies first and validates the copy.
+ * Atomics   lock-free on every supported machine. Fields without _Atomic are written before the
+ *           word that publishes them and never again while that word stands.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_LAYOUT_H
+#define CPROF_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
+#define CPROF_LAYOUT_VERSION 1
+
+#define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
+#define CPROF_CHUNK_BYTES   16384u
+#define CPROF_LOG_BYTES_MIN (16u * CPROF_CHUNK_BYTES)
+#define CPROF_LOG_BYTES_MAX (UINT64_C(1) << 30) /* references are 32 bits of 8 bytes: ample */
+#define CPROF_SLOTS_MAX     4096u
+
+#define CPROF_WINDOWS_MAX 4u
+
+/* What a window collects; also the kind of a stack record. */
+enum cprof_kind {
+    CPROF_KIND_CPU = 1u << 0,
+};
+
+/* Who asked for a window. */
+enum cprof_window_source {
+    CPROF_SOURCE_SCHEDULE = 1, /* the local schedule */
+};
+
+/* A window descriptor: immutable while its bit stands in window_mask. Written by the gateway. */
+struct cprof_window {
+    uint32_t id;     /* 1, 2, 3 ... within the segment */
+    uint32_t epoch;  /* the life of the logs that it samples into */
+    uint32_t kinds;  /* enum cprof_kind */
+    uint32_t source; /* enum cprof_window_source */
+    uint64_t period_ns;
+    uint64_t start_ns;
+    uint64_t end_ns; /* slots stop by themselves then */
+    uint64_t start_unix_ns;
+};
+
+struct cprof_control {
+    /* Written by the master before the first fork, never changed. */
+    uint64_t magic;
+    uint32_t layout_version;
+    uint32_t slot_count;
+    uint64_t log_bytes;
+    uint64_t segment_bytes;
+
+    /* Written by the master when it goes down or reloads: no sample is younger. 0: still up. */
+    _Atomic uint64_t closed_ns;
+
+    /* Written by the gateway. */
+    _Atomic uint32_t doorbell;    /* futex: counts up whenever a ticker has something to look at */
+    _Atomic uint32_t window_mask; /* bit i: windows[i] stands */
+    _Atomic uint32_t epoch;       /* the epoch that logs are in, counts from 1 */
+    _Atomic uint32_t harvested;   /* 1: nothing worth reading is left (set after a reload) */
+    _Atomic uint32_t next_window_id;
+    _Atomic uint32_t gateway_pid;
+    _Atomic uint32_t gateway_starts; /* how often a gateway started on this segment */
+    _Atomic uint64_t heartbeat_ns;   /* when the gateway last went round its loop */
+    _Atomic uint64_t profiles_written;
+    _Atomic uint64_t profiles_failed;
+
+    struct cprof_window windows[CPROF_WINDOWS_MAX];
+};
+
+/* Why a tick gave no stack. The texts are in misses.h. */
+enum cprof_miss {
+    CPROF_MISS_ENTRY,      /* the interpreter was entering its evaluation loop */
+    CPROF_MISS_STARTING,   /* the innermost frame was not linked to its caller yet */
+    CPROF_MISS_UNREADABLE, /* a frame or code object could not be read or was none */
+    CPROF_MISS_CONTEXTS,   /* more handlers at once than there are contexts */
+    CPROF_MISS_STALE,      /* the tick belonged to a thread or window that was gone */
+    CPROF_MISS_BLOCKED,    /* the thread keeps the signal blocked (counted once a window) */
+    CPROF_MISS_LOST,       /* the timer's signal never came and the timer was armed again */
+    CPROF_MISS_COUNT,
+};
+
+enum cprof_slot_kind {
+    CPROF_SLOT_WORKER = 1,
+    CPROF_SLOT_MULE = 2,
+    CPROF_SLOT_SPOOLER = 3,
+};
+
+/* The counters of one epoch. Written by the slot's process; set to zero by the gateway when it
+ * gives the log back. */
+struct cprof_slot_counters {
+    _Atomic uint64_t samples;            /* ticks that were counted on a stack */
+    _Atomic uint64_t timer_weight_ns;    /* raw sum of the timer engine */
+    _Atomic uint64_t log_full_count;     /* ticks whose new stack found no room */
+    _Atomic uint64_t log_full_weight_ns; /* and their weight */
+    _Atomic uint64_t missed[CPROF_MISS_COUNT];
+    _Atomic uint64_t missed_weight_ns;
+    _Atomic uint64_t cpu_clock_ns;  /* CPU time of the process in its windows, ticker left out */
+    _Atomic uint64_t ticker_cpu_ns; /* and the ticker's own */
+    _Atomic uint64_t threads_seen;
+};
+
+struct cprof_slot {
+    /* Written by the master before the first fork. */
+    uint32_t kind;   /* enum cprof_slot_kind */
+    uint32_t number; /* 1 for the first worker */
+
+    /* Written by the process that sits in the slot. */
+    _Atomic uint32_t pid;
+    _Atomic uint32_t incarnation;  /* counts the processes that sat here */
+    _Atomic uint32_t joined_epoch; /* last epoch that the present process sampled in */
+    _Atomic uint32_t closed_epoch; /* last epoch that it will never write to again */
+
+    /* epoch << 32 | number of chunks claimed. Moved on by CAS by the slot's process; set to
+     * (next epoch, 0) by the gateway once the log is its own again. */
+    _Atomic uint64_t claim;
+
+    struct cprof_slot_counters counters;
+};
+
+/* A chunk has one writer at a time and is never passed on. Records follow the header. */
+struct cprof_chunk {
+    uint32_t epoch;
+    uint32_t incarnation;
+    _Atomic uint32_t fill; /* bytes of whole records behind the header; the release store */
+    uint32_t reserved;
+};
+
+#define CPROF_CHUNK_PAYLOAD_BYTES (CPROF_CHUNK_BYTES - (uint32_t)sizeof(struct cprof_chunk))
+
+/* A record is named by its reference: its byte offset in the log divided by 8. 0 names none
+ * (it would be a chunk header). References point backwards in time: what a record names was
+ * published before it. */
+#define CPROF_NO_REF 0u
+
+enum cprof_record_type {
+    CPROF_RECORD_LINES = 1, /* struct cprof_lines_record */
+    CPROF_RECORD_CODE = 2,  /* struct cprof_code_record */
+    CPROF_RECORD_TAG = 3,   /* struct cprof_tag_record */
+    CPROF_RECORD_STACK = 4, /* struct cprof_stack_record */
+};
+
+struct cprof_record {
+    uint16_t type; /* enum cprof_record_type */
+    uint16_t flags;
+    uint32_t bytes; /* the whole record, this header included; a multiple of 8 */
+};
+
+/* One part of a line table; long tables are a chain of parts, the last one named by the code. */
+struct cprof_lines_record {
+    struct cprof_record record;
+    uint32_t previous_ref; /* the part before this one, or CPROF_NO_REF */
+    uint32_t part_bytes;
+    /* uint8_t part[part_bytes] */
+};
+
+#define CPROF_LINES_PART_BYTES_MAX 8192u
+#define CPROF_LINE_TABLE_BYTES_MAX (256u * 1024u) /* longer ones are left out: first line only */
+
+enum cprof_line_format {
+    CPROF_LINES_NONE = 0,
+    CPROF_LINES_LNOTAB = 1,    /* co_lnotab, CPython 3.6 to 3.9 */
+    CPROF_LINES_TABLE_310 = 2, /* co_linetable, CPython 3.10 */
+    CPROF_LINES_TABLE_311 = 3, /* co_linetable, CPython 3.11 and later */
+};
+
+#define CPROF_NAME_BYTES_MAX 1024u /* of each text; longer ones are cut */
+
+/* A code object, copied when it was first seen. Texts are UTF-8 without NUL, in this order. */
+struct cprof_code_record {
+    struct cprof_record record;
+    int32_t first_line;
+    uint32_t line_format; /* enum cprof_line_format */
+    uint32_t lines_ref;   /* last part of the line table, or CPROF_NO_REF */
+    uint32_t line_table_bytes;
+    uint16_t name_bytes;
+    uint16_t qualified_name_bytes; /* 0: this CPython keeps none */
+    uint16_t file_bytes;
+    uint16_t reserved;
+    /* char name[], qualified_name[], file[] */
+};
+
+/* One tag, in a chain. */
+struct cprof_tag_record {
+    struct cprof_record record;
+    uint32_t parent_ref; /* the tags before this one, or CPROF_NO_REF */
+    uint16_t key_bytes;
+    uint16_t value_bytes;
+    /* char key[], value[] */
+};
+
+#define CPROF_TAGS_PER_STACK_MAX 16u
+
+enum cprof_stack_flag {
+    CPROF_STACK_TRUNCATED = 1u << 0, /* deeper than max-depth: the root side is missing */
+    CPROF_STACK_NATIVE = 1u << 1,    /* a thread that has no Python thread state */
+};
+
+struct cprof_frame {
+    uint32_t code_ref;
+    int32_t byte_offset; /* into the bytecode; negative: not started, the first line counts */
+};
+
+#define CPROF_DEPTH_MAX 1024u
+
+/* A stack with its tags, leaf first. No frame: CPU time outside Python. count and weight_ns
+ * only grow; count is moved last, so that a count of 0 is a sample in flight. */
+struct cprof_stack_record {
+    struct cprof_record record;
+    _Atomic uint64_t count;
+    _Atomic uint64_t weight_ns;
+    uint32_t tag_ref; /* last tag of the chain, or CPROF_NO_REF */
+    uint16_t depth;
+    uint8_t kind;  /* enum cprof_kind */
+    uint8_t flags; /* enum cprof_stack_flag */
+    struct cprof_frame frames[];
+};
+
+/* The largest record must fit into one chunk. */
+_Static_assert(sizeof(struct cprof_stack_record) + CPROF_DEPTH_MAX * sizeof(struct cprof_frame) <=
+                   CPROF_CHUNK_PAYLOAD_BYTES,
+               "a stack fits into a chunk");
+_Static_assert(sizeof(struct cprof_lines_record) + CPROF_LINES_PART_BYTES_MAX <=
+                   CPROF_CHUNK_PAYLOAD_BYTES,
+               "a part of a line table fits into a chunk");
+_Static_assert(sizeof(struct cprof_code_record) + 3 * CPROF_NAME_BYTES_MAX <=
+                   CPROF_CHUNK_PAYLOAD_BYTES,
+               "a code object fits into a chunk");
+_Static_assert(sizeof(struct cprof_control) <= 4096, "the control page is one page");
+_Static_assert(sizeof(struct cprof_slot) <= 4096, "a slot header is one page");
+_Static_assert(sizeof(struct cprof_chunk) == 16, "records are aligned to 8 bytes");
+_Static_assert(sizeof(struct cprof_stack_record) == 32, "drawn in docs/shared-memory.md");
+_Static_assert(sizeof(struct cprof_code_record) == 32, "drawn in docs/shared-memory.md");
+
+#endif

@@ -1,0 +1,213 @@
+/* segment.c - see segment.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const int segment_seals = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+
+uint64_t cprof_segment_slot_offset(uint32_t slot_index, uint64_t log_bytes)
+{
+    return CPROF_REGION_BYTES + slot_index * (CPROF_REGION_BYTES + log_bytes);
+}
+
+uint64_t cprof_segment_log_offset(uint32_t slot_index, uint64_t log_bytes)
+{
+    return cprof_segment_slot_offset(slot_index, log_bytes) + CPROF_REGION_BYTES;
+}
+
+uint64_t cprof_segment_bytes(uint32_t slot_count, uint64_t log_bytes)
+{
+    return cprof_segment_slot_offset(slot_count, log_bytes);
+}
+
+static bool sizes_are_sound(uint32_t slot_count, uint64_t log_bytes)
+{
+    return slot_count >= 1 && slot_count <= CPROF_SLOTS_MAX && log_bytes >= CPROF_LOG_BYTES_MIN &&
+           log_bytes <= CPROF_LOG_BYTES_MAX && log_bytes % CPROF_REGION_BYTES == 0;
+}
+
+static void format_segment(const struct cprof_segment *segment)
+{
+    struct cprof_control *control = cprof_segment_control(segment);
+
+    control->magic = CPROF_SEGMENT_MAGIC;
+    control->layout_version = CPROF_LAYOUT_VERSION;
+    control->slot_count = segment->slot_count;
+    control->log_bytes = segment->log_bytes;
+    control->segment_bytes = segment->bytes;
+    atomic_store(&control->epoch, 1);
+    atomic_store(&control->next_window_id, 1);
+    for (uint32_t i = 0; i < segment->slot_count; i++) {
+        struct cprof_slot *slot = cprof_segment_slot(segment, i);
+
+        slot->kind = CPROF_SLOT_WORKER;
+        slot->number = i + 1;
+        atomic_store(&slot->claim, UINT64_C(1) << 32);
+    }
+}
+
+bool cprof_segment_create(int *fd, uint32_t slot_count, uint64_t log_bytes,
+                          struct cprof_error *error)
+{
+    struct cprof_segment segment = {
+        .slot_count = slot_count,
+        .log_bytes = log_bytes,
+        .bytes = cprof_segment_bytes(slot_count, log_bytes),
+    };
+
+    if (!sizes_are_sound(slot_count, log_bytes)) {
+        return cprof_fail(error, "shared memory: %u slots of %llu bytes are out of bounds",
+                          slot_count, (unsigned long long)log_bytes);
+    }
+    segment.fd = memfd_create("cloudprofiler", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (segment.fd < 0) {
+        return cprof_fail_errno(error, errno, "shared memory: memfd_create");
+    }
+    if (ftruncate(segment.fd, (off_t)segment.bytes) != 0) {
+        cprof_fail_errno(error, errno, "shared memory: cannot size it to %llu bytes",
+                         (unsigned long long)segment.bytes);
+        goto failed;
+    }
+    if (fcntl(segment.fd, F_ADD_SEALS, segment_seals) != 0) {
+        cprof_fail_errno(error, errno, "shared memory: F_ADD_SEALS");
+        goto failed;
+    }
+    segment.base = mmap(NULL, segment.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+                        segment.fd, 0);
+    if (segment.base == MAP_FAILED) {
+        cprof_fail_errno(error, errno, "shared memory: mmap of %llu bytes",
+                         (unsigned long long)segment.bytes);
+        goto failed;
+    }
+    format_segment(&segment);
+    cprof_segment_close(&segment);
+    *fd = segment.fd;
+    return true;
+failed:
+    close(segment.fd);
+    return false;
+}
+
+bool cprof_segment_open(struct cprof_segment *segment, int fd, struct cprof_error *error)
+{
+    struct stat status;
+    struct cprof_control control;
+
+    if (fstat(fd, &status) != 0) {
+        return cprof_fail_errno(error, errno, "shared memory: fstat of descriptor %d", fd);
+    }
+    if ((fcntl(fd, F_GET_SEALS) & segment_seals) != segment_seals) {
+        return cprof_fail(error, "shared memory: descriptor %d is not a sealed memory file", fd);
+    }
+    if (pread(fd, &control, sizeof(control), 0) != (ssize_t)sizeof(control)) {
+        return cprof_fail(error, "shared memory: descriptor %d is too short", fd);
+    }
+    if (control.magic != CPROF_SEGMENT_MAGIC || control.layout_version != CPROF_LAYOUT_VERSION ||
+        !sizes_are_sound(control.slot_count, control.log_bytes) ||
+        cprof_segment_bytes(control.slot_count, control.log_bytes) != (uint64_t)status.st_size) {
+        return cprof_fail(error, "shared memory: descriptor %d is no segment of this version", fd);
+    }
+    *segment = (struct cprof_segment){
+        .bytes = (uint64_t)status.st_size,
+        .slot_count = control.slot_count,
+        .log_bytes = control.log_bytes,
+        .fd = fd,
+    };
+    segment->base =
+        mmap(NULL, segment->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (segment->base == MAP_FAILED) {
+        segment->base = NULL;
+        return cprof_fail_errno(error, errno, "shared memory: mmap of %llu bytes",
+                                (unsigned long long)segment->bytes);
+    }
+    return true;
+}
+
+void cprof_segment_close(struct cprof_segment *segment)
+{
+    if (segment->base) {
+        munmap(segment->base, segment->bytes);
+        segment->base = NULL;
+    }
+}
+
+struct cprof_control *cprof_segment_control(const struct cprof_segment *segment)
+{
+    return (struct cprof_control *)(void *)segment->base;
+}
+
+struct cprof_slot *cprof_segment_slot(const struct cprof_segment *segment, uint32_t slot_index)
+{
+    return (struct cprof_slot *)(void *)(segment->base +
+                                         cprof_segment_slot_offset(slot_index, segment->log_bytes));
+}
+
+const uint8_t *cprof_segment_log(const struct cprof_segment *segment, uint32_t slot_index)
+{
+    return segment->base + cprof_segment_log_offset(slot_index, segment->log_bytes);
+}
+
+void cprof_segment_recycle_slot(const struct cprof_segment *segment, uint32_t slot_index,
+                                uint32_t next_epoch)
+{
+    struct cprof_slot *slot = cprof_segment_slot(segment, slot_index);
+    uint64_t offset = cprof_segment_log_offset(slot_index, segment->log_bytes);
+
+    /* Refused for locked memory (mlockall: facts of madvise(2), EINVAL) and by old kernels. */
+    if (fallocate(segment->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                  (off_t)segment->log_bytes) != 0) {
+        memset(segment->base + offset, 0, segment->log_bytes);
+    }
+    memset((void *)&slot->counters, 0, sizeof(slot->counters));
+    atomic_store(&slot->claim, (uint64_t)next_epoch << 32);
+}
+
+static void *map_region(int fd, uint64_t offset, uint64_t bytes, int protection, int advice)
+{
+    void *region = mmap(NULL, bytes, protection, MAP_SHARED | MAP_NORESERVE, fd, (off_t)offset);
+
+    if (region != MAP_FAILED && madvise(region, bytes, advice) != 0) {
+        munmap(region, bytes);
+        return MAP_FAILED;
+    }
+    return region;
+}
+
+bool cprof_slot_map(struct cprof_slot_mapping *mapping, int fd, uint32_t slot_index,
+                    struct cprof_error *error)
+{
+    struct cprof_segment whole;
+    void *control, *slot;
+    uint64_t slot_bytes;
+
+    if (!cprof_segment_open(&whole, fd, error)) {
+        return false;
+    }
+    cprof_segment_close(&whole);
+    if (slot_index >= whole.slot_count) {
+        return cprof_fail(error, "shared memory: no slot %u of %u", slot_index, whole.slot_count);
+    }
+    slot_bytes = CPROF_REGION_BYTES + whole.log_bytes;
+    control = map_region(fd, 0, CPROF_REGION_BYTES, PROT_READ, MADV_NORMAL);
+    slot = map_region(fd, cprof_segment_slot_offset(slot_index, whole.log_bytes), slot_bytes,
+                      PROT_READ | PROT_WRITE, MADV_DONTFORK);
+    if (control == MAP_FAILED || slot == MAP_FAILED) {
+        return cprof_fail_errno(error, errno, "shared memory: cannot map slot %u", slot_index);
+    }
+    *mapping = (struct cprof_slot_mapping){
+        .control = control,
+        .slot = slot,
+        .log = (uint8_t *)slot + CPROF_REGION_BYTES,
+        .log_bytes = whole.log_bytes,
+    };
+    return true;
+}

@@ -1,0 +1,69 @@
+/* segment.h - the memory file behind the shared segment: making it, mapping parts of it.
+ *
+ * Callers   the master makes it; workers map their slot; the gateway maps all. Never a handler.
+ * Memory    a memfd, sealed against growing and shrinking, so that no process can make a
+ *           reader's mapping fault. Mappings are owned by whoever asked for them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_SEGMENT_H
+#define CPROF_SEGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/attributes.h"
+#include "../base/error.h"
+#include "layout.h"
+
+/* Sizes and offsets for a segment of slot_count slots with logs of log_bytes. */
+uint64_t cprof_segment_bytes(uint32_t slot_count, uint64_t log_bytes);
+uint64_t cprof_segment_slot_offset(uint32_t slot_index, uint64_t log_bytes);
+uint64_t cprof_segment_log_offset(uint32_t slot_index, uint64_t log_bytes);
+
+/* Makes a segment with `slot_count` worker slots numbered from 1; log_bytes is a multiple of
+ * CPROF_REGION_BYTES. *fd is CLOEXEC and the caller's. */
+bool cprof_segment_create(int *fd, uint32_t slot_count, uint64_t log_bytes,
+                          struct cprof_error *error) CPROF_MUST_USE;
+
+/* The whole segment, mapped by a reader that trusts nothing in it. */
+struct cprof_segment {
+    uint8_t *base;
+    uint64_t bytes;
+    uint32_t slot_count; /* as validated when it was opened */
+    uint64_t log_bytes;
+    int fd; /* borrowed */
+};
+
+/* Maps all of `fd` after checking its size, its seals and its control page against each other.
+ * The caller closes it with cprof_segment_close, which leaves fd open. */
+bool cprof_segment_open(struct cprof_segment *segment, int fd,
+                        struct cprof_error *error) CPROF_MUST_USE;
+void cprof_segment_close(struct cprof_segment *segment);
+
+struct cprof_control *cprof_segment_control(const struct cprof_segment *segment);
+struct cprof_slot *cprof_segment_slot(const struct cprof_segment *segment, uint32_t slot_index);
+const uint8_t *cprof_segment_log(const struct cprof_segment *segment, uint32_t slot_index);
+
+/* Gives a slot's log back to the kernel (hole punched; zeroed where pages are locked), clears
+ * its counters and opens it for `next_epoch`. Only the gateway calls this, and only for a slot
+ * whose process has closed the epoch or is gone. */
+void cprof_segment_recycle_slot(const struct cprof_segment *segment, uint32_t slot_index,
+                                uint32_t next_epoch);
+
+/* What a sampling process maps: the control page, its slot's header and log, and nothing of
+ * other slots. The control page is for reading; header and log are not inherited by forks
+ * (MADV_DONTFORK), so that the app's own children cannot reach them. */
+struct cprof_slot_mapping {
+    const struct cprof_control *control;
+    struct cprof_slot *slot;
+    uint8_t *log;
+    uint64_t log_bytes;
+};
+
+/* Maps slot `slot_index` of the segment behind `fd`; the mappings last as long as the process. */
+bool cprof_slot_map(struct cprof_slot_mapping *mapping, int fd, uint32_t slot_index,
+                    struct cprof_error *error) CPROF_MUST_USE;
+
+#endif

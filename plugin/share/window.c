@@ -1,0 +1,113 @@
+/* window.c - see window.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "window.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t read_clock_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    (void)clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+uint64_t cprof_now_ns(void)
+{
+    return read_clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t cprof_now_unix_ns(void)
+{
+    return read_clock_ns(CLOCK_REALTIME);
+}
+
+int cprof_window_open(struct cprof_control *control, struct cprof_window *window)
+{
+    uint32_t mask = atomic_load(&control->window_mask);
+
+    for (unsigned index = 0; index < CPROF_WINDOWS_MAX; index++) {
+        if (mask & (1u << index)) {
+            continue;
+        }
+        window->epoch = atomic_load(&control->epoch);
+        window->id = atomic_fetch_add(&control->next_window_id, 1);
+        control->windows[index] = *window;
+        atomic_fetch_or(&control->window_mask, 1u << index);
+        cprof_window_ring(control);
+        return (int)index;
+    }
+    return -1;
+}
+
+void cprof_window_close(struct cprof_control *control, int index)
+{
+    atomic_fetch_and(&control->window_mask, ~(1u << index));
+}
+
+void cprof_window_ring(struct cprof_control *control)
+{
+    atomic_fetch_add(&control->doorbell, 1);
+    (void)syscall(SYS_futex, &control->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static bool window_is_sound(const struct cprof_window *window)
+{
+    return window->end_ns > window->start_ns &&
+           window->end_ns - window->start_ns <= CPROF_WINDOW_NS_MAX &&
+           window->period_ns >= CPROF_PERIOD_NS_MIN && window->period_ns <= CPROF_PERIOD_NS_MAX;
+}
+
+static void add_window(struct cprof_window_demand *demand, const struct cprof_window *window)
+{
+    demand->kinds |= window->kinds & (uint32_t)CPROF_KIND_CPU;
+    if (window->period_ns < demand->period_ns) {
+        demand->period_ns = window->period_ns;
+    }
+    if (window->end_ns > demand->end_ns) {
+        demand->end_ns = window->end_ns;
+    }
+}
+
+void cprof_window_read(const struct cprof_control *control, uint64_t now_ns, uint32_t epoch,
+                       struct cprof_window_demand *demand)
+{
+    uint32_t mask = atomic_load(&control->window_mask);
+
+    *demand = (struct cprof_window_demand){.epoch = epoch, .period_ns = CPROF_PERIOD_NS_MAX};
+    for (unsigned index = 0; index < CPROF_WINDOWS_MAX; index++) {
+        struct cprof_window window;
+
+        if (!(mask & (1u << index))) {
+            continue;
+        }
+        memcpy(&window, &control->windows[index], sizeof(window));
+        if (window_is_sound(&window) && window.epoch == epoch && window.end_ns > now_ns) {
+            add_window(demand, &window);
+        }
+    }
+}
+
+uint32_t cprof_window_doorbell(const struct cprof_control *control)
+{
+    return atomic_load(&control->doorbell);
+}
+
+void cprof_window_wait(const struct cprof_control *control, uint32_t seen, uint64_t timeout_ns)
+{
+    struct timespec timeout = {
+        .tv_sec = (time_t)(timeout_ns / UINT64_C(1000000000)),
+        .tv_nsec = (long)(timeout_ns % UINT64_C(1000000000)),
+    };
+
+    (void)syscall(SYS_futex, &control->doorbell, FUTEX_WAIT, seen,
+                  timeout_ns == UINT64_MAX ? NULL : &timeout, NULL, 0);
+}
