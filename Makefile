@@ -1,0 +1,218 @@
+# Build, test and lint. `make help` lists the targets.
+
+PYTHON   ?= /usr/bin/python3
+UWSGI    ?= uwsgi
+CC       ?= gcc
+JOBS     ?= $(shell nproc)
+
+CLANG_FORMAT ?= clang-format-14
+CLANG_TIDY   ?= clang-tidy-14
+RUFF         ?= build/venv/bin/ruff
+RUFF_VERSION := 0.17.6
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+find_c          = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
+PLUGIN_SOURCES  := $(call find_c,plugin)
+GATEWAY_SOURCES := $(call find_c,gateway)
+TEST_SOURCES    := $(call find_c,tests bench)
+SOURCES         := $(PLUGIN_SOURCES) $(GATEWAY_SOURCES)
+HEADERS         := $(sort $(shell find plugin gateway tests bench -name '*.h' 2>/dev/null))
+OBJECTS         := $(SOURCES:%.c=build/objects/%.o)
+PROGRAMS        := cloudprofiler_plugin.so cloudprofiler-gateway
+SHELL_SCRIPTS   := .ci/run tools/install-packages tools/lint-binary tools/lint-banned
+
+##@ Building
+
+.PHONY: all build
+all: build ## Build the plugin and the gateway program (the default).
+build: $(PROGRAMS) ## The same.
+
+# One run makes both files. uWSGI compiles everything in one go, so that any change rebuilds all.
+$(PROGRAMS) &: $(SOURCES) $(HEADERS) proto/profile.proto uwsgiplugin.py build/toolchain
+	PYTHON='$(PYTHON)' $(UWSGI) --build-plugin .
+	@touch $(PROGRAMS)
+
+# Changes when another Python or uWSGI is asked for, and only then.
+build/toolchain: FORCE
+	@mkdir -p build
+	@{ echo '$(PYTHON) $(UWSGI) $(CC)'; $(PYTHON) --version; $(UWSGI) --version; } > $@.new 2>&1
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+FORCE:
+
+.PHONY: deps deps-demo deps-test deps-lint
+deps: deps-demo deps-test deps-lint ## Install the Debian packages that all targets need.
+deps-demo:
+	@tools/install-packages demo
+deps-test:
+	@tools/install-packages demo test
+deps-lint: build/venv/ruff-$(RUFF_VERSION)
+	@tools/install-packages demo lint
+
+build/venv/ruff-$(RUFF_VERSION):
+	@tools/install-packages demo lint
+	$(PYTHON) -m venv --clear build/venv
+	build/venv/bin/pip install --quiet --disable-pip-version-check ruff==$(RUFF_VERSION)
+	@touch $@
+
+.PHONY: clean
+clean: ## Remove everything that was built.
+	rm -rf build .uwsgi_plugins_builder $(PROGRAMS)
+
+# File by file: what lint and the unit tests work on. -isystem keeps the strict warnings away
+# from headers that are not ours.
+STRICT := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
+# As a shell sees them: uWSGI's flags contain quotes.
+uwsgi_defines   = $(shell cat build/uwsgi/defines)
+python_includes = $(shell cat build/uwsgi/python-includes)
+COMMON_FLAGS    = -std=gnu11 -D_GNU_SOURCE -pthread -fvisibility=hidden \
+	-isystem build/uwsgi -isystem build/generated $(python_includes) \
+	-DCPROF_UWSGI_HASH=0ULL $(uwsgi_defines)
+PREPARED        := build/uwsgi/uwsgi.h build/generated/profile.pb-c.h
+
+build/uwsgi/uwsgi.h: build/toolchain
+	@mkdir -p $(@D)
+	$(UWSGI) --cflags | grep -o -- '-DUWSGI_[^ ]*' > build/uwsgi/defines
+	$(PYTHON) -c 'import sysconfig; print("-isystem " + sysconfig.get_path("include"))' \
+		> build/uwsgi/python-includes
+	$(UWSGI) --dot-h > $@
+
+build/generated/profile.pb-c.c build/generated/profile.pb-c.h &: proto/profile.proto
+	@mkdir -p build/generated
+	protoc-c -Iproto --c_out=build/generated $<
+
+build/generated/profile_pb2.py: proto/profile.proto
+	@mkdir -p build/generated
+	protoc -Iproto --python_out=build/generated $<
+
+.PHONY: objects
+objects: $(OBJECTS) ## Compile file by file with the strict warnings, all of them errors.
+
+build/objects/%.o: %.c | $(PREPARED)
+	@mkdir -p $(@D)
+	$(CC) $(COMMON_FLAGS) $(STRICT) -O2 -g -fPIC -MMD -MP -c $< -o $@
+
+##@ Testing
+
+# Each tests/unit/test_*.c is a program under the address and undefined behaviour sanitizers,
+# each tsan_*.c one under the thread sanitizer. tools/unit-rules writes their rules.
+UNIT_SOURCES    := $(sort $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c))
+UNIT_PROGRAMS   := $(UNIT_SOURCES:tests/unit/%.c=build/unit/%)
+LIBRARY_SOURCES := $(wildcard plugin/base/*.c plugin/share/*.c) \
+	$(filter-out gateway/main.c,$(GATEWAY_SOURCES))
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+TSAN := -fsanitize=thread
+
+.PHONY: unit
+unit: $(UNIT_PROGRAMS) ## Build the unit tests; pytest runs them.
+
+define sanitizer_rules
+build/$(1)/%.o: %.c | $(PREPARED)
+	@mkdir -p $$(@D)
+	$$(CC) $$(COMMON_FLAGS) $$(STRICT) $$($(2)) $$(UNIT_FLAGS) -O1 -g -fno-omit-frame-pointer \
+		-MMD -MP -c $$< -o $$@
+
+build/$(1)/generated.o: build/generated/profile.pb-c.c
+	@mkdir -p $$(@D)
+	$$(CC) -std=gnu11 $$($(2)) -O1 -g -isystem build/generated -c $$< -o $$@
+
+build/$(1)/library.a: $(LIBRARY_SOURCES:%.c=build/$(1)/%.o) build/$(1)/generated.o
+	rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(eval $(call sanitizer_rules,asan,ASAN))
+$(eval $(call sanitizer_rules,tsan,TSAN))
+
+build/unit.mk: $(UNIT_SOURCES) tools/unit-rules
+	@mkdir -p build
+	tools/unit-rules $(UNIT_SOURCES) > $@
+
+.PHONY: test
+test: deps-test ## Run all tests: unit tests and tests on a real uWSGI.
+	$(MAKE) --no-print-directory -j$(JOBS) build objects unit build/generated/profile_pb2.py
+	$(PYTHON) -m pytest tests/
+
+##@ Checking
+
+.PHONY: lint
+lint: deps-lint ## Run every check that needs no server to be tested.
+	$(MAKE) --no-print-directory build
+	$(MAKE) --no-print-directory -j$(JOBS) --output-sync=target lint-format lint-tidy \
+		lint-cppcheck lint-sigsafe lint-layers lint-binary lint-banned lint-ruff lint-shell \
+		lint-docs
+
+FORMATTED := $(SOURCES) $(TEST_SOURCES) $(HEADERS)
+
+.PHONY: lint-format lint-tidy lint-cppcheck lint-sigsafe lint-layers lint-binary lint-banned
+.PHONY: lint-ruff lint-shell lint-docs
+lint-format:
+	@echo 'rule: C is laid out by .clang-format'
+	@$(CLANG_FORMAT) --dry-run --Werror $(FORMATTED)
+
+lint-tidy: $(SOURCES:%.c=build/tidy/%.ok)
+build/tidy/%.ok: %.c $(HEADERS) .clang-tidy | $(PREPARED)
+	@mkdir -p $(@D)
+	@echo 'rule: clang-tidy finds nothing: $<'
+	@$(CLANG_TIDY) --quiet $< -- $(COMMON_FLAGS) 2> $@.log || { cat $@.log; exit 1; }
+	@touch $@
+
+lint-cppcheck:
+	@echo 'rule: cppcheck finds nothing'
+	@cppcheck --quiet --std=c11 -j$(JOBS) --enable=warning,performance,portability \
+		--inline-suppr --error-exitcode=1 -D_GNU_SOURCE $(SOURCES)
+
+lint-sigsafe: $(OBJECTS)
+	@tools/sigsafe build/objects
+
+lint-layers:
+	@tools/layers .
+
+lint-binary: $(PROGRAMS)
+	@tools/lint-binary cloudprofiler_plugin.so
+
+lint-banned:
+	@tools/lint-banned .
+
+lint-ruff: build/venv/ruff-$(RUFF_VERSION)
+	@echo 'rule: Python passes ruff check and ruff format'
+	@$(RUFF) check --quiet .
+	@$(RUFF) format --quiet --check .
+
+lint-shell:
+	@echo 'rule: shell scripts pass shellcheck'
+	@shellcheck $(SHELL_SCRIPTS)
+
+lint-docs: $(PROGRAMS)
+	@echo 'rule: docs/options.md is what the plugin says (make docs)'
+	@tools/options-doc $(UWSGI) | diff -u docs/options.md -
+
+.PHONY: format
+format: build/venv/ruff-$(RUFF_VERSION) ## Lay out C and Python files as lint wants them.
+	$(CLANG_FORMAT) -i $(FORMATTED)
+	$(RUFF) check --quiet --fix .
+	$(RUFF) format --quiet .
+
+##@ Looking
+
+.PHONY: demo
+demo: deps-demo ## Profile a small Flask shop for 15 seconds and print where the time went.
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tools/demo.py $(UWSGI)
+
+.PHONY: docs
+docs: build ## Write docs/options.md anew from the plugin's own help.
+	tools/options-doc $(UWSGI) > build/options.md
+	mv build/options.md docs/options.md
+
+.PHONY: help
+help: ## Print this list.
+	@awk -F ':.*## ' '/^##@/ { printf "%s:\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+-include bench/bench.mk
+ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)
+-include build/unit.mk
+endif
+-include $(shell find build -name '*.d' 2>/dev/null)
