@@ -1,0 +1,85 @@
+/* layout.h - what the plugin must know of one CPython minor version, as data.
+ *
+ * One file in versions/ fills one struct for the version whose headers the plugin is built
+ * with; nothing else in the tree asks which version it is. Offsets come from offsetof on the
+ * installed headers and hold within a minor version (3.11.2 and 3.11.7, 3.13.0 and 3.13.5 were
+ * compared); python/runtime.c checks what can be checked against the running interpreter.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_PYTHON_LAYOUT_H
+#define CPROF_PYTHON_LAYOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a thread state leads to its innermost frame. */
+enum cprof_frame_head {
+    CPROF_HEAD_CFRAME, /* tstate->cframe->current_frame (3.11, 3.12) */
+    CPROF_HEAD_DIRECT, /* tstate->current_frame (3.13 and later) */
+};
+
+/* What the interpreter's non-fatal getter of the current thread state returns. */
+enum cprof_current_kind {
+    CPROF_CURRENT_OF_HOLDER, /* the state of whichever thread holds the GIL (up to 3.11) */
+    CPROF_CURRENT_OF_CALLER, /* the calling thread's own, or NULL without the GIL (3.12 on) */
+};
+
+struct cprof_python_layout {
+    uint8_t minor; /* of CPython 3.minor */
+    uint8_t head;  /* enum cprof_frame_head */
+    uint8_t current;
+    uint8_t line_format; /* enum cprof_line_format of share/layout.h */
+
+    /* The compiler may store a frame as the innermost one before it stores the frame's link to
+     * its caller, and a _PyCFrame as the innermost one before its frame (3.11, 3.12). */
+    bool links_late;
+    uint16_t entry_window_bytes; /* from the start of _PyEval_EvalFrameDefault */
+
+    const char *current_symbol; /* the getter's name */
+
+    /* PyThreadState. */
+    uint16_t tstate_next;
+    uint16_t tstate_interp;
+    uint16_t tstate_id;
+    uint16_t tstate_native_thread_id;
+    uint16_t tstate_head;        /* cframe or current_frame */
+    uint16_t tstate_root_cframe; /* where the outermost _PyCFrame is part of the state */
+
+    /* _PyCFrame. */
+    uint16_t cframe_current_frame;
+
+    /* PyInterpreterState. */
+    uint16_t interp_next;
+    uint16_t interp_threads_head;
+
+    /* _PyInterpreterFrame. */
+    uint16_t frame_bytes; /* what must be read of one, a multiple of 8 */
+    uint16_t frame_code;
+    uint16_t frame_previous;
+    uint16_t frame_instruction;
+    uint16_t frame_owner;
+    uint8_t owner_generator;
+    uint8_t owner_not_python; /* this owner and greater ones are no Python frames; 255: none */
+
+    /* PyCodeObject. */
+    uint16_t code_bytes; /* what must be read of one, a multiple of 8 */
+    uint16_t code_name;
+    uint16_t code_qualified_name;
+    uint16_t code_file;
+    uint16_t code_first_line;
+    uint16_t code_line_table;
+    uint16_t code_first_traceable; /* index of the first instruction of a complete frame */
+    uint16_t code_bytecode;
+
+    /* PyBytesObject and PyUnicodeObject. */
+    uint16_t object_type; /* ob_type */
+    uint16_t bytes_size;
+    uint16_t bytes_data;
+    uint16_t unicode_length;
+    uint16_t unicode_state;
+    uint16_t unicode_ascii_data;   /* sizeof(PyASCIIObject) */
+    uint16_t unicode_compact_data; /* sizeof(PyCompactUnicodeObject) */
+};
+
+#endif

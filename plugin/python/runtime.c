@@ -1,0 +1,129 @@
+/* runtime.c - see runtime.h. The one file that includes CPython's headers.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define Py_BUILD_CORE 1 /* the internal headers refuse to be included without it */
+#include <Python.h>
+
+#include "runtime.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../share/layout.h"
+
+#if PY_VERSION_HEX >= 0x030b0000 && PY_VERSION_HEX < 0x030c0000
+#include "versions/cpython_311.h"
+#elif PY_VERSION_HEX >= 0x030d0000 && PY_VERSION_HEX < 0x030e0000
+#include "versions/cpython_313.h"
+#else
+#error "plugin/python/versions/ has no file for this CPython: build with one that it has"
+#endif
+
+#ifdef Py_GIL_DISABLED
+#error "free-threaded builds of CPython are not supported"
+#endif
+
+#define TEXT_OF(number)       #number
+#define VERSION(major, minor) TEXT_OF(major) "." TEXT_OF(minor)
+static const char built_version[] = VERSION(PY_MAJOR_VERSION, PY_MINOR_VERSION);
+
+const char *cprof_python_built_version(void)
+{
+    return built_version;
+}
+
+/* dlsym returns an object pointer; POSIX guarantees that it can hold a function's. */
+static void find_symbol(void *slot, const char *name)
+{
+    void *symbol = dlsym(RTLD_DEFAULT, name);
+
+    memcpy(slot, &symbol, sizeof(symbol));
+}
+
+static bool is_built_version(const char *version)
+{
+    size_t length = strlen(built_version);
+
+    return strncmp(version, built_version, length) == 0 && version[length] == '.';
+}
+
+/* "3.13.0 (main, ...)" to "3.13". */
+static void copy_minor_version(char *to, size_t to_bytes, const char *full_version)
+{
+    size_t length = strcspn(full_version, ".");
+
+    if (full_version[length] == '.') {
+        length += 1 + strspn(full_version + length + 1, "0123456789");
+    }
+    (void)snprintf(to, to_bytes, "%.*s", (int)length, full_version);
+}
+
+static enum cprof_python_found check_version(const char *full_version, struct cprof_error *error)
+{
+    char minor_version[32];
+
+    if (strstr(full_version, "free-threading")) {
+        (void)cprof_fail(error, "this server runs a free-threaded CPython, which is not supported");
+        return CPROF_PYTHON_REFUSED;
+    }
+    if (!is_built_version(full_version)) {
+        copy_minor_version(minor_version, sizeof(minor_version), full_version);
+        (void)cprof_fail(error,
+                         "built for CPython %s, but this server runs %s; rebuild with "
+                         "PYTHON=python%s uwsgi --build-plugin DIR",
+                         built_version, minor_version, minor_version);
+        return CPROF_PYTHON_REFUSED;
+    }
+    return CPROF_PYTHON_READY;
+}
+
+enum cprof_python_found cprof_python_find(struct cprof_python *python, struct cprof_error *error)
+{
+    const char *(*get_version)(void);
+    enum cprof_python_found found;
+
+    *python = (struct cprof_python){.layout = built_layout};
+    find_symbol(&get_version, "Py_GetVersion");
+    if (!get_version) {
+        return CPROF_PYTHON_ABSENT;
+    }
+    found = check_version(get_version(), error);
+    if (found != CPROF_PYTHON_READY) {
+        return found;
+    }
+    (void)snprintf(python->version, sizeof(python->version), "%.*s",
+                   (int)strcspn(get_version(), " "), get_version());
+    find_symbol(&python->current_thread_state, built_layout.current_symbol);
+    find_symbol(&python->gilstate_thread_state, "PyGILState_GetThisThreadState");
+    find_symbol(&python->interpreter_head, "PyInterpreterState_Head");
+    find_symbol(&python->interpreter_threads_head, "PyInterpreterState_ThreadHead");
+    find_symbol(&python->code_type, "PyCode_Type");
+    find_symbol(&python->eval_start, "_PyEval_EvalFrameDefault");
+    if (!python->current_thread_state || !python->gilstate_thread_state ||
+        !python->interpreter_head || !python->interpreter_threads_head || !python->code_type) {
+        (void)cprof_fail(error, "CPython %s does not export what a profiler needs",
+                         python->version);
+        return CPROF_PYTHON_REFUSED;
+    }
+    python->code_dealloc_address =
+        (uintptr_t)python->code_type + offsetof(PyTypeObject, tp_dealloc);
+    return CPROF_PYTHON_READY;
+}
+
+void cprof_python_attach(struct cprof_python *python)
+{
+    char *interpreter = python->interpreter_head();
+    void *threads_head;
+
+    /* PyInterpreterState is the one structure that was seen to differ within a minor version
+     * (in a pre-release), so its offsets are compared with what the exported getters say. */
+    if (!interpreter) {
+        return;
+    }
+    memcpy(&threads_head, interpreter + python->layout.interp_threads_head, sizeof(threads_head));
+    python->can_enumerate =
+        threads_head && threads_head == python->interpreter_threads_head(interpreter);
+}

@@ -1,0 +1,124 @@
+/* thread_state.c - see thread_state.h. SIGSAFE FILE (tools/sigsafe).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "thread_state.h"
+
+/* More interpreters or threads than any instance has; bounds a walk over torn lists. */
+#define INTERPRETERS_MAX  256u
+#define THREAD_STATES_MAX 8192u
+
+bool cprof_remember_state(const struct cprof_python *python, enum cprof_peek_way way,
+                          uintptr_t address, struct cprof_remembered_state *remembered)
+{
+    uint64_t id, interpreter;
+
+    *remembered = (struct cprof_remembered_state){0};
+    if (!cprof_peek_words(way, &id, address + python->layout.tstate_id, 1) ||
+        !cprof_peek_words(way, &interpreter, address + python->layout.tstate_interp, 1)) {
+        return false;
+    }
+    *remembered = (struct cprof_remembered_state){
+        .address = address,
+        .id = id,
+        .interpreter = (uintptr_t)interpreter,
+    };
+    return true;
+}
+
+static bool is_still_the_same(const struct cprof_python *python, enum cprof_peek_way way,
+                              const struct cprof_remembered_state *remembered)
+{
+    struct cprof_remembered_state now;
+
+    return remembered->address != 0 &&
+           cprof_remember_state(python, way, remembered->address, &now) &&
+           now.id == remembered->id && now.interpreter == remembered->interpreter;
+}
+
+/* Up to 3.12: does the state at `address` run on this C stack? */
+static bool runs_on_stack(const struct cprof_python *python, enum cprof_peek_way way,
+                          uintptr_t address, const struct cprof_stack_bounds *stack)
+{
+    uintptr_t cframe = (uintptr_t)cprof_peek_word(way, address + python->layout.tstate_head, 0);
+
+    return cframe >= stack->low && cframe < stack->high;
+}
+
+static uintptr_t current_by_holder(const struct cprof_python *python, enum cprof_peek_way way,
+                                   const struct cprof_stack_bounds *stack,
+                                   struct cprof_remembered_state *remembered)
+{
+    uintptr_t holder = (uintptr_t)python->current_thread_state();
+
+    if (holder && runs_on_stack(python, way, holder, stack)) {
+        if (holder != remembered->address) {
+            (void)cprof_remember_state(python, way, holder, remembered);
+        }
+        return holder;
+    }
+    if (is_still_the_same(python, way, remembered) &&
+        runs_on_stack(python, way, remembered->address, stack)) {
+        return remembered->address;
+    }
+    return 0;
+}
+
+static uintptr_t current_by_caller(const struct cprof_python *python, enum cprof_peek_way way,
+                                   struct cprof_remembered_state *remembered)
+{
+    uintptr_t own = (uintptr_t)python->current_thread_state();
+
+    if (own) {
+        if (own != remembered->address) {
+            (void)cprof_remember_state(python, way, own, remembered);
+        }
+        return own;
+    }
+    return is_still_the_same(python, way, remembered) ? remembered->address : 0;
+}
+
+uintptr_t cprof_current_state(const struct cprof_python *python, enum cprof_peek_way way,
+                              const struct cprof_stack_bounds *stack,
+                              struct cprof_remembered_state *remembered)
+{
+    if (python->layout.current == CPROF_CURRENT_OF_HOLDER) {
+        return current_by_holder(python, way, stack, remembered);
+    }
+    return current_by_caller(python, way, remembered);
+}
+
+static uintptr_t find_in_interpreter(const struct cprof_python *python, enum cprof_peek_way way,
+                                     uintptr_t interpreter, uint64_t tid)
+{
+    const struct cprof_python_layout *layout = &python->layout;
+    uintptr_t state = (uintptr_t)cprof_peek_word(way, interpreter + layout->interp_threads_head, 0);
+
+    for (uint32_t i = 0; state && i < THREAD_STATES_MAX; i++) {
+        if (cprof_peek_word(way, state + layout->tstate_native_thread_id, 0) == tid) {
+            return state;
+        }
+        state = (uintptr_t)cprof_peek_word(way, state + layout->tstate_next, 0);
+    }
+    return 0;
+}
+
+uintptr_t cprof_find_state_of_tid(const struct cprof_python *python, enum cprof_peek_way way,
+                                  uint64_t tid)
+{
+    uintptr_t interpreter;
+
+    if (!python->can_enumerate) {
+        return 0;
+    }
+    interpreter = (uintptr_t)python->interpreter_head();
+    for (uint32_t i = 0; interpreter && i < INTERPRETERS_MAX; i++) {
+        uintptr_t state = find_in_interpreter(python, way, interpreter, tid);
+
+        if (state) {
+            return state;
+        }
+        interpreter = (uintptr_t)cprof_peek_word(way, interpreter + python->layout.interp_next, 0);
+    }
+    return 0;
+}

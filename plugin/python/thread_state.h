@@ -1,0 +1,53 @@
+/* thread_state.h - which PyThreadState the interrupted thread runs under, found without TLS
+ * reads that could allocate and without pthread_getspecific (which can destroy a value that is
+ * being set: glibc's pthread_setspecific stores data before sequence number).
+ *
+ * Up to 3.11 the interpreter only tells who holds the GIL. That state is ours if its _PyCFrame
+ * lies on our own C stack, since only the thread that runs a state points it there. From 3.12
+ * the interpreter tells the caller's own state while it is attached. Without the GIL the state
+ * remembered from before counts, as long as it is recognisably the same one: it may have been
+ * freed by a C thread that left Python.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_PYTHON_THREAD_STATE_H
+#define CPROF_PYTHON_THREAD_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/attributes.h"
+#include "peek.h"
+#include "runtime.h"
+
+/* A thread state and the words by which it is recognised. */
+struct cprof_remembered_state {
+    uintptr_t address; /* 0: none known */
+    uint64_t id;
+    uintptr_t interpreter;
+};
+
+/* The part of the calling thread's C stack that can hold frames of the interpreter. */
+struct cprof_stack_bounds {
+    uintptr_t low; /* the interrupted stack pointer */
+    uintptr_t high;
+};
+
+/* Fills *remembered from the state at `address`; false (and none known) if it is unreadable. */
+CPROF_SIGSAFE bool cprof_remember_state(const struct cprof_python *python, enum cprof_peek_way way,
+                                        uintptr_t address,
+                                        struct cprof_remembered_state *remembered);
+
+/* The state of the calling thread, or 0 if none is known to be its own now. *remembered is
+ * brought up to date. Calls the interpreter's getter: only for threads that have run Python. */
+CPROF_SIGSAFE uintptr_t cprof_current_state(const struct cprof_python *python,
+                                            enum cprof_peek_way way,
+                                            const struct cprof_stack_bounds *stack,
+                                            struct cprof_remembered_state *remembered);
+
+/* The thread state whose native thread id is `tid`, or 0: walks the interpreters' lists by
+ * guarded reads, bounded. For the ticker. */
+uintptr_t cprof_find_state_of_tid(const struct cprof_python *python, enum cprof_peek_way way,
+                                  uint64_t tid);
+
+#endif

@@ -1,0 +1,101 @@
+/* walker.c - see walker.h. SIGSAFE FILE (tools/sigsafe).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "walker.h"
+
+#define FRAME_WORDS_MAX 16u
+
+/* No function is longer: what lies outside is no instruction of its code object. */
+#define BYTECODE_BYTES_MAX (64 * 1024 * 1024)
+
+/* Frames without Python code between two with it (C stack frames, shims). */
+#define SKIPPED_FRAMES_MAX 4096u
+
+struct frame_words {
+    uint64_t words[FRAME_WORDS_MAX];
+};
+
+static uintptr_t word_at(const struct frame_words *frame, uint16_t offset)
+{
+    return (uintptr_t)frame->words[offset / sizeof(uint64_t)];
+}
+
+static uint8_t byte_at(const struct frame_words *frame, uint16_t offset)
+{
+    return (uint8_t)(frame->words[offset / sizeof(uint64_t)] >> (offset % sizeof(uint64_t) * 8));
+}
+
+/* The innermost frame, or 0 for none; UINTPTR_MAX if it cannot be read. */
+static uintptr_t innermost_frame(const struct cprof_python_layout *layout, enum cprof_peek_way way,
+                                 uintptr_t tstate)
+{
+    uintptr_t head = (uintptr_t)cprof_peek_word(way, tstate + layout->tstate_head, UINTPTR_MAX);
+
+    if (layout->head == CPROF_HEAD_DIRECT || head == UINTPTR_MAX) {
+        return head;
+    }
+    return (uintptr_t)cprof_peek_word(way, head + layout->cframe_current_frame, UINTPTR_MAX);
+}
+
+static bool in_entry_window(const struct cprof_python *python, uintptr_t pc)
+{
+    return python->layout.links_late && pc - python->eval_start < python->layout.entry_window_bytes;
+}
+
+/* False if the words make no frame. */
+static bool interpret(const struct cprof_python_layout *layout, const struct frame_words *words,
+                      struct cprof_raw_frame *frame)
+{
+    int64_t offset;
+
+    frame->code = word_at(words, layout->frame_code);
+    offset =
+        (int64_t)(word_at(words, layout->frame_instruction) - frame->code - layout->code_bytecode);
+    frame->byte_offset = (int32_t)offset;
+    frame->owner = byte_at(words, layout->frame_owner) == layout->owner_generator;
+    return frame->code != 0 && frame->code % sizeof(void *) == 0 && offset >= -2 &&
+           offset < BYTECODE_BYTES_MAX;
+}
+
+enum cprof_walk cprof_walk(const struct cprof_python *python, enum cprof_peek_way way,
+                           uintptr_t tstate, uintptr_t pc, struct cprof_raw_frame *frames,
+                           uint32_t frames_max, uint32_t *depth, bool *truncated)
+{
+    const struct cprof_python_layout *layout = &python->layout;
+    const size_t frame_words = layout->frame_bytes / sizeof(uint64_t);
+    uintptr_t address;
+    uint32_t skipped = 0;
+
+    *depth = 0;
+    *truncated = false;
+    if (in_entry_window(python, pc)) {
+        return CPROF_WALK_ENTRY;
+    }
+    address = innermost_frame(layout, way, tstate);
+    while (address) {
+        struct frame_words words;
+        bool is_python;
+
+        if (!cprof_peek_words(way, words.words, address, frame_words)) {
+            return CPROF_WALK_UNREADABLE;
+        }
+        address = word_at(&words, layout->frame_previous);
+        is_python = byte_at(&words, layout->frame_owner) < layout->owner_not_python;
+        if (!is_python && ++skipped <= SKIPPED_FRAMES_MAX) {
+            continue;
+        }
+        if (*depth == frames_max) {
+            *truncated = true;
+            break;
+        }
+        if (!is_python || !interpret(layout, &words, &frames[*depth])) {
+            return CPROF_WALK_UNREADABLE;
+        }
+        if (layout->links_late && *depth == 0 && frames[0].byte_offset < 0) {
+            return CPROF_WALK_STARTING;
+        }
+        (*depth)++;
+    }
+    return CPROF_WALK_DONE;
+}
