@@ -2,7 +2,9 @@
 
 PYTHON   ?= /usr/bin/python3
 UWSGI    ?= uwsgi
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 JOBS     ?= $(shell nproc)
 
 CLANG_FORMAT ?= clang-format-14
@@ -92,7 +94,8 @@ objects: $(OBJECTS) ## Compile file by file with the strict warnings, all of the
 
 build/objects/%.o: %.c | $(PREPARED)
 	@mkdir -p $(@D)
-	$(CC) $(COMMON_FLAGS) $(STRICT) -O2 -g -fPIC -MMD -MP -c $< -o $@
+	@echo 'compile $<'
+	@$(CC) $(COMMON_FLAGS) $(STRICT) -O2 -g -fPIC -MMD -MP -c $< -o $@
 
 ##@ Testing
 
@@ -111,16 +114,17 @@ unit: $(UNIT_PROGRAMS) ## Build the unit tests; pytest runs them.
 define sanitizer_rules
 build/$(1)/%.o: %.c | $(PREPARED)
 	@mkdir -p $$(@D)
-	$$(CC) $$(COMMON_FLAGS) $$(STRICT) $$($(2)) $$(UNIT_FLAGS) -O1 -g -fno-omit-frame-pointer \
+	@echo 'compile with $($(2)): $$<'
+	@$$(CC) $$(COMMON_FLAGS) $$(STRICT) $$($(2)) $$(UNIT_FLAGS) -O1 -g -fno-omit-frame-pointer \
 		-MMD -MP -c $$< -o $$@
 
 build/$(1)/generated.o: build/generated/profile.pb-c.c
 	@mkdir -p $$(@D)
-	$$(CC) -std=gnu11 $$($(2)) -O1 -g -isystem build/generated -c $$< -o $$@
+	@$$(CC) -std=gnu11 $$($(2)) -O1 -g -isystem build/generated -c $$< -o $$@
 
 build/$(1)/library.a: $(LIBRARY_SOURCES:%.c=build/$(1)/%.o) build/$(1)/generated.o
-	rm -f $$@
-	$$(AR) rcs $$@ $$^
+	@rm -f $$@
+	@$$(AR) rcs $$@ $$^
 endef
 $(eval $(call sanitizer_rules,asan,ASAN))
 $(eval $(call sanitizer_rules,tsan,TSAN))
