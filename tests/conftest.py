@@ -1,0 +1,72 @@
+"""What the tests of the whole product share.
+
+SPDX-License-Identifier: MIT
+"""
+
+import contextlib
+import itertools
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from testenv.build import build_plugin
+from testenv.pprof import Pprof
+from testenv.profiles import ProfileReader
+from testenv.uwsgi import Uwsgi
+
+_server_number = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def workspace():
+    """A directory that other users can enter, which pytest's own tmp_path is not, and whose
+    name is short enough for unix sockets."""
+    directory = Path(tempfile.mkdtemp(prefix="cprof-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def plugin_dir(workspace):
+    return build_plugin(workspace / "plugin")
+
+
+@pytest.fixture
+def make_uwsgi(workspace, plugin_dir):
+    """Makes servers that are not started; each is ended and its log checked when the test ends.
+
+    The log's tail goes to the test's output, which pytest shows for a test that failed.
+    """
+    with contextlib.ExitStack() as ends:
+
+        def make(**options):
+            directory = workspace / f"server-{next(_server_number)}"
+            server = Uwsgi(directory, options.pop("plugin_dir", plugin_dir), **options)
+            ends.callback(server.end)
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def uwsgi(make_uwsgi):
+    """Starts a server and waits until it answers."""
+
+    def start(**options):
+        return make_uwsgi(**options).start()
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def profile_reader(workspace):
+    directory = workspace / "proto"
+    directory.mkdir()
+    return ProfileReader(directory)
+
+
+@pytest.fixture(scope="session")
+def pprof(workspace):
+    return Pprof(workspace)

@@ -1,0 +1,64 @@
+"""A uWSGI or a Python that the plugin was not built for is refused, and the server runs on.
+
+SPDX-License-Identifier: MIT
+"""
+
+import pytest
+from testenv.build import PYTHON_PLUGIN, build_fake_python, build_for_another_uwsgi
+from testenv.checks import assert_inert, our_lines
+from testenv.uwsgi import WITHOUT_PYTHON
+
+
+def only_line(server):
+    lines = our_lines(server)
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_a_build_for_another_uwsgi_says_one_line_and_stays_out(make_uwsgi, workspace):
+    server = make_uwsgi(plugin_dir=build_for_another_uwsgi(workspace / "another-uwsgi"))
+    server.errors_allowed = True
+
+    server.start()
+    server.burst("/burn?ms=5", 20)
+
+    assert "--build-plugin" in only_line(server)
+    assert_inert(server)
+
+
+def test_another_cpython_says_one_line_and_stays_out(make_uwsgi, workspace):
+    library = build_fake_python(workspace)
+    server = make_uwsgi(env={"LD_PRELOAD": str(library)})
+    server.errors_allowed = True
+
+    server.start()
+    server.burst("/burn?ms=5", 20)
+
+    line = only_line(server)
+    assert "3.13.0" in line and "--build-plugin" in line
+    assert_inert(server)
+
+
+@pytest.mark.skipif(not PYTHON_PLUGIN, reason="Python is built into this uWSGI")
+def test_a_server_without_python_gets_one_line_and_serves(make_uwsgi):
+    server = make_uwsgi(plugins=WITHOUT_PYTHON, wsgi_file=None, pythonpath=None, check_static="%d")
+    server.errors_allowed = True
+
+    server.start("/burn.py")
+
+    assert "def application" in server.get("/burn.py")
+    assert "Python" in only_line(server)
+    assert_inert(server)
+
+
+def test_without_a_sink_the_profiler_says_one_line_and_does_nothing(uwsgi):
+    server = uwsgi(
+        cloudprofiler_output_dir=None,
+        cloudprofiler_output_interval=None,
+        cloudprofiler_output_duration=None,
+    )
+
+    server.burst("/burn?ms=5", 20)
+
+    assert only_line(server)
+    assert_inert(server)

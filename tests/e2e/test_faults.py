@@ -1,0 +1,97 @@
+"""When profiles cannot be written the server does not notice, and one line says so.
+
+SPDX-License-Identifier: MIT
+"""
+
+import contextlib
+import errno
+import shutil
+import subprocess
+
+import pytest
+from testenv.checks import assert_profiles_go_on
+from testenv.profiles import profile_files
+
+DISK_BYTES = 256 * 1024
+
+
+@contextlib.contextmanager
+def small_disk(directory):
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(directory)]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no right to mount a small file system here")
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "--lazy", str(directory)], check=True)
+
+
+def fill(path):
+    """A file that takes all the room that is left."""
+    with path.open("wb", buffering=0) as file:
+        for size in (4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(b"\0" * size):
+                    pass
+    with pytest.raises(OSError) as full, path.with_suffix(".more").open("wb", buffering=0) as file:
+        file.write(b"\0")
+    assert full.value.errno == errno.ENOSPC
+    path.with_suffix(".more").unlink()
+
+
+def pass_windows(server, number):
+    """Waits until `number` windows have begun and ended."""
+    for _ in range(number):
+        server.wait_for_window()
+        server.wait_for_window(is_open=False)
+
+
+def test_a_full_disk_costs_profiles_only_and_is_told_once(make_uwsgi, profile_reader):
+    server = make_uwsgi()
+    with small_disk(server.profiles):
+        server.start()
+        ballast = server.profiles / "ballast"
+        with server.load("/burn?ms=10") as load:
+            server.wait_for_profiles()
+            fill(ballast)
+            good = profile_files(server.profiles)
+            server.wait_for_log(r"^\[cloudprofiler\] warning: ")
+            pass_windows(server, 2)
+            during = {path.name for path in server.profiles.iterdir()}
+            warnings = list(server.our_warnings)
+            ballast.unlink()
+            server.wait_for_profiles()
+
+        assert not load.failures
+        assert len(warnings) == 1 and str(server.profiles) in warnings[0]
+        assert during == {ballast.name, *(path.name for path in good)}
+        for path in profile_files(server.profiles):
+            profile_reader.read(path)
+        assert_profiles_go_on(server, profile_reader)
+        server.stop()
+
+
+def test_a_directory_that_goes_away_costs_profiles_only_and_is_told_once(uwsgi, profile_reader):
+    server = uwsgi()
+    with server.load("/burn?ms=10") as load:
+        server.wait_for_profiles()
+        shutil.rmtree(server.profiles)
+        server.wait_for_log(r"^\[cloudprofiler\] warning: ")
+        pass_windows(server, 2)
+        warnings = list(server.our_warnings)
+        server.profiles.mkdir(mode=0o755)
+        server.wait_for_profiles()
+
+    assert not load.failures
+    assert len(warnings) == 1 and str(server.profiles) in warnings[0]
+    assert_profiles_go_on(server, profile_reader)
+
+
+def test_a_stale_temporary_is_cleared_at_the_start(make_uwsgi):
+    server = make_uwsgi(cloudprofiler_output_keep=1)
+    server.start()
+    server.wait_for_profiles()
+
+    left = [path.name for path in server.profiles.iterdir() if not path.name.endswith(".pb.gz")]
+
+    assert left == []

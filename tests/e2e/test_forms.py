@@ -1,0 +1,111 @@
+"""Every form of a uWSGI instance is profiled, with no other option needed.
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+
+import pytest
+from testenv.build import PYTHON_PLUGIN
+from testenv.checks import assert_profiles_go_on
+from testenv.uwsgi import PYTHON_FIRST, PYTHON_LAST, WITHOUT_PROFILER
+
+FORMS = {
+    "threads off": {},
+    "four threads": {"threads": 4},
+    "lazy-apps": {"lazy_apps": "true"},
+    "no master": {"master": None, "processes": None, "master_fifo": None},
+    "no master, threads": {
+        "master": None,
+        "processes": None,
+        "master_fifo": None,
+        "threads": 2,
+    },
+    "single interpreter": {"single_interpreter": "true"},
+    "two mounts": {"wsgi_file": None, "mount": ["/=burn.py", "/second=burn.py"]},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_profiles_go_on_with(form, uwsgi, profile_reader):
+    assert_profiles_go_on(uwsgi(**FORMS[form]), profile_reader)
+
+
+@pytest.mark.skipif(not PYTHON_PLUGIN, reason="Python is built into this uWSGI")
+def test_the_profiler_may_be_loaded_before_python(uwsgi, profile_reader):
+    assert_profiles_go_on(uwsgi(plugins=PYTHON_LAST), profile_reader)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can change to another user")
+def test_a_server_that_starts_as_root_and_becomes_another_user_is_profiled(uwsgi, profile_reader):
+    server = uwsgi(user="www-data")
+
+    assert_profiles_go_on(server, profile_reader)
+
+    assert {path.owner() for path in server.profiles.iterdir()} == {"www-data"}
+
+
+def by_signal(server):
+    server.reload_by_signal()
+
+
+def by_fifo(server):
+    server.write_fifo("r")
+
+
+def by_chain(server):
+    server.write_fifo("c")
+
+
+def by_touch(server):
+    os.utime(server.directory / "uwsgi.ini")
+
+
+def failures_over_reloads(server, reload):
+    """Requests that fail while the server reloads three times under load."""
+    with server.load("/burn?ms=5", threads=4) as load:
+        for _ in range(3):
+            old = server.workers()
+            reload(server)
+            server.wait_for_new_workers(old)
+            load.wait_for_requests(20)
+    return load.failures
+
+
+@pytest.mark.parametrize("reload", [by_signal, by_fifo, by_chain, by_touch])
+@pytest.mark.parametrize("lazy", [None, "true"], ids=["prefork", "lazy"])
+def test_reloads_under_load_fail_no_request_and_profiles_go_on(
+    reload, lazy, uwsgi, profile_reader
+):
+    how = {"lazy_apps": lazy, "touch_reload": "%p"}
+    plain = uwsgi(plugins=WITHOUT_PROFILER, **how)
+    failures_without = failures_over_reloads(plain, reload)
+    plain.stop()
+
+    server = uwsgi(plugins=PYTHON_FIRST, **how)
+    failures = failures_over_reloads(server, reload)
+
+    assert len(failures) <= len(failures_without), failures[:3]
+    assert_profiles_go_on(server, profile_reader)
+
+
+def test_workers_that_max_requests_replaces_are_profiled(uwsgi, profile_reader):
+    server = uwsgi(max_requests=10)
+    first = server.workers()
+
+    server.burst("/burn?ms=1", 60)
+    server.wait_for_new_workers(first)
+
+    assert_profiles_go_on(server, profile_reader)
+
+
+def test_workers_that_cheaper_starts_later_are_profiled(uwsgi, profile_reader):
+    server = uwsgi(processes=3, cheaper=1, cheaper_initial=1, cheaper_step=2)
+    assert set(server.workers()) == {1}
+
+    with server.load("/own?ms=20", threads=6):
+        server.wait_for_log("Respawned uWSGI worker 3")
+        server.wait_for_profiles()
+        profile = profile_reader.read(server.wait_for_profiles()[-1])
+
+    assert {"1", "2", "3"} <= profile.label_values("worker")

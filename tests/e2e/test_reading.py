@@ -1,0 +1,151 @@
+"""The files are what pprof and its users expect.
+
+SPDX-License-Identifier: MIT
+"""
+
+import re
+import stat
+
+from testenv import processes
+from testenv.profiles import profile_files
+
+FILE_NAME = re.compile(r"cpu-\d{8}T\d{6}\.?\d{3}Z-shop-[A-Za-z0-9._-]+\.pb\.gz")
+
+
+def flask_profile(uwsgi):
+    """The file of a window that a loaded Flask app filled."""
+    server = uwsgi(
+        app="flask_shop",
+        threads=2,
+        cloudprofiler_service="shop",
+        cloudprofiler_service_version="v1.2",
+        cloudprofiler_output_interval=3,
+        cloudprofiler_output_duration=2,
+    )
+    with server.load("/catalogue", threads=4):
+        server.wait_for_window()
+        server.wait_for_window(is_open=False)
+        file = server.wait_for_profiles()[-1]
+    server.stop()
+    return file
+
+
+def test_pprof_and_the_reference_proto_read_a_flask_apps_profile(uwsgi, pprof, profile_reader):
+    file = flask_profile(uwsgi)
+
+    top = pprof.run("-top", file)
+    tags = pprof.run("-tags", file)
+    raw = pprof.run("-raw", file)
+    profile = profile_reader.read(file)
+
+    assert re.search(r"Type: cpu\b", top)
+    assert re.search(r"\bprice\b", top) and "dispatch_request" in top
+    assert "flask_shop.py" in raw and "flask/app.py" in raw
+    assert re.search(r"worker:", tags) and re.search(r"thread:", tags)
+    assert profile.label_values("worker") == {"1", "2"}
+    assert {"uWSGIWorker1Core0", "uWSGIWorker2Core1"} <= profile.label_values("thread")
+    assert profile.share("price") > 0.2
+    for sample in profile.samples:
+        assert sample.labels["thread"].startswith(f"uWSGIWorker{sample.labels['worker']}Core")
+
+
+def test_the_profile_states_its_period_its_window_and_its_default_type(uwsgi, profile_reader):
+    profile = profile_reader.read(flask_profile(uwsgi))
+    message = profile.message
+
+    text = message.string_table
+
+    assert message.period == 10_000_000
+    assert (text[message.period_type.type], text[message.period_type.unit]) == (
+        "cpu",
+        "nanoseconds",
+    )
+    assert text[message.default_sample_type] == "cpu"
+    assert abs(message.duration_nanos - 2_000_000_000) < 100_000_000
+    assert message.time_nanos > 1_600_000_000 * 10**9
+    assert all(one.start_line > 0 for one in message.function if text[one.filename])
+
+
+def test_files_have_names_that_sort_by_time_and_are_private(uwsgi):
+    file = flask_profile(uwsgi)
+
+    assert FILE_NAME.fullmatch(file.name), file.name
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_only_the_newest_files_are_kept_and_strangers_are_left_alone(uwsgi):
+    server = uwsgi(cloudprofiler_output_interval=1, cloudprofiler_output_keep=2)
+    stranger = server.profiles / "notes.txt"
+    stranger.write_text("not ours")
+
+    server.wait_for_profiles(2)
+    first = profile_files(server.profiles)[0]
+    with server.load("/burn?ms=5"):
+        server.wait_for_profiles(2)
+
+    assert len(profile_files(server.profiles)) <= 2
+    assert not first.exists()
+    assert stranger.read_text() == "not ours"
+    assert sorted(path.name for path in server.profiles.iterdir() if path.name.startswith(".")) == []
+
+
+def test_a_shorter_period_gives_more_samples_and_a_disabled_profiler_none(uwsgi, profile_reader):
+    server = uwsgi(cloudprofiler_period_ms=40)
+    with server.load("/burn?ms=20"):
+        server.wait_for_profiles()
+        profile = profile_reader.read(server.wait_for_profiles()[0])
+
+    assert profile.message.period == 40_000_000
+    assert profile.total_count <= 2 * 1000 / 40 * 1.5
+
+
+def test_stacks_deeper_than_the_limit_keep_their_leaves_under_a_truncated_root(
+    uwsgi, profile_reader
+):
+    server = uwsgi(cloudprofiler_max_depth=3)
+    with server.load("/nested?ms=20"):
+        server.wait_for_profiles()
+        profile = profile_reader.read(server.wait_for_profiles()[0])
+
+    cut = {sample.names() for sample in profile.samples if "burn" in sample.names()}
+
+    assert cut == {("burn", "inner", "middle", "[truncated]")}
+
+
+def test_the_worker_can_be_the_root_frame(uwsgi, profile_reader):
+    server = uwsgi(cloudprofiler_worker_frame="true", processes=1)
+    with server.load("/burn?ms=20"):
+        server.wait_for_profiles()
+        profile = profile_reader.read(server.wait_for_profiles()[0])
+
+    assert {sample.names()[-1] for sample in profile.samples} == {"worker 1"}
+
+
+def test_tags_can_be_chosen(uwsgi, profile_reader):
+    server = uwsgi(cloudprofiler_tag="worker", processes=1)
+    with server.load("/burn?ms=20"):
+        server.wait_for_profiles()
+        profile = profile_reader.read(server.wait_for_profiles()[0])
+
+    assert profile.samples
+    assert all(set(sample.labels) == {"worker"} for sample in profile.samples)
+
+
+def test_cpu_time_outside_python_is_kept_as_uwsgis_own(uwsgi, profile_reader):
+    server = uwsgi(processes=1)
+    with server.load("/pid", threads=4):
+        server.wait_for_profiles()
+        profile = profile_reader.read(server.wait_for_profiles()[0])
+
+    assert profile.ns_of("[uWSGI]", flat=True) > 0
+
+
+def test_the_disabled_profiler_is_loaded_but_inert(uwsgi):
+    by_option = uwsgi(cloudprofiler_disable="true")
+    by_environment = uwsgi(env={"CLOUDPROFILER_DISABLE": "1"})
+
+    for server in (by_option, by_environment):
+        server.burst("/burn?ms=20", 10)
+        assert all(not processes.tickers(pid) for pid in server.workers().values())
+        assert len(processes.in_session(server.master_pid)) == 3, "master and two workers"
+        assert server.log.count("[cloudprofiler]") == 1

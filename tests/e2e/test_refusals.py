@@ -1,0 +1,98 @@
+"""A bad option is refused before the first fork, by a line that helps.
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+
+import pytest
+
+# Option, value, and what the message must offer instead (as a part of it).
+BAD_VALUES = [
+    ("service", "Shop", "a-z"),
+    ("service", "-shop", "a-z"),
+    ("service", "shop-", "a-z"),
+    ("service", "sh op", "a-z"),
+    ("service", "s" * 256, "255"),
+    ("service-version", "v" * 513, "512"),
+    ("period-ms", "0", "1 to 1000"),
+    ("period-ms", "abc", "1 to 1000"),
+    ("period-ms", "1001", "1 to 1000"),
+    ("period-ms", "10x", "1 to 1000"),
+    ("period-ms", "-5", "1 to 1000"),
+    ("period-ms", "99999999999999999999", "1 to 1000"),
+    ("max-depth", "0", "1 to 1024"),
+    ("max-depth", "-1", "1 to 1024"),
+    ("max-depth", "1025", "1 to 1024"),
+    ("verbose", "4", "0 to 3"),
+    ("output-keep", "-1", "1 to "),
+    ("output-interval", "0", "1 to "),
+    ("output-duration", "3", "cloudprofiler-output-interval"),
+    ("tag", "colour", "worker"),
+    ("log-size", "abc", "bytes"),
+    ("log-size", "1", "bytes"),
+    ("gateway-binary", "/nowhere/gateway", "cloudprofiler-gateway"),
+    ("output-dir", "/nowhere/profiles", "director"),
+    ("output-dir", "/etc/passwd", "director"),
+]
+
+
+def refused(server):
+    """Starts a server that must refuse its options; returns its one line about why."""
+    server.errors_allowed = True
+    status = server.launch().wait_for_exit()
+    assert status == 1, f"status {status}:\n{server.log_tail()}"
+    assert "spawned" not in server.log, "it forked before it refused"
+    assert len(server.our_errors) == 1, server.our_errors or server.log_tail()
+    return server.our_errors[0]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "accepted"), BAD_VALUES, ids=[f"{o}={v[:12]}" for o, v, _ in BAD_VALUES]
+)
+def test_a_bad_value_is_refused_with_what_would_be_accepted(make_uwsgi, option, value, accepted):
+    name = f"cloudprofiler-{option}"
+
+    message = refused(make_uwsgi(**{name: value}))
+
+    assert name in message
+    assert value[:200] in message
+    assert accepted in message
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can change to another user")
+def test_a_directory_that_the_final_user_cannot_write_is_refused(make_uwsgi, workspace):
+    foreign = workspace / "roots-own"
+    foreign.mkdir(mode=0o755)
+
+    message = refused(make_uwsgi(user="www-data", cloudprofiler_output_dir=foreign))
+
+    assert "cloudprofiler-output-dir" in message and str(foreign) in message
+
+
+LIMITS = {
+    "lowest": {
+        "service": "s",
+        "period_ms": 1,
+        "max_depth": 1,
+        "verbose": 0,
+        "output_keep": 1,
+        "output_interval": 1,
+        "output_duration": 1,
+    },
+    "highest": {
+        "service": "a" + "b-_." * 63 + "cz",
+        "service_version": "v" * 512,
+        "period_ms": 1000,
+        "max_depth": 1024,
+        "verbose": 3,
+    },
+}
+
+
+@pytest.mark.parametrize("end", LIMITS)
+def test_the_ends_of_every_range_are_accepted(end, uwsgi):
+    server = uwsgi(**{f"cloudprofiler_{name}": value for name, value in LIMITS[end].items()})
+
+    with server.load("/burn?ms=20"):
+        server.wait_for_profiles()

@@ -1,0 +1,119 @@
+"""The profile of an app whose profile is known.
+
+CPROF_TRUTH_SAMPLES sets the number of samples aimed at; with 5000 the bound is 3 points.
+
+SPDX-License-Identifier: MIT
+"""
+
+import math
+import os
+import sys
+
+import pytest
+from testenv import processes
+from testenv.uwsgi import APPS
+from testenv.wait import wait_for
+
+sys.path.insert(0, str(APPS))
+import truth  # noqa: E402
+
+SAMPLES = int(os.environ.get("CPROF_TRUTH_SAMPLES", "1200"))
+PERIOD_S = 0.010
+# CPU seconds a second that the test can count on, on a machine that others load too.
+CPUS = 1.2
+QUIET_S = 3  # the window's rest, in which the last requests end
+SIGMAS = 4
+
+
+def bound(share, samples):
+    """How far a share may be off: chance alone at SIGMAS, and never below 3 points."""
+    return max(0.03, SIGMAS * math.sqrt(share * (1 - share) / samples))
+
+
+def workers_cpu_ns(server):
+    return sum(processes.cpu_ns_without_ticker(pid) for pid in server.workers().values())
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return {}
+
+
+@pytest.fixture
+def window(measured, uwsgi, profile_reader):
+    """One window into which all CPU time of the workers falls: its profile, and that time."""
+    if not measured:
+        duration = math.ceil(SAMPLES * PERIOD_S / CPUS) + QUIET_S
+        server = uwsgi(
+            app="truth",
+            threads=4,
+            cloudprofiler_output_interval=max(60, duration),
+            cloudprofiler_output_duration=duration,
+        )
+        server.wait_for_window()
+        before = workers_cpu_ns(server)
+        with server.load("/truth", threads=8, seconds=duration - QUIET_S) as load:
+            load.join()
+        assert processes.timers(next(iter(server.workers().values()))), "the load outran the window"
+        measured["cpu_ns"] = workers_cpu_ns(server) - before
+        measured["failures"] = load.failures
+        file = wait_for(lambda: list(server.profiles.glob("cpu-*.pb.gz")), "the profile", duration)
+        measured["profile"] = profile_reader.read(file[0])
+        server.stop()
+    return measured
+
+
+def full_samples(profile):
+    return [sample for sample in profile.samples if sample.names()[:1][0] in truth.SHARES]
+
+
+def test_the_shares_of_three_functions_are_found(window):
+    profile = window["profile"]
+
+    assert not window["failures"]
+    assert profile.total_count >= SAMPLES / 4, "the machine gave too little CPU to judge"
+    for name, percent in truth.SHARES.items():
+        truth_share = percent / 100
+        found = profile.share(name, flat=True)
+        print(f"{name}: {found:.4f} for {truth_share}, {profile.total_count} samples")
+        assert abs(found - truth_share) <= bound(truth_share, profile.total_count)
+
+
+def test_sixty_frames_stand_in_their_order_on_their_lines(window):
+    ladder = tuple(
+        (f"f{number:02}", truth.LADDER_FILE, truth.rung_line(number))
+        for number in reversed(range(truth.RUNGS))
+    )
+
+    samples = full_samples(window["profile"])
+
+    assert samples
+    for sample in samples:
+        names = sample.names()
+        assert names[1] == truth.BELOW_RUNGS
+        assert tuple(tuple(frame) for frame in sample.frames[2 : 2 + truth.RUNGS]) == ladder
+        assert names[2 + truth.RUNGS :] == ("application",)
+
+
+def test_every_thread_of_both_workers_is_sampled(window):
+    profile = window["profile"]
+
+    found = {(s.labels["worker"], s.labels["thread"]) for s in profile.samples}
+
+    for worker in "12":
+        for core in range(4):
+            assert (worker, f"uWSGIWorker{worker}Core{core}") in found
+
+
+def test_the_total_is_the_workers_real_cpu_time(window):
+    total, real = window["profile"].total_ns, window["cpu_ns"]
+
+    print(f"profile {total / 1e9:.3f} s, clocks {real / 1e9:.3f} s")
+    assert abs(total - real) <= 0.02 * real
+
+
+def test_the_engines_raw_sum_is_near_the_real_cpu_time(window):
+    raw, real = window["profile"].comment("timer raw nanoseconds"), window["cpu_ns"]
+
+    print(f"raw {int(raw) / 1e9:.3f} s, clocks {real / 1e9:.3f} s")
+    assert abs(int(raw) - real) <= 0.05 * real

@@ -1,0 +1,86 @@
+"""Builds the plugin the way a user does, and says which uWSGI and Python the tests run on.
+
+UWSGI                 the server's binary             /usr/bin/uwsgi
+PYTHON                the Python that it embeds       /usr/bin/python3
+UWSGI_PYTHON_PLUGIN   its Python plugin's name, empty when Python is linked in    python3
+CPROF_PLUGIN_DIR      a directory with plugin and gateway, already built          build anew
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+PLUGIN = "cloudprofiler_plugin.so"
+GATEWAY = "cloudprofiler-gateway"
+SOURCE = Path(__file__).resolve().parents[2]
+
+UWSGI = os.environ.get("UWSGI", "/usr/bin/uwsgi")
+PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
+PYTHON_PLUGIN = os.environ.get("UWSGI_PYTHON_PLUGIN", "python3")
+
+BUILD_SECONDS = 300
+
+
+def _run(command, directory, **environment):
+    result = subprocess.run(
+        command,
+        cwd=directory,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=BUILD_SECONDS,
+        check=False,
+    )
+    assert result.returncode == 0, f"{command} failed:\n{result.stdout[-6000:]}"
+    return result.stdout
+
+
+def _check(directory):
+    for name in (PLUGIN, GATEWAY):
+        assert (directory / name).is_file(), f"the build left no {name} in {directory}"
+    return directory
+
+
+def build_plugin(directory):
+    """Plugin and gateway in `directory`, which any user may read: from CPROF_PLUGIN_DIR, or
+    by --build-plugin."""
+    directory.mkdir(mode=0o755)
+    ready = os.environ.get("CPROF_PLUGIN_DIR")
+    if ready:
+        for name in (PLUGIN, GATEWAY):
+            shutil.copy2(Path(ready) / name, directory / name)
+    else:
+        _run([UWSGI, "--build-plugin", str(SOURCE)], directory, PYTHON=PYTHON)
+    return _check(directory)
+
+
+def build_for_another_uwsgi(directory):
+    """The same, against a uwsgi.h that is not the server's: --build-plugin's steps by hand."""
+    directory.mkdir(mode=0o755)
+    builder = directory / ".uwsgi_plugins_builder"
+    builder.mkdir()
+    header = _run([UWSGI, "--dot-h"], directory)
+    (builder / "uwsgi.h").write_text(header + "\n/* A line that the server's header lacks. */\n")
+    (builder / "uwsgiconfig.py").write_text(_run([UWSGI, "--config-py"], directory))
+    _run(
+        [PYTHON, ".uwsgi_plugins_builder/uwsgiconfig.py", "--extra-plugin", str(SOURCE)],
+        directory,
+        UWSGI_PLUGINS_BUILDER_CFLAGS=_run([UWSGI, "--cflags"], directory).strip(),
+    )
+    return _check(directory)
+
+
+def build_fake_python(directory):
+    """A library for LD_PRELOAD that makes any CPython call itself 3.13.0."""
+    source = directory / "fake_python.c"
+    source.write_text(
+        'const char *Py_GetVersion(void);\n'
+        'const char *Py_GetVersion(void)\n{\n    return "3.13.0 (fake)";\n}\n'
+    )
+    library = directory / "fake_python.so"
+    _run(["gcc", "-shared", "-fPIC", "-o", str(library), str(source)], directory)
+    return library

@@ -1,0 +1,95 @@
+"""Requests over a unix socket, and many of them at once.
+
+SPDX-License-Identifier: MIT
+"""
+
+import http.client
+import itertools
+import socket
+import threading
+import time
+
+from .wait import wait_for
+
+REQUEST_SECONDS = 60.0
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=REQUEST_SECONDS)
+        self._path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def get(socket_path, path):
+    """The body of a 200 answer, read to its promised end; anything else raises."""
+    connection = _UnixConnection(socket_path)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read()
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise http.client.HTTPException(f"status {answer.status}: {body[:200]!r}")
+    return body
+
+
+class Load:
+    """Threads that ask for one path until told to stop, or until `count` requests are made.
+
+    As a context manager it runs in the background of the block. `done` and `failures` may be
+    read at any time. A load never outlives `seconds`.
+    """
+
+    def __init__(self, socket_path, path, threads=2, count=None, seconds=120.0):
+        self.done = 0
+        self.failures = []
+        self._socket_path = socket_path
+        self._path = path
+        self._seconds = seconds
+        self._tickets = itertools.count() if count is None else iter(range(count))
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+
+    def __enter__(self):
+        self._deadline = time.monotonic() + self._seconds
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_exception):
+        self._stop.set()
+        self.join()
+
+    def join(self):
+        """Waits for the last answer; with a count, for the whole count."""
+        for thread in self._threads:
+            thread.join()
+
+    def wait_for_requests(self, more):
+        """Waits until `more` further requests were answered well."""
+        goal = self.done + more
+        wait_for(lambda: self.done >= goal, f"{more} answers under load: {self.failures[:3]}", 60)
+
+    def _ticket(self):
+        with self._lock:
+            return next(self._tickets, None)
+
+    def _run(self):
+        while not self._stop.is_set() and time.monotonic() < self._deadline:
+            if self._ticket() is None:
+                return
+            try:
+                get(self._socket_path, self._path)
+            except (OSError, http.client.HTTPException) as error:
+                with self._lock:
+                    self.failures.append(repr(error))
+            else:
+                with self._lock:
+                    self.done += 1

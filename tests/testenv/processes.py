@@ -1,0 +1,93 @@
+"""What the kernel says about processes and threads (proc(5)); nothing here is kept.
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+TICKER_NAME = "cprof-ticker"
+
+PROC = Path("/proc")
+
+
+class Process(NamedTuple):
+    pid: int
+    name: str
+    state: str
+    parent: int
+    session: int
+
+
+def process(pid):
+    """The process, or None when it is gone."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The name stands in parentheses and may itself hold spaces and parentheses.
+    name, rest = text[text.index("(") + 1 :].rsplit(")", 1)
+    state, parent, _group, session = rest.split()[:4]
+    return Process(pid, name, state, int(parent), int(session))
+
+
+def _all():
+    found = (process(int(entry)) for entry in os.listdir(PROC) if entry.isdigit())
+    return [one for one in found if one is not None]
+
+
+def in_session(session):
+    """The living processes of a session, zombies left out."""
+    return [one for one in _all() if one.session == session and one.state != "Z"]
+
+
+def is_alive(pid):
+    found = process(pid)
+    return found is not None and found.state != "Z"
+
+
+class Thread(NamedTuple):
+    pid: int
+    tid: int
+    name: str
+
+    def _read(self, file):
+        return (PROC / str(self.pid) / "task" / str(self.tid) / file).read_text()
+
+    def cpu_ns(self):
+        return int(self._read("schedstat").split()[0])
+
+    def voluntary_switches(self):
+        for line in self._read("status").splitlines():
+            if line.startswith("voluntary_ctxt_switches:"):
+                return int(line.split()[1])
+        raise AssertionError("no voluntary_ctxt_switches in proc's status")
+
+
+def threads(pid):
+    found = []
+    for tid in os.listdir(PROC / str(pid) / "task"):
+        try:
+            name = (PROC / str(pid) / "task" / tid / "comm").read_text().strip()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended between the two reads
+        found.append(Thread(pid, int(tid), name))
+    return found
+
+
+def tickers(pid):
+    return [thread for thread in threads(pid) if thread.name == TICKER_NAME]
+
+
+def cpu_ns_without_ticker(pid):
+    """CPU time of all threads but the profiler's own. Exact while they sleep."""
+    return sum(thread.cpu_ns() for thread in threads(pid) if thread.name != TICKER_NAME)
+
+
+def timers(pid):
+    """The POSIX timers of a process, as the kernel lists them; empty: none."""
+    try:
+        return (PROC / str(pid) / "timers").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

@@ -1,0 +1,137 @@
+"""Reads profiles back with the reference proto, as somebody else's tool would.
+
+SPDX-License-Identifier: MIT
+"""
+
+import gzip
+import importlib.util
+import subprocess
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .build import SOURCE
+from .wait import wait_for
+
+PATTERN = "cpu-*.pb.gz"
+
+
+def load_proto(directory):
+    """The Python module of proto/profile.proto, generated into `directory`."""
+    proto = SOURCE / "proto" / "profile.proto"
+    command = ["protoc", f"--proto_path={proto.parent}", f"--python_out={directory}", proto.name]
+    subprocess.run(command, check=True, timeout=60)
+    spec = importlib.util.spec_from_file_location("profile_pb2", directory / "profile_pb2.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Frame(NamedTuple):
+    name: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    frames: tuple  # of Frame, leaf first
+    count: int
+    ns: int
+    labels: dict
+
+    def names(self):
+        return tuple(frame.name for frame in self.frames)
+
+
+class Profile:
+    """Samples with their names looked up. Every reference of the file is followed, so that a
+    dangling one raises here."""
+
+    def __init__(self, samples, message=None, comments=(), path=None):
+        self.samples = samples
+        self.message = message
+        self.comments = list(comments)
+        self.path = path
+
+    @property
+    def total_ns(self):
+        return sum(sample.ns for sample in self.samples)
+
+    @property
+    def total_count(self):
+        return sum(sample.count for sample in self.samples)
+
+    def functions(self):
+        return {frame.name for sample in self.samples for frame in sample.frames}
+
+    def label_values(self, key):
+        return {sample.labels.get(key) for sample in self.samples}
+
+    def ns_of(self, name, flat=False):
+        """CPU time with `name` on the stack, or on top of it."""
+        return sum(s.ns for s in self.samples if name in (s.names()[:1] if flat else s.names()))
+
+    def share(self, name, flat=False):
+        return self.ns_of(name, flat) / self.total_ns if self.total_ns else 0.0
+
+    def where(self, keep):
+        """The part of the samples for which keep(sample) is true."""
+        return Profile([sample for sample in self.samples if keep(sample)])
+
+    def comment(self, key):
+        """The value of the one comment 'key: value'."""
+        values = [c.split(":", 1)[1].strip() for c in self.comments if c.startswith(key + ":")]
+        assert len(values) == 1, f"{len(values)} comments {key!r} in {self.comments}"
+        return values[0]
+
+
+def merged(profiles):
+    return Profile([sample for profile in profiles for sample in profile.samples])
+
+
+class ProfileReader:
+    def __init__(self, directory):
+        self._proto = load_proto(directory)
+
+    def read(self, path):
+        message = self._proto.Profile()
+        message.ParseFromString(gzip.decompress(path.read_bytes()))
+        text = message.string_table
+        assert text[0] == ""
+        types = [(text[t.type], text[t.unit]) for t in message.sample_type]
+        assert types == [("sample", "count"), ("cpu", "nanoseconds")], types
+        functions = {one.id: one for one in message.function}
+        locations = {
+            one.id: [
+                Frame(text[function.name], text[function.filename], line.line)
+                for line in one.line
+                for function in [functions[line.function_id]]
+            ]
+            for one in message.location
+        }
+        samples = [
+            Sample(
+                frames=tuple(frame for ref in one.location_id for frame in locations[ref]),
+                count=one.value[0],
+                ns=one.value[1],
+                labels={text[label.key]: text[label.str] for label in one.label},
+            )
+            for one in message.sample
+        ]
+        return Profile(samples, message, [text[ref] for ref in message.comment], path)
+
+
+def profile_files(directory):
+    """The finished profiles of a directory, oldest first (their names begin with the time)."""
+    return sorted(directory.glob(PATTERN))
+
+
+def wait_for_files(directory, more=1, seconds=30.0):
+    """Waits for `more` files beyond those that are there now, and returns the new ones."""
+    before = set(profile_files(directory))
+
+    def new_files():
+        new = [path for path in profile_files(directory) if path not in before]
+        return new if len(new) >= more else None
+
+    return wait_for(new_files, f"{more} new profiles in {directory}", seconds)

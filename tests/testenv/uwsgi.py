@@ -1,0 +1,289 @@
+"""A real uWSGI server in a session of its own, on a unix socket.
+
+A unix socket needs no port and keeps its name over a reload. Everything of one server lies in
+its directory: app, ini, log, sockets, profiles.
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+from . import processes
+from .build import PYTHON_PLUGIN, SOURCE, UWSGI
+from .load import Load, get
+from .profiles import wait_for_files
+from .wait import wait_for
+
+APPS = SOURCE / "tests" / "apps"
+GATEWAY_NAME = "cloudprofiler-gateway"
+# The kernel keeps 15 bytes of a process's name.
+GATEWAY_COMM = GATEWAY_NAME[:15]
+
+STOP_SECONDS = 30
+READY = re.compile(r"WSGI app 0 .* ready in|no app loaded|spawned uWSGI worker")
+CRASH = re.compile(
+    r"Segmentation Fault|killed by signal (4|6|7|8|11)\b|Fatal Python error|Sanitizer"
+    r"|trying to unlock a robust mutex",
+)
+OUR_ERROR = re.compile(r"^\[cloudprofiler\] error: .*$", re.MULTILINE)
+OUR_WARNING = re.compile(r"^\[cloudprofiler\] warning: .*$", re.MULTILINE)
+WORKER_BORN = re.compile(
+    r"(?:spawned uWSGI worker (\d+) \((?:and the only\) \()?pid: (\d+)"
+    r"|Respawned uWSGI worker (\d+) \(new pid: (\d+)\))"
+)
+
+# Two plugins in the order that README shows; PYTHON_PLUGIN is empty where Python is built in.
+PYTHON_FIRST = ("python", "cloudprofiler")
+PYTHON_LAST = ("cloudprofiler", "python")
+WITHOUT_PROFILER = ("python",)
+WITHOUT_PYTHON = ("cloudprofiler",)
+
+
+def _plugin_line(plugins):
+    names = [PYTHON_PLUGIN if name == "python" else name for name in plugins]
+    return ", ".join(name for name in names if name)
+
+
+def _ini(options):
+    lines = ["[uwsgi]"]
+    for name, value in options.items():
+        values = value if isinstance(value, list) else [value]
+        lines += [f"{name} = {one}" for one in values if one is not None]
+    return "\n".join(lines) + "\n"
+
+
+class Uwsgi:
+    """One server.
+
+    `options` are ini lines over the defaults below (underscores stand for hyphens; None takes a
+    default away; a list repeats the line). With `user` it starts as root and changes to that.
+    """
+
+    def __init__(
+        self, directory, plugin_dir, *, app="burn", plugins=PYTHON_FIRST, env=None, user=None, **options
+    ):
+        directory.mkdir(mode=0o755)
+        for source in APPS.glob("*.py"):
+            shutil.copy(source, directory)
+        self.directory = directory
+        self.profiles = directory / "profiles"
+        self.profiles.mkdir(mode=0o755)
+        self.errors_allowed = False  # of ours; a test that provokes one says so
+        self.master_pid = None
+        self._env = {**os.environ, **(env or {})}
+        self._log = directory / "log"
+        self._process = None
+        self._options = {
+            "plugin-dir": plugin_dir,
+            "plugins": _plugin_line(plugins),
+            "http-socket": directory / "http.sock",
+            "chmod-socket": "666",
+            "master": "true",
+            "processes": 2,
+            "wsgi-file": directory / f"{app}.py",
+            "pythonpath": directory,
+            "master-fifo": directory / "fifo",
+            "disable-logging": "true",
+            "worker-reload-mercy": 20,
+        }
+        if "cloudprofiler" in plugins:
+            self._options |= {
+                "cloudprofiler-output-dir": self.profiles,
+                "cloudprofiler-output-interval": 2,
+                "cloudprofiler-output-duration": 1,
+            }
+        if user:
+            for path in (directory, self.profiles):
+                shutil.chown(path, user, user)
+            self._options |= {"uid": user, "gid": user}
+        self._options |= {name.replace("_", "-"): value for name, value in options.items()}
+
+    # Life
+
+    def launch(self):
+        """Starts the process and does not wait for anything."""
+        ini = self.directory / "uwsgi.ini"
+        ini.write_text(_ini(self._options))
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [UWSGI, "--ini", str(ini)],
+                cwd=self.directory,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.master_pid = self._process.pid
+        return self
+
+    def start(self, path="/pid"):
+        """Starts the server and waits until it answers `path`."""
+        self.launch()
+        self.wait_until_live(path)
+        return self
+
+    def wait_until_live(self, path="/pid"):
+        def answers():
+            assert self._process.poll() is None, f"uWSGI ended:\n{self.log_tail()}"
+            try:
+                return get(self.directory / "http.sock", path) is not None
+            except OSError:
+                return False
+
+        wait_for(answers, "the first answer")
+
+    def wait_for_exit(self, seconds=STOP_SECONDS):
+        """Waits for a server that ends by itself; returns its exit status."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"uWSGI did not end:\n{self.log_tail()}") from None
+
+    def is_running(self):
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self, verb=signal.SIGINT):
+        """Ends the server by `verb` to its first process, and fails unless it ended well, left
+        no process behind, did not crash and logged no error of ours."""
+        self._process.send_signal(verb)
+        status = self.wait_for_exit()
+        try:
+            wait_for(
+                lambda: not processes.in_session(self.master_pid),
+                f"the end of {processes.in_session(self.master_pid)}",
+            )
+        finally:
+            self.kill()
+        assert status == 0, f"uWSGI ended with {status}:\n{self.log_tail()}"
+        self.check_log()
+
+    def end(self):
+        """Stops the server if it still runs, and shows the log."""
+        if self.master_pid is None:
+            return
+        try:
+            if self.is_running():
+                self.stop()
+        finally:
+            self.kill()
+            print(f"--- log of {self.directory.name}:\n{self.log_tail()}")
+
+    def kill(self):
+        """Ends what is left of the server's own processes."""
+        for left in processes.in_session(self.master_pid):
+            try:
+                os.kill(left.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(STOP_SECONDS)
+
+    # Requests
+
+    def get(self, path="/pid"):
+        return get(self.directory / "http.sock", path).decode()
+
+    def load(self, path, **how):
+        """See Load; use it as a context manager."""
+        return Load(self.directory / "http.sock", path, **how)
+
+    def burst(self, path, count, threads=2):
+        """`count` requests, all of which must be answered well."""
+        load = self.load(path, threads=threads, count=count)
+        with load:
+            load.join()
+        assert not load.failures, load.failures[:3]
+
+    # Log
+
+    @property
+    def log(self):
+        return self._log.read_text(errors="replace")
+
+    def log_tail(self, lines=60):
+        return "\n".join(self.log.splitlines()[-lines:])
+
+    def wait_for_log(self, pattern, times=1, seconds=30.0):
+        """Waits until the log holds `times` matches of a regular expression, and returns them."""
+        expression = re.compile(pattern, re.MULTILINE)
+
+        def seen():
+            found = expression.findall(self.log)
+            return found if len(found) >= times else None
+
+        return wait_for(seen, f"{times} x {pattern!r} in the log", seconds)
+
+    @property
+    def our_errors(self):
+        return OUR_ERROR.findall(self.log)
+
+    @property
+    def our_warnings(self):
+        return OUR_WARNING.findall(self.log)
+
+    def check_log(self):
+        log = self.log
+        crash = CRASH.search(log)
+        assert not crash, f"{crash.group()!r} in the log:\n{log[-8000:]}"
+        assert self.errors_allowed or not self.our_errors, self.our_errors
+
+    # Processes
+
+    def workers(self):
+        """The pid of each worker that lives now, by its number."""
+        born = {}
+        for first, first_pid, again, again_pid in WORKER_BORN.findall(self.log):
+            born[int(first or again)] = int(first_pid or again_pid)
+        return {number: pid for number, pid in born.items() if processes.is_alive(pid)}
+
+    def gateway(self):
+        """The pid of the gateway, waited for."""
+
+        def find():
+            found = [p for p in processes.in_session(self.master_pid) if p.name == GATEWAY_COMM]
+            return found[0].pid if len(found) == 1 else None
+
+        return wait_for(find, "one gateway process")
+
+    # Verbs
+
+    def reload_by_signal(self):
+        os.kill(self.master_pid, signal.SIGHUP)
+
+    def write_fifo(self, verb):
+        with (self.directory / "fifo").open("w") as fifo:
+            fifo.write(verb)
+
+    def wait_for_new_workers(self, old):
+        """Waits until as many workers as in `old` live, none of which is in it."""
+
+        def all_new():
+            new = self.workers()
+            return len(new) == len(old) and not set(new.values()) & set(old.values())
+
+        wait_for(all_new, f"successors of {old}", 60)
+
+    # Profiles
+
+    def wait_for_profiles(self, more=1, seconds=30.0):
+        """The files of `more` profiles beyond those that are there now."""
+        return wait_for_files(self.profiles, more, seconds)
+
+    def wait_for_window(self, is_open=True, seconds=30.0):
+        """Waits until some worker has a timer, or none has one.
+
+        Timers are what a window is to the kernel: this needs no word of the product's.
+        """
+
+        def as_asked():
+            found = any(processes.timers(pid) for pid in self.workers().values())
+            return found == is_open
+
+        wait_for(as_asked, "a window" if is_open else "the end of the window", seconds)
