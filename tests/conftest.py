@@ -33,9 +33,9 @@ def plugin_dir(workspace):
     return build_plugin(workspace / "plugin")
 
 
-@pytest.fixture
-def make_uwsgi(workspace, plugin_dir):
-    """Makes servers that are not started; each is ended and its log checked when the test ends.
+@contextlib.contextmanager
+def _servers(workspace, plugin_dir):
+    """A function that makes servers; each is ended and its log checked when the block ends.
 
     The log's tail goes to the test's output, which pytest shows for a test that failed.
     """
@@ -47,6 +47,20 @@ def make_uwsgi(workspace, plugin_dir):
             ends.callback(server.end)
             return server
 
+        yield make
+
+
+@pytest.fixture
+def make_uwsgi(workspace, plugin_dir):
+    """Makes servers that are not started; see Uwsgi for the options."""
+    with _servers(workspace, plugin_dir) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_uwsgi_for_module(workspace, plugin_dir):
+    """The same, for servers whose result several tests of a module look at."""
+    with _servers(workspace, plugin_dir) as make:
         yield make
 
 

@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import burn
@@ -29,8 +30,7 @@ TIMERS_PROGRAM = (
 
 def child_work():
     burn.spin(CHILD_MS * burn.LOOPS_PER_MS)
-    with open("/proc/self/timers") as timers:
-        return TIMERS_INHERITED if timers.read() else 0
+    return TIMERS_INHERITED if Path("/proc/self/timers").read_text() else 0
 
 
 def wait_for_child(pid):

@@ -74,9 +74,7 @@ def failures_over_reloads(server, reload):
 
 @pytest.mark.parametrize("reload", [by_signal, by_fifo, by_chain, by_touch])
 @pytest.mark.parametrize("lazy", [None, "true"], ids=["prefork", "lazy"])
-def test_reloads_under_load_fail_no_request_and_profiles_go_on(
-    reload, lazy, uwsgi, profile_reader
-):
+def test_reloads_under_load_fail_no_request_and_profiles_go_on(reload, lazy, uwsgi, profile_reader):
     how = {"lazy_apps": lazy, "touch_reload": "%p"}
     plain = uwsgi(plugins=WITHOUT_PROFILER, **how)
     failures_without = failures_over_reloads(plain, reload)

@@ -8,7 +8,6 @@ SPDX-License-Identifier: MIT
 import os
 
 from testenv import processes
-from testenv.load import Load
 
 IDLE_SECONDS = float(os.environ.get("CPROF_IDLE_SECONDS", "10"))
 
@@ -44,7 +43,7 @@ def test_between_windows_the_ticker_never_wakes_and_there_is_no_timer(uwsgi):
     server.wait_for_profiles()
     before = switches(server)
 
-    load: Load = load_for(server, IDLE_SECONDS)
+    load = load_for(server, IDLE_SECONDS)
 
     assert load.done and not load.failures
     assert switches(server) == before

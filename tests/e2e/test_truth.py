@@ -8,14 +8,15 @@ SPDX-License-Identifier: MIT
 import math
 import os
 import sys
+from typing import NamedTuple
 
 import pytest
 from testenv import processes
+from testenv.profiles import Profile
 from testenv.uwsgi import APPS
-from testenv.wait import wait_for
 
 sys.path.insert(0, str(APPS))
-import truth  # noqa: E402
+import truth
 
 SAMPLES = int(os.environ.get("CPROF_TRUTH_SAMPLES", "1200"))
 PERIOD_S = 0.010
@@ -34,33 +35,31 @@ def workers_cpu_ns(server):
     return sum(processes.cpu_ns_without_ticker(pid) for pid in server.workers().values())
 
 
+class Window(NamedTuple):
+    profile: Profile
+    cpu_ns: int  # of the workers, by the kernel
+    failures: list
+
+
 @pytest.fixture(scope="module")
-def measured():
-    return {}
-
-
-@pytest.fixture
-def window(measured, uwsgi, profile_reader):
-    """One window into which all CPU time of the workers falls: its profile, and that time."""
-    if not measured:
-        duration = math.ceil(SAMPLES * PERIOD_S / CPUS) + QUIET_S
-        server = uwsgi(
-            app="truth",
-            threads=4,
-            cloudprofiler_output_interval=max(60, duration),
-            cloudprofiler_output_duration=duration,
-        )
-        server.wait_for_window()
-        before = workers_cpu_ns(server)
-        with server.load("/truth", threads=8, seconds=duration - QUIET_S) as load:
-            load.join()
-        assert processes.timers(next(iter(server.workers().values()))), "the load outran the window"
-        measured["cpu_ns"] = workers_cpu_ns(server) - before
-        measured["failures"] = load.failures
-        file = wait_for(lambda: list(server.profiles.glob("cpu-*.pb.gz")), "the profile", duration)
-        measured["profile"] = profile_reader.read(file[0])
-        server.stop()
-    return measured
+def window(make_uwsgi_for_module, profile_reader):
+    """One window into which all CPU time of the workers falls."""
+    duration = math.ceil(SAMPLES * PERIOD_S / CPUS) + QUIET_S
+    server = make_uwsgi_for_module(
+        app="truth",
+        threads=4,
+        cloudprofiler_output_interval=max(60, duration),
+        cloudprofiler_output_duration=duration,
+    ).start()
+    server.wait_for_window()
+    before = workers_cpu_ns(server)
+    with server.load("/truth", threads=8, seconds=duration - QUIET_S) as load:
+        load.join()
+    assert all(processes.timers(pid) for pid in server.workers().values()), "outran the window"
+    cpu_ns = workers_cpu_ns(server) - before
+    profile = profile_reader.read(server.wait_for_profiles()[0])
+    server.stop()
+    return Window(profile, cpu_ns, load.failures)
 
 
 def full_samples(profile):
@@ -68,9 +67,9 @@ def full_samples(profile):
 
 
 def test_the_shares_of_three_functions_are_found(window):
-    profile = window["profile"]
+    profile = window.profile
 
-    assert not window["failures"]
+    assert not window.failures
     assert profile.total_count >= SAMPLES / 4, "the machine gave too little CPU to judge"
     for name, percent in truth.SHARES.items():
         truth_share = percent / 100
@@ -85,7 +84,7 @@ def test_sixty_frames_stand_in_their_order_on_their_lines(window):
         for number in reversed(range(truth.RUNGS))
     )
 
-    samples = full_samples(window["profile"])
+    samples = full_samples(window.profile)
 
     assert samples
     for sample in samples:
@@ -96,7 +95,7 @@ def test_sixty_frames_stand_in_their_order_on_their_lines(window):
 
 
 def test_every_thread_of_both_workers_is_sampled(window):
-    profile = window["profile"]
+    profile = window.profile
 
     found = {(s.labels["worker"], s.labels["thread"]) for s in profile.samples}
 
@@ -106,14 +105,14 @@ def test_every_thread_of_both_workers_is_sampled(window):
 
 
 def test_the_total_is_the_workers_real_cpu_time(window):
-    total, real = window["profile"].total_ns, window["cpu_ns"]
+    total, real = window.profile.total_ns, window.cpu_ns
 
     print(f"profile {total / 1e9:.3f} s, clocks {real / 1e9:.3f} s")
     assert abs(total - real) <= 0.02 * real
 
 
 def test_the_engines_raw_sum_is_near_the_real_cpu_time(window):
-    raw, real = window["profile"].comment("timer raw nanoseconds"), window["cpu_ns"]
+    raw, real = window.profile.comment("timer raw nanoseconds"), window.cpu_ns
 
     print(f"raw {int(raw) / 1e9:.3f} s, clocks {real / 1e9:.3f} s")
     assert abs(int(raw) - real) <= 0.05 * real

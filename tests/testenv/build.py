@@ -78,7 +78,7 @@ def build_fake_python(directory):
     """A library for LD_PRELOAD that makes any CPython call itself 3.13.0."""
     source = directory / "fake_python.c"
     source.write_text(
-        'const char *Py_GetVersion(void);\n'
+        "const char *Py_GetVersion(void);\n"
         'const char *Py_GetVersion(void)\n{\n    return "3.13.0 (fake)";\n}\n'
     )
     library = directory / "fake_python.so"

@@ -3,7 +3,6 @@
 SPDX-License-Identifier: MIT
 """
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +32,7 @@ def process(pid):
 
 
 def _all():
-    found = (process(int(entry)) for entry in os.listdir(PROC) if entry.isdigit())
+    found = (process(int(path.name)) for path in PROC.iterdir() if path.name.isdigit())
     return [one for one in found if one is not None]
 
 
@@ -67,12 +66,12 @@ class Thread(NamedTuple):
 
 def threads(pid):
     found = []
-    for tid in os.listdir(PROC / str(pid) / "task"):
+    for task in (PROC / str(pid) / "task").iterdir():
         try:
-            name = (PROC / str(pid) / "task" / tid / "comm").read_text().strip()
+            name = (task / "comm").read_text().strip()
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended between the two reads
-        found.append(Thread(pid, int(tid), name))
+        found.append(Thread(pid, int(task.name), name))
     return found
 
 

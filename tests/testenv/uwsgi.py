@@ -64,7 +64,15 @@ class Uwsgi:
     """
 
     def __init__(
-        self, directory, plugin_dir, *, app="burn", plugins=PYTHON_FIRST, env=None, user=None, **options
+        self,
+        directory,
+        plugin_dir,
+        *,
+        app="burn",
+        plugins=PYTHON_FIRST,
+        env=None,
+        user=None,
+        **options,
     ):
         directory.mkdir(mode=0o755)
         for source in APPS.glob("*.py"):
