@@ -14,13 +14,21 @@ from testenv.build import PYTHON
 from testenv.profiles import merged, profile_files
 
 WAYS = ("fork", "exit", "twice", "thread", "multiprocessing", "subprocess", "preexec")
-FORKS = 203  # 29 of each way
+# In a thread that Python did not start, multiprocessing's children end with 1 now and then,
+# profiler or not (threading._shutdown asserts that the main thread is one of Python's).
+WAYS_IN_FOREIGN_THREADS = tuple(way for way in WAYS if way != "multiprocessing")
+FORMS = {
+    "threads off": ({}, WAYS),
+    "threads on": ({"enable_threads": "true"}, WAYS),
+    "two threads": ({"threads": 2}, WAYS_IN_FOREIGN_THREADS),
+}
+FORKS = 200
 CLIENTS = 2
 
 
-def fork_in_all_ways(server):
+def fork_in_turn(server, all_ways):
     """The exit statuses of FORKS children, by the way they were made."""
-    ways = itertools.islice(itertools.cycle(WAYS), FORKS)
+    ways = itertools.islice(itertools.cycle(all_ways), FORKS)
     statuses = collections.defaultdict(collections.Counter)
     lock = threading.Lock()
 
@@ -42,22 +50,23 @@ def fork_in_all_ways(server):
     return statuses
 
 
-@pytest.mark.parametrize("threads", [None, 2], ids=["threads off", "threads on"])
-def test_forked_children_are_not_sampled_and_end_well(threads, uwsgi, profile_reader):
+@pytest.mark.parametrize("form", FORMS)
+def test_forked_children_are_not_sampled_and_end_well(form, uwsgi, profile_reader):
+    options, ways = FORMS[form]
     server = uwsgi(
         app="forks",
-        threads=threads,
         env={"PYTHON_PROGRAM": PYTHON if PYTHON.startswith("/") else sys.executable},
         cloudprofiler_output_interval=2,
         cloudprofiler_output_duration=2,
+        **options,
     )
     server.wait_for_window()
 
-    statuses = fork_in_all_ways(server)
+    statuses = fork_in_turn(server, ways)
     server.wait_for_profiles()
 
     assert sum(sum(of_way.values()) for of_way in statuses.values()) == FORKS
-    assert {way: set(of_way) for way, of_way in statuses.items()} == {way: {"0"} for way in WAYS}
+    assert {way: set(of_way) for way, of_way in statuses.items()} == {way: {"0"} for way in ways}
     profile = merged(profile_reader.read(path) for path in profile_files(server.profiles))
     assert profile.ns_of("parent_work") > 0
     assert "child_work" not in profile.functions()
