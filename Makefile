@@ -85,10 +85,6 @@ build/generated/profile.pb-c.c build/generated/profile.pb-c.h &: proto/profile.p
 	@mkdir -p build/generated
 	protoc-c -Iproto --c_out=build/generated $<
 
-build/generated/profile_pb2.py: proto/profile.proto
-	@mkdir -p build/generated
-	protoc -Iproto --python_out=build/generated $<
-
 .PHONY: objects
 objects: $(OBJECTS) ## Compile file by file with the strict warnings, all of them errors.
 
@@ -135,8 +131,8 @@ build/unit.mk: $(UNIT_SOURCES) tools/unit-rules
 
 .PHONY: test
 test: deps-test ## Run all tests: unit tests and tests on a real uWSGI.
-	$(MAKE) --no-print-directory -j$(JOBS) build objects unit build/generated/profile_pb2.py
-	$(PYTHON) -m pytest tests/
+	$(MAKE) --no-print-directory -j$(JOBS) build objects unit
+	CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' $(PYTHON) -m pytest tests/
 
 ##@ Checking
 
@@ -145,12 +141,12 @@ lint: deps-lint ## Run every check that needs no server to be tested.
 	$(MAKE) --no-print-directory build
 	$(MAKE) --no-print-directory -j$(JOBS) --output-sync=target lint-format lint-tidy \
 		lint-cppcheck lint-sigsafe lint-layers lint-binary lint-banned lint-ruff lint-shell \
-		lint-docs
+		lint-docs lint-layout
 
 FORMATTED := $(SOURCES) $(TEST_SOURCES) $(HEADERS)
 
 .PHONY: lint-format lint-tidy lint-cppcheck lint-sigsafe lint-layers lint-binary lint-banned
-.PHONY: lint-ruff lint-shell lint-docs
+.PHONY: lint-ruff lint-shell lint-docs lint-layout
 lint-format:
 	@echo 'rule: C is laid out by .clang-format'
 	@$(CLANG_FORMAT) --dry-run --Werror $(FORMATTED)
@@ -191,6 +187,9 @@ lint-shell:
 lint-docs: $(PROGRAMS)
 	@echo 'rule: docs/options.md is what the plugin says (make docs)'
 	@tools/options-doc $(UWSGI) | diff -u docs/options.md -
+
+lint-layout:
+	@tools/layout-doc $(CC)
 
 .PHONY: format
 format: build/venv/ruff-$(RUFF_VERSION) ## Lay out C and Python files as lint wants them.

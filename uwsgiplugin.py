@@ -39,7 +39,9 @@ def source_directory():
     frame = sys._getframe()
     while frame is not None:
         candidate = frame.f_locals.get("path")
-        if isinstance(candidate, str) and os.path.isfile(os.path.join(candidate, "plugin/base/config.h")):
+        if isinstance(candidate, str) and os.path.isfile(
+            os.path.join(candidate, "plugin/base/config.h")
+        ):
             return os.path.abspath(candidate)
         frame = frame.f_back
     return os.getcwd()
