@@ -1,0 +1,30 @@
+/* gzip.h - whole buffers to gzip and back, by zlib.
+ *
+ * Callers   profile/pprof.c.
+ * Memory    what is returned is malloc'd and the caller's; NULL after an error.
+ * Trust     compressed input may come from anybody: what it becomes is bounded.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_GZIP_H
+#define CPROF_GZIP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../plugin/base/attributes.h"
+#include "../../plugin/base/error.h"
+
+#define CPROF_GUNZIP_BYTES_MAX (UINT32_C(256) << 20)
+
+/* Compresses `packed`; equal input gives equal output (no time stamp, no name). */
+bool cprof_gzip(uint8_t **bytes, size_t *byte_count, const uint8_t *packed, size_t packed_bytes,
+                struct cprof_error *error) CPROF_MUST_USE;
+
+/* Decompresses `bytes`; more than CPROF_GUNZIP_BYTES_MAX is an error, and so is an input that
+ * ends early. What follows the first gzip member is not looked at. */
+bool cprof_gunzip(uint8_t **packed, size_t *packed_bytes, const uint8_t *bytes, size_t byte_count,
+                  struct cprof_error *error) CPROF_MUST_USE;
+
+#endif

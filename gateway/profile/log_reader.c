@@ -1,0 +1,317 @@
+/* log_reader.c - see log_reader.h.
+ *
+ * Two passes over the copy. The first walks each chunk and marks where a record starts that is
+ * sound in itself. The second looks at the references of the stacks: several writers share a
+ * log, so that a record may name one that lies behind it, in a chunk claimed later; the marks
+ * must be complete before any reference is judged.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "log_reader.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const void *record_at(const struct cprof_log_view *view, uint32_t ref)
+{
+    return view->bytes + (size_t)ref * 8;
+}
+
+static bool is_sound(const struct cprof_log_view *view, uint32_t ref, enum cprof_record_type type)
+{
+    return ref < view->byte_count / 8 && view->types[ref] == type;
+}
+
+static bool lines_record_is_sound(const struct cprof_lines_record *lines)
+{
+    return lines->record.bytes >= sizeof(*lines) && lines->part_bytes >= 1 &&
+           lines->part_bytes <= CPROF_LINES_PART_BYTES_MAX &&
+           lines->part_bytes <= lines->record.bytes - sizeof(*lines);
+}
+
+static bool code_record_is_sound(const struct cprof_code_record *code)
+{
+    return code->record.bytes >= sizeof(*code) && code->name_bytes <= CPROF_NAME_BYTES_MAX &&
+           code->qualified_name_bytes <= CPROF_NAME_BYTES_MAX &&
+           code->file_bytes <= CPROF_NAME_BYTES_MAX &&
+           (uint32_t)code->name_bytes + code->qualified_name_bytes + code->file_bytes <=
+               code->record.bytes - sizeof(*code);
+}
+
+static bool tag_record_is_sound(const struct cprof_tag_record *tag)
+{
+    return tag->record.bytes >= sizeof(*tag) && tag->key_bytes >= 1 &&
+           tag->key_bytes <= CPROF_NAME_BYTES_MAX && tag->value_bytes <= CPROF_NAME_BYTES_MAX &&
+           (uint32_t)tag->key_bytes + tag->value_bytes <= tag->record.bytes - sizeof(*tag);
+}
+
+static bool stack_record_is_sound(const struct cprof_stack_record *stack)
+{
+    return stack->record.bytes >= sizeof(*stack) && stack->depth <= CPROF_DEPTH_MAX &&
+           stack->depth * sizeof(struct cprof_frame) <= stack->record.bytes - sizeof(*stack);
+}
+
+/* `record` has its full length in the copy, and at least a header. The smallest record of each
+ * type is looked at for its length before any other field. */
+static bool record_is_sound(const struct cprof_record *record)
+{
+    const void *body = record;
+
+    switch (record->type) {
+    case CPROF_RECORD_LINES:
+        return lines_record_is_sound(body);
+    case CPROF_RECORD_CODE:
+        return code_record_is_sound(body);
+    case CPROF_RECORD_TAG:
+        return tag_record_is_sound(body);
+    case CPROF_RECORD_STACK:
+        return stack_record_is_sound(body);
+    default:
+        return false;
+    }
+}
+
+/* Marks the sound records of a copied chunk. A bad length ends the walk: behind it, nothing can
+ * be told apart. Returns the number of stacks. */
+static size_t mark_records(struct cprof_log_view *view, size_t chunk_offset, uint32_t fill)
+{
+    size_t at = chunk_offset + sizeof(struct cprof_chunk);
+    size_t end = at + fill;
+    size_t stacks = 0;
+
+    while (end - at >= sizeof(struct cprof_record)) {
+        const struct cprof_record *record = record_at(view, (uint32_t)(at / 8));
+
+        if (record->bytes < sizeof(*record) || record->bytes % 8 != 0 || record->bytes > end - at) {
+            view->rejected++;
+            return stacks;
+        }
+        if (record_is_sound(record)) {
+            view->types[at / 8] = (uint8_t)record->type;
+            stacks += record->type == CPROF_RECORD_STACK;
+        } else {
+            view->rejected++;
+        }
+        at += record->bytes;
+    }
+    return stacks;
+}
+
+/* Copies what chunk `index` published; returns the number of bytes. */
+static uint32_t copy_chunk(struct cprof_log_view *view, const uint8_t *log, size_t offset,
+                           uint32_t epoch, uint32_t *incarnation)
+{
+    const struct cprof_chunk *chunk = (const void *)(log + offset);
+    uint32_t fill = atomic_load_explicit(&chunk->fill, memory_order_acquire);
+    uint32_t chunk_epoch = chunk->epoch;
+
+    if (fill == 0) {
+        return 0; /* claimed, and nothing written yet or ever */
+    }
+    if (chunk_epoch != epoch || fill % 8 != 0 || fill > CPROF_CHUNK_PAYLOAD_BYTES) {
+        view->rejected++;
+    }
+    if (chunk_epoch != epoch) {
+        return 0;
+    }
+    fill = fill < CPROF_CHUNK_PAYLOAD_BYTES ? fill & ~7u : CPROF_CHUNK_PAYLOAD_BYTES;
+    *incarnation = chunk->incarnation;
+    memcpy(view->bytes + offset + sizeof(*chunk), (const uint8_t *)chunk + sizeof(*chunk), fill);
+    return fill;
+}
+
+/* Returns the number of stack records that are sound in themselves. */
+static size_t copy_chunks(struct cprof_log_view *view, const uint8_t *log, uint32_t epoch)
+{
+    uint32_t first_incarnation = 0;
+    bool any = false;
+    size_t stacks = 0;
+
+    for (size_t offset = 0; offset < view->byte_count; offset += CPROF_CHUNK_BYTES) {
+        uint32_t incarnation = 0;
+        uint32_t fill = copy_chunk(view, log, offset, epoch, &incarnation);
+
+        if (fill == 0) {
+            continue;
+        }
+        view->successors = view->successors || (any && incarnation != first_incarnation);
+        first_incarnation = incarnation;
+        any = true;
+        stacks += mark_records(view, offset, fill);
+    }
+    return stacks;
+}
+
+static bool tag_chain_is_sound(const struct cprof_log_view *view, uint32_t ref)
+{
+    for (unsigned i = 0; i < CPROF_TAGS_PER_STACK_MAX && ref != CPROF_NO_REF; i++) {
+        if (!is_sound(view, ref, CPROF_RECORD_TAG)) {
+            return false;
+        }
+        ref = ((const struct cprof_tag_record *)record_at(view, ref))->parent_ref;
+    }
+    return ref == CPROF_NO_REF;
+}
+
+static bool stack_references_are_sound(const struct cprof_log_view *view,
+                                       const struct cprof_stack_record *stack)
+{
+    for (unsigned i = 0; i < stack->depth; i++) {
+        if (!is_sound(view, stack->frames[i].code_ref, CPROF_RECORD_CODE)) {
+            return false;
+        }
+    }
+    return tag_chain_is_sound(view, stack->tag_ref);
+}
+
+/* Lists the stacks that are to be merged; `limit` of them were marked. */
+static void list_stacks(struct cprof_log_view *view, size_t limit)
+{
+    for (uint32_t ref = 0; ref < view->byte_count / 8 && view->stack_count < limit; ref++) {
+        const struct cprof_stack_record *stack = record_at(view, ref);
+
+        if (view->types[ref] != CPROF_RECORD_STACK) {
+            continue;
+        }
+        if (!stack_references_are_sound(view, stack)) {
+            view->rejected++;
+        } else if (cprof_log_stack(view, ref)->count > 0) {
+            view->stacks[view->stack_count++] = ref;
+        }
+    }
+}
+
+static void copy_counters(struct cprof_log_view *view, const struct cprof_slot_counters *counters)
+{
+    view->samples = atomic_load(&counters->samples);
+    view->timer_weight_ns = atomic_load(&counters->timer_weight_ns);
+    view->log_full_count = atomic_load(&counters->log_full_count);
+    view->log_full_weight_ns = atomic_load(&counters->log_full_weight_ns);
+    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
+        view->missed[i] = atomic_load(&counters->missed[i]);
+    }
+    view->missed_weight_ns = atomic_load(&counters->missed_weight_ns);
+    view->cpu_clock_ns = atomic_load(&counters->cpu_clock_ns);
+    view->ticker_cpu_ns = atomic_load(&counters->ticker_cpu_ns);
+}
+
+static void copy_slot(struct cprof_log_view *view, const struct cprof_slot *slot, uint32_t epoch)
+{
+    view->kind = slot->kind;
+    view->number = slot->number;
+    if (view->kind < CPROF_SLOT_WORKER || view->kind > CPROF_SLOT_SPOOLER) {
+        view->kind = CPROF_SLOT_WORKER;
+        view->number = view->slot_index + 1;
+        view->rejected++;
+    }
+    view->closed = atomic_load(&slot->closed_epoch) >= epoch;
+    copy_counters(view, &slot->counters);
+}
+
+bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *segment,
+                    uint32_t slot_index, uint32_t epoch, struct cprof_error *error)
+{
+    const struct cprof_slot *slot = cprof_segment_slot(segment, slot_index);
+    uint64_t claim = atomic_load_explicit(&slot->claim, memory_order_acquire);
+    uint64_t chunks = claim & UINT32_MAX;
+    size_t stacks;
+
+    *view = (struct cprof_log_view){.slot_index = slot_index};
+    copy_slot(view, slot, epoch);
+    if (claim >> 32 != epoch) {
+        /* The slot sits this epoch out; its counters belong to an older one. */
+        *view = (struct cprof_log_view){
+            .slot_index = slot_index, .kind = view->kind, .number = view->number};
+        return true;
+    }
+    if (chunks > segment->log_bytes / CPROF_CHUNK_BYTES) {
+        chunks = segment->log_bytes / CPROF_CHUNK_BYTES;
+        view->rejected++;
+    }
+    if (chunks == 0) {
+        return true;
+    }
+    view->byte_count = (size_t)chunks * CPROF_CHUNK_BYTES;
+    view->line_bytes_left = view->byte_count;
+    view->bytes = calloc(1, view->byte_count);
+    view->types = calloc(1, view->byte_count / 8);
+    if (!view->bytes || !view->types) {
+        goto no_memory;
+    }
+    stacks = copy_chunks(view, cprof_segment_log(segment, slot_index), epoch);
+    view->stacks = calloc(stacks + 1, sizeof(*view->stacks));
+    if (!view->stacks) {
+        goto no_memory;
+    }
+    list_stacks(view, stacks);
+    return true;
+no_memory:
+    cprof_log_view_reset(view);
+    return cprof_fail(error, "no memory for a copy of slot %u's log", slot_index);
+}
+
+void cprof_log_view_reset(struct cprof_log_view *view)
+{
+    free(view->bytes);
+    free(view->types);
+    free(view->stacks);
+    *view = (struct cprof_log_view){0};
+}
+
+const struct cprof_stack_record *cprof_log_stack(const struct cprof_log_view *view, uint32_t ref)
+{
+    return record_at(view, ref);
+}
+
+void cprof_log_code(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_code *code)
+{
+    const struct cprof_code_record *record = record_at(view, ref);
+    const char *name = (const char *)(record + 1);
+    const char *qualified_name = name + record->name_bytes;
+    const char *file = qualified_name + record->qualified_name_bytes;
+
+    code->first_line = record->first_line > 0 ? record->first_line : 0;
+    code->line_format = record->line_format;
+    (void)cprof_clean_text(code->name, sizeof(code->name), name, record->name_bytes);
+    (void)cprof_clean_text(code->qualified_name, sizeof(code->qualified_name), qualified_name,
+                           record->qualified_name_bytes);
+    (void)cprof_clean_text(code->file, sizeof(code->file), file, record->file_bytes);
+}
+
+size_t cprof_log_line_table(struct cprof_log_view *view, uint32_t code_ref, uint8_t *table)
+{
+    const struct cprof_code_record *code = record_at(view, code_ref);
+    uint32_t bytes = code->line_table_bytes;
+    uint32_t left = bytes;
+
+    if (bytes == 0 || bytes > CPROF_LINE_TABLE_BYTES_MAX || bytes > view->line_bytes_left) {
+        return 0;
+    }
+    /* From the last part to the first. No part is empty, so that a ring of parts ends as well. */
+    for (uint32_t ref = code->lines_ref; left > 0;) {
+        const struct cprof_lines_record *lines =
+            is_sound(view, ref, CPROF_RECORD_LINES) ? record_at(view, ref) : NULL;
+
+        if (!lines || lines->part_bytes > left) {
+            view->rejected++;
+            return 0;
+        }
+        left -= lines->part_bytes;
+        memcpy(table + left, lines + 1, lines->part_bytes);
+        ref = lines->previous_ref;
+    }
+    view->line_bytes_left -= bytes;
+    return bytes;
+}
+
+uint32_t cprof_log_tag(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_tag *tag)
+{
+    const struct cprof_tag_record *record = record_at(view, ref);
+    const char *key = (const char *)(record + 1);
+
+    (void)cprof_clean_text(tag->key, sizeof(tag->key), key, record->key_bytes);
+    (void)cprof_clean_text(tag->value, sizeof(tag->value), key + record->key_bytes,
+                           record->value_bytes);
+    return record->parent_ref;
+}

@@ -1,0 +1,90 @@
+/* log_reader.h - reads a slot's log as if a stranger had written it.
+ *
+ * Callers   harvest.c takes the copy, profile/merge.c reads it. One thread.
+ * Trust     none. What is published is copied out first; everything after that works on the
+ *           copy, so that nothing can change under a check. A record is used only if it and all
+ *           that it refers to are sound; the rest is counted in `rejected`.
+ * Memory    the copy and its marks: at most 9/8 of the log's size. Owned by the view.
+ * Time      proportional to the log's size: chains of tags and of line table parts are bounded.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_LOG_READER_H
+#define CPROF_LOG_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../plugin/base/attributes.h"
+#include "../../plugin/base/error.h"
+#include "../../plugin/share/layout.h"
+#include "../../plugin/share/segment.h"
+#include "clean_text.h"
+
+/* One epoch of one slot, copied. */
+struct cprof_log_view {
+    uint32_t slot_index;
+    uint32_t kind;   /* enum cprof_slot_kind, sound */
+    uint32_t number; /* as the slot says */
+    bool closed;     /* the slot's process said that the epoch is complete */
+    bool successors; /* more than one process wrote */
+
+    /* The counters, as the slot says. */
+    uint64_t samples;
+    uint64_t timer_weight_ns;
+    uint64_t log_full_count;
+    uint64_t log_full_weight_ns;
+    uint64_t missed[CPROF_MISS_COUNT];
+    uint64_t missed_weight_ns;
+    uint64_t cpu_clock_ns;
+    uint64_t ticker_cpu_ns;
+
+    uint32_t *stacks; /* references of sound stack records that count something */
+    size_t stack_count;
+    uint64_t rejected; /* records and chunks that made no sense */
+
+    /* Private. */
+    uint8_t *bytes; /* copied chunks, at their offsets in the log */
+    uint8_t *types; /* for each 8 bytes: the type of the sound record that starts there, or 0 */
+    size_t byte_count;
+    size_t line_bytes_left; /* of line tables that may still be put together */
+};
+
+/* Copies what slot `slot_index` published in `epoch`. An unused slot gives an empty view. False
+ * only without memory. The caller ends it with cprof_log_view_reset. */
+bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *segment,
+                    uint32_t slot_index, uint32_t epoch, struct cprof_error *error) CPROF_MUST_USE;
+void cprof_log_view_reset(struct cprof_log_view *view);
+
+/* The record behind a reference in view->stacks. All its frames name sound code records and its
+ * tags are a sound chain. */
+const struct cprof_stack_record *cprof_log_stack(const struct cprof_log_view *view, uint32_t ref);
+
+/* A code object, its texts cleaned. */
+struct cprof_log_code {
+    int32_t first_line;
+    uint32_t line_format;
+    char name[CPROF_CLEAN_TEXT_BYTES(CPROF_NAME_BYTES_MAX)];
+    char qualified_name[CPROF_CLEAN_TEXT_BYTES(CPROF_NAME_BYTES_MAX)]; /* empty: none */
+    char file[CPROF_CLEAN_TEXT_BYTES(CPROF_NAME_BYTES_MAX)];
+};
+
+/* The code record that a frame of a sound stack names. */
+void cprof_log_code(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_code *code);
+
+/* Puts the code's line table together in `table` (CPROF_LINE_TABLE_BYTES_MAX bytes) and returns
+ * its length; 0: it has none, or it is not sound. A truthful log holds each table once, so that
+ * all tables of a view may not have more bytes than its log. */
+size_t cprof_log_line_table(struct cprof_log_view *view, uint32_t code_ref, uint8_t *table);
+
+/* A tag, its texts cleaned. */
+struct cprof_log_tag {
+    char key[CPROF_CLEAN_TEXT_BYTES(CPROF_NAME_BYTES_MAX)];
+    char value[CPROF_CLEAN_TEXT_BYTES(CPROF_NAME_BYTES_MAX)];
+};
+
+/* Reads the tag `ref` of a sound stack and returns the next one of the chain, or CPROF_NO_REF. */
+uint32_t cprof_log_tag(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_tag *tag);
+
+#endif

@@ -1,0 +1,34 @@
+/* pprof.h - a table as a pprof file (gzip-compressed profile.proto), and back.
+ *
+ * Callers   harvest.c writes; the command --top reads. One thread.
+ * Memory    what is returned is malloc'd and the caller's.
+ * Trust     a file that is read may come from anybody: sizes are bounded, every reference is
+ *           checked, texts are cleaned.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_PPROF_H
+#define CPROF_PPROF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../plugin/base/attributes.h"
+#include "../../plugin/base/error.h"
+#include "table.h"
+
+#define CPROF_PPROF_FILE_BYTES_MAX (UINT32_C(64) << 20)
+
+/* Writes the table to *bytes, which the caller frees. Equal tables give equal bytes. */
+bool cprof_pprof_write(uint8_t **bytes, size_t *byte_count, const struct cprof_table *table,
+                       struct cprof_error *error) CPROF_MUST_USE;
+
+/* Adds the profile in `bytes` to the table. The table's time becomes the earliest, its duration
+ * the sum, its period the last. Understands profiles whose sample types are sample/count and
+ * cpu/nanoseconds and whose identifiers are numbered from 1, which is what cprof_pprof_write
+ * makes. After an error the table may hold a part of the profile. */
+bool cprof_pprof_read(struct cprof_table *table, const uint8_t *bytes, size_t byte_count,
+                      struct cprof_error *error) CPROF_MUST_USE;
+
+#endif

@@ -1,0 +1,124 @@
+/* table.h - one profile in memory: texts, functions, locations, samples, each held once.
+ *
+ * Callers   profile/merge.c fills it from the logs and profile/pprof.c from files; pprof.c and
+ *           text_report.c read it. One thread.
+ * Memory    the struct is the caller's, what it points to the table's own. It grows with what is
+ *           added and never beyond CPROF_TABLE_ENTRIES_MAX entries of a sort.
+ * Failure   sticky: once memory or a bound is exhausted, `failed` is set, what is added is
+ *           dropped and identifiers are 0. The caller looks once, at the end.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_TABLE_H
+#define CPROF_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../plugin/base/attributes.h"
+
+#define CPROF_TABLE_ENTRIES_MAX (UINT32_C(1) << 28)
+
+/* Identifiers count from 0 in the order of adding. Text 0 is the empty text. The structs are
+ * compared byte by byte and so have no padding. */
+struct cprof_function {
+    uint32_t name;        /* for people */
+    uint32_t system_name; /* without qualification */
+    uint32_t file;
+    int32_t first_line; /* 0: none */
+};
+
+struct cprof_location {
+    uint32_t function;
+    int32_t line; /* 0: none */
+};
+
+struct cprof_label {
+    uint32_t key;
+    uint32_t value;
+};
+
+struct cprof_sample {
+    uint64_t count;
+    uint64_t value_ns;
+    size_t first_location; /* in location_pool, leaf first */
+    size_t first_label;    /* in label_pool */
+    uint32_t depth;
+    uint32_t label_count;
+};
+
+/* Finds entries by content; private to table.c. */
+struct cprof_table_index {
+    struct cprof_table_slot *slots;
+    uint32_t capacity; /* a power of two, or 0 */
+    uint32_t used;
+};
+
+struct cprof_table_text {
+    size_t offset; /* in text_pool, which is NUL-terminated there */
+    uint32_t bytes;
+};
+
+struct cprof_table {
+    /* The profile as a whole. */
+    uint64_t time_unix_ns;
+    uint64_t duration_ns;
+    uint64_t period_ns;
+
+    /* For reading only; add through the functions below. */
+    struct cprof_table_text *texts;
+    struct cprof_function *functions;
+    struct cprof_location *locations;
+    struct cprof_sample *samples;
+    uint32_t *comments; /* texts */
+    char *text_pool;
+    uint32_t *location_pool;
+    struct cprof_label *label_pool;
+    size_t text_count, function_count, location_count, sample_count, comment_count;
+    size_t text_pool_used, location_pool_used, label_pool_used;
+    bool failed;
+
+    /* Private. */
+    size_t text_capacity, function_capacity, location_capacity, sample_capacity, comment_capacity;
+    size_t text_pool_capacity, location_pool_capacity, label_pool_capacity;
+    uint64_t hash_seed;
+    struct cprof_table_index text_index, function_index, location_index, sample_index;
+};
+
+/* Makes an empty table; cprof_table_reset frees what it holds and makes it empty again. */
+void cprof_table_init(struct cprof_table *table);
+void cprof_table_reset(struct cprof_table *table);
+
+/* The identifier of a text of `bytes` bytes without NUL, added if it is new. */
+uint32_t cprof_table_text(struct cprof_table *table, const char *text, size_t bytes);
+
+/* The text behind an identifier; valid until the next text is added. */
+const char *cprof_table_text_at(const struct cprof_table *table, uint32_t text);
+
+/* The identifiers of equal entries, added if they are new. */
+uint32_t cprof_table_function(struct cprof_table *table, const struct cprof_function *function);
+uint32_t cprof_table_location(struct cprof_table *table, const struct cprof_location *location);
+
+/* What a sample is found by. Both arrays are borrowed for the call. */
+struct cprof_sample_key {
+    const uint32_t *locations; /* leaf first */
+    const struct cprof_label *labels;
+    uint32_t depth;
+    uint32_t label_count;
+};
+
+/* Adds to the sample of these locations and labels; sums stop at INT64_MAX. */
+void cprof_table_add_sample(struct cprof_table *table, const struct cprof_sample_key *key,
+                            uint64_t count, uint64_t value_ns);
+
+/* Adds one line for people; cut at 1 KiB. */
+void cprof_table_comment(struct cprof_table *table, const char *format, ...) CPROF_PRINTF(2, 3);
+
+/* The sum over all samples; stops at INT64_MAX. */
+uint64_t cprof_table_total_ns(const struct cprof_table *table);
+
+/* a + b, at most INT64_MAX, which is what the profile format can hold. */
+uint64_t cprof_saturating_add(uint64_t a, uint64_t b);
+
+#endif

@@ -1,0 +1,24 @@
+/* text_report.h - a table as text for people: the top functions, then who used the CPU.
+ *
+ * Callers   the command --top. One thread.
+ * Width     100 columns; long names and paths are shortened on the left, where they matter least.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_TEXT_REPORT_H
+#define CPROF_TEXT_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../../plugin/base/attributes.h"
+#include "../../plugin/base/error.h"
+#include "table.h"
+
+/* Prints the report of `profiles` merged profiles with the `top_count` functions that used most
+ * CPU time themselves. */
+bool cprof_text_report(FILE *out, const struct cprof_table *table, uint32_t profiles,
+                       uint32_t top_count, struct cprof_error *error) CPROF_MUST_USE;
+
+#endif
