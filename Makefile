@@ -64,7 +64,7 @@ clean: ## Remove everything that was built.
 	rm -rf build .uwsgi_plugins_builder $(PROGRAMS)
 
 # File by file: what lint and the unit tests work on. -isystem keeps the strict warnings away
-# from headers that are not ours.
+# from headers that are not ours; -MMD leaves those out, so that they stand in PREPARED.
 STRICT := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
 # As a shell sees them: uWSGI's flags contain quotes.
 uwsgi_defines   = $(shell cat build/uwsgi/defines)
@@ -88,7 +88,7 @@ build/generated/profile.pb-c.c build/generated/profile.pb-c.h &: proto/profile.p
 .PHONY: objects
 objects: $(OBJECTS) ## Compile file by file with the strict warnings, all of them errors.
 
-build/objects/%.o: %.c | $(PREPARED)
+build/objects/%.o: %.c $(PREPARED)
 	@mkdir -p $(@D)
 	@echo 'compile $<'
 	@$(CC) $(COMMON_FLAGS) $(STRICT) -O2 -g -fPIC -MMD -MP -c $< -o $@
@@ -108,7 +108,7 @@ TSAN := -fsanitize=thread
 unit: $(UNIT_PROGRAMS) ## Build the unit tests; pytest runs them.
 
 define sanitizer_rules
-build/$(1)/%.o: %.c | $(PREPARED)
+build/$(1)/%.o: %.c $(PREPARED)
 	@mkdir -p $$(@D)
 	@echo 'compile with $($(2)): $$<'
 	@$$(CC) $$(COMMON_FLAGS) $$(STRICT) $$($(2)) $$(UNIT_FLAGS) -O1 -g -fno-omit-frame-pointer \
@@ -152,7 +152,7 @@ lint-format:
 	@$(CLANG_FORMAT) --dry-run --Werror $(FORMATTED)
 
 lint-tidy: $(SOURCES:%.c=build/tidy/%.ok)
-build/tidy/%.ok: %.c $(HEADERS) .clang-tidy | $(PREPARED)
+build/tidy/%.ok: %.c $(HEADERS) .clang-tidy $(PREPARED)
 	@mkdir -p $(@D)
 	@echo 'rule: clang-tidy finds nothing: $<'
 	@$(CLANG_TIDY) --quiet $< -- $(COMMON_FLAGS) 2> $@.log || { cat $@.log; exit 1; }
