@@ -6,6 +6,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 JOBS     ?= $(shell nproc)
+MACHINE  := $(shell uname -m)
 
 CLANG_FORMAT ?= clang-format-14
 CLANG_TIDY   ?= clang-tidy-14
@@ -161,7 +162,8 @@ build/tidy/%.ok: %.c $(HEADERS) .clang-tidy $(PREPARED)
 lint-cppcheck:
 	@echo 'rule: cppcheck finds nothing'
 	@cppcheck --quiet --std=c11 -j$(JOBS) --enable=warning,performance,portability \
-		--inline-suppr --error-exitcode=1 -D_GNU_SOURCE $(SOURCES)
+		--inline-suppr --error-exitcode=1 -D_GNU_SOURCE -D__linux__ -D__$(MACHINE)__ \
+		-DPY_VERSION_HEX=0x030b0000 $(SOURCES)
 
 lint-sigsafe: $(OBJECTS)
 	@tools/sigsafe build/objects
