@@ -6,6 +6,7 @@ SPDX-License-Identifier: MIT
 import contextlib
 import errno
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -87,11 +88,15 @@ def test_a_directory_that_goes_away_costs_profiles_only_and_is_told_once(uwsgi, 
     assert_profiles_go_on(server, profile_reader)
 
 
-def test_a_stale_temporary_is_cleared_at_the_start(make_uwsgi):
-    server = make_uwsgi(cloudprofiler_output_keep=1)
+def test_a_stale_temporary_is_cleared_at_the_start_and_a_strangers_is_not(make_uwsgi):
+    server = make_uwsgi(cloudprofiler_service="shop")
+    stale = f".cpu-20200101T000000.000Z-shop-{socket.gethostname()}.pb.gz.tmp"
+    of_another_service = stale.replace("-shop-", "-mail-")
+    for name in (stale, of_another_service):
+        (server.profiles / name).write_bytes(b"half a profile")
+
     server.start()
     server.wait_for_profiles()
 
-    left = [path.name for path in server.profiles.iterdir() if not path.name.endswith(".pb.gz")]
-
-    assert left == []
+    left = {path.name for path in server.profiles.iterdir() if path.name.startswith(".")}
+    assert left == {of_another_service}

@@ -9,7 +9,7 @@ import os
 
 from testenv import processes
 
-IDLE_SECONDS = float(os.environ.get("CPROF_IDLE_SECONDS", "10"))
+IDLE_SECONDS = int(os.environ.get("CPROF_IDLE_SECONDS", "10"))
 
 
 def switches(server):

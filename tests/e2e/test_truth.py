@@ -104,6 +104,15 @@ def test_every_thread_of_both_workers_is_sampled(window):
             assert (worker, f"uWSGIWorker{worker}Core{core}") in found
 
 
+def test_the_comments_account_for_every_tick(window):
+    profile = window.profile
+
+    assert int(profile.comment("samples")) == profile.total_count
+    assert profile.comment("log full") == "0"
+    assert profile.comment("rejected records") == "0"
+    assert int(profile.comment("missed nanoseconds")) <= 0.01 * window.cpu_ns
+
+
 def test_the_total_is_the_workers_real_cpu_time(window):
     total, real = window.profile.total_ns, window.cpu_ns
 
