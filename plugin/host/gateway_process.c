@@ -1,0 +1,202 @@
+/* gateway_process.c - see gateway_process.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <uwsgi.h>
+
+#include "gateway_process.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "../base/log.h"
+#include "../share/segment.h"
+#include "../share/window.h"
+
+extern struct uwsgi_server uwsgi;
+
+/* Which descriptors the next life of this master inherits: "7" or "7,9". Never a secret. */
+#define INHERITED_VARIABLE "UWSGI_CLOUDPROFILER_SEGMENTS"
+
+/* A reload leaves one segment; several quick ones leave several that nobody read yet. */
+#define PREVIOUS_MAX 4
+
+#define SLEEP_BEFORE_RESPAWN_S 30
+
+#define ARGUMENT_BYTES 16
+#define ARGUMENTS_MAX  (1 + 2 * (2 + PREVIOUS_MAX) + 1)
+
+static struct {
+    int segment_fd;
+    int config_fd;
+    int previous_fds[PREVIOUS_MAX];
+    int previous_count;
+    const char *binary;
+} gateway = {.segment_fd = -1, .config_fd = -1};
+
+static bool create_sealed_config(const struct cprof_config *config, struct cprof_error *error)
+{
+    int fd = memfd_create("cloudprofiler-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd < 0) {
+        return cprof_fail_errno(error, errno, "configuration: memfd_create");
+    }
+    if (write(fd, config, sizeof(*config)) != (ssize_t)sizeof(*config) ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        cprof_fail_errno(error, errno, "configuration: cannot be sealed");
+        close(fd);
+        return false;
+    }
+    gateway.config_fd = fd;
+    return true;
+}
+
+/* True if the descriptor is a segment with something in it that nobody has read. */
+static bool is_unread_segment(int fd)
+{
+    struct cprof_segment segment;
+    struct cprof_error ignored;
+    bool unread;
+
+    if (!cprof_segment_open(&segment, fd, &ignored)) {
+        return false;
+    }
+    unread = atomic_load(&cprof_segment_control(&segment)->harvested) == 0;
+    cprof_segment_close(&segment);
+    return unread;
+}
+
+/* The environment is the admin's, but a stale or forged value must do no harm: only a sealed
+ * segment is taken, anything else is left as it is. */
+static void adopt_previous_segments(void)
+{
+    const char *text = getenv(INHERITED_VARIABLE);
+
+    while (text && *text) {
+        char *end;
+        long fd = strtol(text, &end, 10);
+
+        if (end == text) {
+            break;
+        }
+        text = *end == ',' ? end + 1 : end;
+        if (fd <= STDERR_FILENO || fd > INT_MAX || !is_unread_segment((int)fd)) {
+            continue;
+        }
+        (void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+        if (gateway.previous_count < PREVIOUS_MAX) {
+            gateway.previous_fds[gateway.previous_count++] = (int)fd;
+            uwsgi_add_safe_fd((int)fd);
+        } else {
+            cprof_log(CPROF_LOG_WARNING, "reloaded too often before a profile could be written: "
+                                         "the samples of one reload are dropped");
+            close((int)fd);
+        }
+    }
+    (void)unsetenv(INHERITED_VARIABLE);
+}
+
+/* Closes everything but the standard streams and what is to be kept, which loses its CLOEXEC.
+ * The kept descriptors are few, the ones between them many. */
+static void keep_only(const int *kept, int kept_count)
+{
+    int highest = (int)sysconf(_SC_OPEN_MAX);
+
+    for (int i = 0; i < kept_count; i++) {
+        (void)fcntl(kept[i], F_SETFD, 0);
+    }
+    for (int fd = STDERR_FILENO + 1; fd < highest; fd++) {
+        bool is_kept = false;
+
+        for (int i = 0; i < kept_count; i++) {
+            is_kept |= kept[i] == fd;
+        }
+        if (!is_kept) {
+            close(fd);
+        }
+    }
+}
+
+/* uWSGI's gateway function: in the forked child, never returns. */
+static void become_program(int id, void *data)
+{
+    static char numbers[2 + PREVIOUS_MAX][ARGUMENT_BYTES];
+    static char segment_option[] = "--segment-fd", config_option[] = "--config-fd";
+    static char previous_option[] = "--previous-segment-fd";
+    int kept[2 + PREVIOUS_MAX] = {gateway.segment_fd, gateway.config_fd};
+    char *arguments[ARGUMENTS_MAX];
+    int count = 0, kept_count = 2;
+
+    (void)id, (void)data;
+    for (int i = 0; i < gateway.previous_count; i++) {
+        kept[kept_count++] = gateway.previous_fds[i];
+    }
+    arguments[count++] = (char *)gateway.binary;
+    for (int i = 0; i < kept_count; i++) {
+        (void)snprintf(numbers[i], sizeof(numbers[i]), "%d", kept[i]);
+        arguments[count++] = i == 0 ? segment_option : i == 1 ? config_option : previous_option;
+        arguments[count++] = numbers[i];
+    }
+    arguments[count] = NULL;
+    keep_only(kept, kept_count);
+    (void)execv(gateway.binary, arguments);
+    cprof_log(CPROF_LOG_ERROR, "cannot run the gateway %s: %s; no profiles until that works",
+              gateway.binary, strerror(errno));
+    /* uWSGI would try again each second, with a line each time. */
+    (void)sleep(SLEEP_BEFORE_RESPAWN_S);
+    _exit(1);
+}
+
+bool cprof_gateway_register(const struct cprof_options *options, int *segment_fd,
+                            struct cprof_error *error)
+{
+    static char name[] = "cloudprofiler";
+
+    if (!cprof_segment_create(&gateway.segment_fd, options->config.slot_count,
+                              options->config.log_bytes, error) ||
+        !create_sealed_config(&options->config, error)) {
+        return false;
+    }
+    adopt_previous_segments();
+    uwsgi_add_safe_fd(gateway.segment_fd);
+    gateway.binary = options->gateway_binary;
+    if (!register_gateway(name, become_program, NULL)) {
+        return cprof_fail(error, "uWSGI has no place for another gateway");
+    }
+    *segment_fd = gateway.segment_fd;
+    return true;
+}
+
+static void stamp_closing_time(void)
+{
+    struct cprof_segment segment;
+    struct cprof_error ignored;
+
+    if (cprof_segment_open(&segment, gateway.segment_fd, &ignored)) {
+        atomic_store(&cprof_segment_control(&segment)->closed_ns, cprof_now_ns());
+        cprof_segment_close(&segment);
+    }
+}
+
+void cprof_gateway_hand_over(void)
+{
+    char list[(1 + PREVIOUS_MAX) * ARGUMENT_BYTES];
+    int used;
+
+    if (gateway.segment_fd < 0) {
+        return;
+    }
+    stamp_closing_time();
+    (void)fcntl(gateway.segment_fd, F_SETFD, 0);
+    used = snprintf(list, sizeof(list), "%d", gateway.segment_fd);
+    for (int i = 0; i < gateway.previous_count; i++) {
+        if (is_unread_segment(gateway.previous_fds[i])) {
+            (void)fcntl(gateway.previous_fds[i], F_SETFD, 0);
+            used +=
+                snprintf(list + used, sizeof(list) - (size_t)used, ",%d", gateway.previous_fds[i]);
+        }
+    }
+    (void)setenv(INHERITED_VARIABLE, list, 1);
+}

@@ -1,0 +1,33 @@
+/* gateway_process.h - registering the gateway with uWSGI, and becoming the gateway program.
+ *
+ * uWSGI forks the gateway from the master, app and all, supervises and respawns it. Our loop
+ * function closes what it inherited and execs the program, which keeps pid and supervision and
+ * nothing of the app's memory.
+ *
+ * Descriptors  the segment and the sealed configuration are CLOEXEC in the master; only the
+ *              gateway lifts that for itself, and the master for the segment when it reloads.
+ * Callers      the master (or the only process) in postinit_apps and master_cleanup.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_GATEWAY_PROCESS_H
+#define CPROF_GATEWAY_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/attributes.h"
+#include "../base/error.h"
+#include "options.h"
+
+/* Makes this start's segment and the sealed copy of the configuration, adopts the segments that
+ * earlier lives of this master left (see cprof_gateway_hand_over) and registers the gateway.
+ * Without a master uWSGI forks it at once. *segment_fd stays the master's. */
+bool cprof_gateway_register(const struct cprof_options *options, int *segment_fd,
+                            struct cprof_error *error) CPROF_MUST_USE;
+
+/* Master, when all workers are gone, before the exec of a reload: stamps the segment with the
+ * time and lets the descriptors survive the exec, named in the environment. */
+void cprof_gateway_hand_over(void);
+
+#endif

@@ -1,0 +1,42 @@
+/* options.h - the option table, its validation, and the configuration that comes out of it.
+ *
+ * Reading   uWSGI calls the table's functions while it parses its configuration, in any order;
+ *           a value that cannot be right ends the start at once, as uWSGI's own options do:
+ *           one line with option, value and what is accepted, exit status 1.
+ * Finishing what depends on more than one option, on the environment or on the final uid is
+ *           checked by cprof_options_finish, still before the first fork.
+ * Callers   the master (or the only process), before any fork.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_OPTIONS_H
+#define CPROF_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "../base/config.h"
+
+struct uwsgi_option;
+
+/* For struct uwsgi_plugin. */
+extern struct uwsgi_option cprof_option_table[];
+
+/* What came out of all options. */
+struct cprof_options {
+    struct cprof_config config; /* for the gateway, too; slots are filled in by the caller */
+    char gateway_binary[CPROF_PATH_BYTES];
+    bool disabled; /* by option or by CLOUDPROFILER_DISABLE */
+};
+
+/* Remembers the directory that the plugin was loaded from, where the gateway program is looked
+ * for. At load time: a relative path means the working directory of that moment. */
+void cprof_options_note_plugin_path(const char *plugin_path);
+
+/* The level of the log as given so far. */
+unsigned cprof_options_verbose(void);
+
+/* Ends the start with a message and status 1 if the options do not fit together or a path
+ * cannot be used by the present uid. The result is constant from then on. */
+const struct cprof_options *cprof_options_finish(void);
+
+#endif

@@ -1,0 +1,86 @@
+/* engine_timer.c - see engine_timer.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "engine_timer.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "rearm.h"
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+/* A tick is late by up to one kernel tick (10 ms at HZ=100) and by what its thread's handler
+ * takes; more than this is not lateness. */
+#define OVERDUE_NS UINT64_C(50000000)
+
+/* The kernel's id of a thread's CPU clock (include/linux/posix-timers_types.h:
+ * CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED); equals what pthread_getcpuclockid returns, which
+ * cannot be asked for threads that we did not make. */
+static clockid_t thread_clock(pid_t tid)
+{
+    return (clockid_t)(~(unsigned)tid << 3 | 6u);
+}
+
+static bool read_thread_clock(pid_t tid, uint64_t *now_ns)
+{
+    struct timespec now;
+
+    if (clock_gettime(thread_clock(tid), &now) != 0) {
+        return false;
+    }
+    *now_ns = (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+    return true;
+}
+
+bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns)
+{
+    struct sigevent event = {
+        .sigev_notify = SIGEV_THREAD_ID,
+        .sigev_signo = CPROF_SIGNAL,
+        .sigev_value = {.sival_int = cprof_thread_ticket(thread)},
+    };
+    uint64_t now_ns;
+
+    event._sigev_un._tid = thread->tid; /* glibc 2.36 has no public name for it */
+    if (!read_thread_clock(thread->tid, &now_ns) ||
+        timer_create(thread_clock(thread->tid), &event, &thread->timer) != 0) {
+        return false;
+    }
+    thread->timing.random = ((uint64_t)thread->tid << 32 | (now_ns & UINT32_MAX)) + 1;
+    thread->armed = true;
+    thread->lost_next_ns = 0;
+    if (!cprof_rearm(thread, now_ns, period_ns)) {
+        cprof_engine_timer_disarm(thread);
+        return false;
+    }
+    return true;
+}
+
+void cprof_engine_timer_disarm(struct cprof_thread *thread)
+{
+    if (thread->armed) {
+        (void)timer_delete(thread->timer);
+        thread->armed = false;
+    }
+}
+
+uint64_t cprof_engine_timer_revive(struct cprof_thread *thread, uint64_t period_ns)
+{
+    uint64_t next_ns = atomic_load_explicit(&thread->timing.next_ns, memory_order_relaxed);
+    uint64_t weight_ns = atomic_load_explicit(&thread->timing.interval_ns, memory_order_relaxed);
+    uint64_t now_ns;
+
+    if (!read_thread_clock(thread->tid, &now_ns) || now_ns < next_ns + OVERDUE_NS) {
+        thread->lost_next_ns = 0;
+        return 0;
+    }
+    if (thread->lost_next_ns != next_ns) {
+        thread->lost_next_ns = next_ns;
+        return 0;
+    }
+    thread->lost_next_ns = 0;
+    (void)cprof_rearm(thread, now_ns, period_ns);
+    return weight_ns + (now_ns - next_ns);
+}

@@ -1,0 +1,197 @@
+/* oncpu.c - see oncpu.h. SIGSAFE FILE (tools/sigsafe).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "oncpu.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "../base/machine.h"
+#include "engine_timer.h"
+#include "guard.h"
+#include "rearm.h"
+#include "threads.h"
+
+static const struct cprof_python *interpreter;
+static struct cprof_recorder *recorder_of_process;
+static struct sigaction previous_action;
+
+static _Atomic uint64_t open_period_ns; /* 0: closed */
+static _Atomic uint32_t handlers_inside;
+
+static void count_miss(enum cprof_miss miss, uint64_t weight_ns)
+{
+    struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
+
+    atomic_fetch_add_explicit(&counters->missed[miss], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->missed_weight_ns, weight_ns, memory_order_relaxed);
+}
+
+/* Walks the interrupted thread into the context. CPROF_MISS_COUNT: no miss. */
+static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *interrupted,
+                            struct cprof_context *context, struct cprof_sample *sample)
+{
+    struct cprof_stack_bounds stack = {
+        .low = cprof_machine_stack_pointer(interrupted),
+        .high = thread->stack_high ? thread->stack_high : cprof_machine_thread_pointer(),
+    };
+    uintptr_t state;
+    bool truncated;
+
+    sample->depth = 0;
+    if (!atomic_load_explicit(&thread->has_state, memory_order_acquire)) {
+        sample->flags = CPROF_STACK_NATIVE;
+        return CPROF_MISS_COUNT;
+    }
+    context->way = cprof_peek_choose(&interrupted->uc_sigmask);
+    state = cprof_current_state(interpreter, context->way, &stack, &thread->remembered);
+    if (!state) {
+        return CPROF_MISS_COUNT;
+    }
+    switch (cprof_walk(interpreter, context->way, state, cprof_machine_pc(interrupted),
+                       context->raw, recorder_of_process->max_depth, &sample->depth, &truncated)) {
+    case CPROF_WALK_DONE:
+        break;
+    case CPROF_WALK_ENTRY:
+        return CPROF_MISS_ENTRY;
+    case CPROF_WALK_STARTING:
+        return CPROF_MISS_STARTING;
+    case CPROF_WALK_UNREADABLE:
+        return CPROF_MISS_UNREADABLE;
+    }
+    sample->flags = truncated ? CPROF_STACK_TRUNCATED : 0;
+    return CPROF_MISS_COUNT;
+}
+
+static void take_sample(struct cprof_thread *thread, const ucontext_t *interrupted,
+                        uint64_t weight_ns)
+{
+    struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
+    struct cprof_context *context = cprof_context_acquire(recorder_of_process);
+    struct cprof_sample sample = {.kind = CPROF_KIND_CPU, .weight_ns = weight_ns};
+    enum cprof_miss miss;
+
+    if (!context) {
+        count_miss(CPROF_MISS_CONTEXTS, weight_ns);
+        return;
+    }
+    sample.tag_ref = atomic_load_explicit(&thread->tag_ref, memory_order_acquire);
+    miss = walk(thread, interrupted, context, &sample);
+    if (miss == CPROF_MISS_COUNT &&
+        cprof_record_sample(recorder_of_process, context, &sample) == CPROF_RECORDED_UNREADABLE) {
+        miss = CPROF_MISS_UNREADABLE;
+    }
+    cprof_context_release(context);
+    if (miss != CPROF_MISS_COUNT) {
+        count_miss(miss, weight_ns);
+        return;
+    }
+    atomic_fetch_add_explicit(&counters->samples, 1, memory_order_relaxed);
+}
+
+static void take_tick(const siginfo_t *info, const ucontext_t *interrupted)
+{
+    uint64_t period_ns = atomic_load(&open_period_ns);
+    struct cprof_thread *thread;
+    uint64_t weight_ns;
+
+    if (period_ns == 0) {
+        return; /* a tick that was on its way when the window ended */
+    }
+    thread = cprof_thread_of_ticket(info->si_value.sival_int);
+    if (!thread) {
+        count_miss(CPROF_MISS_STALE, 0);
+        return;
+    }
+    weight_ns = cprof_rearm_after_tick(thread, period_ns);
+    atomic_fetch_add_explicit(&recorder_of_process->slot->counters.timer_weight_ns, weight_ns,
+                              memory_order_relaxed);
+    take_sample(thread, interrupted, weight_ns);
+}
+
+/* Whoever had the signal before us gets what is not ours (urgent data on a socket). */
+static void pass_on(int signal_number, siginfo_t *info, void *context)
+{
+    if (previous_action.sa_flags & SA_SIGINFO) {
+        previous_action.sa_sigaction(signal_number, info, context);
+    } else if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
+        previous_action.sa_handler(signal_number);
+    }
+}
+
+/* Runs on the thread that burnt the CPU time, perhaps on several at once. In a forked child of
+ * the app the guard reads zero and nothing of ours is touched. `handlers_inside` is raised
+ * before the period is read, so that closing and then finding nobody inside means that no
+ * handler will touch the log any more. */
+static void on_signal(int signal_number, siginfo_t *info, void *context)
+{
+    int saved_errno = errno;
+
+    if (info->si_code != SI_TIMER) {
+        pass_on(signal_number, info, context);
+    } else if (cprof_guard_is_set()) {
+        atomic_fetch_add(&handlers_inside, 1);
+        take_tick(info, context);
+        atomic_fetch_sub(&handlers_inside, 1);
+    }
+    errno = saved_errno;
+}
+
+bool cprof_oncpu_owns_signal(void)
+{
+    struct sigaction standing;
+
+    return sigaction(CPROF_SIGNAL, NULL, &standing) == 0 && (standing.sa_flags & SA_SIGINFO) &&
+           standing.sa_sigaction == on_signal;
+}
+
+bool cprof_oncpu_install(const struct cprof_python *python, struct cprof_recorder *recorder)
+{
+    static const int never_blocked[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
+
+    interpreter = python;
+    recorder_of_process = recorder;
+    atomic_store(&open_period_ns, 0); /* a parent process may have been inside a window */
+    atomic_store(&handlers_inside, 0);
+    if (cprof_oncpu_owns_signal()) {
+        return true;
+    }
+    /* No handler of the app runs inside ours: it could end the process (uWSGI's do) or take
+     * long. Faults must come through: guarded reads depend on them. */
+    (void)sigfillset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof(never_blocked) / sizeof(never_blocked[0]); i++) {
+        (void)sigdelset(&action.sa_mask, never_blocked[i]);
+    }
+    return sigaction(CPROF_SIGNAL, &action, &previous_action) == 0;
+}
+
+void cprof_oncpu_open(uint64_t period_ns)
+{
+    atomic_store(&open_period_ns, period_ns);
+}
+
+void cprof_oncpu_close(void)
+{
+    atomic_store(&open_period_ns, 0);
+}
+
+bool cprof_oncpu_drained(void)
+{
+    return atomic_load(&handlers_inside) == 0;
+}
+
+void cprof_oncpu_unblock(void)
+{
+    sigset_t ours;
+
+    (void)sigemptyset(&ours);
+    (void)sigaddset(&ours, CPROF_SIGNAL);
+    (void)sigaddset(&ours, SIGSEGV);
+    (void)sigaddset(&ours, SIGBUS);
+    (void)pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+}

@@ -1,0 +1,37 @@
+/* oncpu.h - the signal handler: one sample of the thread that it interrupted.
+ *
+ * Callers   cprof_oncpu_install at the sampler's start; open, close and drained by the ticker;
+ *           the handler by the kernel, on any thread, also on several at once.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_ONCPU_H
+#define CPROF_ONCPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/attributes.h"
+#include "../python/runtime.h"
+#include "recorder.h"
+
+/* Installs the handler for CPROF_SIGNAL, for good. A handler that stood there before goes on
+ * getting the signals that are not ours. Both pointers must live as long as the process. */
+CPROF_SIGSAFE bool cprof_oncpu_install(const struct cprof_python *python,
+                                       struct cprof_recorder *recorder);
+
+/* From now on ticks are recorded; period_ns is what timers are armed for. */
+CPROF_SIGSAFE void cprof_oncpu_open(uint64_t period_ns);
+
+/* From now on they are not; handlers may still be inside until drained says no. */
+CPROF_SIGSAFE void cprof_oncpu_close(void);
+CPROF_SIGSAFE bool cprof_oncpu_drained(void);
+
+/* Whether the signal is still ours (an app may take it). */
+CPROF_SIGSAFE bool cprof_oncpu_owns_signal(void);
+
+/* Lets the signal through in the calling thread, and the fault signals that guarded reads
+ * need: uWSGI blocks all signals in its threads of core 1 and up (core/loop.c). */
+CPROF_SIGSAFE void cprof_oncpu_unblock(void);
+
+#endif

@@ -1,0 +1,385 @@
+/* recorder.c - see recorder.h. SIGSAFE FILE (tools/sigsafe).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "recorder.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../python/code_object.h"
+#include "../python/text.h"
+
+#define CODE_ENTRIES  16384u /* 256 KiB; only what is used is ever touched */
+#define STACK_ENTRIES 32768u /* 512 KiB */
+
+/* Raw and resolved stacks share a table; these keep their keys apart. */
+#define RAW_SEED      UINT64_C(0x243F6A8885A308D3)
+#define RESOLVED_SEED UINT64_C(0x13198A2E03707344)
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    __extension__ unsigned __int128 product =
+        (__extension__(unsigned __int128)(hash ^ word)) * UINT64_C(0x9E3779B97F4A7C15);
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64) ^ UINT64_C(0xA4093822299F31D0);
+}
+
+static uint64_t as_key(uint64_t hash)
+{
+    return hash < CPROF_INTERN_KEY_MIN ? hash + CPROF_INTERN_KEY_MIN : hash;
+}
+
+bool cprof_recorder_create(struct cprof_recorder *recorder, const struct cprof_python *python,
+                           struct cprof_slot *slot, uint8_t *log, uint64_t log_bytes,
+                           uint32_t max_depth)
+{
+    uint64_t frames_bytes =
+        max_depth * (sizeof(struct cprof_raw_frame) + sizeof(struct cprof_frame));
+    uint8_t *next;
+
+    *recorder = (struct cprof_recorder){
+        .python = python,
+        .slot = slot,
+        .log = log,
+        .log_bytes = log_bytes,
+        .max_depth = max_depth,
+        .memory_bytes = (CODE_ENTRIES + STACK_ENTRIES) * sizeof(struct cprof_intern_entry) +
+                        CPROF_CONTEXTS_MAX * (sizeof(struct cprof_context) + frames_bytes),
+    };
+    recorder->memory = mmap(NULL, recorder->memory_bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (recorder->memory == MAP_FAILED) {
+        recorder->memory = NULL;
+        return false;
+    }
+    /* Huge pages would make a touched entry cost 2 MiB. */
+    (void)madvise(recorder->memory, recorder->memory_bytes, MADV_NOHUGEPAGE);
+    next = recorder->memory;
+    recorder->codes.entries = (struct cprof_intern_entry *)(void *)next;
+    recorder->codes.mask = CODE_ENTRIES - 1;
+    next += CODE_ENTRIES * sizeof(struct cprof_intern_entry);
+    recorder->stacks.entries = (struct cprof_intern_entry *)(void *)next;
+    recorder->stacks.mask = STACK_ENTRIES - 1;
+    next += STACK_ENTRIES * sizeof(struct cprof_intern_entry);
+    recorder->contexts = (struct cprof_context *)(void *)next;
+    return true;
+}
+
+void cprof_recorder_destroy(struct cprof_recorder *recorder)
+{
+    if (recorder->memory) {
+        (void)munmap(recorder->memory, recorder->memory_bytes);
+        recorder->memory = NULL;
+    }
+}
+
+static void forget_everything(struct cprof_recorder *recorder)
+{
+    /* Refused where the app locks its memory (mlockall). */
+    if (madvise(recorder->memory, recorder->memory_bytes, MADV_DONTNEED) != 0) {
+        memset(recorder->memory, 0, recorder->memory_bytes);
+    }
+}
+
+void cprof_recorder_begin(struct cprof_recorder *recorder, uint32_t epoch, uint32_t incarnation)
+{
+    uint8_t *scratch = (uint8_t *)(recorder->contexts + CPROF_CONTEXTS_MAX);
+
+    for (uint32_t i = 0; i < CPROF_CONTEXTS_MAX; i++) {
+        struct cprof_context *context = &recorder->contexts[i];
+
+        context->raw = (struct cprof_raw_frame *)(void *)scratch;
+        scratch += recorder->max_depth * sizeof(struct cprof_raw_frame);
+        context->resolved = (struct cprof_frame *)(void *)scratch;
+        scratch += recorder->max_depth * sizeof(struct cprof_frame);
+        cprof_log_writer_init(&context->writer, recorder->slot, recorder->log, recorder->log_bytes,
+                              epoch, incarnation);
+        atomic_store(&context->busy, 0);
+    }
+    atomic_store(&recorder->generation, 1);
+    atomic_store(&recorder->active, 1);
+}
+
+void cprof_recorder_end(struct cprof_recorder *recorder)
+{
+    atomic_store(&recorder->active, 0);
+    forget_everything(recorder);
+}
+
+struct cprof_context *cprof_context_acquire(struct cprof_recorder *recorder)
+{
+    for (uint32_t i = 0; i < CPROF_CONTEXTS_MAX; i++) {
+        struct cprof_context *context = &recorder->contexts[i];
+        uint32_t idle = 0;
+
+        if (atomic_load_explicit(&context->busy, memory_order_relaxed) == 0 &&
+            atomic_compare_exchange_strong(&context->busy, &idle, 1)) {
+            return context;
+        }
+    }
+    return NULL;
+}
+
+void cprof_context_release(struct cprof_context *context)
+{
+    atomic_store_explicit(&context->busy, 0, memory_order_release);
+}
+
+uint32_t cprof_record_tag(struct cprof_context *context, uint32_t parent_ref, const char *key,
+                          const char *value)
+{
+    uint32_t key_bytes = (uint32_t)strnlen(key, CPROF_NAME_BYTES_MAX);
+    uint32_t value_bytes = (uint32_t)strnlen(value, CPROF_NAME_BYTES_MAX);
+    struct cprof_tag_record *tag = cprof_log_reserve(
+        &context->writer, CPROF_RECORD_TAG, (uint32_t)sizeof(*tag) + key_bytes + value_bytes);
+
+    if (!tag) {
+        return CPROF_NO_REF;
+    }
+    tag->parent_ref = parent_ref;
+    tag->key_bytes = (uint16_t)key_bytes;
+    tag->value_bytes = (uint16_t)value_bytes;
+    memcpy(tag + 1, key, key_bytes);
+    memcpy((char *)(tag + 1) + key_bytes, value, value_bytes);
+    return cprof_log_publish(&context->writer);
+}
+
+/* Copies the line table, part after part. False if there is no room or it cannot be read;
+ * a table that is absurdly long is left out, and the first line serves. */
+static bool record_lines(struct cprof_context *context, const struct cprof_code_object *code,
+                         uint32_t *lines_ref)
+{
+    *lines_ref = CPROF_NO_REF;
+    if (code->line_table_bytes > CPROF_LINE_TABLE_BYTES_MAX) {
+        return true;
+    }
+    for (uint64_t done = 0; done < code->line_table_bytes;) {
+        uint64_t rest = code->line_table_bytes - done;
+        uint32_t part_bytes =
+            rest < CPROF_LINES_PART_BYTES_MAX ? (uint32_t)rest : CPROF_LINES_PART_BYTES_MAX;
+        struct cprof_lines_record *lines = cprof_log_reserve(&context->writer, CPROF_RECORD_LINES,
+                                                             (uint32_t)sizeof(*lines) + part_bytes);
+
+        if (!lines ||
+            !cprof_peek_bytes(context->way, lines + 1, code->line_table + done, part_bytes)) {
+            return false;
+        }
+        lines->previous_ref = *lines_ref;
+        lines->part_bytes = part_bytes;
+        *lines_ref = cprof_log_publish(&context->writer);
+        done += part_bytes;
+    }
+    return true;
+}
+
+static uint32_t record_code(struct cprof_recorder *recorder, struct cprof_context *context,
+                            const struct cprof_code_object *code)
+{
+    const struct cprof_python_layout *layout = &recorder->python->layout;
+    uint32_t name_bytes, qualified_bytes = 0, file_bytes, lines_ref;
+    struct cprof_code_record *record;
+    char *text;
+
+    if (!record_lines(context, code, &lines_ref)) {
+        return CPROF_NO_REF;
+    }
+    name_bytes =
+        cprof_text_copy(layout, context->way, code->name, context->name, sizeof(context->name));
+    if (code->qualified_name) {
+        qualified_bytes = cprof_text_copy(layout, context->way, code->qualified_name,
+                                          context->qualified_name, sizeof(context->qualified_name));
+    }
+    file_bytes =
+        cprof_text_copy(layout, context->way, code->file, context->file, sizeof(context->file));
+    record =
+        cprof_log_reserve(&context->writer, CPROF_RECORD_CODE,
+                          (uint32_t)sizeof(*record) + name_bytes + qualified_bytes + file_bytes);
+    if (!record) {
+        return CPROF_NO_REF;
+    }
+    record->first_line = code->first_line;
+    record->line_format = lines_ref == CPROF_NO_REF ? CPROF_LINES_NONE : layout->line_format;
+    record->lines_ref = lines_ref;
+    record->line_table_bytes = lines_ref == CPROF_NO_REF ? 0 : (uint32_t)code->line_table_bytes;
+    record->name_bytes = (uint16_t)name_bytes;
+    record->qualified_name_bytes = (uint16_t)qualified_bytes;
+    record->file_bytes = (uint16_t)file_bytes;
+    text = (char *)(record + 1);
+    memcpy(text, context->name, name_bytes);
+    memcpy(text + name_bytes, context->qualified_name, qualified_bytes);
+    memcpy(text + name_bytes + qualified_bytes, context->file, file_bytes);
+    return cprof_log_publish(&context->writer);
+}
+
+/* The reference of the code object at `address`, written to the log if it is new.
+ * *first_traceable_byte: see code_object.h. */
+static enum cprof_recorded intern_code(struct cprof_recorder *recorder,
+                                       struct cprof_context *context, uintptr_t address,
+                                       uint32_t *ref, uint32_t *first_traceable_byte)
+{
+    struct cprof_code_object code;
+
+    *ref = cprof_intern_find(&recorder->codes, address, first_traceable_byte);
+    if (*ref != CPROF_NO_REF) {
+        return CPROF_RECORDED;
+    }
+    if (!cprof_code_object_read(recorder->python, context->way, address, &code)) {
+        return CPROF_RECORDED_UNREADABLE;
+    }
+    *ref = record_code(recorder, context, &code);
+    if (*ref == CPROF_NO_REF) {
+        return CPROF_RECORDED_LOG_FULL;
+    }
+    *first_traceable_byte = code.first_traceable_byte;
+    /* A full table only costs log space: the next tick writes the code object again. */
+    (void)cprof_intern_add_lasting(&recorder->codes, address, *ref, code.first_traceable_byte);
+    return CPROF_RECORDED;
+}
+
+static bool is_complete(const struct cprof_raw_frame *frame, uint32_t first_traceable_byte)
+{
+    return frame->owner == 1 || frame->byte_offset >= (int32_t)first_traceable_byte;
+}
+
+/* Fills context->resolved; *depth is the number of frames that a programmer would see. */
+static enum cprof_recorded resolve(struct cprof_recorder *recorder, struct cprof_context *context,
+                                   const struct cprof_sample *sample, uint32_t *depth)
+{
+    *depth = 0;
+    for (uint32_t i = 0; i < sample->depth; i++) {
+        const struct cprof_raw_frame *raw = &context->raw[i];
+        uint32_t ref, first_traceable_byte;
+        enum cprof_recorded outcome =
+            intern_code(recorder, context, raw->code, &ref, &first_traceable_byte);
+
+        if (outcome != CPROF_RECORDED) {
+            return outcome;
+        }
+        if (is_complete(raw, first_traceable_byte)) {
+            context->resolved[(*depth)++] =
+                (struct cprof_frame){.code_ref = ref, .byte_offset = raw->byte_offset};
+        }
+    }
+    return CPROF_RECORDED;
+}
+
+static uint64_t hash_sample(uint64_t seed, const struct cprof_sample *sample)
+{
+    return mix(mix(seed, sample->tag_ref),
+               (uint64_t)sample->kind << 32 | (uint64_t)sample->flags << 16);
+}
+
+static uint64_t raw_key(const struct cprof_context *context, const struct cprof_sample *sample,
+                        uint32_t generation)
+{
+    uint64_t hash = mix(hash_sample(RAW_SEED, sample), generation);
+
+    for (uint32_t i = 0; i < sample->depth; i++) {
+        const struct cprof_raw_frame *raw = &context->raw[i];
+
+        hash = mix(hash, raw->code);
+        hash = mix(hash, (uint64_t)(uint32_t)raw->byte_offset << 1 | raw->owner);
+    }
+    return as_key(hash);
+}
+
+static uint64_t resolved_key(const struct cprof_context *context, const struct cprof_sample *sample,
+                             uint32_t depth)
+{
+    uint64_t hash = hash_sample(RESOLVED_SEED, sample);
+
+    for (uint32_t i = 0; i < depth; i++) {
+        hash = mix(hash, (uint64_t)context->resolved[i].code_ref << 32 |
+                             (uint32_t)context->resolved[i].byte_offset);
+    }
+    return as_key(hash);
+}
+
+static uint32_t record_stack(struct cprof_context *context, const struct cprof_sample *sample,
+                             uint32_t depth)
+{
+    struct cprof_stack_record *stack =
+        cprof_log_reserve(&context->writer, CPROF_RECORD_STACK,
+                          (uint32_t)(sizeof(*stack) + depth * sizeof(struct cprof_frame)));
+
+    if (!stack) {
+        return CPROF_NO_REF;
+    }
+    stack->tag_ref = sample->tag_ref;
+    stack->depth = (uint16_t)depth;
+    stack->kind = (uint8_t)sample->kind;
+    stack->flags = sample->flags;
+    memcpy(stack->frames, context->resolved, depth * sizeof(struct cprof_frame));
+    return cprof_log_publish(&context->writer);
+}
+
+/* The stack's record, by its resolved frames: the same one whatever generation met it. */
+static enum cprof_recorded intern_stack(struct cprof_recorder *recorder,
+                                        struct cprof_context *context,
+                                        const struct cprof_sample *sample, uint32_t generation,
+                                        uint32_t *ref)
+{
+    uint32_t depth, note;
+    uint64_t key;
+    enum cprof_recorded outcome = resolve(recorder, context, sample, &depth);
+
+    if (outcome != CPROF_RECORDED) {
+        return outcome;
+    }
+    key = resolved_key(context, sample, depth);
+    *ref = cprof_intern_find(&recorder->stacks, key, &note);
+    if (*ref != CPROF_NO_REF) {
+        return CPROF_RECORDED;
+    }
+    *ref = record_stack(context, sample, depth);
+    if (*ref == CPROF_NO_REF) {
+        return CPROF_RECORDED_LOG_FULL;
+    }
+    (void)cprof_intern_add(&recorder->stacks, key, *ref, CPROF_INTERN_LASTING, generation);
+    return CPROF_RECORDED;
+}
+
+static void count(struct cprof_recorder *recorder, uint32_t ref, uint64_t weight_ns)
+{
+    struct cprof_stack_record *stack = cprof_log_record(recorder->log, ref);
+
+    atomic_fetch_add_explicit(&stack->weight_ns, weight_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&stack->count, 1, memory_order_release);
+}
+
+enum cprof_recorded cprof_record_sample(struct cprof_recorder *recorder,
+                                        struct cprof_context *context,
+                                        const struct cprof_sample *sample)
+{
+    struct cprof_slot_counters *counters = &recorder->slot->counters;
+    uint32_t generation = atomic_load_explicit(&recorder->generation, memory_order_acquire);
+    uint64_t key = raw_key(context, sample, generation);
+    uint32_t note;
+    uint32_t ref = cprof_intern_find(&recorder->stacks, key, &note);
+    enum cprof_recorded outcome = CPROF_RECORDED;
+
+    if (ref == CPROF_NO_REF) {
+        outcome = intern_stack(recorder, context, sample, generation, &ref);
+        if (outcome == CPROF_RECORDED) {
+            (void)cprof_intern_add(&recorder->stacks, key, ref, generation, generation);
+        }
+    }
+    if (outcome == CPROF_RECORDED) {
+        count(recorder, ref, sample->weight_ns);
+    } else if (outcome == CPROF_RECORDED_LOG_FULL) {
+        atomic_fetch_add_explicit(&counters->log_full_weight_ns, sample->weight_ns,
+                                  memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters->log_full_count, 1, memory_order_relaxed);
+    }
+    return outcome;
+}
+
+void cprof_recorder_retire(struct cprof_recorder *recorder, uintptr_t address)
+{
+    if (atomic_load_explicit(&recorder->active, memory_order_acquire) &&
+        cprof_intern_retire(&recorder->codes, address)) {
+        atomic_fetch_add_explicit(&recorder->generation, 1, memory_order_release);
+    }
+}

@@ -1,0 +1,97 @@
+/* sampler.c - see sampler.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "sampler.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../share/segment.h"
+#include "code_deaths.h"
+#include "guard.h"
+#include "oncpu.h"
+#include "recorder.h"
+#include "threads.h"
+#include "ticker.h"
+
+static struct cprof_slot_mapping mapping;
+static struct cprof_python interpreter;
+static struct cprof_recorder recorder;
+
+/* The slot's claim and closed words are left alone: the successor of a killed process goes on
+ * in the same log. */
+static uint32_t take_slot(void)
+{
+    struct cprof_slot *slot = mapping.slot;
+
+    atomic_store(&slot->joined_epoch, 0);
+    atomic_store(&slot->closed_epoch, 0);
+    atomic_store(&slot->pid, (uint32_t)getpid());
+    return atomic_fetch_add(&slot->incarnation, 1) + 1;
+}
+
+bool cprof_sampler_start(const struct cprof_sampler_start *start, struct cprof_error *error)
+{
+    if (!cprof_slot_map(&mapping, start->segment_fd, start->slot_index, error)) {
+        return false;
+    }
+    interpreter = *start->python;
+    cprof_python_attach(&interpreter);
+    if (!cprof_threads_create() ||
+        !cprof_recorder_create(&recorder, &interpreter, mapping.slot, mapping.log,
+                               mapping.log_bytes, start->max_depth)) {
+        return cprof_fail_errno(error, errno, "cannot map the sampler's memory");
+    }
+    if (!cprof_guard_set()) {
+        return cprof_fail_errno(error, errno, "the fork guard needs MADV_WIPEONFORK (Linux 4.14)");
+    }
+    cprof_peek_install();
+    cprof_code_deaths_watch(&interpreter, &recorder);
+    if (!cprof_oncpu_install(&interpreter, &recorder)) {
+        cprof_guard_clear();
+        return cprof_fail_errno(error, errno, "cannot handle SIGURG");
+    }
+    if (!cprof_ticker_start(&mapping, &interpreter, &recorder, take_slot(), error)) {
+        cprof_guard_clear();
+        return false;
+    }
+    return true;
+}
+
+void cprof_sampler_add_core_thread(int core, const char *name)
+{
+    pid_t tid = (pid_t)syscall(SYS_gettid);
+    struct cprof_thread *thread;
+    uintptr_t state;
+
+    if (!cprof_guard_is_set()) {
+        return;
+    }
+    thread = cprof_thread_add(tid);
+    if (!thread) {
+        return;
+    }
+    thread->core = core;
+    (void)snprintf(thread->name, sizeof(thread->name), "%s", name);
+    /* The main thread's stack ends below the words that the kernel put there at exec. */
+    thread->stack_high = tid == getpid() ? (uintptr_t)getauxval(AT_RANDOM) : 0;
+    state = (uintptr_t)interpreter.gilstate_thread_state();
+    if (state &&
+        cprof_remember_state(&interpreter, CPROF_PEEK_SYSTEM, state, &thread->remembered)) {
+        atomic_store(&thread->has_state, 1);
+    }
+    cprof_thread_publish(thread);
+    cprof_oncpu_unblock();
+}
+
+void cprof_sampler_stop(void)
+{
+    cprof_guard_clear();
+    cprof_ticker_leave();
+}

@@ -1,0 +1,38 @@
+/* sampler.h - the sampling half of the plugin, as the host sees it: start, threads, end.
+ *
+ * Callers   each function names its own. All of it happens in a worker (mule, spooler), after
+ *           the fork; nothing of it in the master, unless there is none and process 1 serves.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_SAMPLER_H
+#define CPROF_SAMPLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/attributes.h"
+#include "../base/error.h"
+#include "../python/runtime.h"
+
+struct cprof_sampler_start {
+    int segment_fd;      /* borrowed for the call */
+    uint32_t slot_index; /* whose place this process takes */
+    uint32_t max_depth;
+    const struct cprof_python *python; /* as found in the master; copied */
+};
+
+/* Takes the slot, installs the handlers and the death hook, starts the ticker. In the main
+ * thread of the new process, before the app's threads start. False: this process is not
+ * sampled, and nothing stays behind that could harm it. */
+bool cprof_sampler_start(const struct cprof_sampler_start *start,
+                         struct cprof_error *error) CPROF_MUST_USE;
+
+/* The calling thread is uWSGI's `core`: it is registered as `name` and lets our signals through.
+ * After the Python plugin has made the thread's state. */
+void cprof_sampler_add_core_thread(int core, const char *name);
+
+/* The process is ending; may run inside a signal handler, and returns within 50 ms. */
+CPROF_SIGSAFE void cprof_sampler_stop(void);
+
+#endif

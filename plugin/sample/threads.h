@@ -1,0 +1,74 @@
+/* threads.h - the registry of this process's threads, and how a tick finds its record.
+ *
+ * A record is named by a ticket: index and generation in the 32 bits that a timer's signal
+ * carries (si_value). The handler needs no thread-local storage to find it, and a late signal of
+ * a thread that is gone is recognised by generation and thread id.
+ *
+ * Filling   uWSGI's core threads register themselves when they start; the ticker adds what it
+ *           finds in /proc/self/task while a window is open, and removes what is gone.
+ * Callers   as said at each function. A record's fields belong to the ticker, except `timing`
+ *           and `remembered`, which belong to the thread's own handler while it is armed.
+ * Memory    one private mapping, made once.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_THREADS_H
+#define CPROF_THREADS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "../base/attributes.h"
+#include "../python/thread_state.h"
+
+#define CPROF_THREADS_MAX       4096u
+#define CPROF_THREAD_NAME_BYTES 64u
+
+/* When the thread's timer is due, in its own CPU time. */
+struct cprof_timing {
+    _Atomic uint64_t next_ns;     /* absolute */
+    _Atomic uint64_t interval_ns; /* since the tick before: the weight of the next sample */
+    uint64_t random;              /* state of the generator, never 0 */
+};
+
+struct cprof_thread {
+    _Atomic uint32_t state; /* generation << 2 | enum thread_state of threads.c */
+    int32_t core;           /* uWSGI's core, -1 for a thread of the app */
+    pid_t tid;
+    bool armed;
+    bool signal_blocked;
+    bool seen;                  /* mark of the ticker's present round */
+    timer_t timer;              /* while armed */
+    uint64_t lost_next_ns;      /* next_ns at the last look, if it was overdue then */
+    _Atomic uint32_t tag_ref;   /* of the present epoch, CPROF_NO_REF: not written yet */
+    _Atomic uint32_t has_state; /* 1: it has run Python; only then may its handler ask Python */
+    uintptr_t stack_high;       /* upper end of its C stack, 0: ask the thread pointer */
+    struct cprof_timing timing;
+    struct cprof_remembered_state remembered;
+    char name[CPROF_THREAD_NAME_BYTES];
+};
+
+/* Maps an empty registry, once a process; what a parent process had registered is left behind. */
+bool cprof_threads_create(void) CPROF_MUST_USE;
+
+/* Takes a free record for `tid`; NULL when all are taken. The caller fills it and then calls
+ * cprof_thread_publish. Any thread of the process, not a handler. */
+struct cprof_thread *cprof_thread_add(pid_t tid);
+void cprof_thread_publish(struct cprof_thread *thread);
+
+/* Frees a record; tickets of it are void from then on. The ticker only. */
+void cprof_thread_remove(struct cprof_thread *thread);
+
+/* The records in turn: start with NULL, ends with NULL. Only published ones. */
+struct cprof_thread *cprof_thread_next(const struct cprof_thread *previous);
+
+/* The published record of `tid`, or NULL. */
+struct cprof_thread *cprof_thread_of_tid(pid_t tid);
+
+/* What a timer's signal carries, and back. NULL: the record is gone or another thread's. */
+int cprof_thread_ticket(const struct cprof_thread *thread);
+CPROF_SIGSAFE struct cprof_thread *cprof_thread_of_ticket(int ticket);
+
+#endif

@@ -1,0 +1,30 @@
+/* ticker.h - the one thread of ours in a sampling process: it opens and closes windows there.
+ *
+ * Outside a window it sleeps on the doorbell's futex, without a timeout. In one it wakes about
+ * 20 times a second: arms timers for new threads, forgets dead ones, publishes the CPU clocks.
+ * It blocks all signals but the fault signals, never takes the GIL, and has a descriptor table
+ * of its own with nothing but the standard streams in it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_TICKER_H
+#define CPROF_TICKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/error.h"
+#include "../python/runtime.h"
+#include "../share/segment.h"
+#include "recorder.h"
+
+/* Starts the thread; everything given must live as long as the process. Once a process. */
+bool cprof_ticker_start(const struct cprof_slot_mapping *mapping, const struct cprof_python *python,
+                        struct cprof_recorder *recorder, uint32_t incarnation,
+                        struct cprof_error *error) CPROF_MUST_USE;
+
+/* At the end of the process, after the guard was cleared: waits at most 50 ms until the ticker
+ * is out of the interpreter's memory, without a lock: exit() may run in a signal handler. */
+CPROF_SIGSAFE void cprof_ticker_leave(void);
+
+#endif
