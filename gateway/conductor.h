@@ -1,0 +1,28 @@
+/* conductor.h - joins the schedule, the windows, the logs and the sinks on one loop.
+ *
+ * Callers   main.c, once.
+ * Kills     at any instant. What stands in shared memory tells the next gateway where to go on;
+ *           conductor.c says in what order things are done, and why.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_CONDUCTOR_H
+#define CPROF_CONDUCTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../plugin/base/attributes.h"
+#include "../plugin/base/config.h"
+#include "../plugin/base/error.h"
+#include "../plugin/share/segment.h"
+
+#define CPROF_PREVIOUS_SEGMENTS_MAX 8
+
+/* Works until SIGTERM or SIGINT. previous_fds are segments of before a reload, whose processes
+ * are all gone. False if it could not begin. */
+bool cprof_conductor_run(const struct cprof_config *config, const struct cprof_segment *segment,
+                         const int *previous_fds, size_t previous_count,
+                         struct cprof_error *error) CPROF_MUST_USE;
+
+#endif

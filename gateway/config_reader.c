@@ -1,0 +1,83 @@
+/* config_reader.c - see config_reader.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "config_reader.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../plugin/base/log.h"
+#include "../plugin/share/layout.h"
+
+#define INTERVAL_S_MAX (366u * 24u * 3600u)
+#define DURATION_S_MAX 3600u /* CPROF_WINDOW_NS_MAX */
+
+static const int config_seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+
+static bool is_terminated(const char *text, size_t bytes)
+{
+    return memchr(text, '\0', bytes) != NULL;
+}
+
+static bool texts_are_terminated(const struct cprof_config *config)
+{
+    return is_terminated(config->service, sizeof(config->service)) &&
+           is_terminated(config->service_version, sizeof(config->service_version)) &&
+           is_terminated(config->instance, sizeof(config->instance)) &&
+           is_terminated(config->output_dir, sizeof(config->output_dir)) &&
+           is_terminated(config->uwsgi_version, sizeof(config->uwsgi_version)) &&
+           is_terminated(config->python_version, sizeof(config->python_version));
+}
+
+static bool check(bool sound, const char *name, uint64_t value, struct cprof_error *error)
+{
+    return sound ? true
+                 : cprof_fail(error, "configuration: %s is out of bounds (%llu)", name,
+                              (unsigned long long)value);
+}
+
+static bool numbers_are_sound(const struct cprof_config *config, struct cprof_error *error)
+{
+    uint32_t interval_s = config->output_interval_s, duration_s = config->output_duration_s;
+
+    return check(config->period_ms >= 1 && config->period_ms <= 1000, "period_ms",
+                 config->period_ms, error) &&
+           check(config->max_depth >= 1 && config->max_depth <= CPROF_DEPTH_MAX, "max_depth",
+                 config->max_depth, error) &&
+           check(config->verbose <= CPROF_LOG_DEBUG, "verbose", config->verbose, error) &&
+           check(interval_s >= 1 && interval_s <= INTERVAL_S_MAX, "output_interval_s", interval_s,
+                 error) &&
+           check(duration_s >= 1 && duration_s <= DURATION_S_MAX && duration_s <= interval_s,
+                 "output_duration_s", duration_s, error) &&
+           check(config->disable_cpu <= 1, "disable_cpu", config->disable_cpu, error) &&
+           check(config->worker_frame <= 1, "worker_frame", config->worker_frame, error) &&
+           check(config->slot_count >= 1 && config->slot_count <= CPROF_SLOTS_MAX, "slot_count",
+                 config->slot_count, error) &&
+           check(config->log_bytes >= CPROF_LOG_BYTES_MIN &&
+                     config->log_bytes <= CPROF_LOG_BYTES_MAX,
+                 "log_bytes", config->log_bytes, error);
+}
+
+bool cprof_config_read(struct cprof_config *config, int fd, struct cprof_error *error)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) != 0 || (fcntl(fd, F_GET_SEALS) & config_seals) != config_seals) {
+        return cprof_fail(error, "configuration: descriptor %d is not a sealed memory file", fd);
+    }
+    if (status.st_size != (off_t)sizeof(*config) ||
+        pread(fd, config, sizeof(*config), 0) != (ssize_t)sizeof(*config) ||
+        config->magic != CPROF_CONFIG_MAGIC || config->version != CPROF_CONFIG_VERSION ||
+        config->config_bytes != sizeof(*config)) {
+        return cprof_fail(error,
+                          "configuration: the plugin is of another build than this program (%s)",
+                          CPROF_VERSION);
+    }
+    if (!texts_are_terminated(config)) {
+        return cprof_fail(error, "configuration: a text has no end");
+    }
+    return numbers_are_sound(config, error);
+}

@@ -1,0 +1,22 @@
+/* config_reader.h - takes the configuration out of the memory file that the master sealed.
+ *
+ * Callers   main.c, once. Never a handler.
+ * Trust     the file must be sealed against every change: it then is what the master wrote.
+ *           It is checked all the same, because the plugin may be of another build.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_CONFIG_READER_H
+#define CPROF_CONFIG_READER_H
+
+#include <stdbool.h>
+
+#include "../plugin/base/attributes.h"
+#include "../plugin/base/config.h"
+#include "../plugin/base/error.h"
+
+/* Fills *config from descriptor `fd`, which stays the caller's. The error names what is wrong. */
+bool cprof_config_read(struct cprof_config *config, int fd,
+                       struct cprof_error *error) CPROF_MUST_USE;
+
+#endif

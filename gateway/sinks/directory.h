@@ -1,0 +1,23 @@
+/* directory.h - the sink that writes profiles as files into a local directory.
+ *
+ * Names     cpu-20261122T152345.123Z-SERVICE-INSTANCE.pb.gz: the profile's start in UTC; without
+ *           a service "uwsgi". What a file name should not hold becomes '_'.
+ * Files     appear whole: written under a temporary name (a dot in front, .tmp behind), synced,
+ *           renamed; mode 0600; nothing that exists is followed or overwritten.
+ * Removal   only regular files of exactly this pattern, with this service and instance: those
+ *           beyond the newest `keep`, and temporaries that a killed gateway left.
+ * Trouble   one warning when writing begins to fail, one notice when it works again.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_DIRECTORY_SINK_H
+#define CPROF_DIRECTORY_SINK_H
+
+#include "../../plugin/base/config.h"
+#include "sink.h"
+
+/* Makes a sink for config->output_dir, which is opened anew for each profile, and removes stale
+ * temporaries. The config is borrowed for the sink's life. NULL without memory. */
+struct cprof_sink *cprof_directory_sink_create(const struct cprof_config *config);
+
+#endif

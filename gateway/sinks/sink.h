@@ -1,0 +1,33 @@
+/* sink.h - where finished profiles go.
+ *
+ * Callers   conductor.c makes sinks and gives each profile to them. One thread.
+ * Rule      a sink reports its own troubles, once, and never stops the gateway: a profile that
+ *           cannot be delivered is dropped.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_SINK_H
+#define CPROF_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A finished profile: a gzip-compressed pprof file in memory, borrowed for the call. */
+struct cprof_finished_profile {
+    const uint8_t *bytes;
+    size_t byte_count;
+    uint64_t time_unix_ns; /* when it starts */
+    /* A gateway before this one may have delivered the same profile and been killed before it
+     * could say so. A sink that can tell does not deliver it twice. */
+    bool may_be_delivered;
+};
+
+struct cprof_sink {
+    /* Delivers the profile; false: it is dropped and the sink has said why. */
+    bool (*deliver)(struct cprof_sink *sink, const struct cprof_finished_profile *profile);
+    /* Frees the sink. */
+    void (*destroy)(struct cprof_sink *sink);
+};
+
+#endif
