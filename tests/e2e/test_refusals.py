@@ -25,15 +25,15 @@ BAD_VALUES = [
     ("max-depth", "-1", "1 to 1024"),
     ("max-depth", "1025", "1 to 1024"),
     ("verbose", "4", "0 to 3"),
-    ("output-keep", "-1", "1 to "),
-    ("output-interval", "0", "1 to "),
+    ("output-keep", "-1", "0 to 1000000"),
+    ("output-interval", "0", "1 to 86400"),
     ("output-duration", "3", "cloudprofiler-output-interval"),
     ("tag", "colour", "worker"),
-    ("log-size", "abc", "bytes"),
-    ("log-size", "1", "bytes"),
-    ("gateway-binary", "/nowhere/gateway", "cloudprofiler-gateway"),
-    ("output-dir", "/nowhere/profiles", "director"),
-    ("output-dir", "/etc/passwd", "director"),
+    ("log-size", "abc", "256k to 1024m"),
+    ("log-size", "1", "256k to 1024m"),
+    ("gateway-binary", "/nowhere/gateway", "program"),
+    ("output-dir", "/nowhere/profiles", "directory that exists"),
+    ("output-dir", "/etc/passwd", "directory that exists"),
 ]
 
 
