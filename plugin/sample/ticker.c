@@ -22,7 +22,7 @@
 #include "thread_scan.h"
 #include "threads.h"
 
-#define ROUND_NS         UINT64_C(50000000) /* between two looks at the threads in a window */
+#define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
 #define DRAIN_NS         UINT64_C(1000000)  /* between two looks at handlers that are inside */
 #define STACK_BYTES      (256 * 1024)
 #define LEAVE_NS         1000000

@@ -1,7 +1,7 @@
 /* ticker.h - the one thread of ours in a sampling process: it opens and closes windows there.
  *
  * Outside a window it sleeps on the doorbell's futex, without a timeout. In one it wakes about
- * 20 times a second: arms timers for new threads, forgets dead ones, publishes the CPU clocks.
+ * 10 times a second: arms timers for new threads, forgets dead ones, publishes the CPU clocks.
  * It blocks all signals but the fault signals, never takes the GIL, and has a descriptor table
  * of its own with nothing but the standard streams in it.
  *
