@@ -137,7 +137,7 @@ class Load:
 
 def page(source):
     """What a visitor asks for: mostly the home page and searches, at times the report."""
-    products = "&".join(f"product={source.randrange(2000)}" for _ in range(20))
+    products = "&".join(f"product={source.randrange(400)}" for _ in range(20))
     pages = ["/", "/search?q=red+lamp", "/search?q=blue", f"/cart?{products}", "/report"]
     return source.choices(pages, weights=[6, 4, 2, 6, 2])[0]
 
@@ -170,16 +170,14 @@ def print_result(profiles, answers):
     if not files:
         log = (profiles / "uwsgi.log").read_text(encoding="utf-8")
         raise DemoError("no profile was written. The server's log:\n" + log)
-    newest = files[-1]
-    print(f"\n{answers} requests were answered. Where the CPU time went, in 4 of the 15 seconds:\n")
-    sys.stdout.flush()
-    subprocess.run([GATEWAY, "--top", str(TOP), str(newest)], check=True)
+    print(f"{answers} requests were answered. Where the CPU time went:\n", flush=True)
+    subprocess.run([GATEWAY, "--top", "--top-count", str(TOP), *map(str, files)], check=True)
     print("\nThe profiles:")
     for file in files:
         print(f"  {file}")
     print("Look at one:")
-    print(f"  go tool pprof -http=127.0.0.1: {newest}")
-    print("  or drop the file on https://www.speedscope.app (it stays in the browser)")
+    print(f"  go tool pprof -http=127.0.0.1: {files[-1]}")
+    print("  or drop it on https://www.speedscope.app (it stays in the browser)")
 
 
 def demo(uwsgi):

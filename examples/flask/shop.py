@@ -27,7 +27,7 @@ class Sale:
     pieces: int
 
 
-def make_catalogue(size=2000, seed=7):
+def make_catalogue(size=400, seed=7):
     """The same catalogue at every start: the profile of one run compares with the next."""
     source = random.Random(seed)
     return [make_product(number, source) for number in range(size)]
@@ -39,7 +39,7 @@ def make_product(number, source):
     return Product(number, name, source.randrange(300, 90000), f"A {name}: " + ", ".join(words))
 
 
-def make_sales(catalogue, count=6000, seed=11):
+def make_sales(catalogue, count=8000, seed=11):
     source = random.Random(seed)
     return [
         Sale(source.choice(catalogue), source.choice(CITIES), source.randrange(1, 5))
