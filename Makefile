@@ -163,7 +163,7 @@ lint-cppcheck:
 	@echo 'rule: cppcheck finds nothing'
 	@cppcheck --quiet --std=c11 -j$(JOBS) --enable=warning,performance,portability \
 		--inline-suppr --error-exitcode=1 -D_GNU_SOURCE -D__linux__ -D__$(MACHINE)__ \
-		-DPY_VERSION_HEX=0x030b0000 $(SOURCES)
+		-DPY_VERSION_HEX=0x030b0000 -DCPROF_UWSGI_HASH=0ULL $(SOURCES)
 
 lint-sigsafe: $(OBJECTS)
 	@tools/sigsafe build/objects
