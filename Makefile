@@ -35,7 +35,10 @@ build: $(PROGRAMS) ## The same.
 
 # One run makes both files. uWSGI compiles everything in one go, so that any change rebuilds all.
 $(PROGRAMS) &: $(SOURCES) $(HEADERS) proto/profile.proto uwsgiplugin.py build/toolchain
-	PYTHON='$(PYTHON)' $(UWSGI) --build-plugin .
+	@echo 'build $(PROGRAMS) (log: build/build.log)'
+	@PYTHON='$(PYTHON)' $(UWSGI) --build-plugin . > build/build.log 2>&1 || \
+		{ cat build/build.log; exit 1; }
+	@grep -A 4 'warning:' build/build.log || true
 	@touch $(PROGRAMS)
 
 # Changes when another Python or uWSGI is asked for, and only then.
