@@ -164,7 +164,7 @@ void cprof_table_reset(struct cprof_table *table)
     free(table->function_index.slots);
     free(table->location_index.slots);
     free(table->sample_index.slots);
-    cprof_table_init(table);
+    *table = (struct cprof_table){0};
 }
 
 static bool text_equals(const struct cprof_table *table, uint32_t id, const void *wanted)

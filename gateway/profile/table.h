@@ -86,7 +86,8 @@ struct cprof_table {
     struct cprof_table_index text_index, function_index, location_index, sample_index;
 };
 
-/* Makes an empty table; cprof_table_reset frees what it holds and makes it empty again. */
+/* Makes an empty table. cprof_table_reset frees what it holds; before it is used again, it needs
+ * a new cprof_table_init. */
 void cprof_table_init(struct cprof_table *table);
 void cprof_table_reset(struct cprof_table *table);
 

@@ -1,0 +1,331 @@
+/* test_log_reader.c - see gateway/profile/log_reader.h.
+ *
+ * sources: tests/unit/fake_log.c
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../gateway/profile/log_reader.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "expect.h"
+#include "fake_log.h"
+
+#define EPOCH 1
+
+static struct cprof_segment segment;
+static struct cprof_log_view view;
+
+static void read_slot(uint32_t slot_index)
+{
+    struct cprof_error error;
+
+    EXPECT(cprof_log_read(&view, &segment, slot_index, EPOCH, &error));
+}
+
+static void end_test(void)
+{
+    cprof_log_view_reset(&view);
+    fake_segment_close(&segment);
+}
+
+static uint32_t simple_code(struct cprof_log_writer *writer)
+{
+    return fake_code(writer, &(struct fake_code){.name = "f", .file = "f.py", .first_line = 7});
+}
+
+/* A stack of one frame of its own code object. */
+static uint32_t simple_stack(struct cprof_log_writer *writer, uint64_t count)
+{
+    struct cprof_frame frame = {.code_ref = simple_code(writer), .byte_offset = 4};
+
+    return fake_stack(
+        writer, &(struct fake_stack){
+                    .frames = &frame, .depth = 1, .count = count, .weight_ns = count * 10000000});
+}
+
+static void *record_of(struct cprof_log_writer *writer, uint32_t ref)
+{
+    return cprof_log_record(writer->log, ref);
+}
+
+static void an_untouched_slot_is_empty(void)
+{
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    read_slot(0);
+    EXPECT(view.stack_count == 0 && view.rejected == 0 && !view.closed);
+    EXPECT(view.kind == CPROF_SLOT_WORKER && view.number == 1);
+    end_test();
+}
+
+static void what_was_written_is_read(void)
+{
+    struct cprof_log_writer writer;
+    struct cprof_log_code code;
+    struct cprof_log_tag tag;
+    struct cprof_frame frame;
+    const struct cprof_stack_record *stack;
+    uint32_t ref;
+
+    fake_segment_open(&segment, 2, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 1, EPOCH, 1);
+    frame.code_ref = fake_code(&writer, &(struct fake_code){.name = "pay",
+                                                            .qualified_name = "Shop.pay",
+                                                            .file = "shop.py",
+                                                            .first_line = 12});
+    frame.byte_offset = 8;
+    ref = fake_tag(&writer, fake_tag(&writer, CPROF_NO_REF, "thread", "core0"), "path", "/pay");
+    ref = fake_stack(
+        &writer, &(struct fake_stack){
+                     .frames = &frame, .depth = 1, .tag_ref = ref, .count = 3, .weight_ns = 30});
+    fake_close(&segment, 1, EPOCH, 33);
+
+    read_slot(1);
+
+    EXPECT(view.stack_count == 1 && view.stacks[0] == ref && view.rejected == 0 && view.closed);
+    EXPECT(view.number == 2 && view.cpu_clock_ns == 33 && view.samples == 3);
+    stack = cprof_log_stack(&view, ref);
+    EXPECT(stack->count == 3 && stack->weight_ns == 30 && stack->depth == 1);
+    EXPECT(stack->frames[0].byte_offset == 8);
+    cprof_log_code(&view, stack->frames[0].code_ref, &code);
+    EXPECT(strcmp(code.name, "pay") == 0 && strcmp(code.qualified_name, "Shop.pay") == 0);
+    EXPECT(strcmp(code.file, "shop.py") == 0 && code.first_line == 12);
+    ref = cprof_log_tag(&view, stack->tag_ref, &tag);
+    EXPECT(strcmp(tag.key, "path") == 0 && strcmp(tag.value, "/pay") == 0);
+    EXPECT(cprof_log_tag(&view, ref, &tag) == CPROF_NO_REF);
+    EXPECT(strcmp(tag.key, "thread") == 0 && strcmp(tag.value, "core0") == 0);
+    end_test();
+}
+
+static void a_log_that_is_full_is_read_to_its_end(void)
+{
+    struct cprof_log_writer writer;
+    size_t written = 0;
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 0, EPOCH, 1);
+    while (simple_stack(&writer, 1) != CPROF_NO_REF) {
+        written++;
+    }
+    read_slot(0);
+    EXPECT(written > 1000 && view.stack_count == written && view.rejected == 0);
+    end_test();
+}
+
+static void a_record_may_name_one_in_a_later_chunk(void)
+{
+    struct cprof_log_writer early, late;
+    struct cprof_frame frame;
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    early = fake_writer(&segment, 0, EPOCH, 1);
+    late = fake_writer(&segment, 0, EPOCH, 1);
+    EXPECT(simple_stack(&early, 1) != CPROF_NO_REF);
+    frame = (struct cprof_frame){.code_ref = simple_code(&late)};
+    EXPECT(fake_stack(&early, &(struct fake_stack){.frames = &frame, .depth = 1, .count = 1}) <
+           frame.code_ref);
+    read_slot(0);
+    EXPECT(view.stack_count == 2 && view.rejected == 0 && !view.successors);
+    end_test();
+}
+
+static void a_sample_in_flight_does_not_count(void)
+{
+    struct cprof_log_writer writer;
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 0, EPOCH, 1);
+    (void)simple_stack(&writer, 0);
+    read_slot(0);
+    EXPECT(view.stack_count == 0 && view.rejected == 0);
+    end_test();
+}
+
+static void a_successor_is_noticed(void)
+{
+    struct cprof_log_writer first, second;
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    first = fake_writer(&segment, 0, EPOCH, 1);
+    second = fake_writer(&segment, 0, EPOCH, 2);
+    (void)simple_stack(&first, 1);
+    (void)simple_stack(&second, 1);
+    read_slot(0);
+    EXPECT(view.stack_count == 2 && view.successors);
+    end_test();
+}
+
+static void a_slot_of_another_epoch_gives_nothing(void)
+{
+    struct cprof_log_writer writer;
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 0, EPOCH, 1);
+    (void)simple_stack(&writer, 1);
+    fake_close(&segment, 0, EPOCH, 5);
+    cprof_segment_slot(&segment, 0)->claim = UINT64_C(2) << 32 | 1;
+    read_slot(0);
+    EXPECT(view.stack_count == 0 && view.cpu_clock_ns == 0);
+    end_test();
+}
+
+static void a_claim_beyond_the_log_is_cut(void)
+{
+    struct cprof_log_writer writer;
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 0, EPOCH, 1);
+    (void)simple_stack(&writer, 1);
+    cprof_segment_slot(&segment, 0)->claim = UINT64_C(1) << 32 | UINT32_MAX;
+    read_slot(0);
+    EXPECT(view.stack_count == 1 && view.rejected == 1);
+    end_test();
+}
+
+/* Spoils one field of a good log of one stack; the stack must be gone and something counted. */
+#define SPOILED(statement)                                                                         \
+    do {                                                                                           \
+        struct cprof_log_writer writer;                                                            \
+        struct cprof_stack_record *stack;                                                          \
+        struct cprof_code_record *code;                                                            \
+        struct cprof_chunk *chunk;                                                                 \
+        uint32_t stack_ref;                                                                        \
+                                                                                                   \
+        fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);                                       \
+        writer = fake_writer(&segment, 0, EPOCH, 1);                                               \
+        stack_ref = simple_stack(&writer, 1);                                                      \
+        stack = record_of(&writer, stack_ref);                                                     \
+        code = record_of(&writer, stack->frames[0].code_ref);                                      \
+        chunk = (struct cprof_chunk *)(void *)writer.log;                                          \
+        (void)stack, (void)code, (void)chunk;                                                      \
+        statement;                                                                                 \
+        read_slot(0);                                                                              \
+        EXPECT(view.stack_count == 0 && view.rejected > 0);                                        \
+        end_test();                                                                                \
+    } while (0)
+
+static void what_makes_no_sense_is_rejected_and_counted(void)
+{
+    SPOILED(chunk->epoch = 9);
+    SPOILED(stack->record.type = 99);
+    SPOILED(stack->record.bytes = 0);
+    SPOILED(stack->record.bytes = 41);
+    SPOILED(stack->record.bytes = UINT32_MAX - 7);
+    SPOILED(stack->depth = 2);
+    SPOILED(stack->frames[0].code_ref = CPROF_NO_REF);
+    SPOILED(stack->frames[0].code_ref = UINT32_MAX);
+    SPOILED(stack->frames[0].code_ref += 1);
+    SPOILED(stack->frames[0].code_ref = stack_ref);
+    SPOILED(stack->tag_ref = stack->frames[0].code_ref);
+    SPOILED(code->name_bytes = UINT16_MAX);
+    SPOILED(code->record.bytes = 8);
+}
+
+static void a_ring_of_tags_ends(void)
+{
+    struct cprof_log_writer writer;
+    struct cprof_tag_record *tag;
+    struct cprof_frame frame;
+    uint32_t ref;
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 0, EPOCH, 1);
+    frame = (struct cprof_frame){.code_ref = simple_code(&writer)};
+    ref = fake_tag(&writer, CPROF_NO_REF, "a", "b");
+    (void)fake_stack(
+        &writer, &(struct fake_stack){.frames = &frame, .depth = 1, .tag_ref = ref, .count = 1});
+    tag = record_of(&writer, ref);
+    tag->parent_ref = ref;
+    read_slot(0);
+    EXPECT(view.stack_count == 0 && view.rejected == 1);
+    end_test();
+}
+
+static uint8_t assembled[CPROF_LINE_TABLE_BYTES_MAX];
+
+static void a_line_table_in_parts_is_put_together(void)
+{
+    static uint8_t table[20000];
+    struct cprof_log_writer writer;
+    uint32_t ref;
+
+    for (size_t i = 0; i < sizeof(table); i++) {
+        table[i] = (uint8_t)(i * 7 >> 3);
+    }
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 0, EPOCH, 1);
+    ref = fake_code(&writer, &(struct fake_code){.name = "f",
+                                                 .file = "f.py",
+                                                 .line_format = CPROF_LINES_TABLE_311,
+                                                 .line_table = table,
+                                                 .line_table_bytes = sizeof(table),
+                                                 .part_bytes = 3000});
+    read_slot(0);
+    EXPECT(cprof_log_line_table(&view, ref, assembled) == sizeof(table));
+    EXPECT(memcmp(assembled, table, sizeof(table)) == 0);
+    EXPECT(view.rejected == 0);
+    end_test();
+}
+
+static void a_ring_of_line_table_parts_ends(void)
+{
+    static const uint8_t table[] = {1, 2, 3, 4};
+    struct cprof_log_writer writer;
+    struct cprof_code_record *code;
+    struct cprof_lines_record *lines;
+    uint32_t ref;
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 0, EPOCH, 1);
+    ref = fake_code(&writer, &(struct fake_code){.name = "f",
+                                                 .file = "f.py",
+                                                 .line_table = table,
+                                                 .line_table_bytes = sizeof(table)});
+    code = record_of(&writer, ref);
+    code->line_table_bytes = CPROF_LINE_TABLE_BYTES_MAX - 1;
+    lines = record_of(&writer, code->lines_ref);
+    lines->previous_ref = code->lines_ref;
+    read_slot(0);
+    EXPECT(cprof_log_line_table(&view, ref, assembled) == 0);
+    end_test();
+}
+
+static void line_tables_may_not_be_larger_than_the_log_in_all(void)
+{
+    static const uint8_t table[8000];
+    struct cprof_log_writer writer;
+    size_t bytes = 0;
+    uint32_t ref;
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 0, EPOCH, 1);
+    ref = fake_code(&writer, &(struct fake_code){.name = "f",
+                                                 .file = "f.py",
+                                                 .line_table = table,
+                                                 .line_table_bytes = sizeof(table)});
+    read_slot(0);
+    for (unsigned i = 0; i < 100; i++) {
+        bytes += cprof_log_line_table(&view, ref, assembled);
+    }
+    EXPECT(bytes > 0 && bytes <= view.byte_count);
+    end_test();
+}
+
+int main(void)
+{
+    RUN(an_untouched_slot_is_empty);
+    RUN(what_was_written_is_read);
+    RUN(a_log_that_is_full_is_read_to_its_end);
+    RUN(a_record_may_name_one_in_a_later_chunk);
+    RUN(a_sample_in_flight_does_not_count);
+    RUN(a_successor_is_noticed);
+    RUN(a_slot_of_another_epoch_gives_nothing);
+    RUN(a_claim_beyond_the_log_is_cut);
+    RUN(what_makes_no_sense_is_rejected_and_counted);
+    RUN(a_ring_of_tags_ends);
+    RUN(a_line_table_in_parts_is_put_together);
+    RUN(a_ring_of_line_table_parts_ends);
+    RUN(line_tables_may_not_be_larger_than_the_log_in_all);
+    return 0;
+}
