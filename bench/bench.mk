@@ -1,0 +1,16 @@
+# `make bench`. The plugin's rooms are linked into a library that a plain Python loads.
+
+BENCH_SECONDS ?= 240
+
+BENCH_SOURCES := bench/overflow.c $(call find_c,plugin/base plugin/share plugin/python plugin/sample)
+
+build/bench/overflow.so: $(BENCH_SOURCES:%.c=build/objects/%.o)
+	@mkdir -p $(@D)
+	@echo 'link $@'
+	@$(CC) -shared -pthread -o $@ $^
+
+.PHONY: bench
+bench: deps-test ## Measure what profiling costs (BENCH_SECONDS, default 240).
+	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so
+	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
+		$(PYTHON) bench/run.py build/bench/overflow.so $(BENCH_SECONDS)

@@ -1,0 +1,224 @@
+/* overflow.c - see overflow.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "overflow.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../plugin/base/error.h"
+#include "../plugin/python/runtime.h"
+#include "../plugin/sample/engine_timer.h"
+#include "../plugin/sample/rearm.h"
+#include "../plugin/sample/sampler.h"
+#include "../plugin/sample/threads.h"
+#include "../plugin/share/segment.h"
+#include "../plugin/share/window.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+#define LOG_BYTES (UINT64_C(64) << 20)
+
+/* An iteration that was not interrupted takes some 30 ns, an interrupt alone over 1 us. */
+#define GAP_NS_MIN UINT64_C(700)
+
+#define ARMED_WAIT_NS  UINT64_C(5000000000)
+#define SPIN_PERIODS   UINT64_C(100)
+#define WORDS_PER_LINE 8u
+#define LINES_PER_LOOK 4u
+
+static struct {
+    struct cprof_error error;
+    struct cprof_segment segment;
+    struct cprof_slot_counters *counters;
+    struct cprof_thread *thread;
+    uint64_t period_ns;
+    struct sigaction product_action;
+    enum bench_handler handler;
+    _Atomic uint64_t empty_runs;
+} bench;
+
+static uint64_t thread_cpu_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static bool start_sampler(uint32_t max_depth)
+{
+    struct cprof_python python;
+    struct cprof_sampler_start start = {.max_depth = max_depth, .python = &python};
+
+    switch (cprof_python_find(&python, &bench.error)) {
+    case CPROF_PYTHON_READY:
+        break;
+    case CPROF_PYTHON_ABSENT:
+        return cprof_fail(&bench.error, "no Python in this process");
+    case CPROF_PYTHON_REFUSED:
+        return false;
+    }
+    if (!cprof_segment_create(&start.segment_fd, 1, LOG_BYTES, &bench.error) ||
+        !cprof_segment_open(&bench.segment, start.segment_fd, &bench.error) ||
+        !cprof_sampler_start(&start, &bench.error)) {
+        return false;
+    }
+    bench.counters = &cprof_segment_slot(&bench.segment, 0)->counters;
+    cprof_sampler_add_core_thread(0, "bench");
+    bench.thread = cprof_thread_of_tid((pid_t)syscall(SYS_gettid));
+    return bench.thread != NULL || cprof_fail(&bench.error, "the thread was not registered");
+}
+
+static bool open_window(void)
+{
+    uint64_t now_ns = cprof_now_ns();
+    struct cprof_window window = {
+        .kinds = CPROF_KIND_CPU,
+        .source = CPROF_SOURCE_SCHEDULE,
+        .period_ns = bench.period_ns,
+        .start_ns = now_ns,
+        .end_ns = now_ns + CPROF_WINDOW_NS_MAX,
+        .start_unix_ns = cprof_now_unix_ns(),
+    };
+
+    return cprof_window_open(cprof_segment_control(&bench.segment), &window) >= 0 ||
+           cprof_fail(&bench.error, "the window was not opened");
+}
+
+/* The first sample also shows that the handler finds this thread's stack. */
+static bool wait_for_sample(void)
+{
+    uint64_t deadline_ns = cprof_now_ns() + ARMED_WAIT_NS;
+
+    while (atomic_load(&bench.counters->samples) == 0) {
+        if (cprof_now_ns() > deadline_ns) {
+            return cprof_fail(&bench.error, "no sample was taken within 5 s");
+        }
+    }
+    return true;
+}
+
+EXPORTED const char *bench_start(uint32_t max_depth, uint64_t period_ns)
+{
+    bench.period_ns = period_ns;
+    if (!start_sampler(max_depth) || !open_window() || !wait_for_sample()) {
+        return bench.error.text;
+    }
+    if (sigaction(CPROF_SIGNAL, NULL, &bench.product_action) != 0) {
+        return "the handler cannot be asked for";
+    }
+    return NULL;
+}
+
+static void on_signal(int signal_number, siginfo_t *info, void *context)
+{
+    int saved_errno = errno;
+
+    (void)signal_number, (void)info, (void)context;
+    (void)cprof_rearm_after_tick(bench.thread, bench.period_ns);
+    atomic_fetch_add_explicit(&bench.empty_runs, 1, memory_order_relaxed);
+    errno = saved_errno;
+}
+
+EXPORTED void bench_use(enum bench_handler handler)
+{
+    struct sigaction action = bench.product_action; /* the same mask and flags for all */
+
+    if (handler == BENCH_EMPTY) {
+        action.sa_sigaction = on_signal;
+    } else if (handler == BENCH_NONE) {
+        action.sa_handler = SIG_IGN;
+        action.sa_flags &= ~SA_SIGINFO;
+    }
+    (void)sigaction(CPROF_SIGNAL, &action, NULL);
+    bench.handler = handler;
+}
+
+static uint64_t handler_runs(void)
+{
+    return bench.handler == BENCH_PRODUCT ? atomic_load(&bench.counters->samples)
+                                          : atomic_load(&bench.empty_runs);
+}
+
+/* An ignored overflow is known by the timer, which stands still until it is armed again. */
+static bool ignored_overflow(void)
+{
+    struct itimerspec rest;
+
+    return timer_gettime(bench.thread->timer, &rest) == 0 && rest.it_value.tv_sec == 0 &&
+           rest.it_value.tv_nsec == 0 &&
+           cprof_rearm(bench.thread, thread_cpu_ns(), bench.period_ns);
+}
+
+static void keep(uint64_t gap_ns, uint64_t *kept, uint32_t *count, uint32_t max)
+{
+    if (*count < max) {
+        kept[(*count)++] = gap_ns;
+    }
+}
+
+static void sort_gap(struct bench_gaps *gaps, uint64_t gap_ns, uint64_t runs_before)
+{
+    bool overflow =
+        bench.handler == BENCH_NONE ? ignored_overflow() : handler_runs() != runs_before;
+
+    if (overflow) {
+        keep(gap_ns, gaps->overflow_ns, &gaps->overflow_count, gaps->overflow_max);
+    } else {
+        keep(gap_ns, gaps->tick_ns, &gaps->tick_count, gaps->tick_max);
+    }
+}
+
+/* Reads a few cache lines, one after the other through all of the memory. */
+static void walk_a_piece(struct bench_gaps *gaps)
+{
+    for (uint32_t line = 0; line < LINES_PER_LOOK; line++) {
+        (void)*(volatile uint64_t *)&gaps->walked[gaps->walk_next];
+        gaps->walk_next += WORDS_PER_LINE;
+        if (gaps->walk_next >= gaps->walked_words) {
+            gaps->walk_next = 0;
+        }
+    }
+}
+
+EXPORTED uint32_t bench_spin(struct bench_gaps *gaps, uint32_t more)
+{
+    uint32_t before = gaps->overflow_count;
+    uint64_t runs = handler_runs();
+    uint64_t last_ns = cprof_now_ns();
+    uint64_t deadline_ns = last_ns + more * SPIN_PERIODS * bench.period_ns;
+
+    while (gaps->overflow_count - before < more && last_ns < deadline_ns) {
+        uint64_t now_ns;
+
+        if (gaps->walked_words) {
+            walk_a_piece(gaps);
+        }
+        now_ns = cprof_now_ns();
+        if (now_ns - last_ns >= GAP_NS_MIN) {
+            sort_gap(gaps, now_ns - last_ns, runs);
+            now_ns = cprof_now_ns();
+            runs = handler_runs();
+        }
+        last_ns = now_ns;
+    }
+    return gaps->overflow_count - before;
+}
+
+EXPORTED void bench_read_counts(struct bench_counts *counts)
+{
+    *counts = (struct bench_counts){
+        .samples = atomic_load(&bench.counters->samples),
+        .log_full = atomic_load(&bench.counters->log_full_count),
+    };
+    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
+        counts->misses += atomic_load(&bench.counters->missed[i]);
+    }
+}

@@ -1,0 +1,62 @@
+/* overflow.h - measures what a timer overflow costs the thread that it interrupts.
+ *
+ * Built as a library that an ordinary Python loads with ctypes.PyDLL, so that the GIL is held
+ * and the frames of the calling Python program are the stack that the handler walks. The rooms
+ * of the plugin are linked in as they are; the window that they sample in is opened here.
+ *
+ * Method    bench_spin reads the clock in a tight loop. An iteration that takes long was
+ *           interrupted; if the handler ran meanwhile, its length is the cost of one overflow:
+ *           the interrupt, delivery of the signal, the handler, and the return.
+ * Callers   bench/overflow.py, in the main thread. Everything is once a process.
+ * Memory    the arrays belong to the caller; the segment lasts as long as the process.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_BENCH_OVERFLOW_H
+#define CPROF_BENCH_OVERFLOW_H
+
+#include <stdint.h>
+
+#include "../plugin/base/attributes.h"
+
+/* What happens at an overflow. */
+enum bench_handler {
+    BENCH_PRODUCT, /* the plugin's handler */
+    BENCH_EMPTY,   /* one that arms the timer again and does nothing else */
+    BENCH_NONE,    /* the signal is ignored; the spinning loop arms the timer again */
+};
+
+/* Where bench_spin puts what it finds. */
+struct bench_gaps {
+    uint64_t *overflow_ns; /* iterations in which an overflow was handled */
+    uint32_t overflow_count;
+    uint32_t overflow_max;
+    uint64_t *tick_ns; /* the other long ones: for the most part the kernel's tick alone */
+    uint32_t tick_count;
+    uint32_t tick_max;
+    uint64_t *walked; /* memory that each iteration reads a piece of, to cool the caches */
+    uint32_t walked_words;
+    uint32_t walk_next;
+};
+
+/* Samples that the handler took, and ticks that it missed or had no room for. */
+struct bench_counts {
+    uint64_t samples;
+    uint64_t misses;
+    uint64_t log_full;
+};
+
+/* Starts the plugin's sampling in this process and waits until the calling thread's timer is
+ * armed. Returns NULL, or a sentence that says what failed. */
+const char *bench_start(uint32_t max_depth, uint64_t period_ns);
+
+/* Chooses the handler for the overflows to come. */
+void bench_use(enum bench_handler handler);
+
+/* Spins until `more` further overflows are in *gaps, at most for 100 periods for each.
+ * Returns how many were added. */
+uint32_t bench_spin(struct bench_gaps *gaps, uint32_t more);
+
+void bench_read_counts(struct bench_counts *counts);
+
+#endif
