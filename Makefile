@@ -220,6 +220,7 @@ help: ## Print this list.
 		/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 -include bench/bench.mk
+-include tests/step/step.mk
 ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)
 -include build/unit.mk
 endif
