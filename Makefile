@@ -135,7 +135,7 @@ build/unit.mk: $(UNIT_SOURCES) tools/unit-rules
 
 .PHONY: test
 test: deps-test ## Run all tests: unit tests and tests on a real uWSGI.
-	$(MAKE) --no-print-directory -j$(JOBS) build objects unit
+	$(MAKE) --no-print-directory -j$(JOBS) build objects unit step-programs
 	CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' $(PYTHON) -m pytest tests/
 
 ##@ Checking
