@@ -42,7 +42,9 @@ def kill(pid):
 
 
 def own_ns(profile, function):
-    return profile.ns_of(function, flat=True)
+    found = profile.ns_of(function, flat=True)
+    print(f"{function}: {found} ns of {profile.total_ns} in {profile.path.name}", profile.comments)
+    return found
 
 
 def test_a_killed_workers_samples_and_its_successors_are_in_one_profile(server, profile_reader):
@@ -52,7 +54,7 @@ def test_a_killed_workers_samples_and_its_successors_are_in_one_profile(server, 
     server.wait_for_window()
     second = burn_in_own_function(server)
 
-    profile = profile_reader.read(server.wait_for_profiles()[0])
+    profile = profile_reader.read(server.wait_for_first_profile())
 
     assert first != second
     assert own_ns(profile, first) > 0.6 * ENOUGH_CPU_NS
@@ -66,7 +68,7 @@ def test_a_killed_gateway_comes_back_and_the_windows_profile_is_written(server, 
     assert burn_in_own_function(server) == before
 
     assert server.gateway() != killed
-    profile = profile_reader.read(server.wait_for_profiles()[0])
+    profile = profile_reader.read(server.wait_for_first_profile())
 
     assert own_ns(profile, before) > 2 * 0.6 * ENOUGH_CPU_NS
 
@@ -76,7 +78,7 @@ def test_a_reload_in_mid_window_loses_no_sample(server, profile_reader):
     server.reload_by_signal()
     server.wait_for_log(r"gracefully \(RE\)spawned uWSGI master")
 
-    profile = profile_reader.read(server.wait_for_profiles()[0])
+    profile = profile_reader.read(server.wait_for_first_profile())
     server.wait_until_live()
 
     assert own_ns(profile, before) > 0.6 * ENOUGH_CPU_NS

@@ -57,7 +57,7 @@ def window(make_uwsgi_for_module, profile_reader):
         load.join()
     assert all(processes.timers(pid) for pid in server.workers().values()), "outran the window"
     cpu_ns = workers_cpu_ns(server) - before
-    profile = profile_reader.read(server.wait_for_profiles()[0])
+    profile = profile_reader.read(server.wait_for_first_profile())
     server.stop()
     return Window(profile, cpu_ns, load.failures)
 

@@ -15,7 +15,7 @@ import subprocess
 from . import processes
 from .build import PYTHON_PLUGIN, SOURCE, UWSGI
 from .load import Load, get
-from .profiles import wait_for_files
+from .profiles import profile_files, wait_for_files
 from .wait import wait_for
 
 APPS = SOURCE / "tests" / "apps"
@@ -287,6 +287,10 @@ class Uwsgi:
     def wait_for_profiles(self, more=1, seconds=30.0):
         """The files of `more` profiles beyond those that are there now."""
         return wait_for_files(self.profiles, more, seconds)
+
+    def wait_for_first_profile(self, seconds=30.0):
+        """The file of the first window of this server's life, whether or not it is there yet."""
+        return wait_for(lambda: profile_files(self.profiles), "the first profile", seconds)[0]
 
     def wait_for_window(self, is_open=True, seconds=30.0):
         """Waits until some worker has a timer, or none has one.
