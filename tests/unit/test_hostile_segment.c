@@ -1,0 +1,273 @@
+/* test_hostile_segment.c - a segment in which anything may stand: it is read and merged after
+ * each of many mutations of a realistic one. No crash, no hang, and sums that stay in bounds.
+ *
+ * usage: test_hostile_segment [SEED [MUTATIONS]]
+ *
+ * sources: tests/unit/fake_log.c
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "../../gateway/harvest.h"
+#include "../../gateway/profile/log_reader.h"
+#include "../../gateway/profile/merge.h"
+#include "../../plugin/share/window.h"
+#include "expect.h"
+#include "fake_log.h"
+
+#define EPOCH             1
+#define SLOTS             3
+#define FUNCTIONS         20
+#define STACKS            40
+#define DEPTH             12
+#define MUTATIONS_DEFAULT 100000
+#define CHANGES_MAX       12 /* at once */
+#define CHANGE_BYTES_MAX  48
+#define WHOLE_EACH        50  /* mutations: encoding a profile takes longest */
+#define SECONDS_MAX       250 /* SIGALRM ends the test: a hang */
+#define MS                UINT64_C(1000000)
+
+struct change {
+    uint64_t offset;
+    size_t bytes;
+    uint8_t before[CHANGE_BYTES_MAX];
+};
+
+static struct cprof_segment segment;
+static struct cprof_window window;
+static uint64_t random_state;
+static uint64_t rejected, accepted;
+
+/* xorshift64*: small, and the same everywhere for a seed. */
+static uint64_t next_random(void)
+{
+    random_state ^= random_state >> 12;
+    random_state ^= random_state << 25;
+    random_state ^= random_state >> 27;
+    return random_state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+static uint64_t below(uint64_t bound)
+{
+    return next_random() % bound;
+}
+
+static void write_slot(uint32_t slot_index)
+{
+    struct cprof_log_writer writers[2] = {fake_writer(&segment, slot_index, EPOCH, 1),
+                                          fake_writer(&segment, slot_index, EPOCH, 1)};
+    uint32_t codes[FUNCTIONS];
+    struct cprof_frame frames[DEPTH];
+    uint8_t table[200];
+
+    for (unsigned i = 0; i < FUNCTIONS; i++) {
+        char name[32], file[32];
+
+        for (size_t byte = 0; byte < sizeof(table); byte++) {
+            table[byte] = (uint8_t)next_random();
+        }
+        (void)snprintf(name, sizeof(name), "function_%u", i);
+        (void)snprintf(file, sizeof(file), "module_%u.py", i % 7);
+        codes[i] = fake_code(&writers[i % 2], &(struct fake_code){
+                                                  .name = name,
+                                                  .qualified_name = i % 3 ? name : NULL,
+                                                  .file = file,
+                                                  .first_line = (int32_t)(i * 10 + 1),
+                                                  .line_format = i % 4,
+                                                  .line_table = table,
+                                                  .line_table_bytes = i % 5 ? sizeof(table) : 0,
+                                                  .part_bytes = 64,
+                                              });
+        EXPECT(codes[i] != CPROF_NO_REF);
+    }
+    for (unsigned i = 0; i < STACKS; i++) {
+        struct cprof_log_writer *writer = &writers[i % 2];
+        uint16_t depth = (uint16_t)below(DEPTH);
+        uint32_t tags = fake_tag(writer, CPROF_NO_REF, "thread", i % 2 ? "core1" : "core0");
+
+        for (unsigned frame = 0; frame < depth; frame++) {
+            frames[frame].code_ref = codes[below(FUNCTIONS)];
+            frames[frame].byte_offset = (int32_t)below(300);
+        }
+        tags = fake_tag(writer, tags, "path", "/pay");
+        EXPECT(fake_stack(writer, &(struct fake_stack){.frames = frames,
+                                                       .depth = depth,
+                                                       .flags = (uint8_t)below(4),
+                                                       .tag_ref = tags,
+                                                       .count = 1 + below(5),
+                                                       .weight_ns = below(100 * MS)}));
+    }
+    fake_close(&segment, slot_index, EPOCH, 2000 * MS);
+}
+
+static void write_segment(void)
+{
+    fake_segment_open(&segment, SLOTS, CPROF_LOG_BYTES_MIN);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        write_slot(i);
+    }
+    window = (struct cprof_window){
+        .kinds = CPROF_KIND_CPU,
+        .source = CPROF_SOURCE_SCHEDULE,
+        .period_ns = 10 * MS,
+        .start_ns = cprof_now_ns() - 1000 * MS,
+        .end_ns = cprof_now_ns() + 9000 * MS,
+        .start_unix_ns = cprof_now_unix_ns(),
+    };
+    EXPECT(cprof_window_open(cprof_segment_control(&segment), &window) == 0);
+}
+
+/* A place that is read: mostly in the chunks in use, now and then in a header. */
+static uint64_t random_place(void)
+{
+    uint32_t slot_index = (uint32_t)below(SLOTS);
+    const struct cprof_slot *slot = cprof_segment_slot(&segment, slot_index);
+    uint64_t chunks = atomic_load(&slot->claim) & UINT32_MAX;
+
+    if (below(40) == 0) {
+        return below(sizeof(struct cprof_control));
+    }
+    if (below(10) == 0 || chunks == 0 || chunks > 16) {
+        return cprof_segment_slot_offset(slot_index, segment.log_bytes) +
+               below(sizeof(struct cprof_slot));
+    }
+    if (below(5) == 0) {
+        return cprof_segment_log_offset(slot_index, segment.log_bytes) +
+               below(chunks) * CPROF_CHUNK_BYTES + below(sizeof(struct cprof_chunk));
+    }
+    return cprof_segment_log_offset(slot_index, segment.log_bytes) +
+           below(chunks * CPROF_CHUNK_BYTES);
+}
+
+static void change_byte(uint64_t offset)
+{
+    segment.base[offset] = (uint8_t)next_random();
+}
+
+static void change_bit(uint64_t offset)
+{
+    segment.base[offset] ^= (uint8_t)(1u << below(8));
+}
+
+/* A whole word, of the values that break arithmetic. */
+static void change_word(uint64_t offset)
+{
+    static const uint32_t values[] = {0,          1,          8,          15,        16,
+                                      0x7fffffff, 0x80000000, 0xfffffff8, 0xffffffff};
+    uint32_t value = values[below(sizeof(values) / sizeof(*values))];
+
+    if (below(3) == 0) {
+        value = (uint32_t)below(2 * CPROF_CHUNK_BYTES / 8); /* a likely reference */
+    }
+    memcpy(segment.base + (offset & ~UINT64_C(3)), &value, sizeof(value));
+}
+
+static void change_stretch(uint64_t offset)
+{
+    for (unsigned i = 0; i < CHANGE_BYTES_MAX; i++) {
+        segment.base[offset + i] = (uint8_t)next_random();
+    }
+}
+
+static void make_change(struct change *change)
+{
+    static void (*const ways[])(uint64_t) = {change_byte, change_bit, change_word, change_stretch};
+
+    change->offset = random_place() & ~UINT64_C(3);
+    change->bytes = CHANGE_BYTES_MAX;
+    memcpy(change->before, segment.base + change->offset, change->bytes);
+    ways[below(4)](change->offset);
+}
+
+static void undo_change(const struct change *change)
+{
+    memcpy(segment.base + change->offset, change->before, change->bytes);
+}
+
+static void read_and_merge(void)
+{
+    struct cprof_log_view view;
+    struct cprof_merge merge;
+    struct cprof_table table;
+    struct cprof_error error;
+    static struct cprof_config config = {.tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD};
+
+    cprof_table_init(&table);
+    cprof_merge_begin(&merge, &table, &config, &window);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        EXPECT(cprof_log_read(&view, &segment, i, EPOCH, &error));
+        accepted += view.stack_count;
+        rejected += view.rejected;
+        EXPECT(cprof_merge_slot(&merge, &view, &error));
+        cprof_log_view_reset(&view);
+    }
+    EXPECT(cprof_merge_end(&merge, &error));
+    EXPECT(cprof_table_total_ns(&table) < (uint64_t)INT64_MAX);
+    cprof_table_reset(&table);
+}
+
+/* As the gateway itself goes about it, from the descriptor to the file. */
+static void harvest(void)
+{
+    static struct cprof_config config = {.tags = CPROF_TAG_WORKER};
+    struct cprof_window found;
+    struct cprof_error error;
+    uint8_t *bytes;
+    size_t byte_count;
+
+    if (cprof_harvest_find_window(&segment, &found) >= 0) {
+        EXPECT(cprof_harvest_profile(&bytes, &byte_count, &segment, &config, &found, &error));
+        free(bytes);
+    }
+}
+
+static void any_mutation_is_survived(uint64_t mutations)
+{
+    struct change changes[CHANGES_MAX];
+    uint8_t control[sizeof(struct cprof_control)];
+
+    memcpy(control, segment.base, sizeof(control));
+    for (uint64_t round = 0; round < mutations; round++) {
+        unsigned count = 1 + (unsigned)below(CHANGES_MAX);
+
+        for (unsigned i = 0; i < count; i++) {
+            make_change(&changes[i]);
+        }
+        read_and_merge();
+        if (round % WHOLE_EACH == 0) {
+            harvest();
+        }
+        while (count > 0) {
+            undo_change(&changes[--count]);
+        }
+        memcpy(segment.base, control, sizeof(control));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seed = 0, mutations = MUTATIONS_DEFAULT;
+
+    EXPECT(getrandom(&seed, sizeof(seed), 0) == (ssize_t)sizeof(seed));
+    if (argc > 1) {
+        seed = strtoull(argv[1], NULL, 0);
+    }
+    if (argc > 2) {
+        mutations = strtoull(argv[2], NULL, 0);
+    }
+    random_state = seed | 1;
+    (void)printf("seed %#" PRIx64 ", %" PRIu64 " mutations\n", seed, mutations);
+    (void)fflush(stdout);
+    (void)alarm(SECONDS_MAX);
+    write_segment();
+    any_mutation_is_survived(mutations);
+    (void)printf("%" PRIu64 " stacks accepted, %" PRIu64 " records rejected\n", accepted, rejected);
+    EXPECT(accepted > mutations && rejected > mutations / 10);
+    fake_segment_close(&segment);
+    return 0;
+}

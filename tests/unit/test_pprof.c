@@ -1,0 +1,180 @@
+/* test_pprof.c - see gateway/profile/pprof.h. What other tools make of the files is tested with
+ * them, on a real server.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../gateway/profile/pprof.h"
+
+#include <string.h>
+
+#include "../../gateway/profile/gzip.h"
+#include "expect.h"
+
+static struct cprof_table table;
+
+static uint32_t text(const char *value)
+{
+    return cprof_table_text(&table, value, strlen(value));
+}
+
+static uint32_t location(const char *name, int32_t line)
+{
+    struct cprof_function function = {
+        .name = text(name), .system_name = text(name), .file = text("a.py"), .first_line = 3};
+    struct cprof_location place = {.function = cprof_table_function(&table, &function),
+                                   .line = line};
+
+    return cprof_table_location(&table, &place);
+}
+
+/* Two samples, one with a label, one without. */
+static void fill_table(void)
+{
+    uint32_t locations[2];
+    struct cprof_label label;
+    struct cprof_sample_key key = {.locations = locations, .depth = 2};
+
+    cprof_table_init(&table);
+    locations[0] = location("leaf", 5);
+    locations[1] = location("root", 9);
+    label.key = text("worker");
+    label.value = text("1");
+    cprof_table_add_sample(&table, &key, 2, 20);
+    key.labels = &label;
+    key.label_count = 1;
+    cprof_table_add_sample(&table, &key, 3, 30);
+    cprof_table_comment(&table, "answer: %d", 42);
+    table.time_unix_ns = 1700000000;
+    table.duration_ns = 10;
+    table.period_ns = 7;
+}
+
+static uint8_t *written(size_t *byte_count)
+{
+    struct cprof_error error;
+    uint8_t *bytes;
+
+    fill_table();
+    EXPECT(cprof_pprof_write(&bytes, byte_count, &table, &error));
+    cprof_table_reset(&table);
+    return bytes;
+}
+
+static void what_was_written_is_read_back(void)
+{
+    struct cprof_error error;
+    size_t byte_count;
+    uint8_t *bytes = written(&byte_count);
+    const struct cprof_function *function;
+
+    cprof_table_init(&table);
+    EXPECT(cprof_pprof_read(&table, bytes, byte_count, &error));
+    EXPECT(table.sample_count == 2 && table.function_count == 2 && table.location_count == 2);
+    EXPECT(table.samples[0].count == 2 && table.samples[0].value_ns == 20);
+    EXPECT(table.samples[0].depth == 2 && table.samples[0].label_count == 0);
+    EXPECT(table.samples[1].count == 3 && table.samples[1].label_count == 1);
+    EXPECT(strcmp(cprof_table_text_at(&table, table.label_pool[0].key), "worker") == 0);
+    EXPECT(table.locations[table.location_pool[0]].line == 5);
+    function = &table.functions[table.locations[table.location_pool[0]].function];
+    EXPECT(strcmp(cprof_table_text_at(&table, function->name), "leaf") == 0);
+    EXPECT(strcmp(cprof_table_text_at(&table, function->file), "a.py") == 0);
+    EXPECT(function->first_line == 3);
+    EXPECT(table.time_unix_ns == 1700000000 && table.duration_ns == 10 && table.period_ns == 7);
+    cprof_table_reset(&table);
+    free(bytes);
+}
+
+static void profiles_that_are_read_one_after_the_other_add_up(void)
+{
+    struct cprof_error error;
+    size_t byte_count;
+    uint8_t *bytes = written(&byte_count);
+
+    cprof_table_init(&table);
+    EXPECT(cprof_pprof_read(&table, bytes, byte_count, &error));
+    EXPECT(cprof_pprof_read(&table, bytes, byte_count, &error));
+    EXPECT(table.sample_count == 2 && cprof_table_total_ns(&table) == 100);
+    EXPECT(table.duration_ns == 20);
+    cprof_table_reset(&table);
+    free(bytes);
+}
+
+static void equal_tables_give_equal_bytes(void)
+{
+    size_t first_count, second_count;
+    uint8_t *first = written(&first_count), *second = written(&second_count);
+
+    EXPECT(first_count == second_count && memcmp(first, second, first_count) == 0);
+    free(first);
+    free(second);
+}
+
+static void an_empty_table_is_a_profile_too(void)
+{
+    struct cprof_error error;
+    size_t byte_count;
+    uint8_t *bytes;
+
+    cprof_table_init(&table);
+    EXPECT(cprof_pprof_write(&bytes, &byte_count, &table, &error));
+    EXPECT(cprof_pprof_read(&table, bytes, byte_count, &error));
+    EXPECT(table.sample_count == 0);
+    cprof_table_reset(&table);
+    free(bytes);
+}
+
+static void a_file_that_is_cut_short_is_refused(void)
+{
+    struct cprof_error error;
+    size_t byte_count;
+    uint8_t *bytes = written(&byte_count);
+
+    for (size_t cut = 0; cut < byte_count; cut++) {
+        uint8_t *part = malloc(cut ? cut : 1);
+
+        EXPECT(part);
+        memcpy(part, bytes, cut);
+        cprof_table_init(&table);
+        EXPECT(!cprof_pprof_read(&table, part, cut, &error));
+        cprof_table_reset(&table);
+        free(part);
+    }
+    free(bytes);
+}
+
+/* Changes the message itself: behind gzip's checksum no flipped bit would arrive. */
+static void a_message_with_random_changes_is_survived(void)
+{
+    struct cprof_error error;
+    size_t byte_count, packed_bytes, accepted = 0;
+    uint8_t *bytes = written(&byte_count), *packed;
+
+    EXPECT(cprof_gunzip(&packed, &packed_bytes, bytes, byte_count, &error));
+    free(bytes);
+    srandom(1);
+    for (unsigned round = 0; round < 5000; round++) {
+        size_t place = (size_t)random() % packed_bytes;
+        uint8_t before = packed[place];
+
+        packed[place] = (uint8_t)random();
+        EXPECT(cprof_gzip(&bytes, &byte_count, packed, packed_bytes, &error));
+        packed[place] = before;
+        cprof_table_init(&table);
+        accepted += cprof_pprof_read(&table, bytes, byte_count, &error);
+        cprof_table_reset(&table);
+        free(bytes);
+    }
+    EXPECT(accepted > 0);
+    free(packed);
+}
+
+int main(void)
+{
+    RUN(what_was_written_is_read_back);
+    RUN(profiles_that_are_read_one_after_the_other_add_up);
+    RUN(equal_tables_give_equal_bytes);
+    RUN(an_empty_table_is_a_profile_too);
+    RUN(a_file_that_is_cut_short_is_refused);
+    RUN(a_message_with_random_changes_is_survived);
+    return 0;
+}
