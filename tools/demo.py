@@ -26,6 +26,7 @@ STOP_SECONDS = 15
 TOP = 15
 INI = "examples/flask/uwsgi.ini"
 GATEWAY = "./cloudprofiler-gateway"
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoError(Exception):
@@ -194,11 +195,15 @@ def demo(uwsgi):
 
 
 def end_by_signal(*_):
+    # The first one is enough: a second must not stop us from stopping the server.
+    for number in END_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def main():
-    signal.signal(signal.SIGTERM, end_by_signal)
+    for number in END_SIGNALS:
+        signal.signal(number, end_by_signal)
     try:
         demo(sys.argv[1] if len(sys.argv) > 1 else "uwsgi")
     except KeyboardInterrupt:
