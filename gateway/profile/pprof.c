@@ -22,8 +22,12 @@ typedef Perftools__Profiles__ValueType value_type_message;
 
 enum { SAMPLE_VALUES = 2 };
 
-/* The arrays behind a message under way. The message points into them. */
+/* What a message under way points to. */
 struct message_memory {
+    value_type_message types[SAMPLE_VALUES];
+    value_type_message *type_list[SAMPLE_VALUES];
+    mapping_message mapping;
+    mapping_message *mapping_list[1];
     char **texts;
     function_message *functions;
     function_message **function_list;
@@ -187,34 +191,40 @@ static void fill_texts(profile_message *profile, struct message_memory *memory,
     profile->comment = memory->comments;
 }
 
-/* The parts that need a name of their own while the message is packed. */
-static bool pack_and_compress(uint8_t **bytes, size_t *byte_count, profile_message *profile,
-                              const struct known_texts *known, struct cprof_error *error)
+/* What the numbers of a sample mean, and the one mapping. */
+static void fill_types(profile_message *profile, struct message_memory *memory,
+                       const struct known_texts *known)
 {
-    value_type_message count = PERFTOOLS__PROFILES__VALUE_TYPE__INIT;
-    value_type_message cpu = PERFTOOLS__PROFILES__VALUE_TYPE__INIT;
-    value_type_message *types[SAMPLE_VALUES] = {&count, &cpu};
-    mapping_message mapping = PERFTOOLS__PROFILES__MAPPING__INIT;
-    mapping_message *mappings[] = {&mapping};
-    uint8_t *packed;
-    size_t packed_bytes;
+    for (unsigned i = 0; i < SAMPLE_VALUES; i++) {
+        perftools__profiles__value_type__init(&memory->types[i]);
+        memory->type_list[i] = &memory->types[i];
+    }
+    memory->types[0].type = known->sample;
+    memory->types[0].unit = known->count;
+    memory->types[1].type = known->cpu;
+    memory->types[1].unit = known->nanoseconds;
+    profile->n_sample_type = SAMPLE_VALUES;
+    profile->sample_type = memory->type_list;
+    profile->period_type = &memory->types[1];
+    profile->default_sample_type = known->cpu;
+
+    perftools__profiles__mapping__init(&memory->mapping);
+    memory->mapping.id = 1;
+    memory->mapping.has_functions = 1;
+    memory->mapping.has_filenames = 1;
+    memory->mapping.has_line_numbers = 1;
+    memory->mapping_list[0] = &memory->mapping;
+    profile->n_mapping = 1;
+    profile->mapping = memory->mapping_list;
+}
+
+static bool pack_and_compress(uint8_t **bytes, size_t *byte_count, const profile_message *profile,
+                              struct cprof_error *error)
+{
+    size_t packed_bytes = perftools__profiles__profile__get_packed_size(profile);
+    uint8_t *packed = malloc(packed_bytes);
     bool ok;
 
-    count.type = known->sample;
-    count.unit = known->count;
-    cpu.type = known->cpu;
-    cpu.unit = known->nanoseconds;
-    profile->n_sample_type = SAMPLE_VALUES;
-    profile->sample_type = types;
-    profile->period_type = &cpu;
-    profile->default_sample_type = known->cpu;
-    mapping.id = 1;
-    mapping.has_functions = mapping.has_filenames = mapping.has_line_numbers = 1;
-    profile->n_mapping = 1;
-    profile->mapping = mappings;
-
-    packed_bytes = perftools__profiles__profile__get_packed_size(profile);
-    packed = malloc(packed_bytes);
     if (!packed) {
         return cprof_fail(error, "no memory for a profile of %zu bytes", packed_bytes);
     }
@@ -239,13 +249,14 @@ bool cprof_pprof_write(uint8_t **bytes, size_t *byte_count, const struct cprof_t
         goto out;
     }
     fill_texts(&profile, &memory, table, &known);
+    fill_types(&profile, &memory, &known);
     fill_functions(&profile, &memory, table);
     fill_locations(&profile, &memory, table);
     fill_samples(&profile, &memory, table);
     profile.time_nanos = (int64_t)table->time_unix_ns;
     profile.duration_nanos = (int64_t)table->duration_ns;
     profile.period = (int64_t)table->period_ns;
-    ok = pack_and_compress(bytes, byte_count, &profile, &known, error);
+    ok = pack_and_compress(bytes, byte_count, &profile, error);
 out:
     free_memory(&memory);
     return ok;

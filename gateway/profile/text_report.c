@@ -61,14 +61,14 @@ static size_t columns_of(const char *text)
 static void shorten(char *out, size_t out_bytes, const char *text, size_t columns)
 {
     size_t length = columns_of(text);
-    bool cut = length > columns;
+    size_t skip = length > columns ? length - (columns - 3) : 0;
+    const char *dots = skip > 0 ? "..." : "";
 
-    for (; cut && length > columns - 3; length--) {
-        do {
-            text++;
-        } while (continues_character(*text));
+    while (*text && (skip > 0 || continues_character(*text))) {
+        skip -= !continues_character(*text);
+        text++;
     }
-    (void)snprintf(out, out_bytes, "%s%s", cut ? "..." : "", text);
+    (void)snprintf(out, out_bytes, "%s%s", dots, text);
 }
 
 static void sum_sample(const struct cprof_table *table, size_t index, struct row *rows)

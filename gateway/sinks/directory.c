@@ -108,7 +108,9 @@ static void append_part(struct directory_sink *sink, const char *part)
         bool plain = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
                      (*c >= '0' && *c <= '9') || *c == '.' || *c == '_' || *c == '-';
 
-        *c = plain ? *c : '_';
+        if (!plain) {
+            *c = '_';
+        }
     }
 }
 
@@ -234,55 +236,63 @@ static int newer_first(const void *left, const void *right)
     return strcmp(((const struct stamp *)right)->text, ((const struct stamp *)left)->text);
 }
 
-/* The stamps of all our profiles, newest first; malloc'd. */
-static size_t list_profiles(const struct directory_sink *sink, int directory, struct stamp **stamps)
+/* A list that grows. */
+struct stamp_list {
+    struct stamp *stamps;
+    size_t count, capacity;
+};
+
+static bool add_stamp(struct stamp_list *list, const char *text)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 64;
+        struct stamp *grown = reallocarray(list->stamps, capacity, sizeof(*grown));
+
+        if (!grown) {
+            return false;
+        }
+        list->stamps = grown;
+        list->capacity = capacity;
+    }
+    (void)snprintf(list->stamps[list->count++].text, sizeof(struct stamp), "%s", text);
+    return true;
+}
+
+/* The stamps of all our profiles, newest first; the caller frees list->stamps. Without memory
+ * the list is shorter: then some old files stay until the next time. */
+static void list_profiles(const struct directory_sink *sink, int directory, struct stamp_list *list)
 {
     DIR *names = open_names(directory);
-    size_t count = 0, capacity = 0;
+    bool ok = names != NULL;
 
-    *stamps = NULL;
-    for (struct dirent *entry; names && (entry = readdir(names)) != NULL;) {
-        if (!is_profile_name(sink, entry->d_name)) {
-            continue;
+    for (struct dirent *entry; ok && (entry = readdir(names)) != NULL;) {
+        if (is_profile_name(sink, entry->d_name)) {
+            ok = add_stamp(list, entry->d_name + strlen(PREFIX));
         }
-        if (count == capacity) {
-            struct stamp *grown;
-
-            capacity = capacity ? capacity * 2 : 64;
-            grown = reallocarray(*stamps, capacity, sizeof(*grown));
-            if (!grown) {
-                break;
-            }
-            *stamps = grown;
-        }
-        (void)snprintf((*stamps)[count++].text, sizeof(struct stamp), "%s",
-                       entry->d_name + strlen(PREFIX));
     }
     if (names) {
         (void)closedir(names);
     }
-    if (count > 0) {
-        qsort(*stamps, count, sizeof(**stamps), newer_first);
+    if (list->count > 0) {
+        qsort(list->stamps, list->count, sizeof(*list->stamps), newer_first);
     }
-    return count;
 }
 
 static void remove_old_profiles(const struct directory_sink *sink, int directory)
 {
-    struct stamp *stamps;
-    size_t count;
+    struct stamp_list list = {0};
 
     if (sink->config->output_keep == 0) {
         return;
     }
-    count = list_profiles(sink, directory, &stamps);
-    for (size_t i = sink->config->output_keep; i < count; i++) {
+    list_profiles(sink, directory, &list);
+    for (size_t i = sink->config->output_keep; i < list.count; i++) {
         char name[NAME_BYTES];
 
-        (void)snprintf(name, sizeof(name), PREFIX "%s%s", stamps[i].text, sink->tail);
+        (void)snprintf(name, sizeof(name), PREFIX "%s%s", list.stamps[i].text, sink->tail);
         remove_file(directory, name);
     }
-    free(stamps);
+    free(list.stamps);
 }
 
 static void remove_temporaries(const struct directory_sink *sink)
