@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ static struct {
     struct sigaction product_action;
     enum bench_handler handler;
     _Atomic uint64_t empty_runs;
+    long switches;
 } bench;
 
 static uint64_t thread_cpu_ns(void)
@@ -157,6 +159,22 @@ static bool ignored_overflow(void)
            cprof_rearm(bench.thread, thread_cpu_ns(), bench.period_ns);
 }
 
+/* Whether another thread had the processor since the last call: then the gap is its time. */
+static bool was_preempted(void)
+{
+    struct rusage usage;
+    long switches;
+    bool more;
+
+    if (getrusage(RUSAGE_THREAD, &usage) != 0) {
+        return true;
+    }
+    switches = usage.ru_nivcsw + usage.ru_nvcsw;
+    more = switches != bench.switches;
+    bench.switches = switches;
+    return more;
+}
+
 static void keep(uint64_t gap_ns, uint64_t *kept, uint32_t *count, uint32_t max)
 {
     if (*count < max) {
@@ -169,6 +187,9 @@ static void sort_gap(struct bench_gaps *gaps, uint64_t gap_ns, uint64_t runs_bef
     bool overflow =
         bench.handler == BENCH_NONE ? ignored_overflow() : handler_runs() != runs_before;
 
+    if (was_preempted()) {
+        return;
+    }
     if (overflow) {
         keep(gap_ns, gaps->overflow_ns, &gaps->overflow_count, gaps->overflow_max);
     } else {
@@ -195,6 +216,7 @@ EXPORTED uint32_t bench_spin(struct bench_gaps *gaps, uint32_t more)
     uint64_t last_ns = cprof_now_ns();
     uint64_t deadline_ns = last_ns + more * SPIN_PERIODS * bench.period_ns;
 
+    (void)was_preempted();
     while (gaps->overflow_count - before < more && last_ns < deadline_ns) {
         uint64_t now_ns;
 

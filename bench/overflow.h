@@ -6,7 +6,8 @@
  *
  * Method    bench_spin reads the clock in a tight loop. An iteration that takes long was
  *           interrupted; if the handler ran meanwhile, its length is the cost of one overflow:
- *           the interrupt, delivery of the signal, the handler, and the return.
+ *           the interrupt, delivery of the signal, the handler, and the return. Iterations in
+ *           which another thread had the processor do not count.
  * Callers   bench/overflow.py, in the main thread. Everything is once a process.
  * Memory    the arrays belong to the caller; the segment lasts as long as the process.
  *
