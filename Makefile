@@ -107,6 +107,8 @@ LIBRARY_SOURCES := $(wildcard plugin/base/*.c plugin/share/*.c) \
 	$(filter-out gateway/main.c,$(GATEWAY_SOURCES))
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 TSAN := -fsanitize=thread
+# For tests with an interpreter inside. Its symbols are looked up by name, wherever they are.
+embedded_python = $(shell $(PYTHON)-config --embed --ldflags) -rdynamic
 
 .PHONY: unit
 unit: $(UNIT_PROGRAMS) ## Build the unit tests; pytest runs them.
