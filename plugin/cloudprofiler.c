@@ -73,6 +73,7 @@ static int init(void)
         return 0;
     }
     progress = REFUSED;
+    cprof_gateway_adopt_previous();
     switch (cprof_python_find(&interpreter, &error)) {
     case CPROF_PYTHON_REFUSED:
         cprof_log(CPROF_LOG_ERROR, "%s: not profiling", error.text);
@@ -121,31 +122,39 @@ static void complete_config(struct cprof_config *config)
                    interpreter.version);
 }
 
-/* Number of workers and uid are final; nothing has been forked. */
-static void postinit_apps(void)
+static bool start_gateway(void)
 {
     static struct cprof_options completed;
     struct cprof_error error;
 
-    if (progress == REFUSED) {
-        return;
-    }
-    options = cprof_options_finish();
-    if (progress != HAS_PYTHON || is_inert()) {
-        return;
+    if (is_inert()) {
+        return false;
     }
     completed = *options;
     complete_config(&completed.config);
     if (!cprof_gateway_register(&completed, &segment_fd, &error)) {
         cprof_log(CPROF_LOG_ERROR, "%s: not profiling", error.text);
-        return;
+        return false;
     }
-    progress = READY;
     cprof_notice("version " CPROF_VERSION ": CPU profiles of %u workers, a sample each %u ms; %u s "
                  "of each %u s go to %s",
                  completed.config.slot_count, completed.config.period_ms,
                  completed.config.output_duration_s, completed.config.output_interval_s,
                  completed.config.output_dir);
+    return true;
+}
+
+/* Number of workers and uid are final; nothing has been forked. */
+static void postinit_apps(void)
+{
+    if (progress == HAS_PYTHON) {
+        options = cprof_options_finish();
+        if (start_gateway()) {
+            progress = READY;
+            return;
+        }
+    }
+    cprof_gateway_drop_previous();
 }
 
 static void post_fork(void)
@@ -160,6 +169,7 @@ static void post_fork(void)
         return;
     }
     start.max_depth = options->config.max_depth;
+    start.core_count = cprof_processes_core_count();
     if (!cprof_sampler_start(&start, &error)) {
         cprof_log(CPROF_LOG_ERROR, "%s: this worker is not profiled", error.text);
         return;

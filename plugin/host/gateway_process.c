@@ -17,8 +17,9 @@
 
 extern struct uwsgi_server uwsgi;
 
-/* Which descriptors the next life of this master inherits: "7" or "7,9". Never a secret. */
-#define INHERITED_VARIABLE "UWSGI_CLOUDPROFILER_SEGMENTS"
+/* Which descriptors the next life of this master inherits: "7" or "7,9". Never a secret. (A name
+ * that starts with UWSGI_ would be taken for an option.) */
+#define INHERITED_VARIABLE "CLOUDPROFILER_INHERITED_SEGMENTS"
 
 /* A reload leaves one segment; several quick ones leave several that nobody read yet. */
 #define PREVIOUS_MAX 4
@@ -68,9 +69,22 @@ static bool is_unread_segment(int fd)
     return unread;
 }
 
+static void adopt(int fd)
+{
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (gateway.previous_count < PREVIOUS_MAX) {
+        gateway.previous_fds[gateway.previous_count++] = fd;
+        uwsgi_add_safe_fd(fd);
+    } else {
+        cprof_log(CPROF_LOG_WARNING, "reloaded too often before a profile could be written: the "
+                                     "samples of one reload are dropped");
+        close(fd);
+    }
+}
+
 /* The environment is the admin's, but a stale or forged value must do no harm: only a sealed
  * segment is taken, anything else is left as it is. */
-static void adopt_previous_segments(void)
+void cprof_gateway_adopt_previous(void)
 {
     const char *text = getenv(INHERITED_VARIABLE);
 
@@ -82,20 +96,18 @@ static void adopt_previous_segments(void)
             break;
         }
         text = *end == ',' ? end + 1 : end;
-        if (fd <= STDERR_FILENO || fd > INT_MAX || !is_unread_segment((int)fd)) {
-            continue;
-        }
-        (void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);
-        if (gateway.previous_count < PREVIOUS_MAX) {
-            gateway.previous_fds[gateway.previous_count++] = (int)fd;
-            uwsgi_add_safe_fd((int)fd);
-        } else {
-            cprof_log(CPROF_LOG_WARNING, "reloaded too often before a profile could be written: "
-                                         "the samples of one reload are dropped");
-            close((int)fd);
+        if (fd > STDERR_FILENO && fd <= INT_MAX && is_unread_segment((int)fd)) {
+            adopt((int)fd);
         }
     }
     (void)unsetenv(INHERITED_VARIABLE);
+}
+
+void cprof_gateway_drop_previous(void)
+{
+    while (gateway.previous_count > 0) {
+        close(gateway.previous_fds[--gateway.previous_count]);
+    }
 }
 
 /* Closes everything but the standard streams and what is to be kept, which loses its CLOEXEC.
@@ -159,7 +171,6 @@ bool cprof_gateway_register(const struct cprof_options *options, int *segment_fd
         !create_sealed_config(&options->config, error)) {
         return false;
     }
-    adopt_previous_segments();
     uwsgi_add_safe_fd(gateway.segment_fd);
     gateway.binary = options->gateway_binary;
     if (!register_gateway(name, become_program, NULL)) {

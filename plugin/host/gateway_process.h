@@ -20,9 +20,17 @@
 #include "../base/error.h"
 #include "options.h"
 
-/* Makes this start's segment and the sealed copy of the configuration, adopts the segments that
- * earlier lives of this master left (see cprof_gateway_hand_over) and registers the gateway.
- * Without a master uWSGI forks it at once. *segment_fd stays the master's. */
+/* Takes over the segments that earlier lives of this master left (see
+ * cprof_gateway_hand_over). In `init`: soon afterwards a reloaded uWSGI closes every descriptor
+ * that it does not know (core/setup_utils.c). */
+void cprof_gateway_adopt_previous(void);
+
+/* Lets go of them: this life profiles nothing. */
+void cprof_gateway_drop_previous(void);
+
+/* Makes this start's segment and the sealed copy of the configuration, and registers the gateway,
+ * which gets the adopted segments, too. Without a master uWSGI forks it at once. *segment_fd stays
+ * the master's. */
 bool cprof_gateway_register(const struct cprof_options *options, int *segment_fd,
                             struct cprof_error *error) CPROF_MUST_USE;
 

@@ -27,6 +27,11 @@ bool cprof_processes_own_slot(uint32_t *slot_index)
     return true;
 }
 
+uint32_t cprof_processes_core_count(void)
+{
+    return uwsgi.threads > 1 ? (uint32_t)uwsgi.threads : 1;
+}
+
 void cprof_processes_core_name(int core, char *to, size_t to_bytes)
 {
     (void)snprintf(to, to_bytes, "uWSGIWorker%dCore%d", uwsgi.mywid, core);

@@ -16,6 +16,9 @@ uint32_t cprof_processes_slot_count(void);
 /* The slot of the calling process. False: it is none that is profiled. From post_fork on. */
 bool cprof_processes_own_slot(uint32_t *slot_index);
 
+/* Threads that serve requests in each worker. */
+uint32_t cprof_processes_core_count(void);
+
 /* uWSGI's own name of a core's thread in this process, "uWSGIWorker1Core0". */
 void cprof_processes_core_name(int core, char *to, size_t to_bytes);
 

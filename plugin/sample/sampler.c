@@ -57,7 +57,8 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start, struct cprof_e
         cprof_guard_clear();
         return cprof_fail_errno(error, errno, "cannot handle SIGURG");
     }
-    if (!cprof_ticker_start(&mapping, &interpreter, &recorder, take_slot(), error)) {
+    if (!cprof_ticker_start(&mapping, &interpreter, &recorder, take_slot(), start->core_count,
+                            error)) {
         cprof_guard_clear();
         return false;
     }

@@ -19,6 +19,7 @@ struct cprof_sampler_start {
     int segment_fd;      /* borrowed for the call */
     uint32_t slot_index; /* whose place this process takes */
     uint32_t max_depth;
+    uint32_t core_count;               /* threads of uWSGI's that this process will have */
     const struct cprof_python *python; /* as found in the master; copied */
 };
 

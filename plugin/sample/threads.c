@@ -110,12 +110,26 @@ struct cprof_thread *cprof_thread_next(const struct cprof_thread *previous)
 
 struct cprof_thread *cprof_thread_of_tid(pid_t tid)
 {
-    struct cprof_thread *thread = cprof_thread_next(NULL);
+    struct cprof_thread *found = NULL;
 
-    while (thread && thread->tid != tid) {
-        thread = cprof_thread_next(thread);
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        if (thread->tid == tid && (!found || thread->core >= 0)) {
+            found = thread;
+        }
     }
-    return thread;
+    return found;
+}
+
+uint32_t cprof_thread_core_count(void)
+{
+    uint32_t count = 0;
+
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        count += thread->core >= 0;
+    }
+    return count;
 }
 
 int cprof_thread_ticket(const struct cprof_thread *thread)

@@ -64,8 +64,12 @@ void cprof_thread_remove(struct cprof_thread *thread);
 /* The records in turn: start with NULL, ends with NULL. Only published ones. */
 struct cprof_thread *cprof_thread_next(const struct cprof_thread *previous);
 
-/* The published record of `tid`, or NULL. */
+/* The published record of `tid`, or NULL. A core's own registration comes before one that the
+ * ticker made when it met the thread first. */
 struct cprof_thread *cprof_thread_of_tid(pid_t tid);
+
+/* How many cores have registered. */
+uint32_t cprof_thread_core_count(void);
 
 /* What a timer's signal carries, and back. NULL: the record is gone or another thread's. */
 int cprof_thread_ticket(const struct cprof_thread *thread);

@@ -23,7 +23,7 @@
 #include "threads.h"
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
-#define DRAIN_NS         UINT64_C(1000000)  /* between two looks at handlers that are inside */
+#define DRAIN_NS         UINT64_C(1000000)   /* between two looks at handlers that are inside */
 #define STACK_BYTES      (256 * 1024)
 #define LEAVE_NS         1000000
 #define LEAVE_ROUNDS_MAX 50
@@ -33,6 +33,7 @@ static struct {
     const struct cprof_python *python;
     struct cprof_recorder *recorder;
     uint32_t incarnation;
+    uint32_t core_count; /* that this process will have */
     pid_t tid;
     enum cprof_peek_way way;
     uint64_t period_ns;
@@ -148,7 +149,9 @@ static void arm(struct cprof_thread *thread)
     }
 }
 
-/* A thread of the app: named by its comm where it has one of its own. */
+/* A thread of the app: named by its comm where it has one of its own. While cores are still
+ * missing it may be one of them that has not registered yet, so it is armed one look later: by
+ * then it has registered, and this record is removed as unseen. */
 static void add_app_thread(pid_t tid)
 {
     struct cprof_thread *thread = cprof_thread_add(tid);
@@ -161,8 +164,10 @@ static void add_app_thread(pid_t tid)
     (void)snprintf(thread->name, sizeof(thread->name), "%s",
                    name[0] == '\0' || strcmp(name, ticker.process_name) == 0 ? "app" : name);
     cprof_thread_publish(thread);
-    pair(thread);
-    arm(thread);
+    if (cprof_thread_core_count() >= ticker.core_count) {
+        pair(thread);
+        arm(thread);
+    }
 }
 
 static void look_at_thread(struct cprof_thread *thread)
@@ -369,13 +374,14 @@ static bool start_thread(struct cprof_error *error)
 }
 
 bool cprof_ticker_start(const struct cprof_slot_mapping *mapping, const struct cprof_python *python,
-                        struct cprof_recorder *recorder, uint32_t incarnation,
+                        struct cprof_recorder *recorder, uint32_t incarnation, uint32_t core_count,
                         struct cprof_error *error)
 {
     ticker.mapping = mapping;
     ticker.python = python;
     ticker.recorder = recorder;
     ticker.incarnation = incarnation;
+    ticker.core_count = core_count;
     cprof_thread_scan_name((pid_t)syscall(SYS_gettid), ticker.process_name,
                            sizeof(ticker.process_name));
     return start_thread(error);

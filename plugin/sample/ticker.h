@@ -18,9 +18,10 @@
 #include "../share/segment.h"
 #include "recorder.h"
 
-/* Starts the thread; everything given must live as long as the process. Once a process. */
+/* Starts the thread; everything given must live as long as the process, which will have
+ * `core_count` threads of uWSGI's. Once a process. */
 bool cprof_ticker_start(const struct cprof_slot_mapping *mapping, const struct cprof_python *python,
-                        struct cprof_recorder *recorder, uint32_t incarnation,
+                        struct cprof_recorder *recorder, uint32_t incarnation, uint32_t core_count,
                         struct cprof_error *error) CPROF_MUST_USE;
 
 /* At the end of the process, after the guard was cleared: waits at most 50 ms until the ticker
