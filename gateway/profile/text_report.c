@@ -57,18 +57,21 @@ static size_t columns_of(const char *text)
     return columns;
 }
 
-/* The end of `text` that fits into `columns`, "..." in front if something was left out. */
+/* The end of `text` that fits into `columns`, "..." in front if something was left out. A path
+ * is cut between its parts where it can be. */
 static void shorten(char *out, size_t out_bytes, const char *text, size_t columns)
 {
     size_t length = columns_of(text);
     size_t skip = length > columns ? length - (columns - 3) : 0;
     const char *dots = skip > 0 ? "..." : "";
+    const char *slash;
 
     while (*text && (skip > 0 || continues_character(*text))) {
         skip -= !continues_character(*text);
         text++;
     }
-    (void)snprintf(out, out_bytes, "%s%s", dots, text);
+    slash = *dots ? strchr(text, '/') : NULL;
+    (void)snprintf(out, out_bytes, "%s%s", dots, slash ? slash : text);
 }
 
 static void sum_sample(const struct cprof_table *table, size_t index, struct row *rows)
@@ -96,12 +99,9 @@ static void print_function(FILE *out, const struct cprof_table *table, const str
     char name[NAME_COLUMNS * 4 + 1], place[PLACE_COLUMNS * 4 + 1], full_place[4096 + 16];
     const char *file = cprof_table_text_at(table, function->file);
 
-    full_place[0] = '\0';
-    if (*file) {
-        (void)snprintf(full_place, sizeof(full_place), "%s:%d", file, function->first_line);
-    }
+    (void)snprintf(full_place, sizeof(full_place), "%s:%d", file, function->first_line);
     shorten(name, sizeof(name), cprof_table_text_at(table, function->name), NAME_COLUMNS);
-    shorten(place, sizeof(place), full_place, PLACE_COLUMNS);
+    shorten(place, sizeof(place), *file ? full_place : "-", PLACE_COLUMNS);
     (void)fprintf(out, "%8.2fs %6.1f%% %8.2fs %6.1f%%  %s%*s  %s\n",
                   (double)row->flat_ns / NS_PER_S, percent(row->flat_ns, total_ns),
                   (double)row->cumulative_ns / NS_PER_S, percent(row->cumulative_ns, total_ns),
