@@ -1,0 +1,122 @@
+/* test_config_reader.c - see gateway/config_reader.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../gateway/config_reader.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "expect.h"
+
+#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
+
+static struct cprof_config sound(void)
+{
+    return (struct cprof_config){
+        .magic = CPROF_CONFIG_MAGIC,
+        .version = CPROF_CONFIG_VERSION,
+        .config_bytes = sizeof(struct cprof_config),
+        .service = "shop",
+        .output_dir = "/tmp",
+        .output_interval_s = 60,
+        .output_duration_s = 10,
+        .period_ms = 10,
+        .max_depth = 128,
+        .slot_count = 2,
+        .log_bytes = UINT64_C(4) << 20,
+    };
+}
+
+/* Passes *config through a memory file of `bytes` bytes; *error is empty if it is accepted. */
+static bool reads(const struct cprof_config *config, size_t bytes, int seals,
+                  struct cprof_error *error)
+{
+    int fd = memfd_create("config", MFD_ALLOW_SEALING);
+    struct cprof_config got;
+    bool ok;
+
+    EXPECT(fd >= 0 && write(fd, config, bytes) == (ssize_t)bytes);
+    EXPECT(fcntl(fd, F_ADD_SEALS, seals) == 0);
+    error->text[0] = '\0';
+    ok = cprof_config_read(&got, fd, error);
+    EXPECT(!ok || memcmp(&got, config, sizeof(got)) == 0);
+    EXPECT(ok == (error->text[0] == '\0'));
+    close(fd);
+    return ok;
+}
+
+static void a_sound_configuration_is_taken(void)
+{
+    struct cprof_config config = sound();
+    struct cprof_error error;
+
+    EXPECT(reads(&config, sizeof(config), SEALS, &error));
+}
+
+static void a_file_that_could_still_change_is_refused(void)
+{
+    struct cprof_config config = sound();
+    struct cprof_error error;
+
+    EXPECT(!reads(&config, sizeof(config), F_SEAL_SHRINK | F_SEAL_GROW, &error));
+    EXPECT(!reads(&config, sizeof(config), F_SEAL_WRITE, &error));
+    EXPECT(strstr(error.text, "not a sealed memory file"));
+    EXPECT(!cprof_config_read(&config, STDERR_FILENO, &error));
+}
+
+static void another_build_is_refused(void)
+{
+    struct cprof_config config = sound();
+    struct cprof_error error;
+
+    EXPECT(!reads(&config, sizeof(config) - 1, SEALS, &error));
+    config.version++;
+    EXPECT(!reads(&config, sizeof(config), SEALS, &error));
+    EXPECT(strstr(error.text, "another build"));
+}
+
+/* Sets one field of a sound configuration; it must be refused with a text that names it. */
+#define REFUSED(field, value, name)                                                                \
+    do {                                                                                           \
+        struct cprof_config config = sound();                                                      \
+        struct cprof_error error;                                                                  \
+                                                                                                   \
+        config.field = (value);                                                                    \
+        EXPECT(!reads(&config, sizeof(config), SEALS, &error));                                    \
+        EXPECT(strstr(error.text, name));                                                          \
+    } while (0)
+
+static void numbers_out_of_bounds_are_refused_by_name(void)
+{
+    REFUSED(period_ms, 0, "period_ms");
+    REFUSED(period_ms, 1001, "period_ms");
+    REFUSED(max_depth, 0, "max_depth");
+    REFUSED(verbose, 4, "verbose");
+    REFUSED(output_interval_s, 0, "output_interval_s");
+    REFUSED(output_duration_s, 61, "output_duration_s");
+    REFUSED(slot_count, 0, "slot_count");
+    REFUSED(log_bytes, 1, "log_bytes");
+}
+
+static void a_text_without_end_is_refused(void)
+{
+    struct cprof_config config = sound();
+    struct cprof_error error;
+
+    memset(config.output_dir, 'x', sizeof(config.output_dir));
+    EXPECT(!reads(&config, sizeof(config), SEALS, &error));
+    EXPECT(strstr(error.text, "no end"));
+}
+
+int main(void)
+{
+    RUN(a_sound_configuration_is_taken);
+    RUN(a_file_that_could_still_change_is_refused);
+    RUN(another_build_is_refused);
+    RUN(numbers_out_of_bounds_are_refused_by_name);
+    RUN(a_text_without_end_is_refused);
+    return 0;
+}
