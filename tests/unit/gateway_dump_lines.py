@@ -19,10 +19,10 @@ addr2line = ctypes.pythonapi.PyCode_Addr2Line
 addr2line.argtypes = [ctypes.py_object, ctypes.c_int]
 addr2line.restype = ctypes.c_int
 
-if sys.version_info >= (3, 11):
-    FORMAT = 3
-elif sys.version_info >= (3, 10):
-    FORMAT = 2
+if hasattr(types.CodeType, "co_positions"):
+    FORMAT = 3  # 3.11
+elif hasattr(types.CodeType, "co_linetable"):
+    FORMAT = 2  # 3.10
 else:
     FORMAT = 1
 
