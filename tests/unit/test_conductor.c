@@ -396,7 +396,7 @@ static void kills_at_any_moment_neither_lose_nor_double_a_sample(void)
     end_process(gateway, SIGKILL);
     end_process(worker, SIGKILL);
 
-    EXPECT(read_profiles(&table) >= 4);
+    EXPECT(read_profiles(&table) >= 2);
     EXPECT(count_of(&table, "work") == all_ticks(atomic_load(&control->epoch)));
     cprof_table_reset(&table);
     end_test();

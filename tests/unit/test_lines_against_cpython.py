@@ -64,9 +64,7 @@ def test_every_offset_of_the_standard_library_has_the_line_that_cpython_says(too
     ).stdout.splitlines()
 
     assert len(answers) == len(wanted) > 3000
-    wrong = [
-        (row, answer) for row, answer in zip(wanted, answers, strict=True) if row[3] != answer
-    ]
+    wrong = [(row, answer) for row, answer in zip(wanted, answers, strict=True) if row[3] != answer]
     assert not wrong, f"{len(wrong)} of {len(wanted)} code objects differ, first: {wrong[0]}"
     offsets = sum(len(row[3].split(",")) for row in wanted)
     print(f"{offsets} offsets of {len(wanted)} code objects of {PYTHON}")
