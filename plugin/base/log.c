@@ -32,7 +32,7 @@ static void print_line(const char *kind, const char *format, va_list arguments)
             *c = '?';
         }
     }
-    (void)strcat(line, "\n");
+    memcpy(line + strlen(line), "\n", 2);
     log_sink(line);
 }
 

@@ -185,7 +185,7 @@ static void *map_region(int fd, uint64_t offset, uint64_t bytes, int protection,
 bool cprof_slot_map(struct cprof_slot_mapping *mapping, int fd, uint32_t slot_index,
                     struct cprof_error *error)
 {
-    struct cprof_segment whole;
+    struct cprof_segment whole = {0};
     void *control, *slot;
     uint64_t slot_bytes;
 

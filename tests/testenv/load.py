@@ -42,13 +42,14 @@ def get(socket_path, path):
 class Load:
     """Threads that ask for one path until told to stop, or until `count` requests are made.
 
-    As a context manager it runs in the background of the block. `done` and `failures` may be
-    read at any time. A load never outlives `seconds`.
+    As a context manager it runs in the background of the block. `done`, `failures` and `bodies`
+    (the different answers) may be read at any time. A load never outlives `seconds`.
     """
 
     def __init__(self, socket_path, path, threads=2, count=None, seconds=120.0):
         self.done = 0
         self.failures = []
+        self.bodies = set()
         self._socket_path = socket_path
         self._path = path
         self._seconds = seconds
@@ -77,6 +78,10 @@ class Load:
         goal = self.done + more
         wait_for(lambda: self.done >= goal, f"{more} answers under load: {self.failures[:3]}", 60)
 
+    def wait_for_bodies(self, bodies):
+        """Waits until each of `bodies` was answered at least once."""
+        wait_for(lambda: bodies <= self.bodies, f"all of {bodies} as answers", 60)
+
     def _ticket(self):
         with self._lock:
             return next(self._tickets, None)
@@ -86,10 +91,11 @@ class Load:
             if self._ticket() is None:
                 return
             try:
-                get(self._socket_path, self._path)
+                body = get(self._socket_path, self._path)
             except (OSError, http.client.HTTPException) as error:
                 with self._lock:
                     self.failures.append(repr(error))
             else:
                 with self._lock:
                     self.done += 1
+                    self.bodies.add(body)
