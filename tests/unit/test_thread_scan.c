@@ -1,0 +1,112 @@
+/* test_thread_scan.c - see plugin/sample/thread_scan.h.
+ *
+ * sources: plugin/sample/thread_scan.c
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../plugin/sample/thread_scan.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "expect.h"
+
+#define SLEEPERS 150u /* more than one read of the directory holds */
+#define NOBODY   (1 << 22)
+
+static pthread_barrier_t started, ended;
+static pid_t tids[SLEEPERS];
+
+struct visits {
+    uint32_t total;
+    uint32_t seen[SLEEPERS];
+    uint32_t main_thread;
+};
+
+static void visit(pid_t tid, void *data)
+{
+    struct visits *visits = data;
+
+    visits->total++;
+    visits->main_thread += tid == getpid();
+    for (uint32_t i = 0; i < SLEEPERS; i++) {
+        visits->seen[i] += tids[i] == tid;
+    }
+}
+
+static void *sleeper(void *number)
+{
+    sigset_t blocked;
+
+    tids[*(uint32_t *)number] = (pid_t)syscall(SYS_gettid);
+    EXPECT(pthread_setname_np(pthread_self(), "a sleeper") == 0);
+    EXPECT(sigemptyset(&blocked) == 0 && sigaddset(&blocked, SIGURG) == 0);
+    EXPECT(pthread_sigmask(SIG_BLOCK, &blocked, NULL) == 0);
+    (void)pthread_barrier_wait(&started);
+    (void)pthread_barrier_wait(&ended);
+    return NULL;
+}
+
+static void expect_sleepers(void)
+{
+    struct visits visits = {0};
+    char name[64];
+
+    EXPECT(cprof_thread_scan(visit, &visits));
+    EXPECT(visits.main_thread == 1 && visits.total == SLEEPERS + 1);
+    for (uint32_t i = 0; i < SLEEPERS; i++) {
+        EXPECT(visits.seen[i] == 1);
+        cprof_thread_scan_name(tids[i], name, sizeof(name));
+        EXPECT(strcmp(name, "a sleeper") == 0);
+        EXPECT(cprof_thread_scan_blocks(tids[i], SIGURG));
+        EXPECT(!cprof_thread_scan_blocks(tids[i], SIGSEGV));
+    }
+}
+
+static void every_thread_is_visited_once_with_its_name_and_mask(void)
+{
+    pthread_t threads[SLEEPERS];
+    uint32_t numbers[SLEEPERS];
+
+    EXPECT(pthread_barrier_init(&started, NULL, SLEEPERS + 1) == 0);
+    EXPECT(pthread_barrier_init(&ended, NULL, SLEEPERS + 1) == 0);
+    for (uint32_t i = 0; i < SLEEPERS; i++) {
+        numbers[i] = i;
+        EXPECT(pthread_create(&threads[i], NULL, sleeper, &numbers[i]) == 0);
+    }
+    (void)pthread_barrier_wait(&started);
+    expect_sleepers();
+    (void)pthread_barrier_wait(&ended);
+    for (uint32_t i = 0; i < SLEEPERS; i++) {
+        EXPECT(pthread_join(threads[i], NULL) == 0);
+    }
+}
+
+static void a_name_is_cut_to_the_room_that_there_is(void)
+{
+    char name[4];
+
+    EXPECT(pthread_setname_np(pthread_self(), "waiter") == 0);
+    cprof_thread_scan_name((pid_t)syscall(SYS_gettid), name, sizeof(name));
+    EXPECT(strcmp(name, "wai") == 0);
+}
+
+static void a_thread_that_is_gone_has_no_name_and_blocks_nothing(void)
+{
+    char name[8] = "before";
+
+    cprof_thread_scan_name(NOBODY, name, sizeof(name));
+    EXPECT(name[0] == '\0' && !cprof_thread_scan_blocks(NOBODY, SIGURG));
+}
+
+int main(void)
+{
+    RUN(every_thread_is_visited_once_with_its_name_and_mask);
+    RUN(a_name_is_cut_to_the_room_that_there_is);
+    RUN(a_thread_that_is_gone_has_no_name_and_blocks_nothing);
+    return 0;
+}

@@ -1,0 +1,253 @@
+/* test_thread_state.c - thread states laid out by hand, for what a real interpreter does too
+ * rarely; test_walker.c asks a real one. See plugin/python/thread_state.h.
+ *
+ * sources: plugin/python/thread_state.c plugin/python/peek.c
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../plugin/python/thread_state.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "expect.h"
+
+struct fake_state {
+    struct fake_state *next;
+    uint64_t id;
+    uint64_t interpreter;
+    uint64_t native_thread_id;
+    uintptr_t head;
+};
+
+struct fake_interpreter {
+    struct fake_interpreter *next;
+    struct fake_state *threads;
+};
+
+#define STACK_LOW  UINT64_C(0x7f0000001000)
+#define STACK_HIGH UINT64_C(0x7f0000009000)
+#define OWN_CFRAME UINT64_C(0x7f0000004000)
+
+static const struct cprof_stack_bounds own_stack = {.low = STACK_LOW, .high = STACK_HIGH};
+
+static struct cprof_python python;
+static struct fake_interpreter *interpreters;
+static void *current; /* what the interpreter's getter answers */
+static struct cprof_remembered_state remembered;
+static struct fake_state own, other;
+
+static void *get_current(void)
+{
+    return current;
+}
+
+static void *get_interpreters(void)
+{
+    return interpreters;
+}
+
+static void begin(enum cprof_current_kind kind)
+{
+    python = (struct cprof_python){
+        .layout =
+            {
+                .current = (uint8_t)kind,
+                .tstate_next = offsetof(struct fake_state, next),
+                .tstate_id = offsetof(struct fake_state, id),
+                .tstate_interp = offsetof(struct fake_state, interpreter),
+                .tstate_native_thread_id = offsetof(struct fake_state, native_thread_id),
+                .tstate_head = offsetof(struct fake_state, head),
+                .interp_next = offsetof(struct fake_interpreter, next),
+                .interp_threads_head = offsetof(struct fake_interpreter, threads),
+            },
+        .current_thread_state = get_current,
+        .interpreter_head = get_interpreters,
+        .can_enumerate = true,
+    };
+    own = (struct fake_state){.id = 1, .interpreter = 50, .head = OWN_CFRAME};
+    other = (struct fake_state){.id = 2, .interpreter = 50, .head = STACK_HIGH + 64};
+    remembered = (struct cprof_remembered_state){0};
+    current = NULL;
+}
+
+static uintptr_t ask(void)
+{
+    return cprof_current_state(&python, CPROF_PEEK_DIRECT, &own_stack, &remembered);
+}
+
+static void the_holders_state_is_ours_if_it_runs_on_our_stack(void)
+{
+    begin(CPROF_CURRENT_OF_HOLDER);
+    current = &own;
+    EXPECT(ask() == (uintptr_t)&own);
+    EXPECT(remembered.address == (uintptr_t)&own && remembered.id == 1);
+    EXPECT(remembered.interpreter == 50);
+
+    own.head = STACK_LOW;
+    EXPECT(ask() == (uintptr_t)&own);
+    own.head = STACK_HIGH - 1;
+    EXPECT(ask() == (uintptr_t)&own);
+}
+
+static void the_holders_state_is_not_ours_if_it_runs_elsewhere(void)
+{
+    begin(CPROF_CURRENT_OF_HOLDER);
+    current = &other;
+    EXPECT(ask() == 0 && remembered.address == 0);
+    other.head = STACK_LOW - 1;
+    EXPECT(ask() == 0);
+    other.head = 0; /* it has not run yet */
+    EXPECT(ask() == 0);
+}
+
+static void the_remembered_state_counts_while_another_thread_holds_the_lock(void)
+{
+    begin(CPROF_CURRENT_OF_HOLDER);
+    current = &own;
+    EXPECT(ask() == (uintptr_t)&own);
+
+    current = &other;
+    EXPECT(ask() == (uintptr_t)&own);
+    current = NULL;
+    EXPECT(ask() == (uintptr_t)&own);
+}
+
+static void a_remembered_state_that_left_our_stack_does_not_count(void)
+{
+    begin(CPROF_CURRENT_OF_HOLDER);
+    current = &own;
+    EXPECT(ask() == (uintptr_t)&own);
+
+    current = NULL;
+    own.head = STACK_HIGH + 8;
+    EXPECT(ask() == 0);
+}
+
+static void the_callers_own_state_is_believed(void)
+{
+    begin(CPROF_CURRENT_OF_CALLER);
+    EXPECT(ask() == 0);
+    current = &own;
+    EXPECT(ask() == (uintptr_t)&own);
+    current = NULL;
+    EXPECT(ask() == (uintptr_t)&own);
+}
+
+static void a_subinterpreters_state_takes_the_place_of_the_one_before(void)
+{
+    static const enum cprof_current_kind kinds[] = {CPROF_CURRENT_OF_HOLDER,
+                                                    CPROF_CURRENT_OF_CALLER};
+
+    for (size_t i = 0; i < 2; i++) {
+        begin(kinds[i]);
+        current = &own;
+        EXPECT(ask() == (uintptr_t)&own);
+        other.head = OWN_CFRAME + 64;
+        current = &other;
+        EXPECT(ask() == (uintptr_t)&other && remembered.address == (uintptr_t)&other);
+        current = NULL;
+        EXPECT(ask() == (uintptr_t)&other);
+    }
+}
+
+static void a_remembered_state_that_became_another_one_does_not_count(void)
+{
+    static const enum cprof_current_kind kinds[] = {CPROF_CURRENT_OF_HOLDER,
+                                                    CPROF_CURRENT_OF_CALLER};
+
+    for (size_t i = 0; i < 2; i++) {
+        begin(kinds[i]);
+        current = &own;
+        EXPECT(ask() == (uintptr_t)&own);
+        current = NULL;
+        own.id = 7;
+        EXPECT(ask() == 0);
+        own.id = 1;
+        EXPECT(ask() == (uintptr_t)&own);
+        own.interpreter = 51;
+        EXPECT(ask() == 0);
+    }
+}
+
+static void a_remembered_state_whose_memory_is_gone_does_not_count(void)
+{
+    struct fake_state *page =
+        mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    EXPECT(page != MAP_FAILED);
+    begin(CPROF_CURRENT_OF_HOLDER);
+    *page = own;
+    current = page;
+    EXPECT(ask() == (uintptr_t)page);
+    current = NULL;
+    EXPECT(munmap(page, sizeof(*page)) == 0);
+    EXPECT(ask() == 0);
+}
+
+static void an_unreadable_state_is_not_remembered(void)
+{
+    begin(CPROF_CURRENT_OF_CALLER);
+    EXPECT(!cprof_remember_state(&python, CPROF_PEEK_DIRECT, 8, &remembered));
+    EXPECT(remembered.address == 0);
+}
+
+static uintptr_t find(uint64_t tid)
+{
+    return cprof_find_state_of_tid(&python, CPROF_PEEK_DIRECT, tid);
+}
+
+static void states_are_found_in_every_interpreter(void)
+{
+    struct fake_interpreter second = {.threads = &other},
+                            first = {.next = &second, .threads = &own};
+    struct fake_state third = {.native_thread_id = 102};
+
+    begin(CPROF_CURRENT_OF_HOLDER);
+    interpreters = &first;
+    own.native_thread_id = 100;
+    own.next = &third;
+    other.native_thread_id = 101;
+
+    EXPECT(find(100) == (uintptr_t)&own && find(102) == (uintptr_t)&third);
+    EXPECT(find(101) == (uintptr_t)&other && find(103) == 0);
+    python.can_enumerate = false;
+    EXPECT(find(100) == 0);
+}
+
+static void a_torn_list_of_states_ends(void)
+{
+    struct fake_interpreter first = {.threads = &own};
+
+    begin(CPROF_CURRENT_OF_HOLDER);
+    interpreters = &first;
+    own.next = &own; /* a ring */
+    EXPECT(find(100) == 0);
+    memset(&own.next, 0x77, sizeof(own.next));
+    EXPECT(find(100) == 0);
+    first.next = &first;
+    EXPECT(find(100) == 0);
+    memset(&first.next, 0x77, sizeof(first.next));
+    EXPECT(find(100) == 0);
+    interpreters = NULL;
+    EXPECT(find(100) == 0);
+}
+
+int main(void)
+{
+    cprof_peek_install();
+    RUN(the_holders_state_is_ours_if_it_runs_on_our_stack);
+    RUN(the_holders_state_is_not_ours_if_it_runs_elsewhere);
+    RUN(the_remembered_state_counts_while_another_thread_holds_the_lock);
+    RUN(a_remembered_state_that_left_our_stack_does_not_count);
+    RUN(the_callers_own_state_is_believed);
+    RUN(a_subinterpreters_state_takes_the_place_of_the_one_before);
+    RUN(a_remembered_state_that_became_another_one_does_not_count);
+    RUN(a_remembered_state_whose_memory_is_gone_does_not_count);
+    RUN(an_unreadable_state_is_not_remembered);
+    RUN(states_are_found_in_every_interpreter);
+    RUN(a_torn_list_of_states_ends);
+    return 0;
+}
