@@ -278,7 +278,7 @@ static void crash(void)
 {
     volatile uintptr_t address = 8;
 
-    *(volatile int *)address = 1; /* NOLINT(performance-no-int-to-ptr): a crash is wanted */
+    *(volatile int *)address = 1;
 }
 
 static void install_and_crash(void *data)

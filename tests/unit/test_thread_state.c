@@ -9,7 +9,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "expect.h"
@@ -220,16 +219,17 @@ static void states_are_found_in_every_interpreter(void)
 static void a_torn_list_of_states_ends(void)
 {
     struct fake_interpreter first = {.threads = &own};
+    void *nowhere = (void *)UINT64_C(0x7777777777777777);
 
     begin(CPROF_CURRENT_OF_HOLDER);
     interpreters = &first;
     own.next = &own; /* a ring */
     EXPECT(find(100) == 0);
-    memset(&own.next, 0x77, sizeof(own.next));
+    own.next = nowhere;
     EXPECT(find(100) == 0);
     first.next = &first;
     EXPECT(find(100) == 0);
-    memset(&first.next, 0x77, sizeof(first.next));
+    first.next = nowhere;
     EXPECT(find(100) == 0);
     interpreters = NULL;
     EXPECT(find(100) == 0);
