@@ -18,17 +18,16 @@ WAYS = ("fork", "exit", "twice", "thread", "multiprocessing", "subprocess", "pre
 # profiler or not (threading._shutdown asserts that the main thread is one of Python's).
 WAYS_IN_FOREIGN_THREADS = tuple(way for way in WAYS if way != "multiprocessing")
 FORMS = {
-    "threads off": ({}, WAYS),
-    "threads on": ({"enable_threads": "true"}, WAYS),
-    "two threads": ({"threads": 2}, WAYS_IN_FOREIGN_THREADS),
+    "threads off": ({}, WAYS, 200),
+    "threads on": ({"enable_threads": "true"}, WAYS, 70),
+    "two threads": ({"threads": 2}, WAYS_IN_FOREIGN_THREADS, 60),
 }
-FORKS = 200
 CLIENTS = 2
 
 
-def fork_in_turn(server, all_ways):
-    """The exit statuses of FORKS children, by the way they were made."""
-    ways = itertools.islice(itertools.cycle(all_ways), FORKS)
+def fork_in_turn(server, all_ways, forks):
+    """The exit statuses of `forks` children, by the way they were made."""
+    ways = itertools.islice(itertools.cycle(all_ways), forks)
     statuses = collections.defaultdict(collections.Counter)
     lock = threading.Lock()
 
@@ -52,7 +51,7 @@ def fork_in_turn(server, all_ways):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_forked_children_are_not_sampled_and_end_well(form, uwsgi, profile_reader):
-    options, ways = FORMS[form]
+    options, ways, forks = FORMS[form]
     server = uwsgi(
         app="forks",
         env={"PYTHON_PROGRAM": PYTHON if PYTHON.startswith("/") else sys.executable},
@@ -62,10 +61,10 @@ def test_forked_children_are_not_sampled_and_end_well(form, uwsgi, profile_reade
     )
     server.wait_for_window()
 
-    statuses = fork_in_turn(server, ways)
+    statuses = fork_in_turn(server, ways, forks)
     server.wait_for_profiles()
 
-    assert sum(sum(of_way.values()) for of_way in statuses.values()) == FORKS
+    assert sum(sum(of_way.values()) for of_way in statuses.values()) == forks
     assert {way: set(of_way) for way, of_way in statuses.items()} == {way: {"0"} for way in ways}
     profile = merged(profile_reader.read(path) for path in profile_files(server.profiles))
     assert profile.ns_of("parent_work") > 0

@@ -16,7 +16,7 @@ ENOUGH_CPU_NS = 300_000_000  # about 30 samples: their absence is no chance
 @pytest.fixture
 def server(uwsgi):
     """One worker, and one long window that is open."""
-    running = uwsgi(processes=1, cloudprofiler_output_interval=60, cloudprofiler_output_duration=8)
+    running = uwsgi(processes=1, cloudprofiler_output_interval=60, cloudprofiler_output_duration=6)
     running.wait_for_window()
     return running
 
