@@ -58,7 +58,9 @@ def print_part(part, results):
     stacks_ns = 1000 * part.stacks * new_adds_us
     ticks_ns = 1000 * part.signals * cold.tick_us()
     total_ns = signals_ns + stacks_ns + part.ticker_ns
+    busy = part.cpu_ns / 1e9 / part.seconds
     print(f"\n(b) The profiler's part of a loaded Flask app's CPU time, {part.seconds:.0f} s:")
+    print(f"    2 workers of 2 threads that keep {busy:.2f} processors busy;")
     print(f"    {part.signals} signals, {part.stacks} stacks that were new in their window.")
     _row("workers in all", part.cpu_ns, part.cpu_ns)
     _row("signals, as with cold caches", signals_ns, part.cpu_ns)

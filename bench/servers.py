@@ -21,6 +21,8 @@ PAGES = ("/", "/search?q=red+lamp", f"/cart?{CART}", "/report")
 WINDOW_S = 5  # the windows follow each other without a pause
 WINDOWS = 2  # of full load, for the profiler's part
 
+LOAD_THREADS = 2  # for each page: more than the app's threads, so that none of these is idle long
+
 BLOCK_REQUESTS = 40  # of each page, in one block of the paired runs
 BLOCK_THREADS = 2
 LIVES = 4  # how often the paired servers are started anew: two starts of one server differ, too
@@ -92,10 +94,10 @@ def missed(profile):
 
 
 def measure_part(workspace, plugin_dir, reader):
-    """Loads a profiled server with each page at once, until two windows were full of load."""
+    """Loads a profiled server with all pages at once, until two windows were full of load."""
     server = make_server(workspace, "loaded", plugin_dir, profiled=True)
     with running([server]), contextlib.ExitStack() as loads:
-        started = [loads.enter_context(server.load(page, threads=1)) for page in PAGES]
+        started = [loads.enter_context(server.load(page, threads=LOAD_THREADS)) for page in PAGES]
         server.wait_for_profiles()  # its window began before the load
         gateway_ns = cpu_ns(server.gateway())
         files = server.wait_for_profiles(WINDOWS)
