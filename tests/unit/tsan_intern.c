@@ -19,6 +19,7 @@
 
 static struct cprof_intern_entry entries[ENTRIES];
 static const struct cprof_intern_table table = {.entries = entries, .mask = ENTRIES - 1};
+static const struct cprof_intern_table narrow = {.entries = entries, .mask = 0};
 static _Atomic uint32_t generation;
 
 static uint64_t key_of(uint32_t number)
@@ -40,10 +41,10 @@ static uint32_t next_random(uint32_t *state)
     return *state;
 }
 
-static void expect_own_reference(uint64_t key, uint32_t *hits)
+static void expect_own_reference(const struct cprof_intern_table *of, uint64_t key, uint32_t *hits)
 {
     uint32_t note = 0;
-    uint32_t ref = cprof_intern_find(&table, key, &note);
+    uint32_t ref = cprof_intern_find(of, key, &note);
 
     EXPECT(ref == CPROF_NO_REF || ref == ref_of(key));
     *hits += ref != CPROF_NO_REF;
@@ -63,7 +64,7 @@ static void act(uint32_t turn, uint64_t key, uint32_t *hits)
     } else if (turn < 10) {
         atomic_fetch_add(&generation, 1);
     } else {
-        expect_own_reference(key, hits);
+        expect_own_reference(&table, key, hits);
     }
 }
 
@@ -104,6 +105,30 @@ static void a_found_reference_always_belongs_to_its_key(void)
     }
 }
 
+/* Two threads fight for one place, the others read: nothing stands still between two looks. */
+static void *fight(void *data)
+{
+    uint32_t self = *(uint32_t *)data;
+    uint32_t hits = 0;
+
+    for (uint32_t i = 0; i < 10 * ROUNDS; i++) {
+        if (self < 2) {
+            (void)cprof_intern_add(&narrow, key_of(self), ref_of(key_of(self)), i, i + 1);
+        } else {
+            expect_own_reference(&narrow, key_of(i % 2), &hits);
+        }
+    }
+    return NULL;
+}
+
+static void a_place_that_changes_hands_never_gives_a_wrong_reference(void)
+{
+    uint32_t results[THREADS];
+
+    memset((void *)entries, 0, sizeof(entries));
+    run_threads(fight, results);
+}
+
 /* Keys of its own, which nobody else adds or retires. */
 static void *come_and_go(void *data)
 {
@@ -139,6 +164,7 @@ static void a_retired_key_is_gone_whatever_the_others_do(void)
 int main(void)
 {
     RUN(a_found_reference_always_belongs_to_its_key);
+    RUN(a_place_that_changes_hands_never_gives_a_wrong_reference);
     RUN(a_retired_key_is_gone_whatever_the_others_do);
     return 0;
 }
