@@ -72,8 +72,9 @@ def running(servers):
     """Starts the servers and ends them after the block, also when it fails."""
     with contextlib.ExitStack() as ends:
         for server in servers:
+            server.launch()
             ends.callback(server.kill)
-            server.start("/health")
+            server.wait_until_live("/health")
         yield
         for server in servers:
             server.stop()
