@@ -99,13 +99,17 @@ def test_reloads_under_load_fail_no_request_and_profiles_go_on(verb, uwsgi, prof
 
 
 def test_workers_that_max_requests_replaces_are_profiled(uwsgi, profile_reader):
-    server = uwsgi(max_requests=10, min_worker_lifetime=1)
+    server = uwsgi(max_requests=100, min_worker_lifetime=3)
     first = server.workers()
 
-    with server.load("/burn?ms=1"):
+    with server.load("/own?ms=10", threads=4) as load:
         server.wait_for_new_workers(first)
+        server.wait_for_profiles()  # its window may have begun before
+        profile = profile_reader.read(server.wait_for_profiles()[-1])
 
-    assert_profiles_go_on(server, profile_reader)
+    found = {name for name in profile.functions() if name.startswith("own_function_of_")}
+    assert not load.failures, load.failures[:3]
+    assert found and not found & {f"own_function_of_{pid}" for pid in first.values()}
 
 
 def test_workers_that_cheaper_starts_later_are_profiled(uwsgi, profile_reader):
