@@ -13,10 +13,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What a frame keeps of where it is. */
+enum cprof_instruction_kind {
+    CPROF_INSTRUCTION_POINTER,     /* an address inside the code object (3.11 and later) */
+    CPROF_INSTRUCTION_INDEX_BYTES, /* a byte offset, -1: not started (3.6 to 3.9) */
+    CPROF_INSTRUCTION_INDEX_UNITS, /* the same in units of two bytes (3.10) */
+};
+
 /* How a thread state leads to its innermost frame. */
 enum cprof_frame_head {
     CPROF_HEAD_CFRAME, /* tstate->cframe->current_frame (3.11, 3.12) */
-    CPROF_HEAD_DIRECT, /* tstate->current_frame (3.13 and later) */
+    CPROF_HEAD_DIRECT, /* tstate->frame (up to 3.10), tstate->current_frame (3.13 and later) */
 };
 
 /* What the interpreter's non-fatal getter of the current thread state returns. */
@@ -26,9 +33,10 @@ enum cprof_current_kind {
 };
 
 struct cprof_python_layout {
-    uint8_t minor; /* of CPython 3.minor */
-    uint8_t head;  /* enum cprof_frame_head */
-    uint8_t current;
+    uint8_t minor;       /* of CPython 3.minor */
+    uint8_t head;        /* enum cprof_frame_head */
+    uint8_t current;     /* enum cprof_current_kind */
+    uint8_t instruction; /* enum cprof_instruction_kind */
     uint8_t line_format; /* enum cprof_line_format of share/layout.h */
 
     /* The compiler may store a frame as the innermost one before it stores the frame's link to
@@ -42,9 +50,9 @@ struct cprof_python_layout {
     uint16_t tstate_next;
     uint16_t tstate_interp;
     uint16_t tstate_id;
-    uint16_t tstate_native_thread_id;
-    uint16_t tstate_head;        /* cframe or current_frame */
-    uint16_t tstate_root_cframe; /* where the outermost _PyCFrame is part of the state */
+    uint16_t tstate_native_thread_id; /* 0: not kept (up to 3.10) */
+    uint16_t tstate_thread_id;        /* pthread_self(); 0 where the native id is kept */
+    uint16_t tstate_head;             /* frame, cframe or current_frame */
 
     /* _PyCFrame. */
     uint16_t cframe_current_frame;
@@ -53,19 +61,20 @@ struct cprof_python_layout {
     uint16_t interp_next;
     uint16_t interp_threads_head;
 
-    /* _PyInterpreterFrame. */
+    /* _PyInterpreterFrame, or PyFrameObject up to 3.10. */
     uint16_t frame_bytes; /* what must be read of one, a multiple of 8 */
     uint16_t frame_code;
     uint16_t frame_previous;
     uint16_t frame_instruction;
-    uint16_t frame_owner;
+    uint16_t frame_owner;  /* 0: frames have none, and are complete from the start */
+    uint8_t code_tag_mask; /* bits of frame_code that are no address */
     uint8_t owner_generator;
     uint8_t owner_not_python; /* this owner and greater ones are no Python frames; 255: none */
 
     /* PyCodeObject. */
     uint16_t code_bytes; /* what must be read of one, a multiple of 8 */
     uint16_t code_name;
-    uint16_t code_qualified_name;
+    uint16_t code_qualified_name; /* 0: not kept (up to 3.10) */
     uint16_t code_file;
     uint16_t code_first_line;
     uint16_t code_line_table;

@@ -110,20 +110,46 @@ static void resume_failed(ucontext_t *context)
 
 #endif
 
+/* The action that stood before ours; SA_RESETHAND means that it stands once. */
+static struct sigaction take_previous(int signal_number)
+{
+    struct sigaction *kept = &previous_actions[signal_number == fault_signals[0] ? 0 : 1];
+    struct sigaction previous = *kept;
+
+    if (previous.sa_flags & (int)SA_RESETHAND) {
+        *kept = (struct sigaction){.sa_handler = SIG_DFL};
+    }
+    return previous;
+}
+
+/* Lets the default action happen. A fault comes again when the handler returns; a signal that
+ * was sent must be sent again. */
+static void die_of(int signal_number, bool was_sent)
+{
+    struct sigaction default_action = {.sa_handler = SIG_DFL};
+
+    (void)sigaction(signal_number, &default_action, NULL);
+    if (was_sent) {
+        (void)raise(signal_number);
+    }
+}
+
 /* A fault that is not ours goes where it would have gone without us. */
 static void chain(int signal_number, siginfo_t *info, void *context)
 {
-    const struct sigaction *previous = &previous_actions[signal_number == fault_signals[0] ? 0 : 1];
+    struct sigaction previous = take_previous(signal_number);
+    bool was_sent = info->si_code <= 0; /* kill, raise, sigqueue: sigaction(2) */
 
-    if (previous->sa_flags & SA_SIGINFO) {
-        previous->sa_sigaction(signal_number, info, context);
-    } else if (previous->sa_handler == SIG_DFL || previous->sa_handler == SIG_IGN) {
-        /* Returning runs the faulting instruction again, now with the default action. */
-        struct sigaction default_action = {.sa_handler = SIG_DFL};
-
-        (void)sigaction(signal_number, &default_action, NULL);
+    if (previous.sa_flags & SA_SIGINFO) {
+        previous.sa_sigaction(signal_number, info, context);
+    } else if (previous.sa_handler == SIG_DFL) {
+        die_of(signal_number, was_sent);
+    } else if (previous.sa_handler == SIG_IGN) {
+        if (!was_sent) { /* the kernel does not let a fault be ignored */
+            die_of(signal_number, false);
+        }
     } else {
-        previous->sa_handler(signal_number);
+        previous.sa_handler(signal_number);
     }
 }
 
@@ -156,19 +182,16 @@ void cprof_peek_install(void)
     }
 }
 
+/* SIGSEGV alone is asked for: what is read here is never a file mapping, and whoever takes one
+ * of the two signals takes both. */
 enum cprof_peek_way cprof_peek_choose(const sigset_t *blocked)
 {
-    if (!HAVE_DIRECT_WAY) {
-        return CPROF_PEEK_SYSTEM;
-    }
-    for (size_t i = 0; i < FAULT_SIGNALS; i++) {
-        struct sigaction standing;
+    struct sigaction standing;
 
-        if (sigismember(blocked, fault_signals[i]) ||
-            sigaction(fault_signals[i], NULL, &standing) != 0 ||
-            !(standing.sa_flags & SA_SIGINFO) || standing.sa_sigaction != on_fault) {
-            return CPROF_PEEK_SYSTEM;
-        }
+    if (!HAVE_DIRECT_WAY || sigismember(blocked, SIGSEGV) ||
+        sigaction(SIGSEGV, NULL, &standing) != 0 || !(standing.sa_flags & SA_SIGINFO) ||
+        standing.sa_sigaction != on_fault) {
+        return CPROF_PEEK_SYSTEM;
     }
     return CPROF_PEEK_DIRECT;
 }

@@ -8,16 +8,35 @@
 #include "runtime.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "../share/layout.h"
 
-#if PY_VERSION_HEX >= 0x030b0000 && PY_VERSION_HEX < 0x030c0000
+#if PY_MAJOR_VERSION != 3
+#error "CPython 3 is needed"
+#elif PY_MINOR_VERSION == 6
+#include "versions/cpython_36.h"
+#elif PY_MINOR_VERSION == 7
+#include "versions/cpython_37.h"
+#elif PY_MINOR_VERSION == 8
+#include "versions/cpython_38.h"
+#elif PY_MINOR_VERSION == 9
+#include "versions/cpython_39.h"
+#elif PY_MINOR_VERSION == 10
+#include "versions/cpython_310.h"
+#elif PY_MINOR_VERSION == 11
 #include "versions/cpython_311.h"
-#elif PY_VERSION_HEX >= 0x030d0000 && PY_VERSION_HEX < 0x030e0000
+#elif PY_MINOR_VERSION == 12
+#include "versions/cpython_312.h"
+#elif PY_MINOR_VERSION == 13
 #include "versions/cpython_313.h"
+#elif PY_MINOR_VERSION == 14
+#include "versions/cpython_314.h"
 #else
 #error "plugin/python/versions/ has no file for this CPython: build with one that it has"
 #endif
@@ -25,6 +44,9 @@
 #ifdef Py_GIL_DISABLED
 #error "free-threaded builds of CPython are not supported"
 #endif
+
+/* Less than any C library's thread descriptor. */
+#define PTHREAD_BYTES 1024
 
 #define TEXT_OF(number)       #number
 #define VERSION(major, minor) TEXT_OF(major) "." TEXT_OF(minor)
@@ -113,6 +135,28 @@ enum cprof_python_found cprof_python_find(struct cprof_python *python, struct cp
     return CPROF_PYTHON_READY;
 }
 
+/* The one place in the first words of the thread's descriptor that holds its id (720 in glibc
+ * 2.36 and 2.43). 0 if there is none or more than one. */
+static uint16_t find_pthread_tid_offset(void)
+{
+    const char *descriptor = (const char *)pthread_self(); /* NOLINT(performance-no-int-to-ptr) */
+    pid_t tid = (pid_t)syscall(SYS_gettid);
+    uint16_t found = 0;
+
+    for (uint16_t offset = 0; offset < PTHREAD_BYTES; offset += sizeof(pid_t)) {
+        pid_t word;
+
+        memcpy(&word, descriptor + offset, sizeof(word));
+        if (word == tid) {
+            if (found) {
+                return 0;
+            }
+            found = offset;
+        }
+    }
+    return found;
+}
+
 void cprof_python_attach(struct cprof_python *python)
 {
     char *interpreter = python->interpreter_head();
@@ -122,6 +166,9 @@ void cprof_python_attach(struct cprof_python *python)
      * (in a pre-release), so its offsets are compared with what the exported getters say. */
     if (!interpreter) {
         return;
+    }
+    if (python->layout.tstate_thread_id) {
+        python->pthread_tid_offset = find_pthread_tid_offset();
     }
     memcpy(&threads_head, interpreter + python->layout.interp_threads_head, sizeof(threads_head));
     python->can_enumerate =

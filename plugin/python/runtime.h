@@ -27,8 +27,9 @@ struct cprof_python {
     void *code_type;                /* &PyCode_Type */
     uintptr_t code_dealloc_address; /* of PyCode_Type.tp_dealloc */
     uintptr_t eval_start;           /* _PyEval_EvalFrameDefault, 0 where it is not exported */
-    bool can_enumerate;             /* the lists of thread states lie where the layout says */
-    char version[32];               /* "3.11.2" */
+    uint16_t pthread_tid_offset; /* of the thread id in what pthread_self() points to; 0: unknown */
+    bool can_enumerate;          /* the lists of thread states lie where the layout says */
+    char version[32];            /* "3.11.2" */
 };
 
 /* How the search ended. */
@@ -42,7 +43,9 @@ enum cprof_python_found {
  * need not be initialised yet. */
 enum cprof_python_found cprof_python_find(struct cprof_python *python, struct cprof_error *error);
 
-/* In a process whose interpreter is initialised: checks the layout of the interpreter's lists.
+/* In the main thread of a process whose interpreter is initialised: checks the layout of the
+ * interpreter's lists, and finds where the C library keeps a thread's id, which is how thread
+ * states are told apart up to 3.10.
  * Reads memory of the interpreter that lives as long as the process. */
 void cprof_python_attach(struct cprof_python *python);
 

@@ -4,6 +4,8 @@
  */
 #include "thread_state.h"
 
+#include <sys/types.h>
+
 /* More interpreters or threads than any instance has; bounds a walk over torn lists. */
 #define INTERPRETERS_MAX  256u
 #define THREAD_STATES_MAX 8192u
@@ -11,17 +13,21 @@
 bool cprof_remember_state(const struct cprof_python *python, enum cprof_peek_way way,
                           uintptr_t address, struct cprof_remembered_state *remembered)
 {
-    uint64_t id, interpreter;
+    const struct cprof_python_layout *layout = &python->layout;
+    uint64_t id, interpreter, thread_id = 0;
 
     *remembered = (struct cprof_remembered_state){0};
-    if (!cprof_peek_words(way, &id, address + python->layout.tstate_id, 1) ||
-        !cprof_peek_words(way, &interpreter, address + python->layout.tstate_interp, 1)) {
+    if (!cprof_peek_words(way, &id, address + layout->tstate_id, 1) ||
+        !cprof_peek_words(way, &interpreter, address + layout->tstate_interp, 1) ||
+        (layout->tstate_thread_id &&
+         !cprof_peek_words(way, &thread_id, address + layout->tstate_thread_id, 1))) {
         return false;
     }
     *remembered = (struct cprof_remembered_state){
         .address = address,
         .id = id,
         .interpreter = (uintptr_t)interpreter,
+        .thread_id = (uintptr_t)thread_id,
     };
     return true;
 }
@@ -36,13 +42,20 @@ static bool is_still_the_same(const struct cprof_python *python, enum cprof_peek
            now.id == remembered->id && now.interpreter == remembered->interpreter;
 }
 
-/* Up to 3.12: does the state at `address` run on this C stack? */
-static bool runs_on_stack(const struct cprof_python *python, enum cprof_peek_way way,
-                          uintptr_t address, const struct cprof_stack_bounds *stack)
+/* Does the state at `address` run on this thread? */
+static bool runs_here(const struct cprof_python *python, enum cprof_peek_way way, uintptr_t address,
+                      const struct cprof_stack_bounds *stack,
+                      const struct cprof_remembered_state *remembered)
 {
-    uintptr_t cframe = (uintptr_t)cprof_peek_word(way, address + python->layout.tstate_head, 0);
+    const struct cprof_python_layout *layout = &python->layout;
+    uintptr_t word;
 
-    return cframe >= stack->low && cframe < stack->high;
+    if (layout->tstate_thread_id) {
+        word = (uintptr_t)cprof_peek_word(way, address + layout->tstate_thread_id, 0);
+        return word != 0 && word == remembered->thread_id;
+    }
+    word = (uintptr_t)cprof_peek_word(way, address + layout->tstate_head, 0);
+    return word >= stack->low && word < stack->high;
 }
 
 static uintptr_t current_by_holder(const struct cprof_python *python, enum cprof_peek_way way,
@@ -51,14 +64,13 @@ static uintptr_t current_by_holder(const struct cprof_python *python, enum cprof
 {
     uintptr_t holder = (uintptr_t)python->current_thread_state();
 
-    if (holder && runs_on_stack(python, way, holder, stack)) {
-        if (holder != remembered->address) {
-            (void)cprof_remember_state(python, way, holder, remembered);
-        }
+    if (holder && runs_here(python, way, holder, stack, remembered)) {
+        /* Also at an address that is known: the state there may be another one by now. */
+        (void)cprof_remember_state(python, way, holder, remembered);
         return holder;
     }
     if (is_still_the_same(python, way, remembered) &&
-        runs_on_stack(python, way, remembered->address, stack)) {
+        runs_here(python, way, remembered->address, stack, remembered)) {
         return remembered->address;
     }
     return 0;
@@ -70,9 +82,7 @@ static uintptr_t current_by_caller(const struct cprof_python *python, enum cprof
     uintptr_t own = (uintptr_t)python->current_thread_state();
 
     if (own) {
-        if (own != remembered->address) {
-            (void)cprof_remember_state(python, way, own, remembered);
-        }
+        (void)cprof_remember_state(python, way, own, remembered);
         return own;
     }
     return is_still_the_same(python, way, remembered) ? remembered->address : 0;
@@ -88,6 +98,26 @@ uintptr_t cprof_current_state(const struct cprof_python *python, enum cprof_peek
     return current_by_caller(python, way, remembered);
 }
 
+static uint64_t tid_of_state(const struct cprof_python *python, enum cprof_peek_way way,
+                             uintptr_t state)
+{
+    const struct cprof_python_layout *layout = &python->layout;
+    uint64_t thread_id;
+    pid_t tid = 0;
+
+    if (layout->tstate_native_thread_id) {
+        return cprof_peek_word(way, state + layout->tstate_native_thread_id, 0);
+    }
+    /* The descriptor of a thread that has ended may be gone with its stack. */
+    thread_id = cprof_peek_word(way, state + layout->tstate_thread_id, 0);
+    if (!thread_id || !python->pthread_tid_offset ||
+        !cprof_peek_bytes(way, &tid, (uintptr_t)thread_id + python->pthread_tid_offset,
+                          sizeof(tid))) {
+        return 0;
+    }
+    return (uint64_t)tid;
+}
+
 static uintptr_t find_in_interpreter(const struct cprof_python *python, enum cprof_peek_way way,
                                      uintptr_t interpreter, uint64_t tid)
 {
@@ -95,7 +125,7 @@ static uintptr_t find_in_interpreter(const struct cprof_python *python, enum cpr
     uintptr_t state = (uintptr_t)cprof_peek_word(way, interpreter + layout->interp_threads_head, 0);
 
     for (uint32_t i = 0; state && i < THREAD_STATES_MAX; i++) {
-        if (cprof_peek_word(way, state + layout->tstate_native_thread_id, 0) == tid) {
+        if (tid_of_state(python, way, state) == tid) {
             return state;
         }
         state = (uintptr_t)cprof_peek_word(way, state + layout->tstate_next, 0);

@@ -2,8 +2,9 @@
  * reads that could allocate and without pthread_getspecific (which can destroy a value that is
  * being set: glibc's pthread_setspecific stores data before sequence number).
  *
- * Up to 3.11 the interpreter only tells who holds the GIL. That state is ours if its _PyCFrame
- * lies on our own C stack, since only the thread that runs a state points it there. From 3.12
+ * Up to 3.11 the interpreter only tells who holds the GIL. In 3.11 that state is ours if its
+ * _PyCFrame lies on our own C stack, since only the thread that runs a state points it there; up
+ * to 3.10 if it names our thread. From 3.12
  * the interpreter tells the caller's own state while it is attached. Without the GIL the state
  * remembered from before counts, as long as it is recognisably the same one: it may have been
  * freed by a C thread that left Python.
@@ -25,6 +26,7 @@ struct cprof_remembered_state {
     uintptr_t address; /* 0: none known */
     uint64_t id;
     uintptr_t interpreter;
+    uintptr_t thread_id; /* pthread_self() of the state's thread, where the version keeps it */
 };
 
 /* The part of the calling thread's C stack that can hold frames of the interpreter. */

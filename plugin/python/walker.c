@@ -43,19 +43,48 @@ static bool in_entry_window(const struct cprof_python *python, uintptr_t pc)
     return python->layout.links_late && pc - python->eval_start < python->layout.entry_window_bytes;
 }
 
+/* Where the frame is, in bytes of its code object's bytecode; negative: not started. */
+static int64_t byte_offset_of(const struct cprof_python_layout *layout,
+                              const struct frame_words *words, uintptr_t code)
+{
+    uintptr_t instruction = word_at(words, layout->frame_instruction);
+
+    switch (layout->instruction) {
+    case CPROF_INSTRUCTION_INDEX_BYTES:
+        return (int32_t)instruction;
+    case CPROF_INSTRUCTION_INDEX_UNITS:
+        return (int64_t)(int32_t)instruction * 2;
+    default:
+        return (int64_t)(instruction - code - layout->code_bytecode);
+    }
+}
+
 /* False if the words make no frame. */
 static bool interpret(const struct cprof_python_layout *layout, const struct frame_words *words,
                       struct cprof_raw_frame *frame)
 {
     int64_t offset;
 
-    frame->code = word_at(words, layout->frame_code);
-    offset =
-        (int64_t)(word_at(words, layout->frame_instruction) - frame->code - layout->code_bytecode);
+    frame->code = word_at(words, layout->frame_code) & ~(uintptr_t)layout->code_tag_mask;
+    offset = byte_offset_of(layout, words, frame->code);
     frame->byte_offset = (int32_t)offset;
-    frame->owner = byte_at(words, layout->frame_owner) == layout->owner_generator;
+    frame->owner =
+        !layout->frame_owner || byte_at(words, layout->frame_owner) == layout->owner_generator;
     return frame->code != 0 && frame->code % sizeof(void *) == 0 && offset >= -2 &&
            offset < BYTECODE_BYTES_MAX;
+}
+
+static bool is_python(const struct cprof_python_layout *layout, const struct frame_words *words)
+{
+    return !layout->frame_owner || byte_at(words, layout->frame_owner) < layout->owner_not_python;
+}
+
+/* From 3.12 on the evaluation loop puts a frame of its own under those that it runs, so that a
+ * chain which ends in a Python frame has a link that was not stored yet: a generator's frame
+ * that is being resumed. */
+static bool may_end_in_python(const struct cprof_python_layout *layout)
+{
+    return !layout->links_late || layout->owner_not_python == UINT8_MAX;
 }
 
 enum cprof_walk cprof_walk(const struct cprof_python *python, enum cprof_peek_way way,
@@ -66,6 +95,7 @@ enum cprof_walk cprof_walk(const struct cprof_python *python, enum cprof_peek_wa
     const size_t frame_words = layout->frame_bytes / sizeof(uint64_t);
     uintptr_t address;
     uint32_t skipped = 0;
+    bool ends_in_python = false;
 
     *depth = 0;
     *truncated = false;
@@ -75,21 +105,20 @@ enum cprof_walk cprof_walk(const struct cprof_python *python, enum cprof_peek_wa
     address = innermost_frame(layout, way, tstate);
     while (address) {
         struct frame_words words;
-        bool is_python;
 
         if (!cprof_peek_words(way, words.words, address, frame_words)) {
             return CPROF_WALK_UNREADABLE;
         }
         address = word_at(&words, layout->frame_previous);
-        is_python = byte_at(&words, layout->frame_owner) < layout->owner_not_python;
-        if (!is_python && ++skipped <= SKIPPED_FRAMES_MAX) {
+        ends_in_python = is_python(layout, &words);
+        if (!ends_in_python && ++skipped <= SKIPPED_FRAMES_MAX) {
             continue;
         }
         if (*depth == frames_max) {
             *truncated = true;
-            break;
+            return CPROF_WALK_DONE;
         }
-        if (!is_python || !interpret(layout, &words, &frames[*depth])) {
+        if (!ends_in_python || !interpret(layout, &words, &frames[*depth])) {
             return CPROF_WALK_UNREADABLE;
         }
         if (layout->links_late && *depth == 0 && frames[0].byte_offset < 0) {
@@ -97,5 +126,5 @@ enum cprof_walk cprof_walk(const struct cprof_python *python, enum cprof_peek_wa
         }
         (*depth)++;
     }
-    return CPROF_WALK_DONE;
+    return ends_in_python && !may_end_in_python(layout) ? CPROF_WALK_STARTING : CPROF_WALK_DONE;
 }

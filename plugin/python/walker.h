@@ -23,7 +23,7 @@
 struct cprof_raw_frame {
     uintptr_t code;
     int32_t byte_offset; /* into the bytecode; negative: not started */
-    uint32_t owner;      /* 1: a generator's, which is complete whatever its offset is */
+    uint32_t owner;      /* 1: complete whatever its offset is (a generator's) */
 };
 
 enum cprof_walk {

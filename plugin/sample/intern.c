@@ -58,8 +58,8 @@ static bool take(struct cprof_intern_entry *entry, uint64_t seen, uint64_t key, 
     if (!atomic_compare_exchange_strong(&entry->key, &seen, KEY_BUSY)) {
         return false;
     }
-    atomic_store_explicit(&entry->ref, ref, memory_order_relaxed);
-    atomic_store_explicit(&entry->note, note, memory_order_relaxed);
+    atomic_store_explicit(&entry->ref, ref, memory_order_release);
+    atomic_store_explicit(&entry->note, note, memory_order_release);
     atomic_store_explicit(&entry->key, key, memory_order_release);
     return true;
 }

@@ -146,14 +146,14 @@ uint32_t cprof_record_tag(struct cprof_context *context, uint32_t parent_ref, co
     return cprof_log_publish(&context->writer);
 }
 
-/* Copies the line table, part after part. False if there is no room or it cannot be read;
- * a table that is absurdly long is left out, and the first line serves. */
-static bool record_lines(struct cprof_context *context, const struct cprof_code_object *code,
-                         uint32_t *lines_ref)
+/* Copies the line table, part after part. A table that is absurdly long is left out, and the
+ * first line serves. */
+static enum cprof_recorded record_lines(struct cprof_context *context,
+                                        const struct cprof_code_object *code, uint32_t *lines_ref)
 {
     *lines_ref = CPROF_NO_REF;
     if (code->line_table_bytes > CPROF_LINE_TABLE_BYTES_MAX) {
-        return true;
+        return CPROF_RECORDED;
     }
     for (uint64_t done = 0; done < code->line_table_bytes;) {
         uint64_t rest = code->line_table_bytes - done;
@@ -162,55 +162,70 @@ static bool record_lines(struct cprof_context *context, const struct cprof_code_
         struct cprof_lines_record *lines = cprof_log_reserve(&context->writer, CPROF_RECORD_LINES,
                                                              (uint32_t)sizeof(*lines) + part_bytes);
 
-        if (!lines ||
-            !cprof_peek_bytes(context->way, lines + 1, code->line_table + done, part_bytes)) {
-            return false;
+        if (!lines) {
+            return CPROF_RECORDED_LOG_FULL;
+        }
+        if (!cprof_peek_bytes(context->way, lines + 1, code->line_table + done, part_bytes)) {
+            return CPROF_RECORDED_UNREADABLE;
         }
         lines->previous_ref = *lines_ref;
         lines->part_bytes = part_bytes;
         *lines_ref = cprof_log_publish(&context->writer);
         done += part_bytes;
     }
-    return true;
+    return CPROF_RECORDED;
 }
 
-static uint32_t record_code(struct cprof_recorder *recorder, struct cprof_context *context,
-                            const struct cprof_code_object *code)
+/* Copies the three texts into the context. */
+static void copy_texts(const struct cprof_python_layout *layout, struct cprof_context *context,
+                       const struct cprof_code_object *code, struct cprof_code_record *sizes)
+{
+    sizes->name_bytes = (uint16_t)cprof_text_copy(layout, context->way, code->name, context->name,
+                                                  sizeof(context->name));
+    sizes->qualified_name_bytes =
+        !code->qualified_name
+            ? 0
+            : (uint16_t)cprof_text_copy(layout, context->way, code->qualified_name,
+                                        context->qualified_name, sizeof(context->qualified_name));
+    sizes->file_bytes = (uint16_t)cprof_text_copy(layout, context->way, code->file, context->file,
+                                                  sizeof(context->file));
+}
+
+static enum cprof_recorded record_code(struct cprof_recorder *recorder,
+                                       struct cprof_context *context,
+                                       const struct cprof_code_object *code, uint32_t *ref)
 {
     const struct cprof_python_layout *layout = &recorder->python->layout;
-    uint32_t name_bytes, qualified_bytes = 0, file_bytes, lines_ref;
-    struct cprof_code_record *record;
+    struct cprof_code_record sizes, *record;
+    uint32_t lines_ref;
+    enum cprof_recorded outcome = record_lines(context, code, &lines_ref);
     char *text;
 
-    if (!record_lines(context, code, &lines_ref)) {
-        return CPROF_NO_REF;
+    if (outcome != CPROF_RECORDED) {
+        return outcome;
     }
-    name_bytes =
-        cprof_text_copy(layout, context->way, code->name, context->name, sizeof(context->name));
-    if (code->qualified_name) {
-        qualified_bytes = cprof_text_copy(layout, context->way, code->qualified_name,
-                                          context->qualified_name, sizeof(context->qualified_name));
-    }
-    file_bytes =
-        cprof_text_copy(layout, context->way, code->file, context->file, sizeof(context->file));
-    record =
-        cprof_log_reserve(&context->writer, CPROF_RECORD_CODE,
-                          (uint32_t)sizeof(*record) + name_bytes + qualified_bytes + file_bytes);
+    copy_texts(layout, context, code, &sizes);
+    record = cprof_log_reserve(&context->writer, CPROF_RECORD_CODE,
+                               (uint32_t)sizeof(*record) + sizes.name_bytes +
+                                   sizes.qualified_name_bytes + sizes.file_bytes);
     if (!record) {
-        return CPROF_NO_REF;
+        return CPROF_RECORDED_LOG_FULL;
     }
     record->first_line = code->first_line;
     record->line_format = lines_ref == CPROF_NO_REF ? CPROF_LINES_NONE : layout->line_format;
     record->lines_ref = lines_ref;
     record->line_table_bytes = lines_ref == CPROF_NO_REF ? 0 : (uint32_t)code->line_table_bytes;
-    record->name_bytes = (uint16_t)name_bytes;
-    record->qualified_name_bytes = (uint16_t)qualified_bytes;
-    record->file_bytes = (uint16_t)file_bytes;
+    record->name_bytes = sizes.name_bytes;
+    record->qualified_name_bytes = sizes.qualified_name_bytes;
+    record->file_bytes = sizes.file_bytes;
     text = (char *)(record + 1);
-    memcpy(text, context->name, name_bytes);
-    memcpy(text + name_bytes, context->qualified_name, qualified_bytes);
-    memcpy(text + name_bytes + qualified_bytes, context->file, file_bytes);
-    return cprof_log_publish(&context->writer);
+    memcpy(text, context->name, sizes.name_bytes);
+    text += sizes.name_bytes;
+    memcpy(text, context->qualified_name, sizes.qualified_name_bytes);
+    text += sizes.qualified_name_bytes;
+    memcpy(text, context->file, sizes.file_bytes);
+    *ref = cprof_log_publish(&context->writer);
+    return CPROF_RECORDED;
 }
 
 /* The reference of the code object at `address`, written to the log if it is new.
@@ -220,6 +235,7 @@ static enum cprof_recorded intern_code(struct cprof_recorder *recorder,
                                        uint32_t *ref, uint32_t *first_traceable_byte)
 {
     struct cprof_code_object code;
+    enum cprof_recorded outcome;
 
     *ref = cprof_intern_find(&recorder->codes, address, first_traceable_byte);
     if (*ref != CPROF_NO_REF) {
@@ -228,14 +244,13 @@ static enum cprof_recorded intern_code(struct cprof_recorder *recorder,
     if (!cprof_code_object_read(recorder->python, context->way, address, &code)) {
         return CPROF_RECORDED_UNREADABLE;
     }
-    *ref = record_code(recorder, context, &code);
-    if (*ref == CPROF_NO_REF) {
-        return CPROF_RECORDED_LOG_FULL;
+    outcome = record_code(recorder, context, &code, ref);
+    if (outcome == CPROF_RECORDED) {
+        *first_traceable_byte = code.first_traceable_byte;
+        /* A full table only costs log space: the next tick writes the code object again. */
+        (void)cprof_intern_add_lasting(&recorder->codes, address, *ref, code.first_traceable_byte);
     }
-    *first_traceable_byte = code.first_traceable_byte;
-    /* A full table only costs log space: the next tick writes the code object again. */
-    (void)cprof_intern_add_lasting(&recorder->codes, address, *ref, code.first_traceable_byte);
-    return CPROF_RECORDED;
+    return outcome;
 }
 
 static bool is_complete(const struct cprof_raw_frame *frame, uint32_t first_traceable_byte)

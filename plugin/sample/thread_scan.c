@@ -33,19 +33,29 @@ static void visit_entries(const char *entries, long bytes, void (*visit)(pid_t, 
     }
 }
 
-bool cprof_thread_scan(void (*visit)(pid_t tid, void *data), void *data)
+int cprof_thread_scan_open(void)
 {
-    int directory = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+void cprof_thread_scan_close(int directory)
+{
+    if (directory >= 0) {
+        (void)close(directory);
+    }
+}
+
+bool cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void *data)
+{
     _Alignas(struct directory_entry) char entries[4096];
     long bytes;
 
-    if (directory < 0) {
+    if (directory < 0 || lseek(directory, 0, SEEK_SET) != 0) {
         return false;
     }
     while ((bytes = syscall(SYS_getdents64, directory, entries, sizeof(entries))) > 0) {
         visit_entries(entries, bytes, visit, data);
     }
-    (void)close(directory);
     return bytes == 0;
 }
 

@@ -16,8 +16,12 @@
 
 #include "../base/attributes.h"
 
-/* Calls visit(tid) for each thread. False if /proc cannot be read (a chroot without it). */
-bool cprof_thread_scan(void (*visit)(pid_t tid, void *data), void *data);
+/* Opens /proc/self/task for many scans; -1 if it cannot be read (a chroot without /proc). */
+int cprof_thread_scan_open(void);
+void cprof_thread_scan_close(int directory);
+
+/* Calls visit(tid) for each thread. False if that failed. */
+bool cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void *data);
 
 /* The thread's name (comm), at most to_bytes - 1 characters; empty if it is gone. */
 void cprof_thread_scan_name(pid_t tid, char *to, size_t to_bytes);

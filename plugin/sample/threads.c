@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../base/machine.h"
+
 enum thread_state {
     STATE_FREE = 0,
     STATE_TAKEN = 1, /* being filled */
@@ -72,6 +74,7 @@ struct cprof_thread *cprof_thread_add(pid_t tid)
         thread->seen = true;
         thread->lost_next_ns = 0;
         thread->stack_high = 0;
+        atomic_store(&thread->pointer, 0);
         thread->remembered = (struct cprof_remembered_state){0};
         thread->name[0] = '\0';
         atomic_store(&thread->tag_ref, 0);
@@ -139,6 +142,23 @@ int cprof_thread_ticket(const struct cprof_thread *thread)
     return (int)((generation & GENERATION_MASK) << INDEX_BITS | (uint32_t)(thread - threads));
 }
 
+/* The thread pointer is as good a name as the thread id and costs no system call; which one
+ * belongs to the record is learnt at the first tick. */
+static bool is_calling_thread(struct cprof_thread *thread)
+{
+    uintptr_t pointer = cprof_machine_thread_pointer();
+    uintptr_t known = atomic_load_explicit(&thread->pointer, memory_order_relaxed);
+
+    if (known) {
+        return known == pointer;
+    }
+    if (thread->tid != (pid_t)syscall(SYS_gettid)) {
+        return false;
+    }
+    atomic_store_explicit(&thread->pointer, pointer, memory_order_relaxed);
+    return true;
+}
+
 struct cprof_thread *cprof_thread_of_ticket(int ticket)
 {
     struct cprof_thread *thread = &threads[(uint32_t)ticket & (CPROF_THREADS_MAX - 1u)];
@@ -146,7 +166,7 @@ struct cprof_thread *cprof_thread_of_ticket(int ticket)
 
     if ((state & STATE_MASK) != STATE_LIVE ||
         (state >> STATE_BITS & GENERATION_MASK) != (uint32_t)ticket >> INDEX_BITS ||
-        thread->tid != (pid_t)syscall(SYS_gettid)) {
+        !is_calling_thread(thread)) {
         return NULL;
     }
     return thread;

@@ -44,6 +44,7 @@ struct cprof_thread {
     uint64_t lost_next_ns;      /* next_ns at the last look, if it was overdue then */
     _Atomic uint32_t tag_ref;   /* of the present epoch, CPROF_NO_REF: not written yet */
     _Atomic uint32_t has_state; /* 1: it has run Python; only then may its handler ask Python */
+    _Atomic uintptr_t pointer;  /* the thread pointer, 0 until its first tick */
     uintptr_t stack_high;       /* upper end of its C stack, 0: ask the thread pointer */
     struct cprof_timing timing;
     struct cprof_remembered_state remembered;

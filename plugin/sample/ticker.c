@@ -42,10 +42,12 @@ static struct {
     uint64_t ticker_start_ns;
     uint64_t cpu_clock_base_ns;
     uint64_t ticker_cpu_base_ns;
+    bool has_own_descriptors;
+    int task_directory; /* open in a window, or -1 */
     bool warned_of_blocked_signal;
     bool warned_of_taken_signal;
     char process_name[CPROF_THREAD_NAME_BYTES];
-} ticker;
+} ticker = {.task_directory = -1};
 
 static _Atomic uint32_t in_interpreter; /* 1: the ticker may be reading its memory */
 
@@ -213,6 +215,21 @@ static void remove_unseen(void)
     }
 }
 
+/* Opening costs more than all else in a round, so the directory stays open for the window, if
+ * the app cannot reach it. */
+static bool scan(void)
+{
+    int directory = ticker.task_directory >= 0 ? ticker.task_directory : cprof_thread_scan_open();
+    bool complete = cprof_thread_scan(directory, visit, NULL);
+
+    if (ticker.has_own_descriptors) {
+        ticker.task_directory = directory;
+    } else {
+        cprof_thread_scan_close(directory);
+    }
+    return complete;
+}
+
 static void look_at_threads(void)
 {
     bool complete;
@@ -221,7 +238,7 @@ static void look_at_threads(void)
          thread = cprof_thread_next(thread)) {
         thread->seen = false;
     }
-    complete = cprof_thread_scan(visit, NULL);
+    complete = scan();
     if (complete) {
         remove_unseen();
         return;
@@ -276,6 +293,8 @@ static void leave_epoch(uint32_t epoch)
 {
     cprof_oncpu_close();
     disarm_all();
+    cprof_thread_scan_close(ticker.task_directory);
+    ticker.task_directory = -1;
     publish_clocks();
     while (!cprof_oncpu_drained()) {
         sleep_ns((long)DRAIN_NS);
@@ -313,12 +332,14 @@ static void sample_epoch(struct cprof_window_demand demand)
 /* The app's descriptors are none of ours and ours none of its: a table of our own holds the
  * standard streams alone. Older kernels (before 5.9) and strict seccomp filters refuse; then
  * the table stays shared, and a descriptor is open only for the moment of a read. */
-static void leave_descriptor_table(void)
+static bool leave_descriptor_table(void)
 {
 #ifdef SYS_close_range
     const unsigned unshare_first = 1u << 1; /* CLOSE_RANGE_UNSHARE, linux/close_range.h */
 
-    (void)syscall(SYS_close_range, 3u, UINT_MAX, unshare_first);
+    return syscall(SYS_close_range, 3u, UINT_MAX, unshare_first) == 0;
+#else
+    return false;
 #endif
 }
 
@@ -330,7 +351,8 @@ static void *run(void *unused)
     (void)unused;
     ticker.tid = (pid_t)syscall(SYS_gettid);
     (void)pthread_sigmask(SIG_SETMASK, NULL, &blocked);
-    leave_descriptor_table();
+    ticker.has_own_descriptors = leave_descriptor_table();
+    ticker.task_directory = -1;
     while (cprof_guard_is_set()) {
         uint32_t doorbell = cprof_window_doorbell(control);
         uint32_t epoch = epoch_of_slot();

@@ -104,7 +104,7 @@ enum cprof_slot_kind {
 /* The counters of one epoch. Written by the slot's process; set to zero by the gateway when it
  * gives the log back. */
 struct cprof_slot_counters {
-    _Atomic uint64_t samples;            /* ticks that were counted on a stack */
+    _Atomic uint64_t samples;            /* ticks that gave a stack, the log_full ones too */
     _Atomic uint64_t timer_weight_ns;    /* raw sum of the timer engine */
     _Atomic uint64_t log_full_count;     /* ticks whose new stack found no room */
     _Atomic uint64_t log_full_weight_ns; /* and their weight */

@@ -51,12 +51,14 @@ static uint8_t *record_address(const struct cprof_log_writer *writer)
 void *cprof_log_reserve(struct cprof_log_writer *writer, enum cprof_record_type type,
                         uint32_t bytes)
 {
-    uint32_t rounded = (bytes + 7u) & ~7u;
+    uint32_t rounded;
     struct cprof_record *record;
 
-    if (rounded > CPROF_CHUNK_PAYLOAD_BYTES) {
+    if (bytes > CPROF_CHUNK_PAYLOAD_BYTES ||
+        atomic_load_explicit(&writer->slot->claim, memory_order_relaxed) >> 32 != writer->epoch) {
         return NULL;
     }
+    rounded = (bytes + 7u) & ~7u;
     if ((!writer->has_chunk || writer->fill + rounded > CPROF_CHUNK_PAYLOAD_BYTES) &&
         !claim_chunk(writer)) {
         return NULL;

@@ -101,11 +101,12 @@ bool cprof_segment_open(struct cprof_segment *segment, int fd, struct cprof_erro
 {
     struct stat status;
     struct cprof_control control;
+    int seals = fcntl(fd, F_GET_SEALS); /* -1, all bits set, for what is no memory file */
 
     if (fstat(fd, &status) != 0) {
         return cprof_fail_errno(error, errno, "shared memory: fstat of descriptor %d", fd);
     }
-    if ((fcntl(fd, F_GET_SEALS) & segment_seals) != segment_seals) {
+    if (seals < 0 || (seals & segment_seals) != segment_seals) {
         return cprof_fail(error, "shared memory: descriptor %d is not a sealed memory file", fd);
     }
     if (pread(fd, &control, sizeof(control), 0) != (ssize_t)sizeof(control)) {
@@ -201,7 +202,14 @@ bool cprof_slot_map(struct cprof_slot_mapping *mapping, int fd, uint32_t slot_in
     slot = map_region(fd, cprof_segment_slot_offset(slot_index, whole.log_bytes), slot_bytes,
                       PROT_READ | PROT_WRITE, MADV_DONTFORK);
     if (control == MAP_FAILED || slot == MAP_FAILED) {
-        return cprof_fail_errno(error, errno, "shared memory: cannot map slot %u", slot_index);
+        cprof_fail_errno(error, errno, "shared memory: cannot map slot %u", slot_index);
+        if (control != MAP_FAILED) {
+            (void)munmap(control, CPROF_REGION_BYTES);
+        }
+        if (slot != MAP_FAILED) {
+            (void)munmap(slot, slot_bytes);
+        }
+        return false;
     }
     *mapping = (struct cprof_slot_mapping){
         .control = control,

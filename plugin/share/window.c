@@ -59,9 +59,9 @@ void cprof_window_ring(struct cprof_control *control)
     (void)syscall(SYS_futex, &control->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-static bool window_is_sound(const struct cprof_window *window)
+static bool window_is_sound(const struct cprof_window *window, uint64_t now_ns)
 {
-    return window->end_ns > window->start_ns &&
+    return window->start_ns <= now_ns && window->end_ns > window->start_ns &&
            window->end_ns - window->start_ns <= CPROF_WINDOW_NS_MAX &&
            window->period_ns >= CPROF_PERIOD_NS_MIN && window->period_ns <= CPROF_PERIOD_NS_MAX;
 }
@@ -90,7 +90,7 @@ void cprof_window_read(const struct cprof_control *control, uint64_t now_ns, uin
             continue;
         }
         memcpy(&window, &control->windows[index], sizeof(window));
-        if (window_is_sound(&window) && window.epoch == epoch && window.end_ns > now_ns) {
+        if (window_is_sound(&window, now_ns) && window.epoch == epoch && window.end_ns > now_ns) {
             add_window(demand, &window);
         }
     }

@@ -1,0 +1,61 @@
+/* common.h - the parts of a layout that several CPython versions share. Included by the files
+ * beside it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_VERSIONS_COMMON_H
+#define CPROF_VERSIONS_COMMON_H
+
+#include <Python.h>
+#include <frameobject.h>
+
+#include <stddef.h>
+
+#include "../../share/layout.h"
+#include "../layout.h"
+
+/* Objects: their headers are public. */
+#define LAYOUT_OF_OBJECTS                                                                          \
+    .object_type = offsetof(PyObject, ob_type), .bytes_size = offsetof(PyVarObject, ob_size),      \
+    .bytes_data = offsetof(PyBytesObject, ob_sval),                                                \
+    .unicode_length = offsetof(PyASCIIObject, length),                                             \
+    .unicode_state = offsetof(PyASCIIObject, state), .unicode_ascii_data = sizeof(PyASCIIObject),  \
+    .unicode_compact_data = sizeof(PyCompactUnicodeObject)
+
+/* What every version keeps of a thread state. */
+#define LAYOUT_OF_THREAD_STATES                                                                    \
+    .tstate_next = offsetof(PyThreadState, next), .tstate_interp = offsetof(PyThreadState, interp)
+
+/* 3.6 to 3.10: frames are PyFrameObjects, chained from the thread state, and interpreters start
+ * with `next` and `tstate_head` (Include/internal/pycore_interp.h; compared at load time). */
+#define LAYOUT_OF_FRAME_OBJECTS                                                                    \
+    .head = CPROF_HEAD_DIRECT, .current = CPROF_CURRENT_OF_HOLDER,                                 \
+    .current_symbol = "_PyThreadState_UncheckedGet",                                               \
+    .tstate_thread_id = offsetof(PyThreadState, thread_id),                                        \
+    .tstate_head = offsetof(PyThreadState, frame), .interp_next = 0,                               \
+    .interp_threads_head = sizeof(void *),                                                         \
+    .frame_bytes = LAYOUT_WORDS(offsetof(PyFrameObject, f_lasti)) + sizeof(void *),                \
+    .frame_code = offsetof(PyFrameObject, f_code),                                                 \
+    .frame_previous = offsetof(PyFrameObject, f_back),                                             \
+    .frame_instruction = offsetof(PyFrameObject, f_lasti),                                         \
+    .code_bytes = LAYOUT_WORDS(sizeof(PyCodeObject)),                                              \
+    .code_name = offsetof(PyCodeObject, co_name),                                                  \
+    .code_file = offsetof(PyCodeObject, co_filename),                                              \
+    .code_first_line = offsetof(PyCodeObject, co_firstlineno)
+
+/* 3.11 and later: code objects. */
+#define LAYOUT_OF_ADAPTIVE_CODE                                                                    \
+    .instruction = CPROF_INSTRUCTION_POINTER, .line_format = CPROF_LINES_TABLE_311,                \
+    .code_bytes = offsetof(PyCodeObject, co_code_adaptive),                                        \
+    .code_name = offsetof(PyCodeObject, co_name),                                                  \
+    .code_qualified_name = offsetof(PyCodeObject, co_qualname),                                    \
+    .code_file = offsetof(PyCodeObject, co_filename),                                              \
+    .code_first_line = offsetof(PyCodeObject, co_firstlineno),                                     \
+    .code_line_table = offsetof(PyCodeObject, co_linetable),                                       \
+    .code_first_traceable = offsetof(PyCodeObject, _co_firsttraceable),                            \
+    .code_bytecode = offsetof(PyCodeObject, co_code_adaptive)
+
+/* A structure's size in whole words. */
+#define LAYOUT_WORDS(bytes) ((bytes) / sizeof(void *) * sizeof(void *))
+
+#endif

@@ -1,0 +1,17 @@
+/* cpython_38.h - CPython 3.8. Included by runtime.c alone.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "common.h"
+
+static const struct cprof_python_layout built_layout = {
+    .minor = 8,
+    .instruction = CPROF_INSTRUCTION_INDEX_BYTES, /* f_lasti counts bytes */
+    .line_format = CPROF_LINES_LNOTAB,
+    .code_line_table = offsetof(PyCodeObject, co_lnotab),
+    .owner_not_python = 255,
+    LAYOUT_OF_FRAME_OBJECTS,
+    .tstate_id = offsetof(PyThreadState, id),
+    LAYOUT_OF_THREAD_STATES,
+    LAYOUT_OF_OBJECTS,
+};

@@ -1,0 +1,224 @@
+"""What step_walker steps through: all that changes a stack, in any CPython from 3.6 on.
+
+SPDX-License-Identifier: MIT
+"""
+
+import sys
+import threading
+
+import step
+
+
+def leaf(x):
+    return x * 2
+
+
+def calls(n):
+    total = 0
+    for i in range(n):
+        total += leaf(i)
+    step.check()
+    return total
+
+
+def recursion(n):
+    if n == 0:
+        step.check()
+        return 0
+    return 1 + recursion(n - 1)
+
+
+def generator(n):
+    for i in range(n):
+        yield leaf(i)
+
+
+def delegating(n):
+    step.check()
+    result = yield from generator(n)
+    return result
+
+
+def generators(n):
+    total = sum(generator(n)) + sum(delegating(n)) + sum(x for x in generator(n))
+    unfinished = generator(n)
+    next(unfinished)
+    unfinished.close()
+    thrown_into = generator(n)
+    next(thrown_into)
+    try:
+        thrown_into.throw(ValueError("thrown"))
+    except ValueError:
+        step.check()
+    return total
+
+
+class Awaitable:
+    def __await__(self):
+        yield 1
+        return 2
+
+
+async def inner():
+    step.check()
+    return await Awaitable()
+
+
+async def outer():
+    return await inner() + await inner()
+
+
+def coroutines(n):
+    for _ in range(n):
+        coroutine = outer()
+        try:
+            while True:
+                coroutine.send(None)
+        except StopIteration as stop:
+            assert stop.value == 4
+
+
+class Base:
+    def __init__(self, value):
+        self.value = value
+
+    @property
+    def twice(self):
+        return leaf(self.value)
+
+    def __getitem__(self, key):
+        return leaf(key)
+
+    def __lt__(self, other):
+        return self.value < other.value
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        step.check()
+        return False
+
+    def __getattr__(self, name):
+        return leaf(len(name))
+
+
+class Derived(Base):
+    def __init__(self, value):
+        super().__init__(value + 1)
+
+
+def classes(n):
+    total = 0
+    for i in range(n):
+        instance = Derived(i)
+        total += instance.twice + instance[i] + instance.missing
+        with instance:
+            total += 1
+
+    class Local(Base):
+        step.check()
+        attribute = leaf(3)
+
+    ordered = sorted([Local(3), Local(1), Local(2)])
+    by_key = sorted(range(8), key=lambda x: -leaf(x))
+    return total, ordered, by_key, max(range(8), key=leaf)
+
+
+def raises(n):
+    if n == 0:
+        raise KeyError("deep")
+    try:
+        raises(n - 1)
+    finally:
+        leaf(n)
+
+
+def exceptions(n):
+    for i in range(n):
+        try:
+            raises(i % 6)
+        except KeyError:
+            step.check()
+        try:
+            leaf()
+        except TypeError:
+            pass
+
+
+def executed(n):
+    for i in range(n):
+        namespace = {"step": step}
+        exec("def f%d(x):\n    step.check()\n    return x + %d\ny = f%d(1)" % (i, i, i), namespace)
+        eval("f%d(2)" % i, namespace)
+
+
+def imports():
+    for name in ("colorsys", "this_module_does_not_exist"):
+        sys.modules.pop(name, None)
+        try:
+            __import__(name)
+        except ImportError:
+            step.check()
+
+
+def many_arguments(a, b, *rest, c=1, d=2, **keywords):
+    return leaf(a + b + c + d + len(rest) + len(keywords))
+
+
+def closures(n):
+    held = [0]
+
+    def add(x):
+        held[0] += x
+        return held[0]
+
+    for i in range(n):
+        add(i)
+        many_arguments(1, 2, 3, 4, c=5, e=6)
+        many_arguments(*(1, 2), **{"d": 3})
+        list(map(add, (1, 2, 3)))
+        [add(x) for x in (1, 2)]
+        {leaf(x) for x in (1, 2)}
+
+
+def in_thread(lock, rounds):
+    step.on()
+    for _ in range(rounds):
+        with lock:
+            calls(5)
+        generators(2)
+        recursion(10)
+    step.off()
+
+
+def with_threads(rounds):
+    lock = threading.Lock()
+    threads = [threading.Thread(target=in_thread, args=(lock, rounds)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def everything():
+    calls(20)
+    recursion(40)
+    generators(6)
+    coroutines(4)
+    classes(4)
+    exceptions(8)
+    executed(3)
+    closures(5)
+
+
+def main():
+    step.on()
+    for _ in range(1):
+        everything()
+    imports()
+    step.off()
+    with_threads(1)
+
+
+main()
