@@ -176,7 +176,8 @@ static void list_stacks(struct cprof_log_view *view, size_t limit)
         }
         if (!stack_references_are_sound(view, stack)) {
             view->rejected++;
-        } else if (cprof_log_stack(view, ref)->count > 0) {
+        } else if (cprof_log_stack(view, ref)->count > 0 ||
+                   cprof_log_stack(view, ref)->other_weight_ns > 0) {
             view->stacks[view->stack_count++] = ref;
         }
     }
@@ -186,6 +187,10 @@ static void copy_counters(struct cprof_log_view *view, const struct cprof_slot_c
 {
     view->samples = atomic_load(&counters->samples);
     view->timer_weight_ns = atomic_load(&counters->timer_weight_ns);
+    view->perf_weight_ns = atomic_load(&counters->perf_weight_ns);
+    view->kernel_weight_ns = atomic_load(&counters->kernel_weight_ns);
+    view->other_weight_ns = atomic_load(&counters->other_weight_ns);
+    view->perf_refused = atomic_load(&counters->perf_refused);
     view->log_full_count = atomic_load(&counters->log_full_count);
     view->log_full_weight_ns = atomic_load(&counters->log_full_weight_ns);
     for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {

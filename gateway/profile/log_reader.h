@@ -33,6 +33,10 @@ struct cprof_log_view {
     /* The counters, as the slot says. */
     uint64_t samples;
     uint64_t timer_weight_ns;
+    uint64_t perf_weight_ns;
+    uint64_t kernel_weight_ns;
+    uint64_t other_weight_ns;
+    uint64_t perf_refused;
     uint64_t log_full_count;
     uint64_t log_full_weight_ns;
     uint64_t missed[CPROF_MISS_COUNT];

@@ -44,7 +44,9 @@ struct slot_merge {
     struct cprof_log_code *code;
     char name[40]; /* "1", "mule 2": the value of the tag */
     char long_name[40];
-    uint64_t raw_ns;
+    uint64_t raw_ns; /* of all stacks that count, extra_ns included */
+    /* Kernel time outside system calls, spread over the timer's other ticks. */
+    uint64_t extra_ns, other_ns;
     /* A value is weight * numerator / denominator. */
     uint64_t numerator, denominator;
     uint64_t weight_seen_ns, value_given_ns;
@@ -175,7 +177,37 @@ static void name_slot(struct slot_merge *slot)
 static bool stack_counts(const struct slot_merge *slot, const struct cprof_stack_record *stack)
 {
     return (stack->kind & slot->merge->kinds) && stack->count <= COUNT_MAX &&
-           stack->weight_ns <= slot->merge->window_cpu_ns_max;
+           stack->weight_ns <= slot->merge->window_cpu_ns_max &&
+           stack->other_weight_ns <= slot->merge->window_cpu_ns_max;
+}
+
+static void sum_up(struct slot_merge *slot)
+{
+    struct cprof_log_view *view = slot->view;
+
+    for (size_t i = 0; i < view->stack_count; i++) {
+        const struct cprof_stack_record *stack = cprof_log_stack(view, view->stacks[i]);
+
+        if (stack_counts(slot, stack)) {
+            slot->raw_ns = cprof_saturating_add(slot->raw_ns, stack->weight_ns);
+            slot->other_ns = cprof_saturating_add(slot->other_ns, stack->other_weight_ns);
+        } else {
+            view->rejected++;
+        }
+    }
+    slot->raw_ns = cprof_saturating_add(slot->raw_ns, view->log_full_weight_ns);
+}
+
+/* Perf events see user time, the timer's ticks behind system calls the time in those. What the
+ * clock has beyond them was spent in the kernel elsewhere, in page faults above all. */
+static void find_extra(struct slot_merge *slot)
+{
+    uint64_t seen_ns = cprof_saturating_add(slot->raw_ns, slot->view->missed_weight_ns);
+
+    if (slot->other_ns > 0 && slot->view->cpu_clock_ns > seen_ns) {
+        slot->extra_ns = slot->view->cpu_clock_ns - seen_ns;
+        slot->raw_ns = cprof_saturating_add(slot->raw_ns, slot->extra_ns);
+    }
 }
 
 /* Decides by how much the slot's weights are scaled. A slot that was killed, or in which one
@@ -187,16 +219,8 @@ static void reconcile(struct slot_merge *slot)
     bool complete = view->closed && !view->successors;
     uint64_t clock_ns = view->cpu_clock_ns;
 
-    for (size_t i = 0; i < view->stack_count; i++) {
-        const struct cprof_stack_record *stack = cprof_log_stack(view, view->stacks[i]);
-
-        if (stack_counts(slot, stack)) {
-            slot->raw_ns = cprof_saturating_add(slot->raw_ns, stack->weight_ns);
-        } else {
-            view->rejected++;
-        }
-    }
-    slot->raw_ns = cprof_saturating_add(slot->raw_ns, view->log_full_weight_ns);
+    sum_up(slot);
+    find_extra(slot);
     slot->numerator = slot->denominator = 1;
     if (slot->raw_ns == 0 || (clock_ns < slot->raw_ns && !complete)) {
         return;
@@ -209,6 +233,17 @@ static void reconcile(struct slot_merge *slot)
         slot->numerator = clock_ns;
         slot->denominator = slot->raw_ns;
     }
+}
+
+static uint64_t weight_of(const struct slot_merge *slot, const struct cprof_stack_record *stack)
+{
+    uint64_t share_ns = 0;
+
+    if (slot->extra_ns > 0) {
+        share_ns =
+            (uint64_t)((unsigned __int128)stack->other_weight_ns * slot->extra_ns / slot->other_ns);
+    }
+    return cprof_saturating_add(stack->weight_ns, share_ns);
 }
 
 /* The running sum is scaled, not each weight, so that rounding errors do not add up. */
@@ -288,7 +323,7 @@ static void add_stack(struct slot_merge *slot, const struct cprof_stack_record *
     }
     add_root_frame(slot, locations, &key.depth);
     key.label_count = labels_of(slot, stack->tag_ref, labels);
-    cprof_table_add_sample(table, &key, stack->count, scaled(slot, stack->weight_ns));
+    cprof_table_add_sample(table, &key, stack->count, scaled(slot, weight_of(slot, stack)));
 }
 
 /* CPU time that has no stack. */
@@ -359,13 +394,25 @@ static void append_misses(char *line, size_t line_bytes, const uint64_t *missed)
     }
 }
 
+/* The timer's ticks are a sample of all CPU time, whatever they are used for. */
+static uint64_t timer_raw_ns(const struct cprof_log_view *view)
+{
+    return cprof_saturating_add(
+        view->timer_weight_ns, cprof_saturating_add(view->kernel_weight_ns, view->other_weight_ns));
+}
+
 static void comment_on_slot(const struct slot_merge *slot)
 {
     const struct cprof_log_view *view = slot->view;
     char line[512] = "";
 
     append(line, sizeof(line), "samples", view->samples);
-    append(line, sizeof(line), "timer_raw_ns", view->timer_weight_ns);
+    append(line, sizeof(line), "timer_raw_ns", timer_raw_ns(view));
+    if (view->perf_weight_ns > 0) {
+        append(line, sizeof(line), "perf_user_ns", view->perf_weight_ns);
+        append(line, sizeof(line), "system_call_ns", view->kernel_weight_ns);
+        append(line, sizeof(line), "kernel_elsewhere_ns", slot->extra_ns);
+    }
     append(line, sizeof(line), "cpu_clock_ns", view->cpu_clock_ns);
     append(line, sizeof(line), "ticker_cpu_ns", view->ticker_cpu_ns);
     append_misses(line, sizeof(line), view->missed);
@@ -382,10 +429,17 @@ static void comment_on_slot(const struct slot_merge *slot)
                         view->closed ? "" : " (ended early)");
 }
 
-static void add_to_totals(struct cprof_merge *merge, const struct cprof_log_view *view)
+static void add_to_totals(const struct slot_merge *slot)
 {
+    struct cprof_merge *merge = slot->merge;
+    const struct cprof_log_view *view = slot->view;
+
     merge->samples = cprof_saturating_add(merge->samples, view->samples);
-    merge->raw_ns = cprof_saturating_add(merge->raw_ns, view->timer_weight_ns);
+    merge->raw_ns = cprof_saturating_add(merge->raw_ns, timer_raw_ns(view));
+    merge->perf_ns = cprof_saturating_add(merge->perf_ns, view->perf_weight_ns);
+    merge->system_call_ns = cprof_saturating_add(merge->system_call_ns, view->kernel_weight_ns);
+    merge->extra_ns = cprof_saturating_add(merge->extra_ns, slot->extra_ns);
+    merge->perf_refused = cprof_saturating_add(merge->perf_refused, view->perf_refused);
     merge->clock_ns = cprof_saturating_add(merge->clock_ns, view->cpu_clock_ns);
     merge->ticker_ns = cprof_saturating_add(merge->ticker_ns, view->ticker_cpu_ns);
     merge->missed_ns = cprof_saturating_add(merge->missed_ns, view->missed_weight_ns);
@@ -416,7 +470,7 @@ bool cprof_merge_slot(struct cprof_merge *merge, struct cprof_log_view *view,
     if (view->stack_count > 0 || view->cpu_clock_ns > 0 || view->rejected > 0) {
         comment_on_slot(&slot);
     }
-    add_to_totals(merge, view);
+    add_to_totals(&slot);
     ok = true;
 out:
     free(slot.frames);
@@ -445,10 +499,25 @@ void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
         cprof_table_comment(table, "service: %s %s", config->service, config->service_version);
     }
     cprof_table_comment(table, "instance: %s", config->instance);
-    cprof_table_comment(table, "engine: timer (thread CPU timers, which expire on the kernel's "
-                               "tick; perf events not used)");
     cprof_table_comment(table, "window: %.3f s, one sample each %.3f ms of CPU time",
                         (double)duration_ns / 1e9, (double)window->period_ns / 1e6);
+}
+
+static void comment_on_engine(const struct cprof_merge *merge)
+{
+    if (merge->perf_ns > 0) {
+        cprof_table_comment(merge->table,
+                            "engine: perf (task-clock events) for user time, timer (thread CPU "
+                            "timers) for kernel time; %llu threads were refused an event",
+                            (unsigned long long)merge->perf_refused);
+        return;
+    }
+    cprof_table_comment(merge->table,
+                        "engine: timer (thread CPU timers, which expire on the kernel's tick: "
+                        "shares of short requests may be off; %s)",
+                        merge->perf_refused ? "perf_event_open was refused"
+                                            : "no perf event "
+                                              "ticked");
 }
 
 bool cprof_merge_end(struct cprof_merge *merge, struct cprof_error *error)
@@ -457,8 +526,14 @@ bool cprof_merge_end(struct cprof_merge *merge, struct cprof_error *error)
     char missed[512] = "";
 
     append_misses(missed, sizeof(missed), merge->missed);
+    comment_on_engine(merge);
     cprof_table_comment(table, "samples: %llu", (unsigned long long)merge->samples);
     cprof_table_comment(table, "timer raw nanoseconds: %llu", (unsigned long long)merge->raw_ns);
+    cprof_table_comment(table, "perf user nanoseconds: %llu", (unsigned long long)merge->perf_ns);
+    cprof_table_comment(table, "system call nanoseconds: %llu",
+                        (unsigned long long)merge->system_call_ns);
+    cprof_table_comment(table, "kernel elsewhere nanoseconds: %llu",
+                        (unsigned long long)merge->extra_ns);
     cprof_table_comment(table, "cpu clock nanoseconds: %llu", (unsigned long long)merge->clock_ns);
     cprof_table_comment(table, "ticker cpu nanoseconds: %llu",
                         (unsigned long long)merge->ticker_ns);

@@ -28,6 +28,7 @@ struct cprof_merge {
     uint32_t kinds;
     uint64_t window_cpu_ns_max; /* more CPU time no process can use in the window */
     uint64_t samples, raw_ns, clock_ns, ticker_ns, missed_ns, log_full, rejected;
+    uint64_t perf_ns, system_call_ns, extra_ns, perf_refused;
     uint64_t missed[CPROF_MISS_COUNT];
 };
 

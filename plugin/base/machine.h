@@ -37,6 +37,11 @@ static inline uintptr_t cprof_machine_thread_pointer(void)
     return pointer;
 }
 
+/* The instruction that enters the kernel, which stands right before the interrupted one when a
+ * tick was delivered on the return from a system call. */
+#define CPROF_MACHINE_SYSCALL_BYTES 2u
+#define CPROF_MACHINE_SYSCALL_CODE  UINT32_C(0x050f) /* 0f 05 */
+
 #elif defined(__aarch64__)
 
 static inline uintptr_t cprof_machine_pc(const ucontext_t *context)
@@ -61,6 +66,9 @@ static inline uintptr_t cprof_machine_thread_pointer(void)
     __asm__("mrs %0, tpidr_el0" : "=r"(pointer));
     return pointer;
 }
+
+#define CPROF_MACHINE_SYSCALL_BYTES 4u
+#define CPROF_MACHINE_SYSCALL_CODE  UINT32_C(0xd4000001) /* svc #0 */
 
 #else
 #error "uwsgi-cloudprofiler runs on x86-64 and aarch64 Linux only"

@@ -10,6 +10,7 @@
 #ifndef CPROF_ENGINE_TIMER_H
 #define CPROF_ENGINE_TIMER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 

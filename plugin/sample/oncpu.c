@@ -67,50 +67,102 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
     return CPROF_MISS_COUNT;
 }
 
-static void take_sample(struct cprof_thread *thread, const ucontext_t *interrupted,
-                        uint64_t weight_ns)
+/* A tick: whose, and what it stands for. */
+struct tick {
+    struct cprof_thread *thread;
+    uint64_t weight_ns;
+    bool is_other; /* see cprof_stack_record in share/layout.h */
+};
+
+static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
 {
     struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
     struct cprof_context *context = cprof_context_acquire(recorder_of_process);
-    struct cprof_sample sample = {.kind = CPROF_KIND_CPU, .weight_ns = weight_ns};
-    enum cprof_miss miss;
+    struct cprof_sample sample = {
+        .kind = CPROF_KIND_CPU,
+        .weight_ns = tick->weight_ns,
+        .is_other = tick->is_other,
+    };
+    enum cprof_miss miss = CPROF_MISS_CONTEXTS;
 
-    if (!context) {
-        count_miss(CPROF_MISS_CONTEXTS, weight_ns);
-        return;
+    if (context) {
+        sample.tag_ref = atomic_load_explicit(&tick->thread->tag_ref, memory_order_acquire);
+        miss = walk(tick->thread, interrupted, context, &sample);
+        if (miss == CPROF_MISS_COUNT && cprof_record_sample(recorder_of_process, context,
+                                                            &sample) == CPROF_RECORDED_UNREADABLE) {
+            miss = CPROF_MISS_UNREADABLE;
+        }
+        cprof_context_release(context);
     }
-    sample.tag_ref = atomic_load_explicit(&thread->tag_ref, memory_order_acquire);
-    miss = walk(thread, interrupted, context, &sample);
-    if (miss == CPROF_MISS_COUNT &&
-        cprof_record_sample(recorder_of_process, context, &sample) == CPROF_RECORDED_UNREADABLE) {
-        miss = CPROF_MISS_UNREADABLE;
+    if (tick->is_other) {
+        return; /* neither a sample nor a miss */
     }
-    cprof_context_release(context);
     if (miss != CPROF_MISS_COUNT) {
-        count_miss(miss, weight_ns);
+        count_miss(miss, tick->weight_ns);
         return;
     }
     atomic_fetch_add_explicit(&counters->samples, 1, memory_order_relaxed);
 }
 
+/* A CPU timer's signal is delivered on the way back to user mode: if the kernel was running for
+ * a system call, the interrupted instruction stands right behind the one that made it. */
+static bool is_behind_system_call(const ucontext_t *interrupted)
+{
+    uintptr_t pc = cprof_machine_pc(interrupted);
+    uint32_t code = 0;
+
+    return cprof_peek_bytes(cprof_peek_choose(&interrupted->uc_sigmask), &code,
+                            pc - CPROF_MACHINE_SYSCALL_BYTES, CPROF_MACHINE_SYSCALL_BYTES) &&
+           code == CPROF_MACHINE_SYSCALL_CODE;
+}
+
+/* Takes the timer's tick apart: all of the thread's time where it has no perf event, else its
+ * time in system calls. */
+static _Atomic uint64_t *classify(struct tick *tick, const ucontext_t *interrupted)
+{
+    struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
+
+    if (tick->thread->perf_descriptor < 0) {
+        return &counters->timer_weight_ns;
+    }
+    if (is_behind_system_call(interrupted)) {
+        return &counters->kernel_weight_ns;
+    }
+    tick->is_other = true;
+    return &counters->other_weight_ns;
+}
+
 static void take_tick(const siginfo_t *info, const ucontext_t *interrupted)
 {
+    struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
     uint64_t period_ns = atomic_load(&open_period_ns);
-    struct cprof_thread *thread;
-    uint64_t weight_ns;
+    struct tick tick = {0};
+    _Atomic uint64_t *raw_sum;
 
     if (period_ns == 0) {
         return; /* a tick that was on its way when the window ended */
     }
-    thread = cprof_thread_of_ticket(info->si_value.sival_int);
-    if (!thread) {
+    tick.thread = info->si_code == SI_TIMER ? cprof_thread_of_ticket(info->si_value.sival_int)
+                                            : cprof_thread_of_descriptor(info->si_fd);
+    if (!tick.thread) {
         count_miss(CPROF_MISS_STALE, 0);
         return;
     }
-    weight_ns = cprof_rearm_after_tick(thread, period_ns);
-    atomic_fetch_add_explicit(&recorder_of_process->slot->counters.timer_weight_ns, weight_ns,
-                              memory_order_relaxed);
-    take_sample(thread, interrupted, weight_ns);
+    if (info->si_code == SI_TIMER) {
+        tick.weight_ns = cprof_rearm_after_tick(tick.thread, period_ns);
+        raw_sum = classify(&tick, interrupted);
+    } else {
+        tick.weight_ns = period_ns;
+        raw_sum = &counters->perf_weight_ns;
+    }
+    atomic_fetch_add_explicit(raw_sum, tick.weight_ns, memory_order_relaxed);
+    take_sample(&tick, interrupted);
+}
+
+/* Timers say SI_TIMER; perf events what F_SETSIG makes of them (fcntl(2)). */
+static bool is_tick(const siginfo_t *info)
+{
+    return info->si_code == SI_TIMER || info->si_code == POLL_IN || info->si_code == POLL_HUP;
 }
 
 /* Whoever had the signal before us gets what is not ours (urgent data on a socket). */
@@ -131,7 +183,7 @@ static void on_signal(int signal_number, siginfo_t *info, void *context)
 {
     int saved_errno = errno;
 
-    if (info->si_code != SI_TIMER) {
+    if (!is_tick(info)) {
         pass_on(signal_number, info, context);
     } else if (cprof_guard_is_set()) {
         atomic_fetch_add(&handlers_inside, 1);

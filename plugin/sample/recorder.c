@@ -356,11 +356,15 @@ static enum cprof_recorded intern_stack(struct cprof_recorder *recorder,
     return CPROF_RECORDED;
 }
 
-static void count(struct cprof_recorder *recorder, uint32_t ref, uint64_t weight_ns)
+static void count(struct cprof_recorder *recorder, uint32_t ref, const struct cprof_sample *sample)
 {
     struct cprof_stack_record *stack = cprof_log_record(recorder->log, ref);
 
-    atomic_fetch_add_explicit(&stack->weight_ns, weight_ns, memory_order_relaxed);
+    if (sample->is_other) {
+        atomic_fetch_add_explicit(&stack->other_weight_ns, sample->weight_ns, memory_order_relaxed);
+        return;
+    }
+    atomic_fetch_add_explicit(&stack->weight_ns, sample->weight_ns, memory_order_relaxed);
     atomic_fetch_add_explicit(&stack->count, 1, memory_order_release);
 }
 
@@ -382,8 +386,8 @@ enum cprof_recorded cprof_record_sample(struct cprof_recorder *recorder,
         }
     }
     if (outcome == CPROF_RECORDED) {
-        count(recorder, ref, sample->weight_ns);
-    } else if (outcome == CPROF_RECORDED_LOG_FULL) {
+        count(recorder, ref, sample);
+    } else if (outcome == CPROF_RECORDED_LOG_FULL && !sample->is_other) {
         atomic_fetch_add_explicit(&counters->log_full_weight_ns, sample->weight_ns,
                                   memory_order_relaxed);
         atomic_fetch_add_explicit(&counters->log_full_count, 1, memory_order_relaxed);

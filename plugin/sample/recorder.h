@@ -83,6 +83,7 @@ struct cprof_sample {
     uint32_t depth;
     uint32_t tag_ref;
     uint64_t weight_ns;
+    bool is_other; /* the weight is other_weight_ns of share/layout.h: no sample of its own */
     enum cprof_kind kind;
     uint8_t flags; /* enum cprof_stack_flag */
 };

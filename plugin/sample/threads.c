@@ -26,6 +26,9 @@ _Static_assert(CPROF_THREADS_MAX == 1u << INDEX_BITS, "an index fits into a tick
 
 static struct cprof_thread *threads;
 
+/* Ticket + 1 of whom a descriptor's signals are for, 0: nobody. */
+static _Atomic int64_t descriptor_tickets[CPROF_DESCRIPTORS_MAX];
+
 /* Records below this have been used; bounds the loops. */
 static _Atomic uint32_t used_records;
 
@@ -70,6 +73,7 @@ struct cprof_thread *cprof_thread_add(pid_t tid)
         thread->core = -1;
         thread->tid = tid;
         thread->armed = false;
+        thread->perf_descriptor = -1;
         thread->signal_blocked = false;
         thread->seen = true;
         thread->lost_next_ns = 0;
@@ -170,4 +174,25 @@ struct cprof_thread *cprof_thread_of_ticket(int ticket)
         return NULL;
     }
     return thread;
+}
+
+bool cprof_thread_note_descriptor(int descriptor, const struct cprof_thread *thread)
+{
+    if (descriptor < 0 || descriptor >= CPROF_DESCRIPTORS_MAX) {
+        return false;
+    }
+    atomic_store(&descriptor_tickets[descriptor],
+                 thread ? (int64_t)(uint32_t)cprof_thread_ticket(thread) + 1 : 0);
+    return true;
+}
+
+struct cprof_thread *cprof_thread_of_descriptor(int descriptor)
+{
+    int64_t noted;
+
+    if (descriptor < 0 || descriptor >= CPROF_DESCRIPTORS_MAX) {
+        return NULL;
+    }
+    noted = atomic_load_explicit(&descriptor_tickets[descriptor], memory_order_acquire);
+    return noted ? cprof_thread_of_ticket((int)(uint32_t)(noted - 1)) : NULL;
 }

@@ -25,6 +25,7 @@
 
 #define CPROF_THREADS_MAX       4096u
 #define CPROF_THREAD_NAME_BYTES 64u
+#define CPROF_DESCRIPTORS_MAX   8192
 
 /* When the thread's timer is due, in its own CPU time. */
 struct cprof_timing {
@@ -38,6 +39,8 @@ struct cprof_thread {
     int32_t core;           /* uWSGI's core, -1 for a thread of the app */
     pid_t tid;
     bool armed;
+    int perf_descriptor; /* of its perf event, -1: none; the timer then does all */
+    uint64_t perf_id;    /* the event's own number, to recognise the descriptor by */
     bool signal_blocked;
     bool seen;                  /* mark of the ticker's present round */
     timer_t timer;              /* while armed */
@@ -75,5 +78,10 @@ uint32_t cprof_thread_core_count(void);
 /* What a timer's signal carries, and back. NULL: the record is gone or another thread's. */
 int cprof_thread_ticket(const struct cprof_thread *thread);
 CPROF_SIGSAFE struct cprof_thread *cprof_thread_of_ticket(int ticket);
+
+/* The same for signals that carry a descriptor: notes whose it is (NULL: nobody's any more), and
+ * back. False: the number is too high to be noted. */
+bool cprof_thread_note_descriptor(int descriptor, const struct cprof_thread *thread);
+CPROF_SIGSAFE struct cprof_thread *cprof_thread_of_descriptor(int descriptor);
 
 #endif

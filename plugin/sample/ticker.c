@@ -16,6 +16,7 @@
 
 #include "../base/log.h"
 #include "../share/window.h"
+#include "engine_perf.h"
 #include "engine_timer.h"
 #include "guard.h"
 #include "oncpu.h"
@@ -141,14 +142,26 @@ static void warn_of_blocked_signal(const struct cprof_thread *thread)
 
 static void arm(struct cprof_thread *thread)
 {
+    struct cprof_slot_counters *counters = &ticker.mapping->slot->counters;
+
     write_tags(thread);
+    if (!cprof_engine_perf_arm(thread, ticker.period_ns)) {
+        atomic_fetch_add(&counters->perf_refused, 1);
+    }
     if (!cprof_engine_timer_arm(thread, ticker.period_ns)) {
+        cprof_engine_perf_disarm(thread);
         return;
     }
-    atomic_fetch_add(&ticker.mapping->slot->counters.threads_seen, 1);
+    atomic_fetch_add(&counters->threads_seen, 1);
     if (cprof_thread_scan_blocks(thread->tid, CPROF_SIGNAL)) {
         warn_of_blocked_signal(thread);
     }
+}
+
+static void disarm(struct cprof_thread *thread)
+{
+    cprof_engine_perf_disarm(thread);
+    cprof_engine_timer_disarm(thread);
 }
 
 /* A thread of the app: named by its comm where it has one of its own. While cores are still
@@ -209,7 +222,7 @@ static void remove_unseen(void)
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
         if (!thread->seen) {
-            cprof_engine_timer_disarm(thread);
+            disarm(thread);
             cprof_thread_remove(thread);
         }
     }
@@ -256,7 +269,7 @@ static void disarm_all(void)
 {
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
-        cprof_engine_timer_disarm(thread);
+        disarm(thread);
         atomic_store(&thread->tag_ref, CPROF_NO_REF);
         if (thread->core < 0) {
             cprof_thread_remove(thread);

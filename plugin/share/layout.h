@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 1
+#define CPROF_LAYOUT_VERSION 2
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -105,7 +105,11 @@ enum cprof_slot_kind {
  * gives the log back. */
 struct cprof_slot_counters {
     _Atomic uint64_t samples;            /* ticks that gave a stack, the log_full ones too */
-    _Atomic uint64_t timer_weight_ns;    /* raw sum of the timer engine */
+    _Atomic uint64_t timer_weight_ns;    /* raw sum of threads that only the timer samples */
+    _Atomic uint64_t perf_weight_ns;     /* raw user time of threads with a perf event */
+    _Atomic uint64_t kernel_weight_ns;   /* raw time in system calls of such threads */
+    _Atomic uint64_t other_weight_ns;    /* their other timer ticks: see cprof_stack_record */
+    _Atomic uint64_t perf_refused;       /* threads that were refused a perf event */
     _Atomic uint64_t log_full_count;     /* ticks whose new stack found no room */
     _Atomic uint64_t log_full_weight_ns; /* and their weight */
     _Atomic uint64_t missed[CPROF_MISS_COUNT];
@@ -219,11 +223,17 @@ struct cprof_frame {
 #define CPROF_DEPTH_MAX 1024u
 
 /* A stack with its tags, leaf first. No frame: CPU time outside Python. count and weight_ns
- * only grow; count is moved last, so that a count of 0 is a sample in flight. */
+ * only grow; count is moved last, so that a count of 0 is a sample in flight.
+ *
+ * Where a thread has a perf event, that event gives its user time and the timer's ticks behind
+ * system calls give its time in those; both are weight_ns. The timer's other ticks stand in
+ * other_weight_ns: they tell in which stacks the kernel time elsewhere (page faults) may be,
+ * once its sum is known from the clocks. They are no samples and not in count. */
 struct cprof_stack_record {
     struct cprof_record record;
     _Atomic uint64_t count;
     _Atomic uint64_t weight_ns;
+    _Atomic uint64_t other_weight_ns;
     uint32_t tag_ref; /* last tag of the chain, or CPROF_NO_REF */
     uint16_t depth;
     uint8_t kind;  /* enum cprof_kind */
@@ -244,7 +254,7 @@ _Static_assert(sizeof(struct cprof_code_record) + 3 * CPROF_NAME_BYTES_MAX <=
 _Static_assert(sizeof(struct cprof_control) <= 4096, "the control page is one page");
 _Static_assert(sizeof(struct cprof_slot) <= 4096, "a slot header is one page");
 _Static_assert(sizeof(struct cprof_chunk) == 16, "records are aligned to 8 bytes");
-_Static_assert(sizeof(struct cprof_stack_record) == 32, "drawn in docs/shared-memory.md");
+_Static_assert(sizeof(struct cprof_stack_record) == 40, "drawn in docs/shared-memory.md");
 _Static_assert(sizeof(struct cprof_code_record) == 32, "drawn in docs/shared-memory.md");
 
 #endif

@@ -1,0 +1,85 @@
+/* engine_perf.c - see engine_perf.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "engine_perf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine_timer.h"
+
+static int open_event(pid_t tid, uint64_t period_ns)
+{
+    struct perf_event_attr attributes = {
+        .type = PERF_TYPE_SOFTWARE,
+        .size = sizeof(attributes),
+        .config = PERF_COUNT_SW_TASK_CLOCK,
+        .sample_period = period_ns,
+        .disabled = 1,
+        .exclude_kernel = 1,
+        .exclude_hv = 1,
+    };
+
+    return (int)syscall(SYS_perf_event_open, &attributes, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+int cprof_engine_perf_probe(void)
+{
+    int descriptor = open_event(0, UINT64_C(1000000000));
+
+    if (descriptor < 0) {
+        return errno;
+    }
+    (void)close(descriptor);
+    return 0;
+}
+
+/* Signals of the event go to its thread and carry the descriptor (F_SETSIG, fcntl(2)). */
+static bool direct_signals(int descriptor, pid_t tid)
+{
+    struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = tid};
+
+    return fcntl(descriptor, F_SETSIG, CPROF_SIGNAL) == 0 &&
+           fcntl(descriptor, F_SETOWN_EX, &owner) == 0 && fcntl(descriptor, F_SETFL, O_ASYNC) == 0;
+}
+
+bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns)
+{
+    int descriptor = open_event(thread->tid, period_ns);
+
+    if (descriptor < 0) {
+        return false;
+    }
+    if (ioctl(descriptor, PERF_EVENT_IOC_ID, &thread->perf_id) != 0 ||
+        !direct_signals(descriptor, thread->tid) ||
+        !cprof_thread_note_descriptor(descriptor, thread) ||
+        ioctl(descriptor, PERF_EVENT_IOC_ENABLE, 0) != 0) {
+        (void)cprof_thread_note_descriptor(descriptor, NULL);
+        (void)close(descriptor);
+        return false;
+    }
+    thread->perf_descriptor = descriptor;
+    return true;
+}
+
+void cprof_engine_perf_disarm(struct cprof_thread *thread)
+{
+    int descriptor = thread->perf_descriptor;
+    uint64_t id = 0;
+
+    if (descriptor < 0) {
+        return;
+    }
+    thread->perf_descriptor = -1;
+    (void)cprof_thread_note_descriptor(descriptor, NULL);
+    /* Where the ticker shares the app's descriptors, the app may have closed and reused it. */
+    if (ioctl(descriptor, PERF_EVENT_IOC_ID, &id) == 0 && id == thread->perf_id) {
+        (void)ioctl(descriptor, PERF_EVENT_IOC_DISABLE, 0);
+        (void)close(descriptor);
+    }
+}
