@@ -34,7 +34,9 @@ def child_work():
 
 
 def wait_for_child(pid):
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    """The child's exit status, negative for a signal. os.waitstatus_to_exitcode() is too new."""
+    status = os.waitpid(pid, 0)[1]
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
 def fork_and_leave_at_once():
