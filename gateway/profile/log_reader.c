@@ -190,6 +190,8 @@ static void copy_counters(struct cprof_log_view *view, const struct cprof_slot_c
     view->perf_weight_ns = atomic_load(&counters->perf_weight_ns);
     view->kernel_weight_ns = atomic_load(&counters->kernel_weight_ns);
     view->other_weight_ns = atomic_load(&counters->other_weight_ns);
+    view->timer_ticks = atomic_load(&counters->timer_ticks);
+    view->perf_ticks = atomic_load(&counters->perf_ticks);
     view->perf_refused = atomic_load(&counters->perf_refused);
     view->log_full_count = atomic_load(&counters->log_full_count);
     view->log_full_weight_ns = atomic_load(&counters->log_full_weight_ns);

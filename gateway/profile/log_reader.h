@@ -36,6 +36,8 @@ struct cprof_log_view {
     uint64_t perf_weight_ns;
     uint64_t kernel_weight_ns;
     uint64_t other_weight_ns;
+    uint64_t timer_ticks;
+    uint64_t perf_ticks;
     uint64_t perf_refused;
     uint64_t log_full_count;
     uint64_t log_full_weight_ns;

@@ -401,14 +401,30 @@ static uint64_t timer_raw_ns(const struct cprof_log_view *view)
         view->timer_weight_ns, cprof_saturating_add(view->kernel_weight_ns, view->other_weight_ns));
 }
 
+/* How often the timers should have ticked, by the clocks and not by the handler's own count.
+ * Threads with a perf event tick more rarely (plugin/share/layout.h). */
+static uint64_t expected_ticks(const struct slot_merge *slot)
+{
+    const struct cprof_log_view *view = slot->view;
+    uint64_t period_ns = slot->merge->table->period_ns;
+
+    if (view->perf_ticks > 0 && view->perf_refused == 0) {
+        period_ns *= CPROF_TIMER_SLOWDOWN;
+    }
+    return period_ns ? view->cpu_clock_ns / period_ns : 0;
+}
+
 static void comment_on_slot(const struct slot_merge *slot)
 {
     const struct cprof_log_view *view = slot->view;
     char line[512] = "";
 
     append(line, sizeof(line), "samples", view->samples);
+    append(line, sizeof(line), "timer_ticks", view->timer_ticks);
+    append(line, sizeof(line), "expected_timer_ticks", expected_ticks(slot));
     append(line, sizeof(line), "timer_raw_ns", timer_raw_ns(view));
     if (view->perf_weight_ns > 0) {
+        append(line, sizeof(line), "perf_ticks", view->perf_ticks);
         append(line, sizeof(line), "perf_user_ns", view->perf_weight_ns);
         append(line, sizeof(line), "system_call_ns", view->kernel_weight_ns);
         append(line, sizeof(line), "kernel_elsewhere_ns", slot->extra_ns);

@@ -151,7 +151,9 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted)
     if (info->si_code == SI_TIMER) {
         tick.weight_ns = cprof_rearm_after_tick(tick.thread, period_ns);
         raw_sum = classify(&tick, interrupted);
+        atomic_fetch_add_explicit(&counters->timer_ticks, 1, memory_order_relaxed);
     } else {
+        atomic_fetch_add_explicit(&counters->perf_ticks, 1, memory_order_relaxed);
         tick.weight_ns = period_ns;
         raw_sum = &counters->perf_weight_ns;
     }

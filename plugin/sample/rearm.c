@@ -6,6 +6,8 @@
 
 #include <stdatomic.h>
 
+#include "../share/layout.h"
+
 #define NS_PER_SECOND UINT64_C(1000000000)
 
 /* xorshift64: its period is long and its state is one word of the thread's own. */
@@ -17,9 +19,15 @@ static uint64_t next_random(struct cprof_timing *timing)
     return timing->random;
 }
 
+static bool has_perf_event(const struct cprof_thread *thread)
+{
+    return atomic_load_explicit(&thread->perf_descriptor, memory_order_relaxed) >= 0;
+}
+
 bool cprof_rearm(struct cprof_thread *thread, uint64_t from_ns, uint64_t period_ns)
 {
-    uint64_t interval_ns = period_ns / 2 + next_random(&thread->timing) % period_ns;
+    uint64_t own_period_ns = has_perf_event(thread) ? period_ns * CPROF_TIMER_SLOWDOWN : period_ns;
+    uint64_t interval_ns = own_period_ns / 2 + next_random(&thread->timing) % own_period_ns;
     uint64_t next_ns = from_ns + interval_ns;
     struct itimerspec due = {
         .it_value = {.tv_sec = (time_t)(next_ns / NS_PER_SECOND),

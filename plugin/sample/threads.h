@@ -39,8 +39,8 @@ struct cprof_thread {
     int32_t core;           /* uWSGI's core, -1 for a thread of the app */
     pid_t tid;
     bool armed;
-    int perf_descriptor; /* of its perf event, -1: none; the timer then does all */
-    uint64_t perf_id;    /* the event's own number, to recognise the descriptor by */
+    _Atomic int perf_descriptor; /* of its perf event, -1: none; the timer then does all */
+    uint64_t perf_id;            /* the event's own number, to recognise the descriptor by */
     bool signal_blocked;
     bool seen;                  /* mark of the ticker's present round */
     timer_t timer;              /* while armed */

@@ -83,6 +83,10 @@ struct cprof_control {
     struct cprof_window windows[CPROF_WINDOWS_MAX];
 };
 
+/* A thread that has a perf event needs the timer for its kernel time alone, so the timer ticks
+ * more rarely there, each tick with more weight: two engines at the full rate would cost twice. */
+#define CPROF_TIMER_SLOWDOWN 4u
+
 /* Why a tick gave no stack. The texts are in misses.h. */
 enum cprof_miss {
     CPROF_MISS_ENTRY,      /* the interpreter was entering its evaluation loop */
@@ -109,6 +113,8 @@ struct cprof_slot_counters {
     _Atomic uint64_t perf_weight_ns;     /* raw user time of threads with a perf event */
     _Atomic uint64_t kernel_weight_ns;   /* raw time in system calls of such threads */
     _Atomic uint64_t other_weight_ns;    /* their other timer ticks: see cprof_stack_record */
+    _Atomic uint64_t timer_ticks;        /* signals of the timer engine, whatever came of them */
+    _Atomic uint64_t perf_ticks;         /* and of perf events */
     _Atomic uint64_t perf_refused;       /* threads that were refused a perf event */
     _Atomic uint64_t log_full_count;     /* ticks whose new stack found no room */
     _Atomic uint64_t log_full_weight_ns; /* and their weight */
