@@ -28,6 +28,8 @@ struct fake_bytes {
     uint8_t data[];
 };
 
+_Static_assert(sizeof(struct fake_bytes) == FAKE_BYTES_HEAD_BYTES, "the head's size");
+
 struct fake_code_object {
     uint64_t references;
     const void *type;
@@ -40,6 +42,7 @@ struct fake_code_object {
     uint8_t bytecode[64];
 
     struct fake_string texts[3];
+    struct fake_bytes *own_line_table;
 };
 
 /* Its address is all that is asked of it. */
@@ -94,8 +97,10 @@ struct fake_code_object *fake_code_object_create(const char *name, int32_t first
         table->data[i] = fake_line_byte(i);
     }
     *object = (struct fake_code_object){
+        .references = 1000,
         .type = &code_type,
         .line_table = table,
+        .own_line_table = table,
         .name = &object->texts[0],
         .qualified_name = &object->texts[1],
         .file = &object->texts[2],
@@ -108,7 +113,7 @@ struct fake_code_object *fake_code_object_create(const char *name, int32_t first
 
 void fake_code_object_free(struct fake_code_object *object)
 {
-    free((void *)(uintptr_t)object->line_table);
+    free(object->own_line_table);
     free(object);
 }
 
@@ -117,6 +122,14 @@ void fake_code_object_rename(struct fake_code_object *object, const char *name)
     set_text(&object->texts[0], "%s", name);
     set_text(&object->texts[1], "Fake.%s", name);
     set_text(&object->texts[2], "/fake/%s.py", name);
+}
+
+void fake_code_object_set_line_table(struct fake_code_object *object, void *where, uint64_t bytes)
+{
+    struct fake_bytes *head = where;
+
+    *head = (struct fake_bytes){.size = bytes};
+    object->line_table = head;
 }
 
 void fake_code_object_spoil(struct fake_code_object *object)

@@ -19,6 +19,7 @@ extern const struct cprof_python fake_python;
 
 #define FAKE_LINE_TABLE_BYTES_MAX 300000u
 #define FAKE_FIRST_TRACEABLE_BYTE 4
+#define FAKE_BYTES_HEAD_BYTES     24u
 
 struct fake_code_object;
 
@@ -30,6 +31,10 @@ void fake_code_object_free(struct fake_code_object *object);
 
 /* Makes another code object of it at the same address. */
 void fake_code_object_rename(struct fake_code_object *object, const char *name);
+
+/* Lets its line table be one of `bytes` bytes whose head stands in the FAKE_BYTES_HEAD_BYTES at
+ * `where`, an address for a word; the bytes are what lies behind. */
+void fake_code_object_set_line_table(struct fake_code_object *object, void *where, uint64_t bytes);
 
 /* Takes its type away: what is left is no code object. */
 void fake_code_object_spoil(struct fake_code_object *object);

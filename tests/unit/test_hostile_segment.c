@@ -21,10 +21,10 @@
 #include "fake_log.h"
 
 #define EPOCH             1
-#define SLOTS             3
-#define FUNCTIONS         20
-#define STACKS            40
-#define DEPTH             12
+#define SLOTS             2
+#define FUNCTIONS         10
+#define STACKS            16
+#define DEPTH             10
 #define MUTATIONS_DEFAULT 100000
 #define CHANGES_MAX       12 /* at once */
 #define CHANGE_BYTES_MAX  48
@@ -63,7 +63,7 @@ static void write_slot(uint32_t slot_index)
                                           fake_writer(&segment, slot_index, EPOCH, 1)};
     uint32_t codes[FUNCTIONS];
     struct cprof_frame frames[DEPTH];
-    uint8_t table[200];
+    uint8_t table[60];
 
     for (unsigned i = 0; i < FUNCTIONS; i++) {
         char name[32], file[32];
@@ -81,7 +81,7 @@ static void write_slot(uint32_t slot_index)
                                                   .line_format = i % 4,
                                                   .line_table = table,
                                                   .line_table_bytes = i % 5 ? sizeof(table) : 0,
-                                                  .part_bytes = 64,
+                                                  .part_bytes = 24,
                                               });
         EXPECT(codes[i] != CPROF_NO_REF);
     }

@@ -192,6 +192,9 @@ static void a_record_larger_than_a_chunk_is_refused_and_claims_nothing(void)
     begin();
     EXPECT(!cprof_log_reserve(&writer, CPROF_RECORD_LINES, CPROF_CHUNK_PAYLOAD_BYTES + 1));
     EXPECT(!cprof_log_reserve(&writer, CPROF_RECORD_LINES, CPROF_LOG_BYTES_MIN));
+    for (uint32_t less = 0; less < 16; less++) { /* where rounding up starts at zero again */
+        EXPECT(!cprof_log_reserve(&writer, CPROF_RECORD_LINES, UINT32_MAX - less));
+    }
     EXPECT(claimed_chunks() == 0);
     end();
 }
@@ -225,6 +228,18 @@ static void a_writer_of_an_older_epoch_gets_no_chunk(void)
     EXPECT(!cprof_log_reserve(&writer, CPROF_RECORD_TAG, TAG));
     EXPECT(claimed_chunks() == 0);
     EXPECT(atomic_load(&cprof_segment_slot(&segment, 0)->claim) == (uint64_t)(EPOCH + 1) << 32);
+    end();
+}
+
+static void a_writer_of_an_older_epoch_leaves_the_chunk_that_it_has(void)
+{
+    begin();
+    EXPECT(cprof_log_reserve(&writer, CPROF_RECORD_TAG, TAG));
+    (void)cprof_log_publish(&writer);
+    cprof_segment_recycle_slot(&segment, 0, EPOCH + 1);
+
+    EXPECT(!cprof_log_reserve(&writer, CPROF_RECORD_TAG, TAG));
+    EXPECT(fill_of(0) == 0 && chunk_at(0)->epoch == 0);
     end();
 }
 
@@ -312,6 +327,7 @@ int main(void)
     RUN(a_record_larger_than_a_chunk_is_refused_and_claims_nothing);
     RUN(a_full_log_refuses_and_keeps_what_it_has);
     RUN(a_writer_of_an_older_epoch_gets_no_chunk);
+    RUN(a_writer_of_an_older_epoch_leaves_the_chunk_that_it_has);
     RUN(a_writer_of_the_new_epoch_starts_with_an_empty_log);
     RUN(many_writers_never_share_a_chunk);
     return 0;

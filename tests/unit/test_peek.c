@@ -179,17 +179,13 @@ static void the_direct_way_is_chosen_where_it_is_safe(void)
     EXPECT(chosen_now() == CPROF_PEEK_DIRECT);
 }
 
-static void the_system_way_is_chosen_where_a_fault_signal_is_blocked(void)
+static void the_system_way_is_chosen_where_sigsegv_is_blocked(void)
 {
-    static const int fault_signals[] = {SIGSEGV, SIGBUS};
+    sigset_t blocked;
 
-    for (size_t i = 0; i < 2; i++) {
-        sigset_t blocked;
-
-        EXPECT(sigemptyset(&blocked) == 0 && cprof_peek_choose(&blocked) == CPROF_PEEK_DIRECT);
-        EXPECT(sigaddset(&blocked, fault_signals[i]) == 0);
-        EXPECT(cprof_peek_choose(&blocked) == CPROF_PEEK_SYSTEM);
-    }
+    EXPECT(sigemptyset(&blocked) == 0 && cprof_peek_choose(&blocked) == CPROF_PEEK_DIRECT);
+    EXPECT(sigaddset(&blocked, SIGSEGV) == 0);
+    EXPECT(cprof_peek_choose(&blocked) == CPROF_PEEK_SYSTEM);
 }
 
 static void other_blocked_signals_do_not_matter(void)
@@ -197,7 +193,7 @@ static void other_blocked_signals_do_not_matter(void)
     sigset_t blocked;
 
     EXPECT(sigfillset(&blocked) == 0);
-    EXPECT(sigdelset(&blocked, SIGSEGV) == 0 && sigdelset(&blocked, SIGBUS) == 0);
+    EXPECT(sigdelset(&blocked, SIGSEGV) == 0);
     EXPECT(cprof_peek_choose(&blocked) == CPROF_PEEK_DIRECT);
 }
 
@@ -213,23 +209,19 @@ static void end_as_previous_with_info(int signal_number, siginfo_t *info, void *
     _exit(info->si_signo == signal_number && info->si_addr == (void *)8 ? PREVIOUS_CALLED : 1);
 }
 
-static void the_system_way_is_chosen_where_the_handlers_were_taken_over(void)
+static void the_system_way_is_chosen_where_the_handler_was_taken_over(void)
 {
-    static const int fault_signals[] = {SIGSEGV, SIGBUS};
     struct sigaction plain = {.sa_handler = end_as_previous};
     struct sigaction with_info = {.sa_sigaction = end_as_previous_with_info,
                                   .sa_flags = SA_SIGINFO};
+    struct sigaction ours;
 
-    for (size_t i = 0; i < 2; i++) {
-        struct sigaction ours;
-
-        EXPECT(sigaction(fault_signals[i], &plain, &ours) == 0);
-        EXPECT(chosen_now() == CPROF_PEEK_SYSTEM);
-        EXPECT(sigaction(fault_signals[i], &with_info, NULL) == 0);
-        EXPECT(chosen_now() == CPROF_PEEK_SYSTEM);
-        EXPECT(sigaction(fault_signals[i], &ours, NULL) == 0);
-        EXPECT(chosen_now() == CPROF_PEEK_DIRECT);
-    }
+    EXPECT(sigaction(SIGSEGV, &plain, &ours) == 0);
+    EXPECT(chosen_now() == CPROF_PEEK_SYSTEM);
+    EXPECT(sigaction(SIGSEGV, &with_info, NULL) == 0);
+    EXPECT(chosen_now() == CPROF_PEEK_SYSTEM);
+    EXPECT(sigaction(SIGSEGV, &ours, NULL) == 0);
+    EXPECT(chosen_now() == CPROF_PEEK_DIRECT);
 }
 
 static void read_badly(void *data)
@@ -318,6 +310,58 @@ static void a_real_crash_reaches_the_handler_that_stood_before(void)
     EXPECT(child_run(crash_below_another_handler, &ignored) == 128 + SIGSEGV);
 }
 
+struct sending {
+    int signal_number;
+    void (*previous)(int); /* what stood before ours */
+    unsigned times;
+};
+
+static void install_and_send(void *data)
+{
+    const struct sending *sending = data;
+    struct sigaction previous = {.sa_handler = sending->previous};
+
+    EXPECT(sigaction(sending->signal_number, &previous, NULL) == 0);
+    cprof_peek_install();
+    for (unsigned i = 0; i < sending->times; i++) {
+        EXPECT(kill(getpid(), sending->signal_number) == 0);
+    }
+}
+
+static void a_fault_signal_that_is_sent_does_what_it_did_before(void)
+{
+    static const int fault_signals[] = {SIGSEGV, SIGBUS};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct sending sending = {
+            .signal_number = fault_signals[i], .previous = SIG_DFL, .times = 1};
+
+        EXPECT(child_run(install_and_send, &sending) == 128 + fault_signals[i]);
+        sending.previous = SIG_IGN;
+        sending.times = 2;
+        EXPECT(child_run(install_and_send, &sending) == CHILD_RETURNED);
+        sending.previous = end_as_previous;
+        EXPECT(child_run(install_and_send, &sending) == PREVIOUS_CALLED);
+    }
+}
+
+static volatile sig_atomic_t calls;
+
+static void count_call(int signal_number)
+{
+    (void)signal_number;
+    if (++calls > 1) {
+        _exit(1);
+    }
+}
+
+static void a_previous_handler_for_one_call_is_called_once(void)
+{
+    struct sigaction once = {.sa_handler = count_call, .sa_flags = (int)SA_RESETHAND};
+
+    EXPECT(child_run(crash_below_another_handler, &once) == 128 + SIGSEGV);
+}
+
 int main(void)
 {
     page_bytes = (size_t)sysconf(_SC_PAGESIZE);
@@ -331,12 +375,14 @@ int main(void)
     RUN(a_copy_may_end_at_a_border_but_not_cross_it);
     RUN(a_failed_read_can_be_repeated_for_ever);
     RUN(the_direct_way_is_chosen_where_it_is_safe);
-    RUN(the_system_way_is_chosen_where_a_fault_signal_is_blocked);
+    RUN(the_system_way_is_chosen_where_sigsegv_is_blocked);
     RUN(other_blocked_signals_do_not_matter);
-    RUN(the_system_way_is_chosen_where_the_handlers_were_taken_over);
+    RUN(the_system_way_is_chosen_where_the_handler_was_taken_over);
     RUN(bad_reads_are_survived_in_a_child);
     RUN(the_handlers_go_on_working_after_a_fork);
     RUN(a_real_crash_still_ends_the_process_with_sigsegv);
     RUN(a_real_crash_reaches_the_handler_that_stood_before);
+    RUN(a_fault_signal_that_is_sent_does_what_it_did_before);
+    RUN(a_previous_handler_for_one_call_is_called_once);
     return 0;
 }

@@ -12,6 +12,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "expect.h"
 #include "recorder_fixture.h"
@@ -264,6 +266,58 @@ static void what_is_no_code_object_is_counted_nowhere(void)
     end();
 }
 
+/* Lets leaf's line table end after `readable` of its bytes, at a page that cannot be read. The
+ * pages are left to the end of the process: they are few. */
+static void cut_line_table_of_leaf(size_t readable, uint64_t bytes)
+{
+    size_t room = FAKE_BYTES_HEAD_BYTES + readable;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t pages = (room + page - 1) / page * page;
+    uint8_t *memory =
+        mmap(NULL, pages + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    EXPECT(memory != MAP_FAILED && readable % 8 == 0);
+    EXPECT(mprotect(memory + pages, page, PROT_NONE) == 0);
+    fake_code_object_set_line_table(leaf, memory + pages - room, bytes);
+}
+
+static void a_line_table_that_cannot_be_read_is_counted_nowhere(void)
+{
+    static const size_t readable[] = {0, 800, CPROF_LINES_PART_BYTES_MAX};
+
+    for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++) {
+        begin();
+        cut_line_table_of_leaf(readable[i], readable[i] + 1);
+        EXPECT(record_two_frames(16, 1) == CPROF_RECORDED_UNREADABLE);
+
+        read_log();
+        EXPECT(view.stack_count == 0 && view.log_full_count == 0 && view.log_full_weight_ns == 0);
+        cprof_log_view_reset(&view);
+        end();
+    }
+}
+
+static void a_version_without_qualified_names_gives_none(void)
+{
+    struct cprof_python old_python = fake_python;
+    struct cprof_log_code code;
+
+    old_python.layout.code_qualified_name = 0;
+    old_python.layout.code_first_traceable = 0;
+    old_python.layout.line_format = CPROF_LINES_LNOTAB;
+    begin();
+    fixture.recorder.python = &old_python;
+    EXPECT(record_two_frames(0, 1) == CPROF_RECORDED);
+
+    read_log();
+    EXPECT(cprof_log_stack(&view, view.stacks[0])->depth == 2);
+    cprof_log_code(&view, cprof_log_stack(&view, view.stacks[0])->frames[0].code_ref, &code);
+    EXPECT(strcmp(code.name, "leaf") == 0 && code.qualified_name[0] == '\0');
+    EXPECT(strcmp(code.file, "/fake/leaf.py") == 0 && code.line_format == CPROF_LINES_LNOTAB);
+    cprof_log_view_reset(&view);
+    end();
+}
+
 static void a_known_stack_is_counted_without_reading_its_code_objects(void)
 {
     begin();
@@ -476,6 +530,8 @@ int main(void)
     RUN(a_frame_that_is_still_set_up_is_left_out_unless_it_is_a_generators);
     RUN(the_deepest_stack_arrives_in_order);
     RUN(what_is_no_code_object_is_counted_nowhere);
+    RUN(a_line_table_that_cannot_be_read_is_counted_nowhere);
+    RUN(a_version_without_qualified_names_gives_none);
     RUN(a_known_stack_is_counted_without_reading_its_code_objects);
     RUN(a_retired_address_gets_the_name_of_its_new_code_object);
     RUN(a_death_elsewhere_does_not_write_a_stack_twice);

@@ -1,14 +1,17 @@
 /* test_segment.c - see plugin/share/segment.h.
  *
  * sources: tests/unit/child.c
+ * flags: -Wl,--wrap=mmap -Wl,--wrap=munmap
  *
  * SPDX-License-Identifier: MIT
  */
 #include "../../plugin/share/segment.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -23,6 +26,36 @@
 #define ALL_SEALS (F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 
 static struct cprof_error error;
+
+/* Mappings that are made through the calls below and stand now. */
+static int standing_mappings;
+static int calls_until_failure; /* of mmap; 0: none fails */
+
+void *__real_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset);
+int __real_munmap(void *address, size_t bytes);
+int __wrap_munmap(void *address, size_t bytes);
+
+void *__wrap_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
+{
+    void *mapping;
+
+    if (calls_until_failure > 0 && --calls_until_failure == 0) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    mapping = __real_mmap(address, bytes, protection, flags, fd, offset);
+    standing_mappings += mapping != MAP_FAILED;
+    return mapping;
+}
+
+int __wrap_munmap(void *address, size_t bytes)
+{
+    int result = __real_munmap(address, bytes);
+
+    standing_mappings -= result == 0;
+    return result;
+}
 
 static int make_segment(void)
 {
@@ -190,6 +223,18 @@ static void descriptors_that_are_no_files_are_refused(void)
     close(ends[1]);
 }
 
+static void a_plain_file_is_refused_whatever_is_in_it(void)
+{
+    struct cprof_control control = sound_control();
+    struct cprof_segment segment;
+    FILE *file = tmpfile();
+
+    EXPECT(file && ftruncate(fileno(file), (off_t)control.segment_bytes) == 0);
+    EXPECT(fwrite(&control, sizeof(control), 1, file) == 1 && fflush(file) == 0);
+    EXPECT(!cprof_segment_open(&segment, fileno(file), &error));
+    (void)fclose(file);
+}
+
 static void a_recycled_slot_is_zero_and_open_for_the_next_epoch(void)
 {
     struct cprof_segment segment;
@@ -241,6 +286,23 @@ static void a_worker_maps_its_own_slot(void)
     EXPECT(atomic_load(&mapping.control->doorbell) == 77);
     EXPECT(!cprof_slot_map(&mapping, fd, SLOTS, &error));
     cprof_segment_close(&segment);
+    close(fd);
+}
+
+static void a_slot_that_cannot_be_mapped_leaves_nothing_mapped(void)
+{
+    struct cprof_slot_mapping mapping;
+    int fd = make_segment();
+    int standing_before = standing_mappings;
+    int failure = 1;
+
+    for (calls_until_failure = failure; !cprof_slot_map(&mapping, fd, 0, &error);
+         calls_until_failure = ++failure) {
+        EXPECT(calls_until_failure == 0 && strlen(error.text) > 0);
+        EXPECT(standing_mappings == standing_before);
+    }
+    calls_until_failure = 0;
+    EXPECT(failure > 2 && standing_mappings == standing_before + 2);
     close(fd);
 }
 
@@ -310,8 +372,10 @@ int main(void)
     RUN(a_file_that_is_too_short_is_refused);
     RUN(a_control_page_that_makes_no_sense_is_refused);
     RUN(descriptors_that_are_no_files_are_refused);
+    RUN(a_plain_file_is_refused_whatever_is_in_it);
     RUN(a_recycled_slot_is_zero_and_open_for_the_next_epoch);
     RUN(a_worker_maps_its_own_slot);
+    RUN(a_slot_that_cannot_be_mapped_leaves_nothing_mapped);
     RUN(a_worker_cannot_write_to_the_control_page);
     RUN(a_child_of_the_worker_does_not_inherit_its_slot);
     return 0;

@@ -6,6 +6,7 @@
  */
 #include "../../plugin/sample/thread_scan.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -51,12 +52,12 @@ static void *sleeper(void *number)
     return NULL;
 }
 
-static void expect_sleepers(void)
+static void expect_sleepers(int directory)
 {
     struct visits visits = {0};
     char name[64];
 
-    EXPECT(cprof_thread_scan(visit, &visits));
+    EXPECT(cprof_thread_scan(directory, visit, &visits));
     EXPECT(visits.main_thread == 1 && visits.total == SLEEPERS + 1);
     for (uint32_t i = 0; i < SLEEPERS; i++) {
         EXPECT(visits.seen[i] == 1);
@@ -67,11 +68,21 @@ static void expect_sleepers(void)
     }
 }
 
-static void every_thread_is_visited_once_with_its_name_and_mask(void)
+static void expect_main_thread_alone(int directory)
+{
+    struct visits visits = {0};
+
+    EXPECT(cprof_thread_scan(directory, visit, &visits));
+    EXPECT(visits.main_thread == 1 && visits.total == 1);
+}
+
+static void each_scan_visits_every_thread_once_with_its_name_and_mask(void)
 {
     pthread_t threads[SLEEPERS];
     uint32_t numbers[SLEEPERS];
+    int directory = cprof_thread_scan_open();
 
+    expect_main_thread_alone(directory);
     EXPECT(pthread_barrier_init(&started, NULL, SLEEPERS + 1) == 0);
     EXPECT(pthread_barrier_init(&ended, NULL, SLEEPERS + 1) == 0);
     for (uint32_t i = 0; i < SLEEPERS; i++) {
@@ -79,11 +90,35 @@ static void every_thread_is_visited_once_with_its_name_and_mask(void)
         EXPECT(pthread_create(&threads[i], NULL, sleeper, &numbers[i]) == 0);
     }
     (void)pthread_barrier_wait(&started);
-    expect_sleepers();
+    expect_sleepers(directory);
+    expect_sleepers(directory);
     (void)pthread_barrier_wait(&ended);
     for (uint32_t i = 0; i < SLEEPERS; i++) {
         EXPECT(pthread_join(threads[i], NULL) == 0);
     }
+    cprof_thread_scan_close(directory);
+}
+
+static void what_is_no_directory_cannot_be_scanned(void)
+{
+    struct visits visits = {0};
+    int ends[2];
+
+    EXPECT(pipe2(ends, O_CLOEXEC) == 0);
+    EXPECT(!cprof_thread_scan(-1, visit, &visits));
+    EXPECT(!cprof_thread_scan(ends[0], visit, &visits) && visits.total == 0);
+    cprof_thread_scan_close(-1);
+    cprof_thread_scan_close(ends[0]);
+    cprof_thread_scan_close(ends[1]);
+    EXPECT(fcntl(ends[0], F_GETFD) == -1 && fcntl(ends[1], F_GETFD) == -1);
+}
+
+static void the_open_directory_is_closed_on_exec(void)
+{
+    int directory = cprof_thread_scan_open();
+
+    EXPECT(directory >= 0 && (fcntl(directory, F_GETFD) & FD_CLOEXEC));
+    cprof_thread_scan_close(directory);
 }
 
 static void a_name_is_cut_to_the_room_that_there_is(void)
@@ -105,7 +140,9 @@ static void a_thread_that_is_gone_has_no_name_and_blocks_nothing(void)
 
 int main(void)
 {
-    RUN(every_thread_is_visited_once_with_its_name_and_mask);
+    RUN(each_scan_visits_every_thread_once_with_its_name_and_mask);
+    RUN(what_is_no_directory_cannot_be_scanned);
+    RUN(the_open_directory_is_closed_on_exec);
     RUN(a_name_is_cut_to_the_room_that_there_is);
     RUN(a_thread_that_is_gone_has_no_name_and_blocks_nothing);
     return 0;

@@ -18,6 +18,7 @@ struct fake_state {
     uint64_t id;
     uint64_t interpreter;
     uint64_t native_thread_id;
+    uintptr_t thread_id;
     uintptr_t head;
 };
 
@@ -186,6 +187,71 @@ static void a_remembered_state_whose_memory_is_gone_does_not_count(void)
     EXPECT(ask() == 0);
 }
 
+static void a_new_state_at_a_known_address_is_remembered_anew(void)
+{
+    static const enum cprof_current_kind kinds[] = {CPROF_CURRENT_OF_HOLDER,
+                                                    CPROF_CURRENT_OF_CALLER};
+
+    for (size_t i = 0; i < 2; i++) {
+        begin(kinds[i]);
+        current = &own;
+        EXPECT(ask() == (uintptr_t)&own && remembered.id == 1);
+        own.id = 3; /* freed, and another one made in its place */
+        EXPECT(ask() == (uintptr_t)&own && remembered.id == 3);
+        current = NULL;
+        EXPECT(ask() == (uintptr_t)&own);
+    }
+}
+
+/* States as CPython keeps them up to 3.10: by pthread_self(). Nothing says where they run. */
+static void begin_with_thread_ids(void)
+{
+    begin(CPROF_CURRENT_OF_HOLDER);
+    python.layout.tstate_native_thread_id = 0;
+    python.layout.tstate_thread_id = offsetof(struct fake_state, thread_id);
+    own.thread_id = 1000;
+    own.head = 0;
+    other.thread_id = 2000;
+    other.head = OWN_CFRAME;
+    EXPECT(cprof_remember_state(&python, CPROF_PEEK_DIRECT, (uintptr_t)&own, &remembered));
+    EXPECT(remembered.thread_id == 1000);
+}
+
+static void the_holders_state_is_ours_if_it_names_our_thread(void)
+{
+    struct fake_state second = {.id = 9, .interpreter = 51, .thread_id = 1000};
+
+    begin_with_thread_ids();
+    current = &own;
+    EXPECT(ask() == (uintptr_t)&own);
+    current = &second; /* of a subinterpreter */
+    EXPECT(ask() == (uintptr_t)&second && remembered.id == 9);
+}
+
+static void the_holders_state_is_not_ours_if_it_names_another_thread(void)
+{
+    begin_with_thread_ids();
+    current = &other;
+    EXPECT(ask() == (uintptr_t)&own && remembered.address == (uintptr_t)&own);
+    current = NULL;
+    EXPECT(ask() == (uintptr_t)&own);
+    own.id = 7; /* another state by now */
+    EXPECT(ask() == 0);
+    own.id = 1;
+    own.thread_id = 2000;
+    EXPECT(ask() == 0);
+}
+
+static void no_state_is_ours_before_our_thread_is_known(void)
+{
+    begin_with_thread_ids();
+    remembered = (struct cprof_remembered_state){0};
+    current = &own;
+    EXPECT(ask() == 0);
+    own.thread_id = 0;
+    EXPECT(ask() == 0 && remembered.address == 0);
+}
+
 static void an_unreadable_state_is_not_remembered(void)
 {
     begin(CPROF_CURRENT_OF_CALLER);
@@ -214,6 +280,34 @@ static void states_are_found_in_every_interpreter(void)
     EXPECT(find(101) == (uintptr_t)&other && find(103) == 0);
     python.can_enumerate = false;
     EXPECT(find(100) == 0);
+}
+
+/* What pthread_self() points to; what stands at its start is no thread id. */
+struct fake_descriptor {
+    uint8_t before[720];
+    pid_t tid;
+};
+
+static void states_are_found_by_the_descriptors_of_their_threads(void)
+{
+    struct fake_descriptor own_descriptor = {.tid = 100};
+    struct fake_descriptor other_descriptor = {.before = {101}, .tid = 101};
+    struct fake_state ended = {.thread_id = 8, .next = &other}; /* its descriptor is gone */
+    struct fake_state unborn = {.next = &ended};
+    struct fake_interpreter first = {.threads = &own};
+
+    begin_with_thread_ids();
+    interpreters = &first;
+    own.thread_id = (uintptr_t)&own_descriptor;
+    own.next = &unborn;
+    other.thread_id = (uintptr_t)&other_descriptor;
+    python.pthread_tid_offset = offsetof(struct fake_descriptor, tid);
+
+    EXPECT(find(100) == (uintptr_t)&own && find(101) == (uintptr_t)&other && find(102) == 0);
+    own_descriptor.tid = 0; /* the thread has ended */
+    EXPECT(find(100) == 0 && find(101) == (uintptr_t)&other);
+    python.pthread_tid_offset = 0; /* the place of the id is not known */
+    EXPECT(find(101) == 0);
 }
 
 static void a_torn_list_of_states_ends(void)
@@ -246,8 +340,13 @@ int main(void)
     RUN(a_subinterpreters_state_takes_the_place_of_the_one_before);
     RUN(a_remembered_state_that_became_another_one_does_not_count);
     RUN(a_remembered_state_whose_memory_is_gone_does_not_count);
+    RUN(a_new_state_at_a_known_address_is_remembered_anew);
+    RUN(the_holders_state_is_ours_if_it_names_our_thread);
+    RUN(the_holders_state_is_not_ours_if_it_names_another_thread);
+    RUN(no_state_is_ours_before_our_thread_is_known);
     RUN(an_unreadable_state_is_not_remembered);
     RUN(states_are_found_in_every_interpreter);
+    RUN(states_are_found_by_the_descriptors_of_their_threads);
     RUN(a_torn_list_of_states_ends);
     return 0;
 }

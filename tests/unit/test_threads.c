@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../../plugin/base/machine.h"
 #include "../../plugin/share/layout.h"
 #include "expect.h"
 
@@ -79,13 +80,14 @@ static void a_fresh_record_knows_nothing_of_the_one_before(void)
     thread->name[0] = 'x';
     atomic_store(&thread->tag_ref, 4);
     atomic_store(&thread->has_state, 1);
+    atomic_store(&thread->pointer, 3);
     cprof_thread_remove(thread);
 
     EXPECT(cprof_thread_add(8) == thread);
     EXPECT(thread->tid == 8 && thread->core == -1 && !thread->armed && !thread->signal_blocked);
     EXPECT(thread->lost_next_ns == 0 && thread->stack_high == 0 && thread->name[0] == '\0');
     EXPECT(thread->remembered.address == 0 && atomic_load(&thread->has_state) == 0);
-    EXPECT(atomic_load(&thread->tag_ref) == CPROF_NO_REF);
+    EXPECT(atomic_load(&thread->tag_ref) == CPROF_NO_REF && atomic_load(&thread->pointer) == 0);
 }
 
 static void a_ticket_leads_its_own_thread_to_its_record(void)
@@ -103,17 +105,40 @@ static void *read_ticket(void *ticket)
     return cprof_thread_of_ticket(*(int *)ticket);
 }
 
-static void a_ticket_is_void_for_another_thread(void)
+static void *record_in_another_thread(int ticket)
 {
     pthread_t other;
     void *result;
-    int ticket;
 
-    begin();
-    ticket = cprof_thread_ticket(publish(own_tid()));
     EXPECT(pthread_create(&other, NULL, read_ticket, &ticket) == 0);
     EXPECT(pthread_join(other, &result) == 0);
-    EXPECT(result == NULL);
+    return result;
+}
+
+static void a_ticket_is_void_for_another_thread(void)
+{
+    struct cprof_thread *thread;
+
+    begin();
+    thread = publish(own_tid());
+    EXPECT(!record_in_another_thread(cprof_thread_ticket(thread)));
+    EXPECT(atomic_load(&thread->pointer) == 0);
+    EXPECT(cprof_thread_of_ticket(cprof_thread_ticket(thread)) == thread);
+    EXPECT(!record_in_another_thread(cprof_thread_ticket(thread)));
+}
+
+static void a_thread_is_known_by_its_pointer_from_its_first_tick_on(void)
+{
+    struct cprof_thread *thread;
+
+    begin();
+    thread = publish(own_tid());
+    EXPECT(atomic_load(&thread->pointer) == 0);
+    EXPECT(cprof_thread_of_ticket(cprof_thread_ticket(thread)) == thread);
+    EXPECT(atomic_load(&thread->pointer) == cprof_machine_thread_pointer());
+
+    thread->tid++; /* is not asked any more */
+    EXPECT(cprof_thread_of_ticket(cprof_thread_ticket(thread)) == thread);
 }
 
 static void a_ticket_is_void_once_its_record_is_removed(void)
@@ -233,6 +258,7 @@ int main(void)
     RUN(a_fresh_record_knows_nothing_of_the_one_before);
     RUN(a_ticket_leads_its_own_thread_to_its_record);
     RUN(a_ticket_is_void_for_another_thread);
+    RUN(a_thread_is_known_by_its_pointer_from_its_first_tick_on);
     RUN(a_ticket_is_void_once_its_record_is_removed);
     RUN(a_ticket_of_an_earlier_use_of_the_record_is_void);
     RUN(a_removed_record_is_skipped_and_used_again);

@@ -156,6 +156,16 @@ static void a_window_that_ends_before_it_starts_is_ignored(void)
     EXPECT(is_ignored(window));
 }
 
+static void a_window_that_has_not_started_is_ignored(void)
+{
+    struct cprof_window window = a_window();
+
+    window.start_ns = NOW_NS + 1;
+    EXPECT(is_ignored(window));
+    window.start_ns = NOW_NS;
+    EXPECT(!is_ignored(window));
+}
+
 static void a_window_of_absurd_length_is_ignored(void)
 {
     struct cprof_window window = a_window();
@@ -326,6 +336,7 @@ int main(void)
     RUN(the_demand_is_the_shortest_period_and_the_last_end);
     RUN(a_window_that_has_ended_is_ignored);
     RUN(a_window_that_ends_before_it_starts_is_ignored);
+    RUN(a_window_that_has_not_started_is_ignored);
     RUN(a_window_of_absurd_length_is_ignored);
     RUN(a_window_with_a_period_out_of_range_is_ignored);
     RUN(a_window_of_another_epoch_is_ignored);
