@@ -1,22 +1,51 @@
 # The programs that run code one instruction at a time: plain builds, as users run them.
+#
+# One tree holds the programs of many interpreters: all that is built for one lies in a
+# directory that bears its version, and build/step leads to the one that was built last.
 
-# The library of the interpreter that PYTHON is, wherever it lies.
-python_library = $(shell $(PYTHON) -c 'import sysconfig as s; \
-	print("-L%s -lpython%s -Wl,-rpath,%s" % (s.get_config_var("LIBDIR"), \
-	s.get_config_var("LDVERSION"), s.get_config_var("LIBDIR")))')
-STEP_PROGRAMS := $(patsubst tests/step/%.c,build/step/%,$(wildcard tests/step/step_*.c))
-STEP_OBJECTS  := $(filter-out build/objects/gateway/main.o build/objects/plugin/cloudprofiler.o \
-	build/objects/plugin/host/%,$(OBJECTS))
+ifneq ($(filter step step-programs,$(MAKECMDGOALS)),)
+STEP_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3] + sys.abiflags)')
+endif
+STEP_DIR := build/step-$(STEP_VERSION)
 
-build/step/%: tests/step/%.c tests/step/single_step.c tests/step/single_step.h $(STEP_OBJECTS) \
-		build/generated/profile.pb-c.c
+# What the interpreter that PYTHON is needs of compiler and linker, wherever its library lies.
+define STEP_FLAGS_PROGRAM
+import sysconfig as s
+library = s.get_config_var("LIBDIR")
+print("-isystem " + s.get_path("include"))
+print("-L%s -lpython%s -Wl,-rpath,%s" % (library, s.get_config_var("LDVERSION"), library))
+endef
+export STEP_FLAGS_PROGRAM
+
+STEP_PROGRAMS := $(patsubst tests/step/%.c,$(STEP_DIR)/%,$(wildcard tests/step/step_*.c))
+STEP_SOURCES  := $(filter-out gateway/main.c plugin/cloudprofiler.c plugin/host/%,$(SOURCES)) \
+	tests/step/single_step.c
+STEP_OBJECTS  := $(STEP_SOURCES:%.c=$(STEP_DIR)/objects/%.o)
+STEP_MAINS    := $(STEP_PROGRAMS:$(STEP_DIR)/%=$(STEP_DIR)/objects/tests/step/%.o)
+STEP_COMPILE   = $(CC) -std=gnu11 -D_GNU_SOURCE -pthread -fvisibility=hidden \
+	-isystem build/generated $$(sed -n 1p $(STEP_DIR)/python-flags) -Wall -Wextra -O2 -g -fPIC
+
+# Changes when another interpreter of the same version is asked for, and only then.
+$(STEP_DIR)/python-flags: FORCE
 	@mkdir -p $(@D)
+	@$(PYTHON) -c "$$STEP_FLAGS_PROGRAM" > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(STEP_OBJECTS) $(STEP_MAINS): $(STEP_DIR)/objects/%.o: %.c $(STEP_DIR)/python-flags \
+		build/generated/profile.pb-c.h
+	@mkdir -p $(@D)
+	@echo 'compile $< for CPython $(STEP_VERSION)'
+	@$(STEP_COMPILE) -MMD -MP -c $< -o $@
+
+$(STEP_PROGRAMS): $(STEP_DIR)/%: $(STEP_DIR)/objects/tests/step/%.o $(STEP_OBJECTS) \
+		build/generated/profile.pb-c.c
 	@echo 'link $@'
-	@$(CC) $(COMMON_FLAGS) -Wall -Wextra -O2 -g $(filter %.c %.o,$^) -o $@ \
-		-lprotobuf-c -lz $(python_library)
+	@$(STEP_COMPILE) $^ -o $@ -lprotobuf-c -lz $$(sed -n 2p $(STEP_DIR)/python-flags)
 
 .PHONY: step step-programs
 step-programs: $(STEP_PROGRAMS)
-step: $(STEP_PROGRAMS) ## Run walker, recorder and death hook one instruction at a time.
+	@rm -rf build/step
+	@ln -s $(notdir $(STEP_DIR)) build/step
+step: step-programs ## Run walker, recorder and death hook one instruction at a time.
 	@build/step/step_walker tests/step/workload.py
 	@build/step/step_recorder
