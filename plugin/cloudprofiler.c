@@ -16,6 +16,7 @@
 #include "host/options.h"
 #include "host/processes.h"
 #include "python/runtime.h"
+#include "sample/engine_perf.h"
 #include "sample/sampler.h"
 
 extern struct uwsgi_plugin cloudprofiler_plugin;
@@ -122,6 +123,23 @@ static void complete_config(struct cprof_config *config)
                    interpreter.version);
 }
 
+/* Says what the figures are worth: once, before workers find out for themselves. */
+static void announce(const struct cprof_config *config)
+{
+    int refused = cprof_engine_perf_probe();
+
+    cprof_notice("version " CPROF_VERSION ": CPU profiles of %u workers, a sample each %u ms; %u s "
+                 "of each %u s go to %s",
+                 config->slot_count, config->period_ms, config->output_duration_s,
+                 config->output_interval_s, config->output_dir);
+    if (refused) {
+        cprof_notice("perf_event_open is refused (%s): CPU time is sampled on the kernel's tick "
+                     "alone, which misjudges requests of a few milliseconds; docs/engines.md "
+                     "tells how to allow it",
+                     strerror(refused));
+    }
+}
+
 static bool start_gateway(void)
 {
     static struct cprof_options completed;
@@ -136,11 +154,7 @@ static bool start_gateway(void)
         cprof_log(CPROF_LOG_ERROR, "%s: not profiling", error.text);
         return false;
     }
-    cprof_notice("version " CPROF_VERSION ": CPU profiles of %u workers, a sample each %u ms; %u s "
-                 "of each %u s go to %s",
-                 completed.config.slot_count, completed.config.period_ms,
-                 completed.config.output_duration_s, completed.config.output_interval_s,
-                 completed.config.output_dir);
+    announce(&completed.config);
     return true;
 }
 
