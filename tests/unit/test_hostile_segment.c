@@ -99,8 +99,9 @@ static void write_slot(uint32_t slot_index)
                                                        .depth = depth,
                                                        .flags = (uint8_t)below(4),
                                                        .tag_ref = tags,
-                                                       .count = 1 + below(5),
-                                                       .weight_ns = below(100 * MS)}));
+                                                       .count = below(5),
+                                                       .weight_ns = below(100 * MS),
+                                                       .other_weight_ns = below(4) * MS}));
     }
     fake_close(&segment, slot_index, EPOCH, 2000 * MS);
 }

@@ -298,6 +298,49 @@ static void a_slot_without_samples_shows_its_clock(void)
     end_test();
 }
 
+/* The clock has 8 ms more than the samples: kernel time outside system calls. */
+static void time_that_only_the_clock_has_follows_the_other_ticks(void)
+{
+    struct cprof_frame frame;
+
+    begin_test(1);
+    add_stack("f", CPROF_NO_REF, 1, 10 * MS);
+    for (unsigned i = 0; i < 2; i++) {
+        frame = (struct cprof_frame){
+            .code_ref = fake_code(&writer, &(struct fake_code){.name = i ? "h" : "g", .file = "a"}),
+        };
+        EXPECT(fake_stack(&writer, &(struct fake_stack){.frames = &frame,
+                                                        .depth = 1,
+                                                        .tag_ref = CPROF_NO_REF,
+                                                        .other_weight_ns = (1 + 2 * i) * MS}));
+    }
+    fake_close(&segment, 0, EPOCH, 18 * MS);
+    merge_all();
+    EXPECT(ns_of("f") == 10 * MS && ns_of("g") == 2 * MS && ns_of("h") == 6 * MS);
+    EXPECT(has_comment("kernel elsewhere nanoseconds: 8000000"));
+    end_test();
+}
+
+static void a_clock_that_has_no_more_gives_the_other_ticks_nothing(void)
+{
+    struct cprof_frame frame;
+
+    begin_test(1);
+    frame = (struct cprof_frame){
+        .code_ref = fake_code(&writer, &(struct fake_code){.name = "f", .file = "a"}),
+    };
+    EXPECT(fake_stack(&writer, &(struct fake_stack){.frames = &frame,
+                                                    .depth = 1,
+                                                    .tag_ref = CPROF_NO_REF,
+                                                    .count = 1,
+                                                    .weight_ns = 10 * MS,
+                                                    .other_weight_ns = 5 * MS}));
+    fake_close(&segment, 0, EPOCH, 10 * MS);
+    merge_all();
+    EXPECT(ns_of("f") == 10 * MS && has_comment("kernel elsewhere nanoseconds: 0"));
+    end_test();
+}
+
 static void impossible_numbers_are_left_out(void)
 {
     begin_test(1);
@@ -319,14 +362,16 @@ static void comments_say_what_was_found(void)
     (void)strcpy(config.python_version, "3.11.2");
     add_stack("f", CPROF_NO_REF, 2, 20 * MS);
     atomic_store(&writer.slot->counters.missed[CPROF_MISS_ENTRY], 3);
+    atomic_store(&writer.slot->counters.timer_ticks, 5);
     fake_close(&segment, 0, EPOCH, 21 * MS);
     merge_all();
     EXPECT(has_comment("server: uWSGI 2.0.21, CPython 3.11.2"));
     EXPECT(has_comment("timer raw nanoseconds: 20000000"));
     EXPECT(has_comment("cpu clock nanoseconds: 21000000"));
     EXPECT(has_comment("missed: missed_entry=3"));
-    EXPECT(has_comment("worker 1: samples=2 timer_raw_ns=20000000 cpu_clock_ns=21000000 "
-                       "ticker_cpu_ns=0 missed_entry=3"));
+    EXPECT(has_comment("worker 1: samples=2 timer_ticks=5 expected_timer_ticks=2 "
+                       "timer_raw_ns=20000000 cpu_clock_ns=21000000 ticker_cpu_ns=0 "
+                       "missed_entry=3"));
     end_test();
 }
 
@@ -343,6 +388,8 @@ int main(void)
     RUN(a_clock_far_from_the_samples_is_followed_half_the_way);
     RUN(a_killed_slot_keeps_its_samples_whatever_its_clock_says);
     RUN(a_slot_without_samples_shows_its_clock);
+    RUN(time_that_only_the_clock_has_follows_the_other_ticks);
+    RUN(a_clock_that_has_no_more_gives_the_other_ticks_nothing);
     RUN(impossible_numbers_are_left_out);
     RUN(comments_say_what_was_found);
     return 0;

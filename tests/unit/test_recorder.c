@@ -178,6 +178,25 @@ static void stacks_that_differ_anywhere_are_told_apart(void)
     end();
 }
 
+static void a_tick_that_is_no_sample_leaves_its_weight_alone(void)
+{
+    struct cprof_sample sample = {
+        .depth = 2, .weight_ns = 5, .is_other = true, .kind = CPROF_KIND_CPU};
+    const struct cprof_stack_record *stack;
+
+    begin();
+    EXPECT(record_two_frames(16, 1) == CPROF_RECORDED);
+    EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
+
+    read_log();
+    EXPECT(view.stack_count == 1);
+    stack = cprof_log_stack(&view, view.stacks[0]);
+    EXPECT(atomic_load(&stack->count) == 1 && atomic_load(&stack->weight_ns) == 1);
+    EXPECT(atomic_load(&stack->other_weight_ns) == 5);
+    cprof_log_view_reset(&view);
+    end();
+}
+
 static void tags_arrive_as_a_chain(void)
 {
     struct cprof_sample sample = {.weight_ns = 1, .kind = CPROF_KIND_CPU};
@@ -525,6 +544,7 @@ int main(void)
     RUN(a_line_table_arrives_whole_whatever_its_length);
     RUN(an_absurd_line_table_is_left_out_and_the_first_line_stays);
     RUN(stacks_that_differ_anywhere_are_told_apart);
+    RUN(a_tick_that_is_no_sample_leaves_its_weight_alone);
     RUN(tags_arrive_as_a_chain);
     RUN(a_stack_without_frames_counts_too);
     RUN(a_frame_that_is_still_set_up_is_left_out_unless_it_is_a_generators);
