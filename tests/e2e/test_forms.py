@@ -74,7 +74,7 @@ def failures_over_reloads(server, reload):
     """Requests that fail while the server reloads twice under load."""
     with server.load("/burn?ms=5", threads=4) as load:
         for _ in range(2):
-            old = server.workers()
+            old = server.wait_for_workers(2)
             # A worker that is told to end while it starts misses that, profiler or not, and
             # uWSGI kills it later, in mid-request.
             load.wait_for_bodies({str(pid).encode() for pid in old.values()})
@@ -100,7 +100,7 @@ def test_reloads_under_load_fail_no_request_and_profiles_go_on(verb, uwsgi, prof
 
 def test_workers_that_max_requests_replaces_are_profiled(uwsgi, profile_reader):
     server = uwsgi(max_requests=100, min_worker_lifetime=3)
-    first = server.workers()
+    first = server.wait_for_workers(2)
 
     with server.load("/own?ms=10", threads=4) as load:
         server.wait_for_new_workers(first)

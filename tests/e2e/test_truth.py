@@ -51,6 +51,7 @@ def window(make_uwsgi_for_module, profile_reader):
         cloudprofiler_output_interval=max(60, duration),
         cloudprofiler_output_duration=duration,
     ).start()
+    server.wait_for_workers(2)
     server.wait_for_window()
     before = workers_cpu_ns(server)
     with server.load("/truth", threads=8, seconds=duration - QUIET_S) as load:

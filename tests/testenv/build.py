@@ -75,11 +75,11 @@ def build_for_another_uwsgi(directory):
 
 
 def build_fake_python(directory):
-    """A library for LD_PRELOAD that makes any CPython call itself 3.13.0."""
+    """A library for LD_PRELOAD that makes any CPython call itself 3.99.0."""
     source = directory / "fake_python.c"
     source.write_text(
         "const char *Py_GetVersion(void);\n"
-        'const char *Py_GetVersion(void)\n{\n    return "3.13.0 (fake)";\n}\n'
+        'const char *Py_GetVersion(void)\n{\n    return "3.99.0 (fake)";\n}\n'
     )
     library = directory / "fake_python.so"
     _run(["gcc", "-shared", "-fPIC", "-o", str(library), str(source)], directory)

@@ -255,6 +255,15 @@ class Uwsgi:
             born[int(first or again)] = int(first_pid or again_pid)
         return {number: pid for number, pid in born.items() if processes.is_alive(pid)}
 
+    def wait_for_workers(self, count):
+        """The workers, when there are `count`: the first answers before the last is logged."""
+
+        def all_born():
+            found = self.workers()
+            return found if len(found) == count else None
+
+        return wait_for(all_born, f"{count} workers")
+
     def gateway(self):
         """The pid of the gateway, waited for."""
 
