@@ -19,8 +19,8 @@
 
 struct cprof_intern_entry {
     _Atomic uint64_t key;
-    _Atomic uint32_t ref;
-    _Atomic uint32_t note; /* the caller's */
+    _Atomic uint64_t value; /* the reference and, in the upper half, the caller's note */
+    _Atomic uint64_t check; /* of key and value: says that they belong together */
 };
 
 struct cprof_intern_table {

@@ -11,8 +11,8 @@
 #include "../python/code_object.h"
 #include "../python/text.h"
 
-#define CODE_ENTRIES  16384u /* 256 KiB; only what is used is ever touched */
-#define STACK_ENTRIES 32768u /* 512 KiB */
+#define CODE_ENTRIES  16384u /* 384 KiB; only what is used is ever touched */
+#define STACK_ENTRIES 32768u /* 768 KiB */
 
 /* Raw and resolved stacks share a table; these keep their keys apart. */
 #define RAW_SEED      UINT64_C(0x243F6A8885A308D3)

@@ -12,6 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Windows are opened seconds apart; a writer that never stops must not hold a ticker up. */
+#define READS_MAX 8u
+
 static uint64_t read_clock_ns(clockid_t clock)
 {
     struct timespec now;
@@ -77,8 +80,8 @@ static void add_window(struct cprof_window_demand *demand, const struct cprof_wi
     }
 }
 
-void cprof_window_read(const struct cprof_control *control, uint64_t now_ns, uint32_t epoch,
-                       struct cprof_window_demand *demand)
+static void read_windows(const struct cprof_control *control, uint64_t now_ns, uint32_t epoch,
+                         struct cprof_window_demand *demand)
 {
     uint32_t mask = atomic_load(&control->window_mask);
 
@@ -94,6 +97,20 @@ void cprof_window_read(const struct cprof_control *control, uint64_t now_ns, uin
             add_window(demand, &window);
         }
     }
+}
+
+/* A descriptor may be given back and filled again while it is copied. Every filling takes an id
+ * first, so that a copy is whole if no id was taken meanwhile. */
+void cprof_window_read(const struct cprof_control *control, uint64_t now_ns, uint32_t epoch,
+                       struct cprof_window_demand *demand)
+{
+    uint32_t before, tries = 0;
+
+    do {
+        before = atomic_load(&control->next_window_id);
+        read_windows(control, now_ns, epoch, demand);
+        atomic_thread_fence(memory_order_acquire);
+    } while (atomic_load(&control->next_window_id) != before && ++tries < READS_MAX);
 }
 
 uint32_t cprof_window_doorbell(const struct cprof_control *control)
