@@ -23,6 +23,8 @@
 #define EPOCH    1u
 #define DEADLINE (UINT64_C(20) * S)
 
+#define REOPENINGS 200000u
+
 static struct cprof_control control;
 
 static void begin(void)
@@ -326,8 +328,41 @@ static void a_ring_wakes_every_sleeper_on_the_shared_page(void)
     close(fd);
 }
 
+/* The period and the end of each window that is opened differ by the same number. */
+static void *open_and_close(void *data)
+{
+    (void)data;
+    for (uint64_t i = 0; i < REOPENINGS; i++) {
+        struct cprof_window window = {
+            .kinds = CPROF_KIND_CPU,
+            .period_ns = CPROF_PERIOD_NS_MIN + i % 1000,
+            .start_ns = 1,
+            .end_ns = NOW_NS + S + i % 1000,
+        };
+
+        cprof_window_close(&control, cprof_window_open(&control, &window));
+    }
+    return NULL;
+}
+
+static void a_window_that_is_refilled_while_it_is_read_is_read_whole(void)
+{
+    pthread_t thread;
+
+    begin();
+    EXPECT(pthread_create(&thread, NULL, open_and_close, NULL) == 0);
+    while (pthread_tryjoin_np(thread, NULL) != 0) {
+        struct cprof_window_demand demand;
+
+        cprof_window_read(&control, NOW_NS, EPOCH, &demand);
+        EXPECT(!demand.kinds ||
+               demand.period_ns - CPROF_PERIOD_NS_MIN == demand.end_ns - (NOW_NS + S));
+    }
+}
+
 int main(void)
 {
+    RUN(a_window_that_is_refilled_while_it_is_read_is_read_whole);
     RUN(without_windows_there_is_nothing_to_do);
     RUN(an_open_window_is_seen_until_it_is_closed);
     RUN(each_window_gets_the_present_epoch_and_an_id_of_its_own);
