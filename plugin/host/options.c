@@ -314,34 +314,27 @@ static void take_environment(void)
     }
 }
 
-/* Makes the path absolute, since the gateway's working directory is its own affair, and checks
- * that the uid that will write there can. */
-static void check_output_dir(void)
+/* Replaces a path by its absolute form; refuses one that does not exist or is too long. */
+static void make_absolute(const char *option, char *path, size_t path_bytes, const char *accepted)
 {
-    char *directory = state.options.config.output_dir;
-    char *resolved = realpath(directory, NULL);
-    struct stat status;
-    char accepted[128];
+    char *resolved = realpath(path, NULL);
 
-    if (!resolved || stat(resolved, &status) != 0 || !S_ISDIR(status.st_mode)) {
-        refuse(PREFIX "output-dir", directory, "a directory that exists");
+    if (!resolved) {
+        refuse(option, path, accepted);
     }
-    if (faccessat(AT_FDCWD, resolved, W_OK | X_OK, AT_EACCESS) != 0) {
-        (void)snprintf(accepted, sizeof(accepted), "a directory that uid %u can write to",
-                       (unsigned)geteuid());
-        refuse(PREFIX "output-dir", directory, accepted);
+    if (strlen(resolved) >= path_bytes) {
+        refuse(option, path, "a shorter path");
     }
-    if (strlen(resolved) >= sizeof(state.options.config.output_dir)) {
-        refuse(PREFIX "output-dir", directory, "a shorter path");
-    }
-    (void)snprintf(directory, sizeof(state.options.config.output_dir), "%s", resolved);
+    (void)snprintf(path, path_bytes, "%s", resolved);
     free(resolved);
 }
 
 static void check_gateway_binary(void)
 {
+    static const char accepted[] = "a program that the server's uid can execute";
     char *binary = state.options.gateway_binary;
     size_t length = strlen(state.plugin_directory);
+    struct stat status;
 
     if (binary[0] == '\0') {
         if (length + sizeof(GATEWAY_PROGRAM) > sizeof(state.options.gateway_binary)) {
@@ -350,8 +343,30 @@ static void check_gateway_binary(void)
         memcpy(binary, state.plugin_directory, length);
         memcpy(binary + length, GATEWAY_PROGRAM, sizeof(GATEWAY_PROGRAM));
     }
-    if (faccessat(AT_FDCWD, binary, X_OK, AT_EACCESS) != 0) {
-        refuse(PREFIX "gateway-binary", binary, "a program that the server's uid can execute");
+    make_absolute(PREFIX "gateway-binary", binary, sizeof(state.options.gateway_binary), accepted);
+    if (stat(binary, &status) != 0 || !S_ISREG(status.st_mode) ||
+        faccessat(AT_FDCWD, binary, X_OK, AT_EACCESS) != 0) {
+        refuse(PREFIX "gateway-binary", binary, accepted);
+    }
+}
+
+/* The gateway's working directory is its own affair, so the path must be absolute; and the uid
+ * that will write there must be able to. */
+static void check_output_dir(void)
+{
+    char *directory = state.options.config.output_dir;
+    struct stat status;
+    char accepted[128];
+
+    make_absolute(PREFIX "output-dir", directory, sizeof(state.options.config.output_dir),
+                  "a directory that exists");
+    if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode)) {
+        refuse(PREFIX "output-dir", directory, "a directory that exists");
+    }
+    if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0) {
+        (void)snprintf(accepted, sizeof(accepted), "a directory that uid %u can write to",
+                       (unsigned)geteuid());
+        refuse(PREFIX "output-dir", directory, accepted);
     }
 }
 

@@ -279,14 +279,23 @@ static void disarm_all(void)
 
 /* --- windows ------------------------------------------------------------------------------ */
 
-static void check_signal(void)
+/* The signal is the app's if it wants it. Ticks would then call the app's handler, so there
+ * shall be none. */
+static bool signal_is_ours(void)
 {
-    if (cprof_oncpu_owns_signal() || ticker.warned_of_taken_signal) {
-        return;
+    if (cprof_oncpu_owns_signal()) {
+        return true;
     }
-    ticker.warned_of_taken_signal = true;
-    cprof_log(CPROF_LOG_WARNING, "the application has taken SIGURG for itself: this process's "
-                                 "CPU time is not seen while that lasts");
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        disarm(thread);
+    }
+    if (!ticker.warned_of_taken_signal) {
+        ticker.warned_of_taken_signal = true;
+        cprof_log(CPROF_LOG_WARNING, "the application has taken SIGURG for itself: this process's "
+                                     "CPU time is not seen while that lasts");
+    }
+    return false;
 }
 
 static void join_epoch(const struct cprof_window_demand *demand)
@@ -298,7 +307,6 @@ static void join_epoch(const struct cprof_window_demand *demand)
     atomic_store(&slot->joined_epoch, demand->epoch);
     start_clocks();
     cprof_oncpu_open(demand->period_ns);
-    check_signal();
 }
 
 /* Nobody writes to the log any more when this returns, unless the process ends. */
@@ -331,7 +339,9 @@ static void sample_epoch(struct cprof_window_demand demand)
         uint64_t now_ns = cprof_now_ns();
         uint64_t rest_ns = demand.end_ns > now_ns ? demand.end_ns - now_ns : 0;
 
-        look_at_threads();
+        if (signal_is_ours()) {
+            look_at_threads();
+        }
         publish_clocks();
         cprof_window_wait(control, cprof_window_doorbell(control),
                           rest_ns < ROUND_NS ? rest_ns : ROUND_NS);
