@@ -41,6 +41,11 @@
 #define REBIRTHS_PER_LOG 4
 #define NUMBERS_MAX      4096
 
+/* What code objects of older CPythons call their line table, and whether they have a qualified
+ * name. */
+#define LINE_TABLE          (PY_VERSION_HEX < 0x030a0000 ? "co_lnotab" : "co_linetable")
+#define HAS_QUALIFIED_NAMES (PY_VERSION_HEX >= 0x030b0000)
+
 static struct cprof_segment segment;
 static struct cprof_slot_mapping mapping;
 static struct cprof_python python;
@@ -118,7 +123,7 @@ static int add_code(int statements)
     PyObject *table;
 
     codes[number] = compile_function(number, statements);
-    table = PyObject_GetAttrString(codes[number], "co_linetable");
+    table = PyObject_GetAttrString(codes[number], LINE_TABLE);
     line_table_bytes[number] = (uint32_t)PyBytes_Size(table);
     Py_DECREF(table);
     return number;
@@ -166,14 +171,16 @@ static void record_nested(const int *numbers, int offset)
 static bool code_is(const struct cprof_log_view *view, uint32_t ref, int *number)
 {
     static struct cprof_log_code code;
-    char name[32], qualified_name[64], file[64];
+    char name[32], qualified_name[64] = "", file[64];
 
     cprof_log_code(view, ref, &code);
     if (sscanf(code.name, "f%d", number) != 1 || *number < 0 || *number >= code_count) {
         return false;
     }
     (void)snprintf(name, sizeof(name), "f%d", *number);
-    (void)snprintf(qualified_name, sizeof(qualified_name), "C%d.f%d", *number, *number);
+    if (HAS_QUALIFIED_NAMES) {
+        (void)snprintf(qualified_name, sizeof(qualified_name), "C%d.f%d", *number, *number);
+    }
     (void)snprintf(file, sizeof(file), "/step/%d.py", *number);
     return strcmp(code.name, name) == 0 && strcmp(code.qualified_name, qualified_name) == 0 &&
            strcmp(code.file, file) == 0 && code.first_line == 2;
