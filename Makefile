@@ -170,7 +170,7 @@ lint-cppcheck:
 	@echo 'rule: cppcheck finds nothing'
 	@cppcheck --quiet --std=c11 -j$(JOBS) --enable=warning,performance,portability \
 		--suppress=uninitvar --inline-suppr --error-exitcode=1 -D_GNU_SOURCE -D__linux__ -D__$(MACHINE)__ \
-		-DPY_VERSION_HEX=0x030b0000 -DCPROF_UWSGI_HASH=0ULL $(SOURCES)
+		-DPY_MAJOR_VERSION=3 -DPY_MINOR_VERSION=11 -DCPROF_UWSGI_HASH=0ULL $(SOURCES)
 
 lint-sigsafe: $(OBJECTS)
 	@tools/sigsafe build/objects

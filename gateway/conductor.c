@@ -174,9 +174,13 @@ static void open_window(struct conductor *conductor, uint64_t now_ns, uint64_t e
         .end_ns = end_ns,
         .start_unix_ns = cprof_now_unix_ns(),
     };
+    /* This gateway has no window now: what stands there was scribbled by somebody. */
+    if (atomic_exchange(&conductor->control->window_mask, 0) != 0) {
+        cprof_log(CPROF_LOG_WARNING, "a process wrote to the window mask in shared memory");
+    }
     conductor->window_index = cprof_window_open(conductor->control, &conductor->window);
     if (conductor->window_index < 0) {
-        return; /* somebody scribbled on the mask; the next turn tries again */
+        return;
     }
     cprof_log(CPROF_LOG_DEBUG, "window %u opens for %.1f s", conductor->window.id,
               (double)(end_ns - now_ns) / 1e9);

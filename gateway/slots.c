@@ -5,10 +5,35 @@
 #include "slots.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "../plugin/base/log.h"
+
+/* A process that was killed answers signal 0 until its parent has asked for its end. */
+static bool process_is_zombie(uint32_t pid)
+{
+    char path[32], status[512];
+    const char *state;
+    ssize_t bytes;
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    bytes = read(fd, status, sizeof(status) - 1);
+    (void)close(fd);
+    status[bytes > 0 ? bytes : 0] = '\0';
+    /* "pid (name) S ...", where the name may hold anything: proc(5). */
+    state = strrchr(status, ')');
+    return state && (strncmp(state, ") Z", 3) == 0 || strncmp(state, ") X", 3) == 0);
+}
 
 /* Signal 0 only asks. EPERM: it lives, under another user. */
 static bool process_lives(uint32_t pid)
@@ -16,7 +41,7 @@ static bool process_lives(uint32_t pid)
     if (pid == 0 || pid > (uint32_t)INT32_MAX) {
         return false;
     }
-    return kill((pid_t)pid, 0) == 0 || errno == EPERM;
+    return (kill((pid_t)pid, 0) == 0 || errno == EPERM) && !process_is_zombie(pid);
 }
 
 /* joined_epoch is the present process's: one that joined no window of the epoch, because it came

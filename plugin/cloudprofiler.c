@@ -17,6 +17,7 @@
 #include "host/processes.h"
 #include "python/runtime.h"
 #include "sample/engine_perf.h"
+#include "sample/engine_timer.h"
 #include "sample/sampler.h"
 
 extern struct uwsgi_plugin cloudprofiler_plugin;
@@ -96,6 +97,11 @@ static int init(void)
 /* Says in one line why there is nothing to do, if that is so. */
 static bool is_inert(void)
 {
+    struct cprof_error error;
+
+    if (options->unusable) {
+        return true; /* it was said */
+    }
     if (options->disabled) {
         cprof_notice("disabled: not profiling");
     } else if (options->config.disable_cpu) {
@@ -105,6 +111,8 @@ static bool is_inert(void)
         cprof_notice("no cloudprofiler-output-dir is given: not profiling");
     } else if (cprof_processes_slot_count() == 0) {
         cprof_notice("this instance has no workers: not profiling");
+    } else if (!cprof_engine_timer_spares_system_calls(&error)) {
+        cprof_notice("%s: not profiling", error.text);
     } else {
         return false;
     }

@@ -25,6 +25,9 @@
 #define SCALE_DOWN_MAX 2
 #define SCALE_UP_MAX   2
 
+#define BORDER_PART      100
+#define UNSAMPLED_NS_MIN 1000
+
 /* One honest sample weighs less; above this, sums could overflow. */
 #define COUNT_MAX (UINT64_C(1) << 40)
 
@@ -44,7 +47,8 @@ struct slot_merge {
     struct cprof_log_code *code;
     char name[40]; /* "1", "mule 2": the value of the tag */
     char long_name[40];
-    uint64_t raw_ns; /* of all stacks that count, extra_ns included */
+    uint64_t clock_ns; /* of the threads that were sampled: what the stacks shall sum up to */
+    uint64_t raw_ns;   /* of all stacks that count, extra_ns included */
     /* Kernel time outside system calls, spread over the timer's other ticks. */
     uint64_t extra_ns, other_ns;
     /* A value is weight * numerator / denominator. */
@@ -198,14 +202,26 @@ static void sum_up(struct slot_merge *slot)
     slot->raw_ns = cprof_saturating_add(slot->raw_ns, view->log_full_weight_ns);
 }
 
+/* What threads used that were not sampled (they lived for less than a look, or block the signal)
+ * must not be booked on the stacks of others. A rest below one part in a hundred is no thread of
+ * its own but time at the borders of the window. */
+static void choose_clock(struct slot_merge *slot)
+{
+    const struct cprof_log_view *view = slot->view;
+    bool is_border =
+        view->sampled_clock_ns >= view->cpu_clock_ns - view->cpu_clock_ns / BORDER_PART;
+
+    slot->clock_ns = is_border ? view->cpu_clock_ns : view->sampled_clock_ns;
+}
+
 /* Perf events see user time, the timer's ticks behind system calls the time in those. What the
  * clock has beyond them was spent in the kernel elsewhere, in page faults above all. */
 static void find_extra(struct slot_merge *slot)
 {
     uint64_t seen_ns = cprof_saturating_add(slot->raw_ns, slot->view->missed_weight_ns);
 
-    if (slot->other_ns > 0 && slot->view->cpu_clock_ns > seen_ns) {
-        slot->extra_ns = slot->view->cpu_clock_ns - seen_ns;
+    if (slot->other_ns > 0 && slot->clock_ns > seen_ns) {
+        slot->extra_ns = slot->clock_ns - seen_ns;
         slot->raw_ns = cprof_saturating_add(slot->raw_ns, slot->extra_ns);
     }
 }
@@ -217,9 +233,11 @@ static void reconcile(struct slot_merge *slot)
 {
     struct cprof_log_view *view = slot->view;
     bool complete = view->closed && !view->successors;
-    uint64_t clock_ns = view->cpu_clock_ns;
+    uint64_t clock_ns;
 
     sum_up(slot);
+    choose_clock(slot);
+    clock_ns = slot->clock_ns;
     find_extra(slot);
     slot->numerator = slot->denominator = 1;
     if (slot->raw_ns == 0 || (clock_ns < slot->raw_ns && !complete)) {
@@ -355,7 +373,8 @@ static void add_samples(struct slot_merge *slot)
         }
     }
     add_special(slot, "[log full]", view->log_full_count, scaled(slot, view->log_full_weight_ns));
-    if (view->cpu_clock_ns > slot->value_given_ns) {
+    /* Less than this is the rounding of the scaling. */
+    if (view->cpu_clock_ns > slot->value_given_ns + UNSAMPLED_NS_MIN) {
         add_special(slot, "[unsampled]", 0, view->cpu_clock_ns - slot->value_given_ns);
     }
 }

@@ -110,11 +110,14 @@ void cprof_gateway_drop_previous(void)
     }
 }
 
-/* Closes everything but the standard streams and what is to be kept, which loses its CLOEXEC.
- * The kept descriptors are few, the ones between them many. */
+/* More descriptors than this are left to the program itself, which closes by range. */
+#define DESCRIPTORS_CLOSED_MAX 65536
+
+/* Closes everything but the standard streams and what is to be kept, which loses its CLOEXEC. */
 static void keep_only(const int *kept, int kept_count)
 {
-    int highest = (int)sysconf(_SC_OPEN_MAX);
+    long limit = sysconf(_SC_OPEN_MAX);
+    int highest = limit < 0 || limit > DESCRIPTORS_CLOSED_MAX ? DESCRIPTORS_CLOSED_MAX : (int)limit;
 
     for (int i = 0; i < kept_count; i++) {
         (void)fcntl(kept[i], F_SETFD, 0);

@@ -12,6 +12,8 @@
 #include "../base/log.h"
 #include "../share/layout.h"
 
+extern struct uwsgi_server uwsgi;
+
 #define PREFIX "cloudprofiler-"
 
 #define SERVICE_PATTERN  "^[a-z0-9]([-a-z0-9_.]{0,253}[a-z0-9])?$"
@@ -43,9 +45,21 @@ static struct {
 __attribute__((noreturn)) static void refuse(const char *option, const char *value,
                                              const char *accepted)
 {
-    uwsgi_log("[cloudprofiler] error: %s: \"%s\" is not accepted; give %s\n", option,
-              value ? value : "", accepted);
+    cprof_log(CPROF_LOG_ERROR, "%s: \"%s\" is not accepted; give %s", option, value ? value : "",
+              accepted);
     exit(1);
+}
+
+/* For what the world may have changed since the first start: a directory or a program that is
+ * gone must not take a server down that reloads. It serves on without the profiler then. */
+static void refuse_path(const char *option, const char *path, const char *accepted)
+{
+    if (!uwsgi.is_a_reload) {
+        refuse(option, path, accepted);
+    }
+    cprof_log(CPROF_LOG_ERROR, "%s: \"%s\" cannot be used any more, it should be %s: not profiling",
+              option, path, accepted);
+    state.options.unusable = true;
 }
 
 /* An unsigned decimal number and nothing else. */
@@ -300,10 +314,12 @@ static void take_environment(void)
     state.options.disabled = disable_flag || (disable && strcmp(disable, "1") == 0);
     value = environment_value("GAE_SERVICE", "K_SERVICE", &name);
     if (config->service[0] == '\0' && value) {
-        if (!is_service_name(value)) {
-            refuse(name, value, SERVICE_ACCEPTED);
+        if (is_service_name(value)) {
+            (void)snprintf(config->service, sizeof(config->service), "%s", value);
+        } else {
+            cprof_log(CPROF_LOG_WARNING, "%s of the environment is no service name (%s): ignored",
+                      name, SERVICE_ACCEPTED);
         }
-        (void)snprintf(config->service, sizeof(config->service), "%s", value);
     }
     value = environment_value("GAE_VERSION", "K_REVISION", &name);
     if (config->service_version[0] == '\0' && value) {
@@ -314,19 +330,20 @@ static void take_environment(void)
     }
 }
 
-/* Replaces a path by its absolute form; refuses one that does not exist or is too long. */
-static void make_absolute(const char *option, char *path, size_t path_bytes, const char *accepted)
+/* Replaces a path by its absolute form, since the gateway's working directory is its own affair.
+ * False: it does not exist or is too long, which was said. */
+static bool make_absolute(const char *option, char *path, size_t path_bytes, const char *accepted)
 {
     char *resolved = realpath(path, NULL);
+    bool fits = resolved && strlen(resolved) < path_bytes;
 
-    if (!resolved) {
-        refuse(option, path, accepted);
+    if (fits) {
+        (void)snprintf(path, path_bytes, "%s", resolved);
+    } else {
+        refuse_path(option, path, resolved ? "a shorter path" : accepted);
     }
-    if (strlen(resolved) >= path_bytes) {
-        refuse(option, path, "a shorter path");
-    }
-    (void)snprintf(path, path_bytes, "%s", resolved);
     free(resolved);
+    return fits;
 }
 
 static void check_gateway_binary(void)
@@ -343,30 +360,34 @@ static void check_gateway_binary(void)
         memcpy(binary, state.plugin_directory, length);
         memcpy(binary + length, GATEWAY_PROGRAM, sizeof(GATEWAY_PROGRAM));
     }
-    make_absolute(PREFIX "gateway-binary", binary, sizeof(state.options.gateway_binary), accepted);
+    if (!make_absolute(PREFIX "gateway-binary", binary, sizeof(state.options.gateway_binary),
+                       accepted)) {
+        return;
+    }
     if (stat(binary, &status) != 0 || !S_ISREG(status.st_mode) ||
         faccessat(AT_FDCWD, binary, X_OK, AT_EACCESS) != 0) {
-        refuse(PREFIX "gateway-binary", binary, accepted);
+        refuse_path(PREFIX "gateway-binary", binary, accepted);
     }
 }
 
-/* The gateway's working directory is its own affair, so the path must be absolute; and the uid
- * that will write there must be able to. */
+/* As the uid that will write there. */
 static void check_output_dir(void)
 {
+    static const char accepted[] = "a directory that exists";
     char *directory = state.options.config.output_dir;
     struct stat status;
-    char accepted[128];
+    char writable[128];
 
-    make_absolute(PREFIX "output-dir", directory, sizeof(state.options.config.output_dir),
-                  "a directory that exists");
-    if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode)) {
-        refuse(PREFIX "output-dir", directory, "a directory that exists");
+    if (!make_absolute(PREFIX "output-dir", directory, sizeof(state.options.config.output_dir),
+                       accepted)) {
+        return;
     }
-    if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0) {
-        (void)snprintf(accepted, sizeof(accepted), "a directory that uid %u can write to",
+    if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode)) {
+        refuse_path(PREFIX "output-dir", directory, accepted);
+    } else if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0) {
+        (void)snprintf(writable, sizeof(writable), "a directory that uid %u can write to",
                        (unsigned)geteuid());
-        refuse(PREFIX "output-dir", directory, accepted);
+        refuse_path(PREFIX "output-dir", directory, writable);
     }
 }
 

@@ -25,6 +25,7 @@ extern struct uwsgi_option cprof_option_table[];
 struct cprof_options {
     struct cprof_config config; /* for the gateway, too; slots are filled in by the caller */
     char gateway_binary[CPROF_PATH_BYTES];
+    bool unusable; /* a path went away before a reload: said in the log */
     bool disabled; /* by option or by CLOUDPROFILER_DISABLE */
 };
 
@@ -36,7 +37,8 @@ void cprof_options_note_plugin_path(const char *plugin_path);
 unsigned cprof_options_verbose(void);
 
 /* Ends the start with a message and status 1 if the options do not fit together or a path
- * cannot be used by the present uid. The result is constant from then on. */
+ * cannot be used by the present uid (on a reload such a path makes the result `unusable`, and the
+ * server serves on). The result is constant from then on. */
 const struct cprof_options *cprof_options_finish(void);
 
 #endif

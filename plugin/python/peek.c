@@ -4,6 +4,7 @@
  */
 #include "peek.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -134,12 +135,24 @@ static void die_of(int signal_number, bool was_sent)
     }
 }
 
+static void unblock(int signal_number)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, signal_number);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 /* A fault that is not ours goes where it would have gone without us. */
 static void chain(int signal_number, siginfo_t *info, void *context)
 {
     struct sigaction previous = take_previous(signal_number);
     bool was_sent = info->si_code <= 0; /* kill, raise, sigqueue: sigaction(2) */
 
+    if (previous.sa_flags & SA_NODEFER) {
+        unblock(signal_number);
+    }
     if (previous.sa_flags & SA_SIGINFO) {
         previous.sa_sigaction(signal_number, info, context);
     } else if (previous.sa_handler == SIG_DFL) {
@@ -166,11 +179,8 @@ void cprof_peek_install(void)
 {
     for (size_t i = 0; i < FAULT_SIGNALS; i++) {
         /* SA_ONSTACK: a previous owner that reports stack overflows on an alternate stack
-         * (faulthandler) goes on doing so. SA_NODEFER: it may want to raise the signal again. */
-        struct sigaction action = {
-            .sa_sigaction = on_fault,
-            .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER,
-        };
+         * (faulthandler) goes on doing so. */
+        struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
         struct sigaction standing;
 
         if (sigaction(fault_signals[i], NULL, &standing) != 0 ||
@@ -178,6 +188,7 @@ void cprof_peek_install(void)
             continue;
         }
         previous_actions[i] = standing;
+        action.sa_mask = standing.sa_mask; /* it shall run as it would without us */
         (void)sigaction(fault_signals[i], &action, NULL);
     }
 }

@@ -6,10 +6,16 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <sys/utsname.h>
 
 #include "rearm.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
+
+/* See cprof_engine_timer_spares_system_calls. */
+#define SAFE_MAJOR 5u
+#define SAFE_MINOR 11u
 
 /* A tick is late by up to one kernel tick (10 ms at HZ=100) and by what its thread's handler
  * takes; more than this is not lateness. */
@@ -34,6 +40,21 @@ static bool read_thread_clock(pid_t tid, uint64_t *now_ns)
     return true;
 }
 
+bool cprof_engine_timer_spares_system_calls(struct cprof_error *error)
+{
+    struct utsname kernel;
+    unsigned major = 0, minor = 0;
+
+    if (uname(&kernel) == 0 && sscanf(kernel.release, "%u.%u", &major, &minor) == 2 &&
+        (major > SAFE_MAJOR || (major == SAFE_MAJOR && minor >= SAFE_MINOR))) {
+        return true;
+    }
+    return cprof_fail(error,
+                      "this kernel (%s) may interrupt system calls when a CPU timer expires; "
+                      "Linux %u.%u or later is needed",
+                      kernel.release, SAFE_MAJOR, SAFE_MINOR);
+}
+
 bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns)
 {
     struct sigevent event = {
@@ -51,7 +72,8 @@ bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns)
     thread->timing.random = ((uint64_t)thread->tid << 32 | (now_ns & UINT32_MAX)) + 1;
     thread->armed = true;
     thread->lost_next_ns = 0;
-    if (!cprof_rearm(thread, now_ns, period_ns)) {
+    thread->clock_seen_ns = now_ns;
+    if (!cprof_rearm_first(thread, now_ns, period_ns)) {
         cprof_engine_timer_disarm(thread);
         return false;
     }
@@ -66,13 +88,26 @@ void cprof_engine_timer_disarm(struct cprof_thread *thread)
     }
 }
 
+uint64_t cprof_engine_timer_advance(struct cprof_thread *thread)
+{
+    uint64_t now_ns, used_ns;
+
+    if (!thread->armed || !read_thread_clock(thread->tid, &now_ns) ||
+        now_ns < thread->clock_seen_ns) {
+        return 0;
+    }
+    used_ns = now_ns - thread->clock_seen_ns;
+    thread->clock_seen_ns = now_ns;
+    return used_ns;
+}
+
 uint64_t cprof_engine_timer_revive(struct cprof_thread *thread, uint64_t period_ns)
 {
     uint64_t next_ns = atomic_load_explicit(&thread->timing.next_ns, memory_order_relaxed);
     uint64_t weight_ns = atomic_load_explicit(&thread->timing.interval_ns, memory_order_relaxed);
-    uint64_t now_ns;
+    uint64_t now_ns = thread->clock_seen_ns;
 
-    if (!read_thread_clock(thread->tid, &now_ns) || now_ns < next_ns + OVERDUE_NS) {
+    if (now_ns < next_ns + OVERDUE_NS) {
         thread->lost_next_ns = 0;
         return 0;
     }

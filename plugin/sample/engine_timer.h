@@ -14,11 +14,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../base/error.h"
 #include "threads.h"
 
 /* The signal: ignored by default, so that a tick which arrives after somebody restored the
  * default action cannot kill the process, as SIGPROF would. */
 #define CPROF_SIGNAL SIGURG
+
+/* Whether this kernel delivers CPU timers on the way back to user mode only, so that they cannot
+ * cut a sleeping system call short (POSIX_CPU_TIMERS_TASK_WORK: Linux 5.11). False, with the
+ * reason in *error, where that cannot be promised. At the start, in the master. */
+bool cprof_engine_timer_spares_system_calls(struct cprof_error *error) CPROF_MUST_USE;
 
 /* Makes the thread's timer and arms it. False if the thread is gone or timers are used up. */
 bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns);
@@ -26,8 +32,11 @@ bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns);
 /* Deletes the timer of an armed thread. */
 void cprof_engine_timer_disarm(struct cprof_thread *thread);
 
-/* Arms again a timer that stayed overdue from one look to the next, and returns the weight of
- * the tick that was lost; 0 if all is well. */
+/* CPU time that an armed thread used since it was armed or last asked. */
+uint64_t cprof_engine_timer_advance(struct cprof_thread *thread);
+
+/* After cprof_engine_timer_advance: arms again a timer that stayed overdue from one look to the
+ * next, and returns the weight of the tick that was lost; 0 if all is well. */
 uint64_t cprof_engine_timer_revive(struct cprof_thread *thread, uint64_t period_ns);
 
 #endif

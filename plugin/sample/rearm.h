@@ -21,6 +21,11 @@
  * timer is gone. The ticker when it arms, the thread's handler afterwards. */
 CPROF_SIGSAFE bool cprof_rearm(struct cprof_thread *thread, uint64_t from_ns, uint64_t period_ns);
 
+/* The same for a timer's first tick. It comes after up to one period, evenly, and weighs a whole
+ * one: so a thread that uses little in a window is seen as often as it should be. */
+CPROF_SIGSAFE bool cprof_rearm_first(struct cprof_thread *thread, uint64_t from_ns,
+                                     uint64_t period_ns);
+
 /* A tick has come: returns its weight in ns and arms the timer again. */
 CPROF_SIGSAFE uint64_t cprof_rearm_after_tick(struct cprof_thread *thread, uint64_t period_ns);
 

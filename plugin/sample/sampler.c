@@ -87,8 +87,8 @@ void cprof_sampler_add_core_thread(int core, const char *name)
         cprof_remember_state(&interpreter, CPROF_PEEK_SYSTEM, state, &thread->remembered)) {
         atomic_store(&thread->has_state, 1);
     }
-    cprof_thread_publish(thread);
     cprof_oncpu_unblock();
+    cprof_thread_publish(thread);
 }
 
 void cprof_sampler_stop(void)

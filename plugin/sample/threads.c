@@ -75,6 +75,7 @@ struct cprof_thread *cprof_thread_add(pid_t tid)
         thread->armed = false;
         thread->perf_descriptor = -1;
         thread->signal_blocked = false;
+        thread->looks = 0;
         thread->seen = true;
         thread->lost_next_ns = 0;
         thread->stack_high = 0;

@@ -24,7 +24,8 @@
 #include "threads.h"
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
-#define DRAIN_NS         UINT64_C(1000000)   /* between two looks at handlers that are inside */
+#define ROUND_COST_MAX   50u /* a look takes at most one part in so many of the time */
+#define DRAIN_NS         UINT64_C(1000000) /* between two looks at handlers that are inside */
 #define STACK_BYTES      (256 * 1024)
 #define LEAVE_NS         1000000
 #define LEAVE_ROUNDS_MAX 50
@@ -43,12 +44,24 @@ static struct {
     uint64_t ticker_start_ns;
     uint64_t cpu_clock_base_ns;
     uint64_t ticker_cpu_base_ns;
+    uint32_t app_threads; /* that have a record now */
     bool has_own_descriptors;
     int task_directory; /* open in a window, or -1 */
     bool warned_of_blocked_signal;
     bool warned_of_taken_signal;
     char process_name[CPROF_THREAD_NAME_BYTES];
 } ticker = {.task_directory = -1};
+
+/* A thread that has no thread state at its first looks rarely gets one. */
+#define EAGER_LOOKS 5u
+#define RARE_LOOKS  16u
+
+/* Each costs a perf event, a timer and a look ten times a second. */
+#define APP_THREADS_MAX 512u
+
+/* Records by thread id, for one look: open addressing, at most half full. */
+#define TID_PLACES (2u * CPROF_THREADS_MAX)
+static struct cprof_thread *threads_by_tid[TID_PLACES];
 
 static _Atomic uint32_t in_interpreter; /* 1: the ticker may be reading its memory */
 
@@ -105,7 +118,8 @@ static void pair(struct cprof_thread *thread)
 {
     uintptr_t state;
 
-    if (atomic_load(&thread->has_state)) {
+    if (atomic_load(&thread->has_state) ||
+        (thread->looks > EAGER_LOOKS && thread->looks % RARE_LOOKS != 0)) {
         return;
     }
     atomic_store(&in_interpreter, 1);
@@ -129,8 +143,14 @@ static void write_tags(struct cprof_thread *thread)
     }
 }
 
-static void warn_of_blocked_signal(const struct cprof_thread *thread)
+/* A thread whose ticks do not come. (For an instant every thread blocks all signals: while it
+ * makes another one. So it is asked only when a tick is long overdue.) */
+static void check_blocked_signal(struct cprof_thread *thread)
 {
+    if (thread->signal_blocked || !cprof_thread_scan_blocks(thread->tid, CPROF_SIGNAL)) {
+        return;
+    }
+    thread->signal_blocked = true;
     count_miss(CPROF_MISS_BLOCKED, 0);
     if (!ticker.warned_of_blocked_signal) {
         ticker.warned_of_blocked_signal = true;
@@ -138,6 +158,13 @@ static void warn_of_blocked_signal(const struct cprof_thread *thread)
                   "thread %d (%s) keeps SIGURG blocked: its CPU time is not seen", thread->tid,
                   thread->name);
     }
+}
+
+/* Books what the thread has used since the last look. */
+static void follow_clock(struct cprof_thread *thread)
+{
+    atomic_fetch_add(&ticker.mapping->slot->counters.sampled_clock_ns,
+                     cprof_engine_timer_advance(thread));
 }
 
 static void arm(struct cprof_thread *thread)
@@ -152,14 +179,13 @@ static void arm(struct cprof_thread *thread)
         cprof_engine_perf_disarm(thread);
         return;
     }
+    thread->signal_blocked = false;
     atomic_fetch_add(&counters->threads_seen, 1);
-    if (cprof_thread_scan_blocks(thread->tid, CPROF_SIGNAL)) {
-        warn_of_blocked_signal(thread);
-    }
 }
 
 static void disarm(struct cprof_thread *thread)
 {
+    follow_clock(thread);
     cprof_engine_perf_disarm(thread);
     cprof_engine_timer_disarm(thread);
 }
@@ -169,12 +195,14 @@ static void disarm(struct cprof_thread *thread)
  * then it has registered, and this record is removed as unseen. */
 static void add_app_thread(pid_t tid)
 {
-    struct cprof_thread *thread = cprof_thread_add(tid);
+    struct cprof_thread *thread =
+        ticker.app_threads < APP_THREADS_MAX ? cprof_thread_add(tid) : NULL;
     char name[CPROF_THREAD_NAME_BYTES];
 
     if (!thread) {
-        return;
+        return; /* its CPU time will be [unsampled] */
     }
+    ticker.app_threads++;
     cprof_thread_scan_name(tid, name, sizeof(name));
     (void)snprintf(thread->name, sizeof(thread->name), "%s",
                    name[0] == '\0' || strcmp(name, ticker.process_name) == 0 ? "app" : name);
@@ -185,18 +213,53 @@ static void add_app_thread(pid_t tid)
     }
 }
 
+/* Time whose ticks were lost was not sampled: it is taken back from what was. */
 static void look_at_thread(struct cprof_thread *thread)
 {
+    struct cprof_slot_counters *counters = &ticker.mapping->slot->counters;
     uint64_t lost_ns;
 
+    thread->looks++;
     pair(thread);
     if (!thread->armed) {
         arm(thread);
         return;
     }
+    follow_clock(thread);
     lost_ns = cprof_engine_timer_revive(thread, ticker.period_ns);
     if (lost_ns) {
-        count_miss(CPROF_MISS_LOST, lost_ns);
+        count_miss(CPROF_MISS_LOST, 0);
+        check_blocked_signal(thread);
+        lost_ns = lost_ns < atomic_load(&counters->sampled_clock_ns)
+                      ? lost_ns
+                      : atomic_load(&counters->sampled_clock_ns);
+        atomic_fetch_sub(&counters->sampled_clock_ns, lost_ns);
+    }
+}
+
+static struct cprof_thread **place_of_tid(pid_t tid)
+{
+    uint32_t place = (uint32_t)tid * UINT32_C(2654435761) % TID_PLACES;
+
+    while (threads_by_tid[place] && threads_by_tid[place]->tid != tid) {
+        place = (place + 1) % TID_PLACES;
+    }
+    return &threads_by_tid[place];
+}
+
+/* Also forgets which ones were seen. A core's own registration comes before one that the ticker
+ * made when it met the thread first, which then stays unseen. */
+static void index_threads(void)
+{
+    memset(threads_by_tid, 0, sizeof(threads_by_tid));
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        struct cprof_thread **place = place_of_tid(thread->tid);
+
+        thread->seen = false;
+        if (!*place || thread->core >= 0) {
+            *place = thread;
+        }
     }
 }
 
@@ -208,7 +271,7 @@ static void visit(pid_t tid, void *data)
     if (tid == ticker.tid) {
         return;
     }
-    thread = cprof_thread_of_tid(tid);
+    thread = *place_of_tid(tid);
     if (!thread) {
         add_app_thread(tid);
         return;
@@ -217,13 +280,19 @@ static void visit(pid_t tid, void *data)
     look_at_thread(thread);
 }
 
+static void forget(struct cprof_thread *thread)
+{
+    ticker.app_threads -= thread->core < 0;
+    cprof_thread_remove(thread);
+}
+
 static void remove_unseen(void)
 {
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
         if (!thread->seen) {
             disarm(thread);
-            cprof_thread_remove(thread);
+            forget(thread);
         }
     }
 }
@@ -247,10 +316,7 @@ static void look_at_threads(void)
 {
     bool complete;
 
-    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
-         thread = cprof_thread_next(thread)) {
-        thread->seen = false;
-    }
+    index_threads();
     complete = scan();
     if (complete) {
         remove_unseen();
@@ -271,8 +337,9 @@ static void disarm_all(void)
          thread = cprof_thread_next(thread)) {
         disarm(thread);
         atomic_store(&thread->tag_ref, CPROF_NO_REF);
+        thread->looks = 0;
         if (thread->core < 0) {
-            cprof_thread_remove(thread);
+            forget(thread);
         }
     }
 }
@@ -329,6 +396,15 @@ static uint32_t epoch_of_slot(void)
     return (uint32_t)(atomic_load(&ticker.mapping->slot->claim) >> 32);
 }
 
+/* How long to sleep until the next look: longer where looks are expensive. */
+static uint64_t pause_ns(uint64_t look_ns, uint64_t rest_ns)
+{
+    uint64_t wanted_ns = look_ns * ROUND_COST_MAX;
+
+    wanted_ns = wanted_ns > ROUND_NS ? wanted_ns : ROUND_NS;
+    return wanted_ns < rest_ns ? wanted_ns : rest_ns;
+}
+
 static void sample_epoch(struct cprof_window_demand demand)
 {
     const struct cprof_control *control = ticker.mapping->control;
@@ -336,15 +412,17 @@ static void sample_epoch(struct cprof_window_demand demand)
 
     join_epoch(&demand);
     while (demand.kinds && cprof_guard_is_set()) {
-        uint64_t now_ns = cprof_now_ns();
-        uint64_t rest_ns = demand.end_ns > now_ns ? demand.end_ns - now_ns : 0;
+        uint32_t doorbell = cprof_window_doorbell(control);
+        uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), now_ns;
 
         if (signal_is_ours()) {
             look_at_threads();
         }
         publish_clocks();
-        cprof_window_wait(control, cprof_window_doorbell(control),
-                          rest_ns < ROUND_NS ? rest_ns : ROUND_NS);
+        now_ns = cprof_now_ns();
+        cprof_window_wait(control, doorbell,
+                          pause_ns(read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns,
+                                   demand.end_ns > now_ns ? demand.end_ns - now_ns : 0));
         cprof_window_read(control, cprof_now_ns(), epoch, &demand);
     }
     if (cprof_guard_is_set()) {

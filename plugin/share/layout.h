@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 2
+#define CPROF_LAYOUT_VERSION 3
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -94,7 +94,7 @@ enum cprof_miss {
     CPROF_MISS_UNREADABLE, /* a frame or code object could not be read or was none */
     CPROF_MISS_CONTEXTS,   /* more handlers at once than there are contexts */
     CPROF_MISS_STALE,      /* the tick belonged to a thread or window that was gone */
-    CPROF_MISS_BLOCKED,    /* the thread keeps the signal blocked (counted once a window) */
+    CPROF_MISS_BLOCKED,    /* a thread keeps the signal blocked (each counts once a window) */
     CPROF_MISS_LOST,       /* the timer's signal never came and the timer was armed again */
     CPROF_MISS_COUNT,
 };
@@ -120,8 +120,9 @@ struct cprof_slot_counters {
     _Atomic uint64_t log_full_weight_ns; /* and their weight */
     _Atomic uint64_t missed[CPROF_MISS_COUNT];
     _Atomic uint64_t missed_weight_ns;
-    _Atomic uint64_t cpu_clock_ns;  /* CPU time of the process in its windows, ticker left out */
-    _Atomic uint64_t ticker_cpu_ns; /* and the ticker's own */
+    _Atomic uint64_t cpu_clock_ns;     /* CPU time of the process in its windows, ticker left out */
+    _Atomic uint64_t sampled_clock_ns; /* that part of it which sampled threads used */
+    _Atomic uint64_t ticker_cpu_ns;    /* and the ticker's own */
     _Atomic uint64_t threads_seen;
 };
 

@@ -136,5 +136,6 @@ void fake_close(const struct cprof_segment *segment, uint32_t slot_index, uint32
     struct cprof_slot *slot = cprof_segment_slot(segment, slot_index);
 
     atomic_store(&slot->counters.cpu_clock_ns, cpu_clock_ns);
+    atomic_store(&slot->counters.sampled_clock_ns, cpu_clock_ns);
     atomic_store(&slot->closed_epoch, epoch);
 }
