@@ -88,6 +88,20 @@ def test_a_directory_that_goes_away_costs_profiles_only_and_is_told_once(uwsgi, 
     assert_profiles_go_on(server, profile_reader)
 
 
+def test_a_directory_that_is_gone_at_a_reload_does_not_take_the_server_down(uwsgi):
+    server = uwsgi()
+    server.errors_allowed = True
+    server.wait_for_profiles()
+
+    shutil.rmtree(server.profiles)
+    server.reload_by_signal()
+    server.wait_for_log(r"^\[cloudprofiler\] error: cloudprofiler-output-dir.*not profiling")
+    server.wait_for_log(r"gracefully \(RE\)spawned uWSGI master")
+    server.wait_until_live()
+
+    server.get("/burn?ms=1")
+
+
 def test_a_stale_temporary_is_cleared_at_the_start_and_a_strangers_is_not(make_uwsgi):
     server = make_uwsgi(cloudprofiler_service="shop")
     stale = f".cpu-20200101T000000.000Z-shop-{socket.gethostname()}.pb.gz.tmp"

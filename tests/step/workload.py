@@ -143,14 +143,14 @@ def exceptions(n):
         try:
             leaf()
         except TypeError:
-            pass
+            step.check()
 
 
 def executed(n):
     for i in range(n):
         namespace = {"step": step}
-        exec("def f%d(x):\n    step.check()\n    return x + %d\ny = f%d(1)" % (i, i, i), namespace)
-        eval("f%d(2)" % i, namespace)
+        exec(f"def f{i}(x):\n    step.check()\n    return x + {i}\ny = f{i}(1)", namespace)
+        eval(f"f{i}(2)", namespace)
 
 
 def imports():
