@@ -141,20 +141,15 @@ static uint16_t find_pthread_tid_offset(void)
 {
     const char *descriptor = (const char *)pthread_self(); /* NOLINT(performance-no-int-to-ptr) */
     pid_t tid = (pid_t)syscall(SYS_gettid);
-    uint16_t found = 0;
+    uint16_t found = 0, places = 0;
 
     for (uint16_t offset = 0; offset < PTHREAD_BYTES; offset += sizeof(pid_t)) {
-        pid_t word;
-
-        memcpy(&word, descriptor + offset, sizeof(word));
-        if (word == tid) {
-            if (found) {
-                return 0;
-            }
+        if (memcmp(descriptor + offset, &tid, sizeof(tid)) == 0) {
             found = offset;
+            places++;
         }
     }
-    return found;
+    return places == 1 ? found : 0;
 }
 
 void cprof_python_attach(struct cprof_python *python)
