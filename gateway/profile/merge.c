@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../plugin/share/misses.h"
+#include "comments.h"
 #include "lines.h"
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -394,83 +394,13 @@ static void bound_counters(struct cprof_log_view *view, uint64_t cpu_ns_max)
     }
 }
 
-static void append(char *line, size_t line_bytes, const char *key, uint64_t value)
-{
-    size_t used = strlen(line);
-
-    (void)snprintf(line + used, line_bytes - used, " %s=%llu", key, (unsigned long long)value);
-}
-
-static void append_misses(char *line, size_t line_bytes, const uint64_t *missed)
-{
-    char key[40];
-
-    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
-        if (missed[i] > 0) {
-            (void)snprintf(key, sizeof(key), "missed_%s", cprof_miss_name(i));
-            append(line, line_bytes, key, missed[i]);
-        }
-    }
-}
-
-/* The timer's ticks are a sample of all CPU time, whatever they are used for. */
-static uint64_t timer_raw_ns(const struct cprof_log_view *view)
-{
-    return cprof_saturating_add(
-        view->timer_weight_ns, cprof_saturating_add(view->kernel_weight_ns, view->other_weight_ns));
-}
-
-/* How often the timers should have ticked, by the clocks and not by the handler's own count.
- * Threads with a perf event tick more rarely (plugin/share/layout.h). */
-static uint64_t expected_ticks(const struct slot_merge *slot)
-{
-    const struct cprof_log_view *view = slot->view;
-    uint64_t period_ns = slot->merge->table->period_ns;
-
-    if (view->perf_ticks > 0 && view->perf_refused == 0) {
-        period_ns *= CPROF_TIMER_SLOWDOWN;
-    }
-    return period_ns ? view->cpu_clock_ns / period_ns : 0;
-}
-
-static void comment_on_slot(const struct slot_merge *slot)
-{
-    const struct cprof_log_view *view = slot->view;
-    char line[512] = "";
-
-    append(line, sizeof(line), "samples", view->samples);
-    append(line, sizeof(line), "timer_ticks", view->timer_ticks);
-    append(line, sizeof(line), "expected_timer_ticks", expected_ticks(slot));
-    append(line, sizeof(line), "timer_raw_ns", timer_raw_ns(view));
-    if (view->perf_weight_ns > 0) {
-        append(line, sizeof(line), "perf_ticks", view->perf_ticks);
-        append(line, sizeof(line), "perf_user_ns", view->perf_weight_ns);
-        append(line, sizeof(line), "system_call_ns", view->kernel_weight_ns);
-        append(line, sizeof(line), "kernel_elsewhere_ns", slot->extra_ns);
-    }
-    append(line, sizeof(line), "cpu_clock_ns", view->cpu_clock_ns);
-    append(line, sizeof(line), "ticker_cpu_ns", view->ticker_cpu_ns);
-    append_misses(line, sizeof(line), view->missed);
-    if (view->missed_weight_ns > 0) {
-        append(line, sizeof(line), "missed_ns", view->missed_weight_ns);
-    }
-    if (view->log_full_count > 0) {
-        append(line, sizeof(line), "log_full", view->log_full_count);
-    }
-    if (view->rejected > 0) {
-        append(line, sizeof(line), "rejected", view->rejected);
-    }
-    cprof_table_comment(slot->merge->table, "%s:%s%s", slot->long_name, line,
-                        view->closed ? "" : " (ended early)");
-}
-
 static void add_to_totals(const struct slot_merge *slot)
 {
     struct cprof_merge *merge = slot->merge;
     const struct cprof_log_view *view = slot->view;
 
     merge->samples = cprof_saturating_add(merge->samples, view->samples);
-    merge->raw_ns = cprof_saturating_add(merge->raw_ns, timer_raw_ns(view));
+    merge->raw_ns = cprof_saturating_add(merge->raw_ns, cprof_timer_raw_ns(view));
     merge->perf_ns = cprof_saturating_add(merge->perf_ns, view->perf_weight_ns);
     merge->system_call_ns = cprof_saturating_add(merge->system_call_ns, view->kernel_weight_ns);
     merge->extra_ns = cprof_saturating_add(merge->extra_ns, slot->extra_ns);
@@ -503,7 +433,7 @@ bool cprof_merge_slot(struct cprof_merge *merge, struct cprof_log_view *view,
     reconcile(&slot);
     add_samples(&slot);
     if (view->stack_count > 0 || view->cpu_clock_ns > 0 || view->rejected > 0) {
-        comment_on_slot(&slot);
+        cprof_comment_on_slot(merge, view, slot.long_name, slot.extra_ns);
     }
     add_to_totals(&slot);
     ok = true;
@@ -527,57 +457,14 @@ void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
     table->time_unix_ns = window->start_unix_ns;
     table->duration_ns = duration_ns;
     table->period_ns = window->period_ns;
-    cprof_table_comment(table, "program: uwsgi-cloudprofiler %s", CPROF_VERSION);
-    cprof_table_comment(table, "server: uWSGI %s, CPython %s", config->uwsgi_version,
-                        config->python_version);
-    if (config->service[0]) {
-        cprof_table_comment(table, "service: %s %s", config->service, config->service_version);
-    }
-    cprof_table_comment(table, "instance: %s", config->instance);
-    cprof_table_comment(table, "window: %.3f s, one sample each %.3f ms of CPU time",
-                        (double)duration_ns / 1e9, (double)window->period_ns / 1e6);
-}
-
-static void comment_on_engine(const struct cprof_merge *merge)
-{
-    if (merge->perf_ns > 0) {
-        cprof_table_comment(merge->table,
-                            "engine: perf (task-clock events) for user time, timer (thread CPU "
-                            "timers) for kernel time; %llu threads were refused an event",
-                            (unsigned long long)merge->perf_refused);
-        return;
-    }
-    cprof_table_comment(merge->table,
-                        "engine: timer (thread CPU timers, which expire on the kernel's tick: "
-                        "shares of short requests may be off; %s)",
-                        merge->perf_refused ? "perf_event_open was refused"
-                                            : "no perf event "
-                                              "ticked");
+    cprof_comment_on_window(table, config, duration_ns, window->period_ns);
 }
 
 bool cprof_merge_end(struct cprof_merge *merge, struct cprof_error *error)
 {
     struct cprof_table *table = merge->table;
-    char missed[512] = "";
 
-    append_misses(missed, sizeof(missed), merge->missed);
-    comment_on_engine(merge);
-    cprof_table_comment(table, "samples: %llu", (unsigned long long)merge->samples);
-    cprof_table_comment(table, "timer raw nanoseconds: %llu", (unsigned long long)merge->raw_ns);
-    cprof_table_comment(table, "perf user nanoseconds: %llu", (unsigned long long)merge->perf_ns);
-    cprof_table_comment(table, "system call nanoseconds: %llu",
-                        (unsigned long long)merge->system_call_ns);
-    cprof_table_comment(table, "kernel elsewhere nanoseconds: %llu",
-                        (unsigned long long)merge->extra_ns);
-    cprof_table_comment(table, "cpu clock nanoseconds: %llu", (unsigned long long)merge->clock_ns);
-    cprof_table_comment(table, "ticker cpu nanoseconds: %llu",
-                        (unsigned long long)merge->ticker_ns);
-    cprof_table_comment(table, "missed nanoseconds: %llu", (unsigned long long)merge->missed_ns);
-    if (missed[0]) {
-        cprof_table_comment(table, "missed:%s", missed);
-    }
-    cprof_table_comment(table, "log full: %llu", (unsigned long long)merge->log_full);
-    cprof_table_comment(table, "rejected records: %llu", (unsigned long long)merge->rejected);
+    cprof_comment_on_totals(merge);
     if (table->failed) {
         return cprof_fail(error, "no memory for the profile's table");
     }

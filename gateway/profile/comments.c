@@ -1,0 +1,135 @@
+/* comments.c - see comments.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "comments.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../../plugin/share/misses.h"
+
+static void append(char *line, size_t line_bytes, const char *key, uint64_t value)
+{
+    size_t used = strlen(line);
+
+    (void)snprintf(line + used, line_bytes - used, " %s=%llu", key, (unsigned long long)value);
+}
+
+static void append_misses(char *line, size_t line_bytes, const uint64_t *missed)
+{
+    char key[40];
+
+    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
+        if (missed[i] > 0) {
+            (void)snprintf(key, sizeof(key), "missed_%s", cprof_miss_name(i));
+            append(line, line_bytes, key, missed[i]);
+        }
+    }
+}
+
+/* The timer's ticks are a sample of all CPU time, whatever they are used for. */
+uint64_t cprof_timer_raw_ns(const struct cprof_log_view *view)
+{
+    return cprof_saturating_add(
+        view->timer_weight_ns, cprof_saturating_add(view->kernel_weight_ns, view->other_weight_ns));
+}
+
+/* How often the timers should have ticked, by the clocks and not by the handler's own count.
+ * Threads with a perf event tick more rarely (plugin/share/layout.h). */
+static uint64_t expected_ticks(const struct cprof_merge *merge, const struct cprof_log_view *view)
+{
+    uint64_t period_ns = merge->table->period_ns;
+
+    if (view->perf_ticks > 0 && view->perf_refused == 0) {
+        period_ns *= CPROF_TIMER_SLOWDOWN;
+    }
+    return period_ns ? view->cpu_clock_ns / period_ns : 0;
+}
+
+void cprof_comment_on_slot(const struct cprof_merge *merge, const struct cprof_log_view *view,
+                           const char *slot_name, uint64_t extra_ns)
+{
+    char line[512] = "";
+
+    append(line, sizeof(line), "samples", view->samples);
+    append(line, sizeof(line), "timer_ticks", view->timer_ticks);
+    append(line, sizeof(line), "expected_timer_ticks", expected_ticks(merge, view));
+    append(line, sizeof(line), "timer_raw_ns", cprof_timer_raw_ns(view));
+    if (view->perf_weight_ns > 0) {
+        append(line, sizeof(line), "perf_ticks", view->perf_ticks);
+        append(line, sizeof(line), "perf_user_ns", view->perf_weight_ns);
+        append(line, sizeof(line), "system_call_ns", view->kernel_weight_ns);
+        append(line, sizeof(line), "kernel_elsewhere_ns", extra_ns);
+    }
+    append(line, sizeof(line), "cpu_clock_ns", view->cpu_clock_ns);
+    append(line, sizeof(line), "ticker_cpu_ns", view->ticker_cpu_ns);
+    append_misses(line, sizeof(line), view->missed);
+    if (view->missed_weight_ns > 0) {
+        append(line, sizeof(line), "missed_ns", view->missed_weight_ns);
+    }
+    if (view->log_full_count > 0) {
+        append(line, sizeof(line), "log_full", view->log_full_count);
+    }
+    if (view->rejected > 0) {
+        append(line, sizeof(line), "rejected", view->rejected);
+    }
+    cprof_table_comment(merge->table, "%s:%s%s", slot_name, line,
+                        view->closed ? "" : " (ended early)");
+}
+
+static void comment_on_engine(const struct cprof_merge *merge)
+{
+    if (merge->perf_ns > 0) {
+        cprof_table_comment(merge->table,
+                            "engine: perf (task-clock events) for user time, timer (thread CPU "
+                            "timers) for kernel time; %llu threads were refused an event",
+                            (unsigned long long)merge->perf_refused);
+        return;
+    }
+    cprof_table_comment(merge->table,
+                        "engine: timer (thread CPU timers, which expire on the kernel's tick: "
+                        "shares of short requests may be off; %s)",
+                        merge->perf_refused ? "perf_event_open was refused"
+                                            : "no perf event "
+                                              "ticked");
+}
+
+void cprof_comment_on_window(struct cprof_table *table, const struct cprof_config *config,
+                             uint64_t duration_ns, uint64_t period_ns)
+{
+    cprof_table_comment(table, "program: uwsgi-cloudprofiler %s", CPROF_VERSION);
+    cprof_table_comment(table, "server: uWSGI %s, CPython %s", config->uwsgi_version,
+                        config->python_version);
+    if (config->service[0]) {
+        cprof_table_comment(table, "service: %s %s", config->service, config->service_version);
+    }
+    cprof_table_comment(table, "instance: %s", config->instance);
+    cprof_table_comment(table, "window: %.3f s, one sample each %.3f ms of CPU time",
+                        (double)duration_ns / 1e9, (double)period_ns / 1e6);
+}
+
+void cprof_comment_on_totals(const struct cprof_merge *merge)
+{
+    struct cprof_table *table = merge->table;
+    char missed[512] = "";
+
+    append_misses(missed, sizeof(missed), merge->missed);
+    comment_on_engine(merge);
+    cprof_table_comment(table, "samples: %llu", (unsigned long long)merge->samples);
+    cprof_table_comment(table, "timer raw nanoseconds: %llu", (unsigned long long)merge->raw_ns);
+    cprof_table_comment(table, "perf user nanoseconds: %llu", (unsigned long long)merge->perf_ns);
+    cprof_table_comment(table, "system call nanoseconds: %llu",
+                        (unsigned long long)merge->system_call_ns);
+    cprof_table_comment(table, "kernel elsewhere nanoseconds: %llu",
+                        (unsigned long long)merge->extra_ns);
+    cprof_table_comment(table, "cpu clock nanoseconds: %llu", (unsigned long long)merge->clock_ns);
+    cprof_table_comment(table, "ticker cpu nanoseconds: %llu",
+                        (unsigned long long)merge->ticker_ns);
+    cprof_table_comment(table, "missed nanoseconds: %llu", (unsigned long long)merge->missed_ns);
+    if (missed[0]) {
+        cprof_table_comment(table, "missed:%s", missed);
+    }
+    cprof_table_comment(table, "log full: %llu", (unsigned long long)merge->log_full);
+    cprof_table_comment(table, "rejected records: %llu", (unsigned long long)merge->rejected);
+}

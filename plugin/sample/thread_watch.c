@@ -1,0 +1,326 @@
+/* thread_watch.c - see thread_watch.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "thread_watch.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../base/log.h"
+#include "engine_perf.h"
+#include "engine_timer.h"
+#include "guard.h"
+#include "thread_scan.h"
+#include "threads.h"
+
+/* A thread that has no thread state at its first looks rarely gets one. */
+#define EAGER_LOOKS 5u
+#define RARE_LOOKS  16u
+
+/* Each costs a perf event, a timer and a look ten times a second. */
+#define APP_THREADS_MAX 512u
+
+/* Records by thread id, for one look: open addressing, at most half full. */
+#define TID_PLACES (2u * CPROF_THREADS_MAX)
+
+static struct {
+    struct cprof_slot *slot;
+    const struct cprof_python *python;
+    struct cprof_recorder *recorder;
+    uint32_t core_count; /* that this process will have */
+    pid_t ticker_tid;
+    bool has_own_descriptors;
+    char process_name[CPROF_THREAD_NAME_BYTES];
+    /* Of the present window. */
+    enum cprof_peek_way way;
+    uint64_t period_ns;
+    uint32_t app_threads; /* that have a record now */
+    int task_directory;   /* open, or -1 */
+    bool warned_of_blocked_signal;
+} watch = {.task_directory = -1};
+
+static struct cprof_thread *threads_by_tid[TID_PLACES];
+
+static _Atomic uint32_t in_interpreter; /* 1: its memory may be being read */
+
+void cprof_thread_watch_setup(struct cprof_slot *slot, const struct cprof_python *python,
+                              struct cprof_recorder *recorder, uint32_t core_count)
+{
+    watch.slot = slot;
+    watch.python = python;
+    watch.recorder = recorder;
+    watch.core_count = core_count;
+    watch.app_threads = 0;
+    watch.task_directory = -1;
+    cprof_thread_scan_name((pid_t)syscall(SYS_gettid), watch.process_name,
+                           sizeof(watch.process_name));
+}
+
+void cprof_thread_watch_enter(bool has_own_descriptors)
+{
+    watch.ticker_tid = (pid_t)syscall(SYS_gettid);
+    watch.has_own_descriptors = has_own_descriptors;
+}
+
+void cprof_thread_watch_begin(uint64_t period_ns, enum cprof_peek_way way)
+{
+    watch.period_ns = period_ns;
+    watch.way = way;
+}
+
+static void count_miss(enum cprof_miss miss, uint64_t weight_ns)
+{
+    struct cprof_slot_counters *counters = &watch.slot->counters;
+
+    atomic_fetch_add(&counters->missed[miss], 1);
+    atomic_fetch_add(&counters->missed_weight_ns, weight_ns);
+}
+
+/* Pairs a thread of the app with its thread state, once it has one. */
+static void pair(struct cprof_thread *thread)
+{
+    uintptr_t state;
+
+    if (atomic_load(&thread->has_state) ||
+        (thread->looks > EAGER_LOOKS && thread->looks % RARE_LOOKS != 0)) {
+        return;
+    }
+    atomic_store(&in_interpreter, 1);
+    if (cprof_guard_is_set()) {
+        state = cprof_find_state_of_tid(watch.python, watch.way, (uint64_t)thread->tid);
+        if (state && cprof_remember_state(watch.python, watch.way, state, &thread->remembered)) {
+            atomic_store(&thread->has_state, 1);
+        }
+    }
+    atomic_store(&in_interpreter, 0);
+}
+
+static void write_tags(struct cprof_thread *thread)
+{
+    struct cprof_context *context = cprof_context_acquire(watch.recorder);
+
+    if (context) {
+        atomic_store(&thread->tag_ref,
+                     cprof_record_tag(context, CPROF_NO_REF, "thread", thread->name));
+        cprof_context_release(context);
+    }
+}
+
+/* A thread whose ticks do not come. (For an instant every thread blocks all signals: while it
+ * makes another one. So it is asked only when a tick is long overdue.) */
+static void check_blocked_signal(struct cprof_thread *thread)
+{
+    if (thread->signal_blocked || !cprof_thread_scan_blocks(thread->tid, CPROF_SIGNAL)) {
+        return;
+    }
+    thread->signal_blocked = true;
+    count_miss(CPROF_MISS_BLOCKED, 0);
+    if (!watch.warned_of_blocked_signal) {
+        watch.warned_of_blocked_signal = true;
+        cprof_log(CPROF_LOG_WARNING,
+                  "thread %d (%s) keeps SIGURG blocked: its CPU time is not seen", thread->tid,
+                  thread->name);
+    }
+}
+
+/* Books what the thread has used since the last look. */
+static void follow_clock(struct cprof_thread *thread)
+{
+    atomic_fetch_add(&watch.slot->counters.sampled_clock_ns, cprof_engine_timer_advance(thread));
+}
+
+static void arm(struct cprof_thread *thread)
+{
+    struct cprof_slot_counters *counters = &watch.slot->counters;
+
+    write_tags(thread);
+    if (!cprof_engine_perf_arm(thread, watch.period_ns)) {
+        atomic_fetch_add(&counters->perf_refused, 1);
+    }
+    if (!cprof_engine_timer_arm(thread, watch.period_ns)) {
+        cprof_engine_perf_disarm(thread);
+        return;
+    }
+    thread->signal_blocked = false;
+    atomic_fetch_add(&counters->threads_seen, 1);
+}
+
+static void disarm(struct cprof_thread *thread)
+{
+    follow_clock(thread);
+    cprof_engine_perf_disarm(thread);
+    cprof_engine_timer_disarm(thread);
+}
+
+/* A thread of the app: named by its comm where it has one of its own. While cores are still
+ * missing it may be one of them that has not registered yet, so it is armed one look later: by
+ * then it has registered, and this record is removed as unseen. */
+static void add_app_thread(pid_t tid)
+{
+    struct cprof_thread *thread =
+        watch.app_threads < APP_THREADS_MAX ? cprof_thread_add(tid) : NULL;
+    char name[CPROF_THREAD_NAME_BYTES];
+
+    if (!thread) {
+        return; /* its CPU time will be [unsampled] */
+    }
+    watch.app_threads++;
+    cprof_thread_scan_name(tid, name, sizeof(name));
+    (void)snprintf(thread->name, sizeof(thread->name), "%s",
+                   name[0] == '\0' || strcmp(name, watch.process_name) == 0 ? "app" : name);
+    cprof_thread_publish(thread);
+    if (cprof_thread_core_count() >= watch.core_count) {
+        pair(thread);
+        arm(thread);
+    }
+}
+
+/* Time whose ticks were lost was not sampled: it is taken back from what was. */
+static void look_at_thread(struct cprof_thread *thread)
+{
+    struct cprof_slot_counters *counters = &watch.slot->counters;
+    uint64_t lost_ns;
+
+    thread->looks++;
+    pair(thread);
+    if (!thread->armed) {
+        arm(thread);
+        return;
+    }
+    follow_clock(thread);
+    lost_ns = cprof_engine_timer_revive(thread, watch.period_ns);
+    if (lost_ns) {
+        count_miss(CPROF_MISS_LOST, 0);
+        check_blocked_signal(thread);
+        lost_ns = lost_ns < atomic_load(&counters->sampled_clock_ns)
+                      ? lost_ns
+                      : atomic_load(&counters->sampled_clock_ns);
+        atomic_fetch_sub(&counters->sampled_clock_ns, lost_ns);
+    }
+}
+
+static struct cprof_thread **place_of_tid(pid_t tid)
+{
+    uint32_t place = (uint32_t)tid * UINT32_C(2654435761) % TID_PLACES;
+
+    while (threads_by_tid[place] && threads_by_tid[place]->tid != tid) {
+        place = (place + 1) % TID_PLACES;
+    }
+    return &threads_by_tid[place];
+}
+
+/* Also forgets which ones were seen. A core's own registration comes before one that the ticker
+ * made when it met the thread first, which then stays unseen. */
+static void index_threads(void)
+{
+    memset(threads_by_tid, 0, sizeof(threads_by_tid));
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        struct cprof_thread **place = place_of_tid(thread->tid);
+
+        thread->seen = false;
+        if (!*place || thread->core >= 0) {
+            *place = thread;
+        }
+    }
+}
+
+static void visit(pid_t tid, void *data)
+{
+    struct cprof_thread *thread;
+
+    (void)data;
+    if (tid == watch.ticker_tid) {
+        return;
+    }
+    thread = *place_of_tid(tid);
+    if (!thread) {
+        add_app_thread(tid);
+        return;
+    }
+    thread->seen = true;
+    look_at_thread(thread);
+}
+
+static void forget(struct cprof_thread *thread)
+{
+    watch.app_threads -= thread->core < 0;
+    cprof_thread_remove(thread);
+}
+
+static void remove_unseen(void)
+{
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        if (!thread->seen) {
+            disarm(thread);
+            forget(thread);
+        }
+    }
+}
+
+/* Opening costs more than all else in a round, so the directory stays open for the window, if
+ * the app cannot reach it. */
+static bool scan(void)
+{
+    int directory = watch.task_directory >= 0 ? watch.task_directory : cprof_thread_scan_open();
+    bool complete = cprof_thread_scan(directory, visit, NULL);
+
+    if (watch.has_own_descriptors) {
+        watch.task_directory = directory;
+    } else {
+        cprof_thread_scan_close(directory);
+    }
+    return complete;
+}
+
+void cprof_thread_watch_look(void)
+{
+    bool complete;
+
+    index_threads();
+    complete = scan();
+    if (complete) {
+        remove_unseen();
+        return;
+    }
+    /* Without /proc the threads that registered themselves are all that is known. */
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        look_at_thread(thread);
+    }
+}
+
+void cprof_thread_watch_disarm(void)
+{
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        disarm(thread);
+    }
+}
+
+/* Threads of the app are forgotten between windows, so that no record can outlive its thread
+ * unnoticed and be taken for another thread of the same id. */
+void cprof_thread_watch_end(void)
+{
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        disarm(thread);
+        atomic_store(&thread->tag_ref, CPROF_NO_REF);
+        thread->looks = 0;
+        if (thread->core < 0) {
+            forget(thread);
+        }
+    }
+    cprof_thread_scan_close(watch.task_directory);
+    watch.task_directory = -1;
+}
+
+bool cprof_thread_watch_reads_interpreter(void)
+{
+    return atomic_load(&in_interpreter) != 0;
+}

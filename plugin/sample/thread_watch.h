@@ -1,0 +1,47 @@
+/* thread_watch.h - keeps an eye on the process's threads while a window is open: which there are,
+ * which Python thread state is whose, whether their ticks come, how much CPU time they used.
+ *
+ * A look costs little more than reading one directory; ticker.c decides how often there is one.
+ *
+ * Callers   setup at the sampler's start; all else the ticker, but for
+ *           cprof_thread_watch_reads_interpreter, which the end of the process asks.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_THREAD_WATCH_H
+#define CPROF_THREAD_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/attributes.h"
+#include "../python/peek.h"
+#include "../python/runtime.h"
+#include "../share/layout.h"
+#include "recorder.h"
+
+/* In the main thread, whose name is the process's. The process will have `core_count` threads of
+ * uWSGI's. All that is given must live as long as the process. */
+void cprof_thread_watch_setup(struct cprof_slot *slot, const struct cprof_python *python,
+                              struct cprof_recorder *recorder, uint32_t core_count);
+
+/* In the ticker's thread, which is no thread to be sampled. Where it has a descriptor table of
+ * its own, a descriptor is kept open through a window. */
+void cprof_thread_watch_enter(bool has_own_descriptors);
+
+/* A window begins: threads are armed from the next look on. */
+void cprof_thread_watch_begin(uint64_t period_ns, enum cprof_peek_way way);
+
+/* Arms threads that are new, forgets those that are gone, follows the clocks of all. */
+void cprof_thread_watch_look(void);
+
+/* Takes the ticks away from all threads until the next look. */
+void cprof_thread_watch_disarm(void);
+
+/* The window has ended. */
+void cprof_thread_watch_end(void);
+
+/* Whether the ticker may be reading the interpreter's memory right now. */
+CPROF_SIGSAFE bool cprof_thread_watch_reads_interpreter(void);
+
+#endif
