@@ -164,7 +164,9 @@ def test_an_outdated_list_of_options_is_refused(tree):
 def test_a_document_that_differs_from_the_layout_is_refused(tree):
     document = tree / "docs/shared-memory.md"
     text = document.read_text(encoding="utf-8")
-    document.write_text(text.replace("| 28 | 2 | depth |", "| 28 | 4 | depth |"), encoding="utf-8")
+    changed = text.replace("| 36 | 2 | depth |", "| 36 | 4 | depth |")
+    assert changed != text
+    document.write_text(changed, encoding="utf-8")
 
     status, output = lint(tree, "lint-layout")
 

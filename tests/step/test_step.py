@@ -12,6 +12,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE.parents[1] / "build" / "step"
 NAMES = sorted(path.stem for path in HERE.glob("step_*.c"))
+ARGUMENTS = {"step_walker": [HERE / "workload.py"]}
 
 SECONDS = 300
 
@@ -27,7 +28,11 @@ def test_there_are_programs():
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_wrong_at_any_instruction(name):
     result = subprocess.run(
-        [PROGRAMS / name], capture_output=True, text=True, timeout=SECONDS, check=False
+        [PROGRAMS / name, *ARGUMENTS.get(name, [])],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
     )
 
     print(result.stdout)
