@@ -171,4 +171,4 @@ def test_a_document_that_differs_from_the_layout_is_refused(tree):
     status, output = lint(tree, "lint-layout")
 
     assert status != 0
-    assert "static assertion failed" in output and "| 28 | 4 | depth |" in output
+    assert "static assertion failed" in output and "| 36 | 4 | depth |" in output
