@@ -88,10 +88,10 @@ def workers_cpu_ns(server):
     return sum(cpu_ns(pid) for pid in server.workers().values())
 
 
-def missed(profile):
-    """Ticks that gave no stack; the comment is left out where there are none."""
-    lines = [text for text in profile.comments if text.startswith("missed:")]
-    return sum(int(number) for line in lines for number in re.findall(r"\b\d+\b", line))
+def signals(profile):
+    """All ticks of both engines, whatever came of them; each worker's comment tells its own."""
+    text = "\n".join(profile.comments)
+    return sum(int(ticks) for ticks in re.findall(r"\b(?:timer|perf)_ticks=(\d+)", text))
 
 
 def measure_part(workspace, plugin_dir, reader):
@@ -110,7 +110,7 @@ def measure_part(workspace, plugin_dir, reader):
     samples = sum(int(one.comment("samples")) for one in profiles)
     return Part(
         seconds=sum(one.message.duration_nanos for one in profiles) / 1e9,
-        signals=samples + sum(missed(one) for one in profiles),
+        signals=sum(signals(one) for one in profiles),
         stacks=sum(len(one.samples) for one in profiles),
         samples=samples,
         cpu_ns=ticker_ns + sum(int(one.comment("cpu clock nanoseconds")) for one in profiles),
