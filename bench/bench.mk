@@ -7,7 +7,8 @@ BENCH_SOURCES := bench/overflow.c $(call find_c,plugin/base plugin/share plugin/
 build/bench/overflow.so: $(BENCH_SOURCES:%.c=build/objects/%.o)
 	@mkdir -p $(@D)
 	@echo 'link $@'
-	@$(CC) -shared -pthread -Wl,--wrap=cprof_engine_perf_arm -o $@ $^
+	@$(CC) -shared -pthread -Wl,--wrap=cprof_engine_perf_arm \
+		-Wl,--wrap=cprof_oncpu_owns_signal -o $@ $^
 
 .PHONY: bench
 bench: deps-test ## Measure what profiling costs (BENCH_SECONDS, default 240).
