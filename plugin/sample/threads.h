@@ -70,8 +70,8 @@ void cprof_thread_remove(struct cprof_thread *thread);
 /* The records in turn: start with NULL, ends with NULL. Only published ones. */
 struct cprof_thread *cprof_thread_next(const struct cprof_thread *previous);
 
-/* The published record of `tid`, or NULL; a search, for callers that ask rarely. A core's own registration comes before one that the
- * ticker made when it met the thread first. */
+/* The published record of `tid`, or NULL; a search, for callers that ask rarely. A core's own
+ * registration comes before one that the ticker made when it met the thread first. */
 struct cprof_thread *cprof_thread_of_tid(pid_t tid);
 
 /* How many cores have registered. */
