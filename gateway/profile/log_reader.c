@@ -177,7 +177,7 @@ static void list_stacks(struct cprof_log_view *view, size_t limit)
         if (!stack_references_are_sound(view, stack)) {
             view->rejected++;
         } else if (cprof_log_stack(view, ref)->count > 0 ||
-                   cprof_log_stack(view, ref)->other_weight_ns > 0) {
+                   cprof_log_stack(view, ref)->timer_weight_ns > 0) {
             view->stacks[view->stack_count++] = ref;
         }
     }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "comments.h"
+#include "kernel_time.h"
 #include "lines.h"
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -49,8 +50,8 @@ struct slot_merge {
     char long_name[40];
     uint64_t clock_ns; /* of the threads that were sampled: what the stacks shall sum up to */
     uint64_t raw_ns;   /* of all stacks that count, extra_ns included */
-    /* Kernel time outside system calls, spread over the timer's other ticks. */
-    uint64_t extra_ns, other_ns;
+    uint64_t extra_ns; /* kernel time outside system calls, and where it was */
+    struct cprof_kernel_time kernel_time;
     /* A value is weight * numerator / denominator. */
     uint64_t numerator, denominator;
     uint64_t weight_seen_ns, value_given_ns;
@@ -182,7 +183,17 @@ static bool stack_counts(const struct slot_merge *slot, const struct cprof_stack
 {
     return (stack->kind & slot->merge->kinds) && stack->count <= COUNT_MAX &&
            stack->weight_ns <= slot->merge->window_cpu_ns_max &&
-           stack->other_weight_ns <= slot->merge->window_cpu_ns_max;
+           stack->timer_weight_ns <= slot->merge->window_cpu_ns_max;
+}
+
+/* What a stack's kernel time is looked for by: its innermost function. 0 and 1, which refer to
+ * no record, are the two kinds of stacks without one. */
+static uint32_t place_of(const struct cprof_stack_record *stack)
+{
+    if (stack->depth > 0) {
+        return stack->frames[0].code_ref;
+    }
+    return stack->flags & CPROF_STACK_NATIVE ? 1 : 0;
 }
 
 static void sum_up(struct slot_merge *slot)
@@ -194,7 +205,8 @@ static void sum_up(struct slot_merge *slot)
 
         if (stack_counts(slot, stack)) {
             slot->raw_ns = cprof_saturating_add(slot->raw_ns, stack->weight_ns);
-            slot->other_ns = cprof_saturating_add(slot->other_ns, stack->other_weight_ns);
+            cprof_kernel_time_add(&slot->kernel_time, place_of(stack), stack->timer_weight_ns,
+                                  stack->weight_ns);
         } else {
             view->rejected++;
         }
@@ -220,8 +232,8 @@ static void find_extra(struct slot_merge *slot)
 {
     uint64_t seen_ns = cprof_saturating_add(slot->raw_ns, slot->view->missed_weight_ns);
 
-    if (slot->other_ns > 0 && slot->clock_ns > seen_ns) {
-        slot->extra_ns = slot->clock_ns - seen_ns;
+    if (slot->view->other_weight_ns > 0 && slot->clock_ns > seen_ns) {
+        slot->extra_ns = cprof_kernel_time_spread(&slot->kernel_time, slot->clock_ns - seen_ns);
         slot->raw_ns = cprof_saturating_add(slot->raw_ns, slot->extra_ns);
     }
 }
@@ -253,13 +265,13 @@ static void reconcile(struct slot_merge *slot)
     }
 }
 
-static uint64_t weight_of(const struct slot_merge *slot, const struct cprof_stack_record *stack)
+static uint64_t weight_of(struct slot_merge *slot, const struct cprof_stack_record *stack)
 {
     uint64_t share_ns = 0;
 
     if (slot->extra_ns > 0) {
         share_ns =
-            (uint64_t)((unsigned __int128)stack->other_weight_ns * slot->extra_ns / slot->other_ns);
+            cprof_kernel_time_take(&slot->kernel_time, place_of(stack), stack->timer_weight_ns);
     }
     return cprof_saturating_add(stack->weight_ns, share_ns);
 }
@@ -425,7 +437,8 @@ bool cprof_merge_slot(struct cprof_merge *merge, struct cprof_log_view *view,
     name_slot(&slot);
     slot.line_table = malloc(CPROF_LINE_TABLE_BYTES_MAX);
     slot.code = malloc(sizeof(*slot.code));
-    if (!slot.line_table || !slot.code || !collect_frames(&slot)) {
+    if (!slot.line_table || !slot.code || !collect_frames(&slot) ||
+        !cprof_kernel_time_init(&slot.kernel_time, view->stack_count)) {
         cprof_fail(error, "no memory to merge the samples of %s", slot.long_name);
         goto out;
     }
@@ -438,6 +451,7 @@ bool cprof_merge_slot(struct cprof_merge *merge, struct cprof_log_view *view,
     add_to_totals(&slot);
     ok = true;
 out:
+    cprof_kernel_time_reset(&slot.kernel_time);
     free(slot.frames);
     free(slot.line_table);
     free(slot.code);

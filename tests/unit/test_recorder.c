@@ -180,8 +180,7 @@ static void stacks_that_differ_anywhere_are_told_apart(void)
 
 static void a_tick_that_is_no_sample_leaves_its_weight_alone(void)
 {
-    struct cprof_sample sample = {
-        .depth = 2, .weight_ns = 5, .is_other = true, .kind = CPROF_KIND_CPU};
+    struct cprof_sample sample = {.depth = 2, .timer_weight_ns = 5, .kind = CPROF_KIND_CPU};
     const struct cprof_stack_record *stack;
 
     begin();
@@ -192,7 +191,7 @@ static void a_tick_that_is_no_sample_leaves_its_weight_alone(void)
     EXPECT(view.stack_count == 1);
     stack = cprof_log_stack(&view, view.stacks[0]);
     EXPECT(atomic_load(&stack->count) == 1 && atomic_load(&stack->weight_ns) == 1);
-    EXPECT(atomic_load(&stack->other_weight_ns) == 5);
+    EXPECT(atomic_load(&stack->timer_weight_ns) == 5);
     cprof_log_view_reset(&view);
     end();
 }
