@@ -14,8 +14,10 @@ from .profiles import Profile
 from .seccomp import without_perf_events
 
 PERIOD_S = 0.010
+TIMER_SLOWDOWN = 4  # of a thread that has a perf event
 QUIET_S = 2  # the window's rest, in which the last requests end
-START_S = 2  # from the window's start until the load is up, at most
+UNNOTICED_S = 0.01
+START_S = 1  # from the window's start until the load is up, at most
 # Chance alone exceeds this once in 16,000 looks.
 SIGMAS = 4
 # Intervals of the timer are spread evenly over 0.5 to 1.5 periods: their standard deviation.
@@ -31,6 +33,7 @@ class Form(NamedTuple):
 
 
 class Known(NamedTuple):
+    form: Form
     profile: Profile
     cpu_ns: int  # of the workers over the window, by the kernel
     requests: int
@@ -46,9 +49,18 @@ class Known(NamedTuple):
         """How far the profile's total is from the real CPU time, as a part of it."""
         return self.profile.total_ns / self.cpu_ns - 1
 
+    def total_bound(self):
+        """2 %, and what the workers used in the window before it was noticed from outside."""
+        return 0.02 + UNNOTICED_S * 1e9 / self.cpu_ns
+
     def raw_error(self):
         """The same for the timers' own sum, before it is reconciled with any clock."""
         return int(self.profile.comment("timer raw nanoseconds")) / self.cpu_ns - 1
+
+    def raw_bound(self):
+        """5 %, and the interval that was under way in each thread when the window ended."""
+        interval_s = PERIOD_S * (1 if self.timer_is_alone() else TIMER_SLOWDOWN)
+        return 0.05 + self.form.connections() * interval_s * 1e9 / self.cpu_ns
 
     def sum_of(self, key):
         return sum(worker.get(key, 0) for worker in self.workers)
@@ -64,8 +76,8 @@ class Known(NamedTuple):
         return max(0.02, SIGMAS * INTERVAL_DEVIATION / math.sqrt(ticks))
 
     def unaccounted(self):
-        """Ticks that are neither samples nor misses. With perf events the timer's ticks in user
-        mode are neither on purpose: then this is what it may be at most."""
+        """Ticks that are neither samples nor misses. With perf events the timer's ticks behind
+        no system call are neither, on purpose."""
         ticks = self.sum_of("timer_ticks") + self.sum_of("perf_ticks")
         reasons = ("entry", "starting", "unreadable", "contexts")
         missed = sum(self.sum_of(f"missed_{reason}") for reason in reasons)
@@ -83,15 +95,14 @@ class Known(NamedTuple):
 
 
 def binomial_bound(share, samples):
+    """How far off chance alone may put a share of so many samples."""
     return SIGMAS * math.sqrt(share * (1 - share) / samples)
 
 
 def worker_accounts(profile):
     """The comments 'worker N: key=value ...', as dicts of integers."""
     lines = [line for line in profile.comments if re.match(r"worker \d+:", line)]
-    return [
-        {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line)} for line in lines
-    ]
+    return [{key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line)} for line in lines]
 
 
 def _workers_cpu_ns(server):
@@ -104,8 +115,10 @@ def _sums_by_pid(bodies, choose):
     for body in bodies:
         sums = json.loads(body)
         by_pid.setdefault(sums["pid"], []).append(sums)
-    return {pid: choose(found, key=lambda one: one["ru_utime"] + one["ru_stime"])
-            for pid, found in by_pid.items()}
+    return {
+        pid: choose(found, key=lambda one: one["ru_utime"] + one["ru_stime"])
+        for pid, found in by_pid.items()
+    }
 
 
 def make_server(make, app, form, seconds, **options):
@@ -144,6 +157,7 @@ def measure(server, reader, path, form, seconds):
     profile = reader.read(server.wait_for_first_profile())
     keeps_sums = all(body.startswith(b"{") for body in load.bodies)
     return Known(
+        form=form,
         profile=profile,
         cpu_ns=cpu_ns,
         requests=load.done,

@@ -16,8 +16,6 @@ import truth  # its shares; the app's own process has its own copy
 POINTS_WITH_PERF = 0.02
 POINTS_WITHOUT = 0.05  # where processors are not saturated
 POINTS_OF_KERNEL = 0.03
-TOTAL = 0.02
-RAW = 0.05
 
 USER_PART = "stay_in_user_mode"
 
@@ -45,8 +43,8 @@ class Case(NamedTuple):
 
     def judge(self, result):
         findings = [
-            Finding("total", result.total_error(), TOTAL),
-            Finding("timer raw", result.raw_error(), RAW),
+            Finding("total", result.total_error(), result.total_bound()),
+            Finding("timer raw", result.raw_error(), result.raw_bound()),
             Finding("ticks", result.tick_error(), result.tick_bound()),
         ]
         return self.judge_shares(self, result) + findings
