@@ -1,5 +1,8 @@
 """What `make truth` measures, and how far off each figure may be.
 
+With the 10,000 samples of the default the bounds of shares are the points below; with fewer they
+are what chance alone may do, where that is more.
+
 SPDX-License-Identifier: MIT
 """
 
@@ -16,6 +19,8 @@ import truth  # its shares; the app's own process has its own copy
 POINTS_WITH_PERF = 0.02
 POINTS_WITHOUT = 0.05  # where processors are not saturated
 POINTS_OF_KERNEL = 0.03
+
+TOO_FEW = 0.25  # below what was aimed at: others load the machine, nothing is proved
 
 USER_PART = "stay_in_user_mode"
 
@@ -41,11 +46,18 @@ class Case(NamedTuple):
     def seconds(self, samples):
         return samples * known.PERIOD_S / self.cpus
 
-    def judge(self, result):
+    def bound(self, share, result):
+        if self.points is None:
+            return None
+        return max(self.points, known.binomial_bound(share, result.profile.total_count))
+
+    def judge(self, result, samples):
+        few = min(0, result.profile.total_count / samples - 1)
         findings = [
             Finding("total", result.total_error(), result.total_bound()),
             Finding("timer raw", result.raw_error(), result.raw_bound()),
             Finding("ticks", result.tick_error(), result.tick_bound()),
+            Finding("samples", few, TOO_FEW),
         ]
         return self.judge_shares(self, result) + findings
 
@@ -53,8 +65,9 @@ class Case(NamedTuple):
 def short_shares(case, result):
     found = result.shares(truth.SHARES)
     return [
-        Finding(f"{name} {found[name]:.3f}", found[name] - percent / 100, case.points)
+        Finding(f"{name} {found[name]:.3f}", found[name] - share, case.bound(share, result))
         for name, percent in truth.SHARES.items()
+        for share in [percent / 100]
     ]
 
 
@@ -65,13 +78,14 @@ def kernel_shares(case, result):
     parts = {key: result.own_part(f"{key}_part_ns") for key in ("user", "kernel")}
     real = parts["kernel"] / sum(parts.values())
     found = result.shares((name, USER_PART))[name]
-    findings = [Finding(f"{name} {found:.3f}", found - real, case.points)]
+    findings = [Finding(f"{name} {found:.3f}", found - real, case.bound(real, result))]
     if case.perf_events:
         kernel_ns = result.sum_of("system_call_ns") + result.sum_of("kernel_elsewhere_ns")
         system_s, user_s = result.own_part("ru_stime"), result.own_part("ru_utime")
         found = kernel_ns / result.sum_of("cpu_clock_ns")
         real = system_s / (system_s + user_s)
-        findings.append(Finding(f"kernel time {found:.3f}", found - real, case.points))
+        finding = Finding(f"kernel time {found:.3f}", found - real, case.bound(real, result))
+        findings.append(finding)
     return findings
 
 

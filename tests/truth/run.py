@@ -45,7 +45,7 @@ def run(chosen, samples, workspace):
     for case in chosen:
         print(f"{case.name}: {case.seconds(samples):.0f} s", file=sys.stderr, flush=True)
         result = run_case(case, samples, workspace, plugin_dir, reader)
-        findings = case.judge(result)
+        findings = case.judge(result, samples)
         report.print_case(case, result, findings)
         broken += [finding for finding in findings if not finding.holds()]
     return broken
