@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../base/log.h"
+#include "../python/thread_state.h"
 #include "engine_perf.h"
 #include "engine_timer.h"
 #include "guard.h"
@@ -44,6 +45,13 @@ static struct {
 } watch = {.task_directory = -1};
 
 static struct cprof_thread *threads_by_tid[TID_PLACES];
+
+/* The thread states of one look, listed when the first thread without one is met. */
+static struct {
+    bool listed;
+    uint32_t count;
+    struct cprof_thread_of_state states[CPROF_THREADS_MAX];
+} of_look;
 
 static _Atomic uint32_t in_interpreter; /* 1: its memory may be being read */
 
@@ -80,9 +88,27 @@ static void count_miss(enum cprof_miss miss, uint64_t weight_ns)
     atomic_fetch_add(&counters->missed_weight_ns, weight_ns);
 }
 
-/* Pairs a thread of the app with its thread state, once it has one. */
+static uintptr_t state_of_tid(uint64_t tid)
+{
+    if (!of_look.listed) {
+        of_look.count =
+            cprof_list_states(watch.python, watch.way, of_look.states, CPROF_THREADS_MAX);
+        of_look.listed = true;
+    }
+    for (uint32_t i = 0; i < of_look.count; i++) {
+        if (of_look.states[i].tid == tid) {
+            return of_look.states[i].state;
+        }
+    }
+    return 0;
+}
+
+/* Pairs a thread of the app with its thread state, once it has one. The state may have been
+ * freed and made anew for another thread since it was listed: so it is asked again for its
+ * thread, after the words are kept by which it is recognised. */
 static void pair(struct cprof_thread *thread)
 {
+    uint64_t tid = (uint64_t)thread->tid;
     uintptr_t state;
 
     if (atomic_load(&thread->has_state) ||
@@ -91,8 +117,9 @@ static void pair(struct cprof_thread *thread)
     }
     atomic_store(&in_interpreter, 1);
     if (cprof_guard_is_set()) {
-        state = cprof_find_state_of_tid(watch.python, watch.way, (uint64_t)thread->tid);
-        if (state && cprof_remember_state(watch.python, watch.way, state, &thread->remembered)) {
+        state = state_of_tid(tid);
+        if (state && cprof_remember_state(watch.python, watch.way, state, &thread->remembered) &&
+            cprof_tid_of_state(watch.python, watch.way, state) == tid) {
             atomic_store(&thread->has_state, 1);
         }
     }
@@ -282,6 +309,7 @@ void cprof_thread_watch_look(void)
 {
     bool complete;
 
+    of_look.listed = false;
     index_threads();
     complete = scan();
     if (complete) {

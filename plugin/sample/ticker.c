@@ -94,7 +94,7 @@ static void join_epoch(const struct cprof_window_demand *demand)
 {
     struct cprof_slot *slot = ticker.mapping->slot;
 
-    cprof_thread_watch_begin(demand->period_ns, cprof_peek_choose(&ticker.blocked));
+    cprof_thread_watch_begin(demand->period_ns, cprof_peek_choose_lasting(&ticker.blocked));
     cprof_recorder_begin(ticker.recorder, demand->epoch, ticker.incarnation);
     atomic_store(&slot->joined_epoch, demand->epoch);
     start_clocks();
