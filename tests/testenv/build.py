@@ -99,6 +99,9 @@ def build_fake_python(directory, version):
         "const char *Py_GetVersion(void);\n"
         f'const char *Py_GetVersion(void)\n{{\n    return "{version}";\n}}\n'
     )
-    library = directory / "fake_python.so"
-    _run(["gcc", "-shared", "-fPIC", "-o", str(library), str(source)], directory)
+    return build_library(source, directory / "fake_python.so")
+
+
+def build_library(source, library):
+    _run(["gcc", "-shared", "-fPIC", "-pthread", "-o", str(library), str(source)], library.parent)
     return library
