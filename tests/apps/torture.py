@@ -165,8 +165,19 @@ def called_from_c(number):
 CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int)(called_from_c)
 
 
+# A C thread enters Python by PyGILState_Ensure(), which takes a lock of the interpreter's without
+# the GIL. A child that is forked at that instant waits for the lock for ever, up to CPython 3.11,
+# with a profiler or without. There the two take turns.
+if sys.version_info < (3, 12):
+    NO_FORK_AMONG_C_THREADS = threading.Lock()
+else:
+    NO_FORK_AMONG_C_THREADS = contextlib.nullcontext()
+
+
 def act_callbacks(core):
-    if LIBRARY.torture_run(CALLBACK, C_THREADS, C_THREADS_MS) != 0:
+    with NO_FORK_AMONG_C_THREADS:
+        failed = LIBRARY.torture_run(CALLBACK, C_THREADS, C_THREADS_MS)
+    if failed:
         raise RuntimeError("no C threads")
 
 
@@ -258,7 +269,8 @@ def child_work():
 
 
 def act_forks(core):
-    pid = os.fork()
+    with NO_FORK_AMONG_C_THREADS:
+        pid = os.fork()
     if pid == 0:
         try:
             child_work()
@@ -275,7 +287,8 @@ def act_forks(core):
 def act_subprocesses(core):
     subprocess.run(["/bin/true"], check=True)
     run_unit(core)
-    subprocess.run(["/bin/true"], check=True, preexec_fn=child_work)
+    with NO_FORK_AMONG_C_THREADS:
+        subprocess.run(["/bin/true"], check=True, preexec_fn=child_work)
 
 
 ACTS = {

@@ -2,7 +2,7 @@
 
 SOAK_SECONDS       ?= 120
 CRASH_LOAD_SECONDS ?= 150
-export SOAK_PYTHONS CRASH_LOAD_PYTHONS
+export SOAK_PYTHONS SOAK_WITHOUT_PERF CRASH_LOAD_PYTHONS
 
 build/soak/c_threads.so: tests/soak/c_threads.c
 	@mkdir -p $(@D)

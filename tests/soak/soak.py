@@ -2,9 +2,14 @@
 
 usage: soak.py LIBRARY SECONDS   (`make soak`)
 
-LIBRARY is that of c_threads.c. SOAK_PYTHONS names the interpreters in tools/matrix's words;
-default: 3.8, 3.11, 3.12 and 3.13, where they are found. Prints one line for each; exit status 1
-when a bound is broken. Logs and results lie in build/matrix/<version>/.
+LIBRARY is that of c_threads.c. In the environment:
+
+SOAK_PYTHONS       the interpreters, in tools/matrix's words; default: 3.8, 3.11, 3.12 and 3.13,
+                   where they are found
+SOAK_WITHOUT_PERF  set: perf_event_open is refused, so that the timer engine does all
+
+Prints one line for each interpreter; exit status 1 when a bound is broken. Logs and results lie
+in build/matrix/<version>/.
 
 SPDX-License-Identifier: MIT
 """
