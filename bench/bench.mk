@@ -1,6 +1,6 @@
 # `make bench`. The plugin's rooms are linked into a library that a plain Python loads.
 
-BENCH_SECONDS ?= 480
+BENCH_SECONDS ?= 300
 
 BENCH_SOURCES := bench/overflow.c $(call find_c,plugin/base plugin/share plugin/python plugin/sample)
 
@@ -14,7 +14,7 @@ bench_run = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 	$(PYTHON) bench/run.py build/bench/overflow.so $(BENCH_SECONDS) build/bench/peers
 
 .PHONY: bench bench-overflows
-bench: deps-test ## Measure what profiling costs, other profilers too (BENCH_SECONDS, 480).
+bench: deps-test ## Measure what profiling costs, other profilers too (BENCH_SECONDS, 300).
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so
 	@$(bench_run)
 

@@ -62,8 +62,8 @@ class Findings(NamedTuple):
     total_ns: int
     real_ns: int  # CPU time of the workers
     samples: int
-    ticks: dict = {}  # signals to the workers by engine; empty for profilers without
-    stacks: int = 0  # that were new in their window
+    ticks: dict  # signals to the workers, by engine
+    stacks: int  # that were new in their window
 
 
 def process_cpu_ns(pid):
@@ -150,7 +150,6 @@ class Contender:
 
     def findings(self):
         """Ends the profiler, if there is one. None: there is none, or it found nothing."""
-        return None
 
     def end(self):
         self.server.kill()
@@ -248,7 +247,7 @@ class Agent(Contender):
                 if name in leaves:
                     leaves[name] += ns
         ticks = {"agent": real_ns // PERIOD_NS}  # those that it drops are in no profile
-        return Findings(leaves, total_ns, real_ns, samples, ticks) if samples else None
+        return Findings(leaves, total_ns, real_ns, samples, ticks, 0) if samples else None
 
     def _read(self, path):
         """Leaf's name, count and time of each sample."""
@@ -303,7 +302,7 @@ class Attached(Contender):
                 if name in leaves:
                     leaves[name] += ns
         self._output.unlink()
-        return Findings(leaves, total_ns, real_ns, samples) if samples else None
+        return Findings(leaves, total_ns, real_ns, samples, {}, 0) if samples else None
 
     def end(self):
         if self._process and self._process.poll() is None:
@@ -323,10 +322,10 @@ class PySpy(Attached):
         return "Sampling process" in log
 
     def sample(self, line):
-        """frame;frame;leaf (file:line) COUNT"""
+        """process;frame;...;leaf (file:line) COUNT; None for one without frames."""
         stack, count = line.rsplit(" ", 1)
-        leaf = stack.rsplit(";", 1)[-1].split(" (")[0]
-        return leaf, int(count), int(count) * PERIOD_NS
+        leaf, where, _place = stack.rsplit(";", 1)[-1].partition(" (")
+        return (leaf, int(count), int(count) * PERIOD_NS) if where else None
 
 
 class Austin(Attached):

@@ -78,7 +78,10 @@ def print_overflows(results, bounds):
             f"  {theirs.count:4d}"
         )
     ignored = results["timer", TYPICAL_DEPTH, "ignored"].spread("none")
-    print(f"timer, the signal is ignored: {_quartiles(ignored)}, {ignored.count} overflows")
+    print(
+        f"timer, the signal is ignored: {_quartiles(ignored)}, {ignored.count} overflows",
+        flush=True,
+    )
     for engine, most in RATIO_MAX.items():
         text = f"{engine}: handler over empty handler, depth {TYPICAL_DEPTH}, same stack"
         bounds.check(text, results[engine, TYPICAL_DEPTH, "same"].ratio(), most)
