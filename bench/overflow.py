@@ -181,8 +181,10 @@ def make_variants(overflows, engine):
 
 
 def measure_plugin(library, overflows):
-    variants = {("timer", name): one for name, one in make_variants(overflows, TIMER).items()} | {
-        ("perf", name): one for name, one in make_variants(overflows, PERF).items()
+    variants = {
+        (text, name): one
+        for text, engine in (("timer", TIMER), ("perf", PERF))
+        for name, one in make_variants(overflows, engine).items()
     }
     variants["timer", "ignored"] = Variant(TIMER, same_stack, overflows, handlers=(NONE,))
     return variants, library.bench_start(MAX_DEPTH, PERIOD_NS)
