@@ -1,6 +1,6 @@
 # `make bench`. The plugin's rooms are linked into a library that a plain Python loads.
 
-BENCH_SECONDS ?= 300
+BENCH_SECONDS ?= 270
 # Runs the measurements; PYTHON is what is measured, and may be an old one.
 BENCH_PYTHON  ?= /usr/bin/python3
 
@@ -16,7 +16,7 @@ bench_run = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 	$(BENCH_PYTHON) bench/run.py build/bench/overflow.so $(BENCH_SECONDS) build/bench/peers
 
 .PHONY: bench bench-overflows
-bench: deps-test ## Measure what profiling costs, other profilers too (BENCH_SECONDS, 300).
+bench: deps-test ## Measure what profiling costs, other profilers too (BENCH_SECONDS, 270).
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so
 	@$(bench_run)
 

@@ -20,7 +20,7 @@ import time
 
 PERIOD_NS = 10_000_000
 MAX_DEPTH = 128
-BLOCK = 25  # overflows between two changes of the handler
+BLOCK = 10  # overflows between two changes of the handler
 PROFILER, EMPTY, NONE = range(3)
 HANDLERS = {PROFILER: "profiler", EMPTY: "empty", NONE: "none"}
 TIMER, PERF = range(2)

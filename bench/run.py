@@ -32,7 +32,7 @@ from race import Race
 from testenv.build import PYTHON, UWSGI, build_plugin
 from testenv.profiles import ProfileReader, load_proto
 
-DEPTHS = {10: 0.4, 34: 1.0, 100: 0.4}  # and how many overflows each, as a part
+DEPTHS = {10: 0.25, 34: 1.0, 100: 0.25}  # and how many overflows each, as a part
 OVERFLOWS_MIN = 300  # under each handler, in each variant, at depth 34
 OVERFLOWS_PART = 0.3  # of the whole time
 CELLS = 13  # handlers, summed over engines and variants
