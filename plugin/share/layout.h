@@ -122,7 +122,8 @@ struct cprof_slot_counters {
     _Atomic uint64_t missed_weight_ns;
     _Atomic uint64_t cpu_clock_ns;     /* CPU time of the process in its windows, ticker left out */
     _Atomic uint64_t sampled_clock_ns; /* that part of it which sampled threads used */
-    _Atomic uint64_t ticker_cpu_ns;    /* and the ticker's own */
+    _Atomic uint64_t perf_clock_ns;    /* and of that, the part of threads with a perf event */
+    _Atomic uint64_t ticker_cpu_ns;    /* the ticker's own CPU time */
     _Atomic uint64_t threads_seen;
 };
 
@@ -233,7 +234,7 @@ struct cprof_frame {
  * only grow; count is moved last, so that a count of 0 is a sample in flight.
  *
  * Where a thread has a perf event, that event gives its user time and the timer's ticks behind
- * system calls give its time in those; both are weight_ns. All ticks of its timer stand in
+ * system calls give its time in those; both are weight_ns. All ticks of timers stand in
  * timer_weight_ns: where that is more than weight_ns, the thread was in the kernel elsewhere (in
  * page faults, above all). A tick behind no system call is no sample and not in count. */
 struct cprof_stack_record {
