@@ -17,7 +17,7 @@ static bool window_is_sound(const struct cprof_window *window, uint32_t epoch)
 {
     uint64_t now_ns = cprof_now_ns();
 
-    return window->epoch == epoch && (window->kinds & CPROF_KIND_CPU) &&
+    return window->epoch == epoch && (window->kinds & CPROF_KINDS_ALL) &&
            window->period_ns >= CPROF_PERIOD_NS_MIN && window->period_ns <= CPROF_PERIOD_NS_MAX &&
            window->start_ns <= now_ns && window->end_ns > window->start_ns &&
            window->end_ns - window->start_ns <= CPROF_WINDOW_NS_MAX &&

@@ -79,7 +79,7 @@ static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
     struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
     struct cprof_context *context = cprof_context_acquire(recorder_of_process);
     struct cprof_sample sample = {
-        .kind = CPROF_KIND_CPU,
+        .kind = CPROF_STACK_ON_CPU,
         .weight_ns = tick->weight_ns,
         .is_other = tick->is_other,
     };

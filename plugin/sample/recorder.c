@@ -283,7 +283,7 @@ static enum cprof_recorded resolve(struct cprof_recorder *recorder, struct cprof
 static uint64_t hash_sample(uint64_t seed, const struct cprof_sample *sample)
 {
     return mix(mix(seed, sample->tag_ref),
-               (uint64_t)sample->kind << 32 | (uint64_t)sample->flags << 16);
+               (uint64_t)sample->state << 32 | (uint64_t)sample->kind << 16 | sample->flags);
 }
 
 static uint64_t raw_key(const struct cprof_context *context, const struct cprof_sample *sample,
@@ -326,6 +326,7 @@ static uint32_t record_stack(struct cprof_context *context, const struct cprof_s
     stack->depth = (uint16_t)depth;
     stack->kind = (uint8_t)sample->kind;
     stack->flags = sample->flags;
+    stack->state = sample->state;
     memcpy(stack->frames, context->resolved, depth * sizeof(struct cprof_frame));
     return cprof_log_publish(&context->writer);
 }

@@ -84,7 +84,8 @@ struct cprof_sample {
     uint32_t tag_ref;
     uint64_t weight_ns;
     bool is_other; /* the weight is other_weight_ns of share/layout.h: no sample of its own */
-    enum cprof_kind kind;
+    enum cprof_stack_kind kind;
+    uint32_t state; /* enum cprof_state */
     uint8_t flags; /* enum cprof_stack_flag */
 };
 

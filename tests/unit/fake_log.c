@@ -15,7 +15,7 @@ void fake_segment_open(struct cprof_segment *segment, uint32_t slot_count, uint6
     struct cprof_error error;
     int fd;
 
-    EXPECT(cprof_segment_create(&fd, slot_count, log_bytes, &error));
+    EXPECT(cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = slot_count}, log_bytes, &error));
     EXPECT(cprof_segment_open(segment, fd, &error));
 }
 
@@ -119,7 +119,7 @@ uint32_t fake_stack(struct cprof_log_writer *writer, const struct fake_stack *st
     atomic_store(&record->count, stack->count);
     record->tag_ref = stack->tag_ref;
     record->depth = stack->depth;
-    record->kind = CPROF_KIND_CPU;
+    record->kind = CPROF_STACK_ON_CPU;
     record->flags = stack->flags;
     if (stack->depth > 0) {
         memcpy(record->frames, stack->frames, stack->depth * sizeof(struct cprof_frame));

@@ -35,7 +35,7 @@ static struct cprof_recorder recorder;
 static PyObject *probe_record(PyObject *self, PyObject *unused)
 {
     struct cprof_context *context = cprof_context_acquire(&recorder);
-    struct cprof_sample sample = {.kind = CPROF_KIND_CPU, .weight_ns = 1};
+    struct cprof_sample sample = {.kind = CPROF_STACK_ON_CPU, .weight_ns = 1};
     bool truncated;
 
     (void)self, (void)unused;
