@@ -7,7 +7,7 @@
 #ifndef CPROF_STATES_H
 #define CPROF_STATES_H
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "layout.h"
@@ -27,7 +27,7 @@ enum cprof_descriptor_kind {
 uint32_t cprof_state_of_system_call(long number, enum cprof_descriptor_kind descriptor);
 
 /* Whether that depends on what the call's first argument, a descriptor, is. */
-int cprof_state_needs_descriptor(long number);
+bool cprof_state_needs_descriptor(long number);
 
 /* The state of a thread that sleeps in the kernel's function `wchan` (proc(5)), where no system
  * call can be known. */
