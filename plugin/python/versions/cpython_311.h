@@ -26,6 +26,7 @@ static const struct cprof_python_layout built_layout = {
     .frame_instruction = offsetof(_PyInterpreterFrame, prev_instr),
     .frame_owner = offsetof(_PyInterpreterFrame, owner),
     .owner_generator = FRAME_OWNED_BY_GENERATOR,
+    .gil_place = CPROF_GIL_IN_RUNTIME,
     .owner_not_python = 255,
     LAYOUT_OF_ADAPTIVE_CODE,
     .tstate_id = offsetof(PyThreadState, id),
