@@ -168,9 +168,13 @@ bool cprof_gateway_register(const struct cprof_options *options, int *segment_fd
                             struct cprof_error *error)
 {
     static char name[] = "cloudprofiler";
+    const struct cprof_slot_counts counts = {
+        .workers = options->config.worker_count,
+        .mules = options->config.mule_count,
+        .spoolers = options->config.spooler_count,
+    };
 
-    if (!cprof_segment_create(&gateway.segment_fd, options->config.slot_count,
-                              options->config.log_bytes, error) ||
+    if (!cprof_segment_create(&gateway.segment_fd, &counts, options->config.log_bytes, error) ||
         !create_sealed_config(&options->config, error)) {
         return false;
     }
