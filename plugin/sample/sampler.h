@@ -19,7 +19,10 @@ struct cprof_sampler_start {
     int segment_fd;      /* borrowed for the call */
     uint32_t slot_index; /* whose place this process takes */
     uint32_t max_depth;
-    uint32_t core_count;               /* threads of uWSGI's that this process will have */
+    uint32_t core_count; /* threads of uWSGI's that this process will have */
+    /* What the host knows of its core threads' requests (offcpu.h), signal-safe; NULL: nothing. */
+    bool (*request_is_running)(int core);
+    uintptr_t (*request_thread_state)(int core);
     const struct cprof_python *python; /* as found in the master; copied */
 };
 

@@ -14,6 +14,7 @@
 #include "engine_perf.h"
 #include "engine_timer.h"
 #include "guard.h"
+#include "offcpu.h"
 #include "thread_scan.h"
 #include "threads.h"
 
@@ -44,8 +45,6 @@ static struct {
 } watch = {.task_directory = -1};
 
 static struct cprof_thread *threads_by_tid[TID_PLACES];
-
-static _Atomic uint32_t in_interpreter; /* 1: its memory may be being read */
 
 void cprof_thread_watch_setup(struct cprof_slot *slot, const struct cprof_python *python,
                               struct cprof_recorder *recorder, uint32_t core_count)
@@ -89,14 +88,14 @@ static void pair(struct cprof_thread *thread)
         (thread->looks > EAGER_LOOKS && thread->looks % RARE_LOOKS != 0)) {
         return;
     }
-    atomic_store(&in_interpreter, 1);
-    if (cprof_guard_is_set()) {
+    if (cprof_guard_begin_reading()) {
         state = cprof_find_state_of_tid(watch.python, watch.way, (uint64_t)thread->tid);
-        if (state && cprof_remember_state(watch.python, watch.way, state, &thread->remembered)) {
+        if (state && cprof_remember_state(watch.python, watch.way, state, &thread->own)) {
+            thread->remembered = thread->own;
             atomic_store(&thread->has_state, 1);
         }
     }
-    atomic_store(&in_interpreter, 0);
+    cprof_guard_end_reading();
 }
 
 static void write_tags(struct cprof_thread *thread)
@@ -249,6 +248,7 @@ static void visit(pid_t tid, void *data)
 static void forget(struct cprof_thread *thread)
 {
     watch.app_threads -= thread->core < 0;
+    cprof_offcpu_forget(thread);
     cprof_thread_remove(thread);
 }
 
@@ -310,6 +310,7 @@ void cprof_thread_watch_end(void)
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
         disarm(thread);
+        cprof_offcpu_forget(thread);
         atomic_store(&thread->tag_ref, CPROF_NO_REF);
         thread->looks = 0;
         if (thread->core < 0) {
@@ -318,9 +319,4 @@ void cprof_thread_watch_end(void)
     }
     cprof_thread_scan_close(watch.task_directory);
     watch.task_directory = -1;
-}
-
-bool cprof_thread_watch_reads_interpreter(void)
-{
-    return atomic_load(&in_interpreter) != 0;
 }

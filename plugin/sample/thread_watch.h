@@ -3,8 +3,7 @@
  *
  * A look costs little more than reading one directory; ticker.c decides how often there is one.
  *
- * Callers   setup at the sampler's start; all else the ticker, but for
- *           cprof_thread_watch_reads_interpreter, which the end of the process asks.
+ * Callers   setup at the sampler's start; all else the ticker.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -40,8 +39,5 @@ void cprof_thread_watch_disarm(void);
 
 /* The window has ended. */
 void cprof_thread_watch_end(void);
-
-/* Whether the ticker may be reading the interpreter's memory right now. */
-CPROF_SIGSAFE bool cprof_thread_watch_reads_interpreter(void);
 
 #endif
