@@ -38,6 +38,13 @@ static uintptr_t innermost_frame(const struct cprof_python_layout *layout, enum 
     return (uintptr_t)cprof_peek_word(way, head + layout->cframe_current_frame, UINTPTR_MAX);
 }
 
+bool cprof_has_frames(const struct cprof_python *python, enum cprof_peek_way way, uintptr_t tstate)
+{
+    uintptr_t frame = innermost_frame(&python->layout, way, tstate);
+
+    return frame != 0 && frame != UINTPTR_MAX;
+}
+
 static bool in_entry_window(const struct cprof_python *python, uintptr_t pc)
 {
     return python->layout.links_late && pc - python->eval_start < python->layout.entry_window_bytes;
