@@ -167,18 +167,14 @@ static bool stack_references_are_sound(const struct cprof_log_view *view,
     return tag_chain_is_sound(view, stack->tag_ref);
 }
 
-/* A count of 0 is a sample in flight. Timer ticks that are no samples stand beside the count, and
- * run-queue time is no sample at all. */
+/* On the CPU, a count of 0 is a sample in flight, and timer ticks that are no samples stand beside
+ * the count. Off it, looks move time between stacks, so that the weight decides. */
 static bool says_something(const struct cprof_stack_record *stack)
 {
-    switch (stack->kind) {
-    case CPROF_STACK_ON_CPU:
+    if (stack->kind == CPROF_STACK_ON_CPU) {
         return stack->count > 0 || stack->other_weight_ns > 0;
-    case CPROF_STACK_OFF_CPU:
-        return stack->count > 0;
-    default:
-        return stack->weight_ns > 0;
     }
+    return stack->weight_ns > 0;
 }
 
 /* Lists the stacks that are to be merged; `limit` of them were marked. */
