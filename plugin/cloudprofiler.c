@@ -15,6 +15,7 @@
 #include "host/abi.h"
 #include "host/app_signals.h"
 #include "host/gateway_process.h"
+#include "host/loops.h"
 #include "host/options.h"
 #include "host/processes.h"
 #include "host/request.h"
@@ -90,6 +91,13 @@ static void start_sampling(void)
     add_core_thread(0);
 }
 
+static void watch_greenlets(void)
+{
+    if (progress == READY) {
+        cprof_sampler_watch_greenlets();
+    }
+}
+
 /* All plugins are loaded now, whatever their order in the configuration is. */
 static int init(void)
 {
@@ -101,6 +109,7 @@ static int init(void)
     }
     progress = REFUSED;
     cprof_gateway_adopt_previous();
+    cprof_loops_hook_gevent(watch_greenlets);
     switch (cprof_python_find(&interpreter, &error)) {
     case CPROF_PYTHON_REFUSED:
         cprof_log(CPROF_LOG_ERROR, "%s: not profiling", error.text);

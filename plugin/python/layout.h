@@ -76,8 +76,9 @@ struct cprof_python_layout {
     uint16_t frame_code;
     uint16_t frame_previous;
     uint16_t frame_instruction;
-    uint16_t frame_owner;  /* 0: frames have none, and are complete from the start */
-    uint8_t code_tag_mask; /* bits of frame_code that are no address */
+    uint16_t frame_owner;        /* 0: frames have none, and are complete from the start */
+    uint16_t frame_object_frame; /* in a PyFrameObject: its frame; 0: it is the frame itself */
+    uint8_t code_tag_mask;       /* bits of frame_code that are no address */
     uint8_t owner_generator;
     uint8_t owner_not_python; /* this owner and greater ones are no Python frames; 255: none */
 

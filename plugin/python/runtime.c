@@ -124,6 +124,9 @@ enum cprof_python_found cprof_python_find(struct cprof_python *python, struct cp
     find_symbol(&python->interpreter_head, "PyInterpreterState_Head");
     find_symbol(&python->interpreter_threads_head, "PyInterpreterState_ThreadHead");
     find_symbol(&python->code_type, "PyCode_Type");
+    find_symbol(&python->frame_type, "PyFrame_Type");
+    python->type_new = offsetof(PyTypeObject, tp_new);
+    python->type_dealloc = offsetof(PyTypeObject, tp_dealloc);
     find_symbol(&python->eval_start, "_PyEval_EvalFrameDefault");
     if (!python->current_thread_state || !python->gilstate_thread_state ||
         !python->interpreter_head || !python->interpreter_threads_head || !python->code_type) {

@@ -45,4 +45,10 @@ CPROF_SIGSAFE enum cprof_walk cprof_walk(const struct cprof_python *python, enum
                                          struct cprof_raw_frame *frames, uint32_t frames_max,
                                          uint32_t *depth, bool *truncated);
 
+/* The same for a chain that no thread runs, such as a parked greenlet's: from the frame object
+ * (PyFrameObject) at its inner end. It must stand still. */
+enum cprof_walk cprof_walk_parked(const struct cprof_python *python, enum cprof_peek_way way,
+                                  uintptr_t frame_object, struct cprof_raw_frame *frames,
+                                  uint32_t frames_max, uint32_t *depth, bool *truncated);
+
 #endif

@@ -10,7 +10,9 @@
 #include "../python/walker.h"
 #include "../share/window.h"
 #include "engine_timer.h"
+#include "greenlets.h"
 #include "guard.h"
+#include "parked.h"
 #include "sleep_state.h"
 
 static struct {
@@ -249,6 +251,30 @@ static void settle_with_previous(struct cprof_thread *thread, bool is_awake, int
     sleep->due_ns -= part_ns;
 }
 
+/* The greenlets of a thread that has just been found asleep. */
+static void look_at_greenlets(struct cprof_thread *thread, uint64_t now_ns, uint64_t gap_mean_ns)
+{
+    struct cprof_parked_look look = {
+        .python = offcpu.python,
+        .recorder = offcpu.recorder,
+        .context = cprof_context_acquire(offcpu.recorder),
+        .thread = thread,
+        .stands_still = stands_still,
+        .now_ns = now_ns,
+        .gap_mean_ns = gap_mean_ns,
+    };
+
+    if (!look.context) {
+        return;
+    }
+    if (cprof_guard_begin_reading()) {
+        look.context->way = cprof_peek_choose(offcpu.blocked);
+        cprof_parked_look(&look);
+    }
+    cprof_guard_end_reading();
+    cprof_context_release(look.context);
+}
+
 static void start_following(struct cprof_thread *thread, uint64_t now_ns, uint64_t cpu_ns)
 {
     struct cprof_sleep *sleep = &thread->sleep;
@@ -279,6 +305,9 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
         start_following(thread, now_ns, cpu_ns);
     } else if (advance(sleep, now_ns, cpu_ns) == 0 && sleep->is_known) {
         book_due(thread);
+        if (cprof_greenlets_belong_to(thread->tid)) {
+            cprof_parked_book(offcpu.recorder, now_ns);
+        }
         return false;
     }
     take_run_queue_time(thread);
@@ -290,6 +319,9 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
     if (sleep->is_known) {
         sleep->ref = ref;
         book_due(thread);
+        if (cprof_greenlets_belong_to(thread->tid)) {
+            look_at_greenlets(thread, now_ns, gap_mean_ns);
+        }
     }
     return true;
 }
@@ -313,6 +345,9 @@ void cprof_offcpu_forget(struct cprof_thread *thread)
 
     if (sleep->is_followed && sleep->ref != CPROF_NO_REF) {
         book_due(thread);
+    }
+    if (cprof_greenlets_belong_to(thread->tid)) {
+        cprof_parked_forget();
     }
     cprof_sleep_close_files(thread);
     *sleep = (struct cprof_sleep){.status_file = -1, .account_file = -1};

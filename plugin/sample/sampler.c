@@ -12,8 +12,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../base/log.h"
+#include "../python/greenlet.h"
 #include "../share/segment.h"
 #include "code_deaths.h"
+#include "greenlets.h"
 #include "guard.h"
 #include "oncpu.h"
 #include "recorder.h"
@@ -98,6 +101,16 @@ void cprof_sampler_add_core_thread(int core, const char *name)
     }
     cprof_oncpu_unblock();
     cprof_thread_publish(thread);
+}
+
+void cprof_sampler_watch_greenlets(void)
+{
+    void *type = cprof_guard_is_set() ? cprof_greenlet_type() : NULL;
+
+    if (type && !cprof_greenlets_watch(&interpreter, type)) {
+        cprof_log(CPROF_LOG_WARNING, "no memory to note greenlets: wall profiles show the thread "
+                                     "alone");
+    }
 }
 
 void cprof_sampler_stop(void)

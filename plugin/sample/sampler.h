@@ -36,6 +36,10 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start,
  * After the Python plugin has made the thread's state. */
 void cprof_sampler_add_core_thread(int core, const char *name);
 
+/* The calling thread, the process's main one, is about to run a loop of gevent's: greenlets that
+ * it makes are noted from now on, so that wall profiles show those that wait. Takes the GIL. */
+void cprof_sampler_watch_greenlets(void);
+
 /* The process is ending; may run inside a signal handler, and returns within 50 ms. */
 CPROF_SIGSAFE void cprof_sampler_stop(void);
 

@@ -25,6 +25,7 @@ static const struct cprof_python_layout built_layout = {
     .frame_previous = offsetof(_PyInterpreterFrame, previous),
     .frame_instruction = offsetof(_PyInterpreterFrame, prev_instr),
     .frame_owner = offsetof(_PyInterpreterFrame, owner),
+    .frame_object_frame = offsetof(PyFrameObject, f_frame),
     .owner_generator = FRAME_OWNED_BY_GENERATOR,
     .gil_place = CPROF_GIL_IN_RUNTIME,
     .owner_not_python = 255,

@@ -26,6 +26,7 @@ static const struct cprof_python_layout built_layout = {
     .frame_previous = offsetof(_PyInterpreterFrame, previous),
     .frame_instruction = offsetof(_PyInterpreterFrame, instr_ptr),
     .frame_owner = offsetof(_PyInterpreterFrame, owner),
+    .frame_object_frame = offsetof(PyFrameObject, f_frame),
     .owner_generator = FRAME_OWNED_BY_GENERATOR,
     .owner_not_python = FRAME_OWNED_BY_INTERPRETER,
     LAYOUT_OF_ADAPTIVE_CODE,
