@@ -70,6 +70,7 @@ struct cprof_python_layout {
     uint16_t interp_threads_head;
     uint16_t interp_gil; /* with CPROF_GIL_BY_INTERPRETER: the pointer, and its target's size */
     uint16_t gil_bytes;
+    uint16_t gil_locked; /* in that target: 1 while the lock is held */
 
     /* _PyInterpreterFrame, or PyFrameObject up to 3.10. */
     uint16_t frame_bytes; /* what must be read of one, a multiple of 8 */

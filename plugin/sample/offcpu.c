@@ -175,10 +175,25 @@ static bool read_stack(struct cprof_thread *thread, const struct cprof_sleep_sta
     return is_true;
 }
 
-static bool waits_for_interpreter(const struct cprof_sleep_state *state)
+/* A thread that waits for the interpreter's lock wakes up each few milliseconds to ask for it
+ * (sys.getswitchinterval()), one that waits for another lock does not. So where the futex's
+ * address is not known, it is the interpreter's if the thread keeps moving. */
+static bool seems_to_wait_for_interpreter(struct cprof_thread *thread)
 {
-    return state->state == CPROF_STATE_FUTEX && state->futex >= offcpu.python->gil_low &&
-           state->futex < offcpu.python->gil_high;
+    return ++thread->sleep.futex_moves > 1 &&
+           cprof_gil_is_held(offcpu.python, cprof_peek_choose(offcpu.blocked));
+}
+
+static bool waits_for_interpreter(struct cprof_thread *thread,
+                                  const struct cprof_sleep_state *state)
+{
+    if (state->state != CPROF_STATE_FUTEX) {
+        return false;
+    }
+    if (cprof_sleep_state_is_coarse()) {
+        return seems_to_wait_for_interpreter(thread);
+    }
+    return state->futex >= offcpu.python->gil_low && state->futex < offcpu.python->gil_high;
 }
 
 static bool stands_still(const struct cprof_thread *thread)
@@ -195,7 +210,7 @@ static uint32_t find_stack(struct cprof_thread *thread, const struct cprof_sleep
     struct cprof_sample sample = {
         .tag_ref = atomic_load(&thread->tag_ref),
         .kind = CPROF_STACK_OFF_CPU,
-        .state = waits_for_interpreter(state) ? (uint32_t)CPROF_STATE_GIL : state->state,
+        .state = waits_for_interpreter(thread, state) ? (uint32_t)CPROF_STATE_GIL : state->state,
     };
     uint32_t ref = CPROF_NO_REF;
 
@@ -304,6 +319,7 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
     if (!sleep->is_followed) {
         start_following(thread, now_ns, cpu_ns);
     } else if (advance(sleep, now_ns, cpu_ns) == 0 && sleep->is_known) {
+        sleep->futex_moves = 0;
         book_due(thread);
         if (cprof_greenlets_belong_to(thread->tid)) {
             cprof_parked_book(offcpu.recorder, now_ns);
