@@ -38,13 +38,13 @@
 /* Everything about the slot that is being merged. */
 struct slot_merge {
     struct cprof_merge *merge;
-    struct cprof_log_view view; /* counters of its own; the log behind it is the caller's */
-    uint32_t *stacks;           /* those that count: on the CPU first, then the others */
+    struct cprof_log_view *view; /* counters of its own; the log behind it is the caller's */
+    uint32_t *stacks;            /* those that count: on the CPU first, then the others */
     size_t on_cpu_count, stack_count;
     struct cprof_thread_stack *thread_stacks; /* what run-queue time can be shared out over */
     size_t thread_stack_count;
-    struct cprof_frames frames;
-    struct cprof_scale scale;
+    struct cprof_frames *frames;
+    struct cprof_scale *scale;
     char name[40]; /* "1", "mule 2": the value of the tag */
     char long_name[40];
 };
@@ -69,7 +69,7 @@ static void name_slot(struct slot_merge *slot)
     static const char *const kinds[] = {[CPROF_SLOT_WORKER] = "worker",
                                         [CPROF_SLOT_MULE] = "mule",
                                         [CPROF_SLOT_SPOOLER] = "spooler"};
-    const struct cprof_log_view *view = &slot->view;
+    const struct cprof_log_view *view = slot->view;
 
     (void)snprintf(slot->long_name, sizeof(slot->long_name), "%s %u", kinds[view->kind],
                    view->number);
@@ -99,7 +99,7 @@ static bool is_idle(const struct cprof_stack_record *stack)
 static void choose_stack(struct slot_merge *slot, uint32_t ref)
 {
     const struct cprof_merge *merge = slot->merge;
-    const struct cprof_stack_record *stack = cprof_log_stack(&slot->view, ref);
+    const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
 
     if (is_idle(stack) && !merge->config->wall_idle) {
         return;
@@ -107,29 +107,34 @@ static void choose_stack(struct slot_merge *slot, uint32_t ref)
     if (numbers_are_sound(merge, stack)) {
         slot->stacks[slot->stack_count++] = ref;
     } else {
-        slot->view.rejected++;
+        slot->view->rejected++;
     }
 }
 
-static bool choose_stacks(struct slot_merge *slot)
+static void choose_stacks(struct slot_merge *slot, bool on_cpu)
 {
-    const struct cprof_log_view *view = &slot->view;
-    unsigned passes = slot->merge->kind == CPROF_KIND_WALL ? 2 : 1;
+    const struct cprof_log_view *view = slot->view;
 
-    slot->stacks = calloc(view->stack_count + 1, sizeof(*slot->stacks));
-    slot->thread_stacks = calloc(view->stack_count + 1, sizeof(*slot->thread_stacks));
+    for (size_t i = 0; i < view->stack_count; i++) {
+        if ((cprof_log_stack(view, view->stacks[i])->kind == CPROF_STACK_ON_CPU) == on_cpu) {
+            choose_stack(slot, view->stacks[i]);
+        }
+    }
+}
+
+static bool choose_all_stacks(struct slot_merge *slot)
+{
+    size_t stack_count = slot->view->stack_count;
+
+    slot->stacks = calloc(stack_count + 1, sizeof(*slot->stacks));
+    slot->thread_stacks = calloc(stack_count + 1, sizeof(*slot->thread_stacks));
     if (!slot->stacks || !slot->thread_stacks) {
         return false;
     }
-    for (unsigned pass = 0; pass < passes; pass++) {
-        for (size_t i = 0; i < view->stack_count; i++) {
-            uint8_t kind = cprof_log_stack(view, view->stacks[i])->kind;
-
-            if ((kind == CPROF_STACK_ON_CPU) == (pass == 0)) {
-                choose_stack(slot, view->stacks[i]);
-            }
-        }
-        slot->on_cpu_count = pass == 0 ? slot->stack_count : slot->on_cpu_count;
+    choose_stacks(slot, true);
+    slot->on_cpu_count = slot->stack_count;
+    if (slot->merge->kind == CPROF_KIND_WALL) {
+        choose_stacks(slot, false);
     }
     return true;
 }
@@ -168,7 +173,7 @@ static void add_labels(const struct slot_merge *slot, uint32_t tag_ref, const ch
     }
     first = key->label_count;
     while (tag_ref != CPROF_NO_REF) {
-        tag_ref = cprof_log_tag(&slot->view, tag_ref, &tag);
+        tag_ref = cprof_log_tag(slot->view, tag_ref, &tag);
         if (wants_tag(merge, tag.key)) {
             add_label(key, labels, merge->table, tag.key, tag.value);
         }
@@ -218,7 +223,7 @@ static void add_frames(const struct slot_merge *slot, const struct cprof_stack_r
         return;
     }
     while (key->depth < stack->depth) {
-        locations[key->depth] = cprof_frames_location(&slot->frames, &stack->frames[key->depth]);
+        locations[key->depth] = cprof_frames_location(slot->frames, &stack->frames[key->depth]);
         key->depth++;
     }
     if (stack->flags & CPROF_STACK_TRUNCATED) {
@@ -258,10 +263,10 @@ static void add_special(const struct slot_merge *slot, const char *name, uint64_
 
 static void note_thread_stack(struct slot_merge *slot, uint32_t ref, uint64_t value_ns)
 {
-    const struct cprof_stack_record *stack = cprof_log_stack(&slot->view, ref);
+    const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
 
     slot->thread_stacks[slot->thread_stack_count++] = (struct cprof_thread_stack){
-        .thread_ref = cprof_log_thread(&slot->view, stack),
+        .thread_ref = cprof_log_thread(slot->view, stack),
         .stack_ref = ref,
         .kind = (enum cprof_stack_kind)stack->kind,
         .value_ns = value_ns,
@@ -270,20 +275,20 @@ static void note_thread_stack(struct slot_merge *slot, uint32_t ref, uint64_t va
 
 static void add_on_cpu(struct slot_merge *slot)
 {
-    const struct cprof_log_view *view = &slot->view;
+    const struct cprof_log_view *view = slot->view;
 
     for (size_t i = 0; i < slot->on_cpu_count; i++) {
         const struct cprof_stack_record *stack = cprof_log_stack(view, slot->stacks[i]);
-        uint64_t value_ns = cprof_scale_stack(&slot->scale, stack);
+        uint64_t value_ns = cprof_scale_stack(slot->scale, stack);
 
         add_sample(slot, stack, "running", stack->count, value_ns);
         note_thread_stack(slot, slot->stacks[i], value_ns);
     }
     add_special(slot, "[log full]", view->log_full_count,
-                cprof_scale_weight(&slot->scale, view->log_full_weight_ns));
+                cprof_scale_weight(slot->scale, view->log_full_weight_ns));
     /* Less than this is the rounding of the scaling. */
-    if (view->cpu_clock_ns > slot->scale.value_given_ns + UNSAMPLED_NS_MIN) {
-        add_special(slot, "[unsampled]", 0, view->cpu_clock_ns - slot->scale.value_given_ns);
+    if (view->cpu_clock_ns > slot->scale->value_given_ns + UNSAMPLED_NS_MIN) {
+        add_special(slot, "[unsampled]", 0, view->cpu_clock_ns - slot->scale->value_given_ns);
     }
 }
 
@@ -292,7 +297,7 @@ static void add_off_cpu(struct slot_merge *slot)
     char name[CPROF_STATE_NAME_BYTES];
 
     for (size_t i = slot->on_cpu_count; i < slot->stack_count; i++) {
-        const struct cprof_stack_record *stack = cprof_log_stack(&slot->view, slot->stacks[i]);
+        const struct cprof_stack_record *stack = cprof_log_stack(slot->view, slot->stacks[i]);
 
         if (stack->kind == CPROF_STACK_OFF_CPU) {
             add_sample(slot, stack, cprof_state_name(cprof_log_state(stack), name), stack->count,
@@ -312,7 +317,7 @@ static void add_runnable(struct slot_merge *slot)
         const struct cprof_thread_stack *stack = &slot->thread_stacks[i];
 
         if (stack->runnable_ns > 0) {
-            add_sample(slot, cprof_log_stack(&slot->view, stack->stack_ref), "runnable", 0,
+            add_sample(slot, cprof_log_stack(slot->view, stack->stack_ref), "runnable", 0,
                        stack->runnable_ns);
         }
     }
@@ -341,13 +346,13 @@ static void add_to(uint64_t *total, uint64_t value)
 static void add_to_totals(const struct slot_merge *slot)
 {
     struct cprof_merge *merge = slot->merge;
-    const struct cprof_log_view *view = &slot->view;
+    const struct cprof_log_view *view = slot->view;
 
     add_to(&merge->samples, view->samples);
     add_to(&merge->raw_ns, cprof_timer_raw_ns(view));
     add_to(&merge->perf_ns, view->perf_weight_ns);
     add_to(&merge->system_call_ns, view->kernel_weight_ns);
-    add_to(&merge->extra_ns, slot->scale.extra_ns);
+    add_to(&merge->extra_ns, slot->scale->extra_ns);
     add_to(&merge->perf_refused, view->perf_refused);
     add_to(&merge->clock_ns, view->cpu_clock_ns);
     add_to(&merge->ticker_ns, view->ticker_cpu_ns);
@@ -374,29 +379,33 @@ static bool is_worth_a_line(const struct cprof_log_view *view)
 bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *view,
                       struct cprof_error *error)
 {
-    struct slot_merge slot = {.merge = merge, .view = *view};
+    struct cprof_log_view own_view = *view;
+    struct cprof_frames frames = {0};
+    struct cprof_scale scale;
+    struct slot_merge slot = {
+        .merge = merge, .view = &own_view, .frames = &frames, .scale = &scale};
     bool ok = false;
 
-    bound_counters(&slot.view, merge->cpu_ns_max);
+    bound_counters(&own_view, merge->cpu_ns_max);
     name_slot(&slot);
-    if (!choose_stacks(&slot) || !cprof_frames_resolve(&slot.frames, merge->table, &slot.view,
-                                                       slot.stacks, slot.stack_count)) {
+    if (!choose_all_stacks(&slot) ||
+        !cprof_frames_resolve(&frames, merge->table, &own_view, slot.stacks, slot.stack_count)) {
         cprof_fail(error, "no memory to merge the samples of %s", slot.long_name);
         goto out;
     }
-    cprof_scale_begin(&slot.scale, &slot.view, slot.stacks, slot.on_cpu_count);
+    cprof_scale_begin(&scale, &own_view, slot.stacks, slot.on_cpu_count);
     add_on_cpu(&slot);
     if (merge->kind == CPROF_KIND_WALL) {
         add_off_cpu(&slot);
         add_runnable(&slot);
     }
-    if (is_worth_a_line(&slot.view)) {
-        cprof_comment_on_slot(merge, &slot.view, slot.long_name, slot.scale.extra_ns);
+    if (is_worth_a_line(&own_view)) {
+        cprof_comment_on_slot(merge, &own_view, slot.long_name, scale.extra_ns);
     }
     add_to_totals(&slot);
     ok = true;
 out:
-    cprof_frames_reset(&slot.frames);
+    cprof_frames_reset(&frames);
     free(slot.thread_stacks);
     free(slot.stacks);
     return ok;
