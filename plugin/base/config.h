@@ -45,17 +45,17 @@ struct cprof_config {
     uint32_t output_keep;
     uint32_t period_ms;
     uint32_t max_depth;
-    uint32_t verbose;      /* enum cprof_log_level */
-    uint32_t tags;         /* enum cprof_tag_bit */
-    uint32_t disable_cpu;  /* 0 or 1, and so below */
+    uint32_t verbose;     /* enum cprof_log_level */
+    uint32_t tags;        /* enum cprof_tag_bit */
+    uint32_t disable_cpu; /* 0 or 1, and so below */
     uint32_t disable_wall;
-    uint32_t wall_idle;    /* threads that wait for a request stand in wall profiles, too */
+    uint32_t wall_idle; /* threads that wait for a request stand in wall profiles, too */
     uint32_t worker_frame;
     uint32_t worker_count; /* the first slots are workers, */
     uint32_t mule_count;   /* then come mules */
     uint32_t spooler_count;
-    uint32_t slot_count;   /* all of them */
-    uint64_t log_bytes;    /* of each slot */
+    uint32_t slot_count; /* all of them */
+    uint64_t log_bytes;  /* of each slot */
 };
 
 #endif
