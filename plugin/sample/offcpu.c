@@ -247,8 +247,8 @@ static uint32_t look_for_stack(struct cprof_thread *thread)
 }
 
 /* Gives the stack of the look before its part of what is due: all of it if the thread is awake
- * now, since it slept there until then; if looks are rare, what exceeds the weight that the new
- * stack gets (pace.h), which may be negative. */
+ * now, since it slept there until then; else what exceeds the weight that the new stack gets
+ * (pace.h), which may be negative. */
 static void settle_with_previous(struct cprof_thread *thread, bool is_awake, int64_t gap_ns,
                                  uint64_t gap_mean_ns)
 {

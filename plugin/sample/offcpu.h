@@ -39,8 +39,8 @@ void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *pyth
                         const sigset_t *blocked);
 
 /* Looks at every registered thread that has run Python. `gap_mean_ns`: how long gaps like the
- * last one are on average, where looks are rarer than the period (pace.h), else 0. Returns
- * whether any thread has run since the last look. */
+ * last one are on average (pace.h); 0: it was cut short. Returns whether any thread has run since
+ * the last look. */
 bool cprof_offcpu_look(uint64_t gap_mean_ns);
 
 /* The thread is not followed any more: books what is left. */

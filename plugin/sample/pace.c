@@ -7,8 +7,8 @@
 /* Looks take at most one part in so many of the time. */
 #define COST_PARTS 50u
 
-/* A slow gap is drawn in steps, each of which is the last with a chance of one in STEP_ODDS, and
- * ends anywhere in its last step: (STEP_ODDS - 1/2) steps are its mean. */
+/* A gap is drawn in steps, each of which is the last with a chance of one in STEP_ODDS, and ends
+ * anywhere in its last step: (STEP_ODDS - 1/2) steps are its mean. */
 #define STEP_ODDS 8u
 #define STEPS_MAX 64u
 
@@ -31,7 +31,7 @@ void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t seed
     *pace = (struct cprof_pace){.period_ns = period_ns, .mean_ns = period_ns, .random = seed | 1};
 }
 
-static uint64_t slow_gap(struct cprof_pace *pace)
+static uint64_t draw_gap(struct cprof_pace *pace)
 {
     uint64_t step_ns = pace->mean_ns * 2 / (2 * STEP_ODDS - 1);
     uint64_t steps = 0;
@@ -40,11 +40,6 @@ static uint64_t slow_gap(struct cprof_pace *pace)
         steps++;
     }
     return steps * step_ns + draw_below(pace, step_ns);
-}
-
-bool cprof_pace_is_slow(const struct cprof_pace *pace)
-{
-    return pace->mean_ns > pace->period_ns;
 }
 
 uint64_t cprof_pace_next(struct cprof_pace *pace, bool moved, uint64_t cost_ns)
@@ -59,8 +54,5 @@ uint64_t cprof_pace_next(struct cprof_pace *pace, bool moved, uint64_t cost_ns)
     if (pace->mean_ns > slowest_ns) {
         pace->mean_ns = slowest_ns;
     }
-    if (cprof_pace_is_slow(pace)) {
-        return slow_gap(pace);
-    }
-    return pace->period_ns / 2 + draw_below(pace, pace->period_ns);
+    return draw_gap(pace);
 }

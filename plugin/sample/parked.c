@@ -88,8 +88,8 @@ static void book(struct cprof_recorder *recorder, uint32_t ref, int64_t weight_n
 }
 
 /* A greenlet that is found parked gets the time since the last look, also if it was made or
- * moved meanwhile; one that is not found gets none. Where looks are rare, a new stack gets the mean
- * gap and the old one the rest (pace.h). */
+ * moved meanwhile; one that is not found gets none. A new stack gets the mean gap and the old one
+ * the rest (pace.h). */
 static void settle(const struct cprof_parked_look *look, struct cprof_greenlet *greenlet,
                    uint32_t birth, uint32_t ref)
 {

@@ -145,7 +145,7 @@ static void scan(struct agenda *agenda, uint64_t now_ns)
 static void look_at_sleepers(struct agenda *agenda, uint64_t now_ns)
 {
     uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns;
-    bool moved = cprof_offcpu_look(cprof_pace_is_slow(&agenda->pace) ? agenda->pace.mean_ns : 0);
+    bool moved = cprof_offcpu_look(agenda->pace.mean_ns);
 
     cost_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
     agenda->look_ns = now_ns + cprof_pace_next(&agenda->pace, moved, cost_ns);
