@@ -226,6 +226,8 @@ help: ## Print this list.
 -include bench/bench.mk
 -include tests/step/step.mk
 -include tests/matrix.mk
+-include tests/truth/truth.mk
+-include tests/soak/soak.mk
 ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)
 -include build/unit.mk
 endif

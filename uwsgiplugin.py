@@ -89,6 +89,13 @@ def check_python(root):
             % (sys.version_info[:2] + (sys.executable, ", ".join(map(spoken_version, known))))
         )
 
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        stop(
+            "%s is a free-threaded build of CPython %d.%d, which is not supported."
+            " PYTHON=... chooses the interpreter; it must be the one that uWSGI embeds."
+            % ((sys.executable,) + sys.version_info[:2])
+        )
+
 
 def spoken_version(path):
     digits = os.path.basename(path)[len("cpython_") : -len(".h")]

@@ -15,6 +15,7 @@
 
 #include "../plugin/base/error.h"
 #include "../plugin/python/runtime.h"
+#include "../plugin/sample/engine_perf.h"
 #include "../plugin/sample/engine_timer.h"
 #include "../plugin/sample/rearm.h"
 #include "../plugin/sample/sampler.h"
@@ -22,9 +23,10 @@
 #include "../plugin/share/segment.h"
 #include "../plugin/share/window.h"
 
-/* The linker puts this in the place of the real one (bench.mk): what is measured here is the
- * timer's overflow, and an event of perf's in between would be taken for one. */
+/* The linker puts this in the place of the real one (bench.mk): the ticker gives no thread a
+ * perf event. bench_use does, for as long as that engine is measured. */
 bool __wrap_cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns);
+bool __real_cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns);
 
 bool __wrap_cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns)
 {
@@ -32,7 +34,7 @@ bool __wrap_cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_n
     return false;
 }
 
-/* The same for the question whose the signal is: the empty handler that stands in turn with the
+/* The same for the question whose the signal is: the handler that counts and then calls the
  * plugin's is one of an app that has taken it, and would get no ticks. */
 bool __wrap_cprof_oncpu_owns_signal(void);
 
@@ -57,11 +59,13 @@ static struct {
     struct cprof_error error;
     struct cprof_segment segment;
     struct cprof_slot_counters *counters;
-    struct cprof_thread *thread;
+    struct cprof_thread *thread; /* NULL: another profiler is measured */
     uint64_t period_ns;
-    struct sigaction product_action;
+    int signal_number;
+    struct sigaction profiler_action;
     enum bench_handler handler;
-    _Atomic uint64_t empty_runs;
+    enum bench_engine engine;
+    _Atomic uint64_t runs[BENCH_ENGINES]; /* of any handler */
     long switches;
 } bench;
 
@@ -126,46 +130,63 @@ static bool wait_for_sample(void)
     return true;
 }
 
+EXPORTED const char *bench_adopt(int signal_number, uint64_t period_ns)
+{
+    bench.signal_number = signal_number;
+    bench.period_ns = period_ns;
+    if (sigaction(signal_number, NULL, &bench.profiler_action) != 0 ||
+        !(bench.profiler_action.sa_flags & SA_SIGINFO)) {
+        return "no handler of the expected kind stands for the signal";
+    }
+    return NULL;
+}
+
 EXPORTED const char *bench_start(uint32_t max_depth, uint64_t period_ns)
 {
     bench.period_ns = period_ns;
     if (!start_sampler(max_depth) || !open_window() || !wait_for_sample()) {
         return bench.error.text;
     }
-    if (sigaction(CPROF_SIGNAL, NULL, &bench.product_action) != 0) {
-        return "the handler cannot be asked for";
-    }
-    return NULL;
+    return bench_adopt(CPROF_SIGNAL, period_ns);
 }
 
+/* Stands before every handler, so that all runs are counted in one way. */
 static void on_signal(int signal_number, siginfo_t *info, void *context)
 {
+    bool is_perf = bench.thread && info->si_code != SI_TIMER;
     int saved_errno = errno;
 
-    (void)signal_number, (void)info, (void)context;
-    (void)cprof_rearm_after_tick(bench.thread, bench.period_ns);
-    atomic_fetch_add_explicit(&bench.empty_runs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&bench.runs[is_perf ? BENCH_PERF : BENCH_TIMER], 1,
+                              memory_order_relaxed);
+    if (bench.handler == BENCH_PROFILER) {
+        bench.profiler_action.sa_sigaction(signal_number, info, context);
+    } else if (bench.thread && !is_perf) {
+        (void)cprof_rearm_after_tick(bench.thread, bench.period_ns);
+    }
     errno = saved_errno;
 }
 
-EXPORTED void bench_use(enum bench_handler handler)
+static bool use_engine(enum bench_engine engine)
 {
-    struct sigaction action = bench.product_action; /* the same mask and flags for all */
+    if (!bench.thread) {
+        return engine == BENCH_TIMER;
+    }
+    cprof_engine_perf_disarm(bench.thread);
+    return engine == BENCH_TIMER || __real_cprof_engine_perf_arm(bench.thread, bench.period_ns);
+}
 
-    if (handler == BENCH_EMPTY) {
-        action.sa_sigaction = on_signal;
-    } else if (handler == BENCH_NONE) {
+EXPORTED bool bench_use(enum bench_handler handler, enum bench_engine engine)
+{
+    struct sigaction action = bench.profiler_action; /* the same mask and flags for all */
+
+    action.sa_sigaction = on_signal;
+    if (handler == BENCH_NONE) {
         action.sa_handler = SIG_IGN;
         action.sa_flags &= ~SA_SIGINFO;
     }
-    (void)sigaction(CPROF_SIGNAL, &action, NULL);
     bench.handler = handler;
-}
-
-static uint64_t handler_runs(void)
-{
-    return bench.handler == BENCH_PRODUCT ? atomic_load(&bench.counters->samples)
-                                          : atomic_load(&bench.empty_runs);
+    bench.engine = engine;
+    return use_engine(engine) && sigaction(bench.signal_number, &action, NULL) == 0;
 }
 
 /* An ignored overflow is known by the timer, which stands still until it is armed again. */
@@ -201,17 +222,34 @@ static void keep(uint64_t gap_ns, uint64_t *kept, uint32_t *count, uint32_t max)
     }
 }
 
-static void sort_gap(struct bench_gaps *gaps, uint64_t gap_ns, uint64_t runs_before)
-{
-    bool overflow =
-        bench.handler == BENCH_NONE ? ignored_overflow() : handler_runs() != runs_before;
+/* Runs of the handlers, so that two looks tell what came in between. */
+struct runs {
+    uint64_t measured; /* by overflows of the engine that is measured */
+    uint64_t other;
+};
 
-    if (was_preempted()) {
+static struct runs handler_runs(void)
+{
+    uint64_t timer = atomic_load(&bench.runs[BENCH_TIMER]);
+    uint64_t perf = atomic_load(&bench.runs[BENCH_PERF]);
+
+    return bench.engine == BENCH_PERF ? (struct runs){perf, timer} : (struct runs){timer, perf};
+}
+
+static void sort_gap(struct bench_gaps *gaps, uint64_t gap_ns, const struct runs *before)
+{
+    struct runs now = handler_runs();
+    uint64_t overflows = now.measured - before->measured;
+
+    if (bench.handler == BENCH_NONE) {
+        overflows = ignored_overflow() ? 1 : 0;
+    }
+    if (was_preempted() || now.other != before->other) {
         return;
     }
-    if (overflow) {
+    if (overflows == 1) {
         keep(gap_ns, gaps->overflow_ns, &gaps->overflow_count, gaps->overflow_max);
-    } else {
+    } else if (overflows == 0) {
         keep(gap_ns, gaps->tick_ns, &gaps->tick_count, gaps->tick_max);
     }
 }
@@ -231,7 +269,7 @@ static void walk_a_piece(struct bench_gaps *gaps)
 EXPORTED uint32_t bench_spin(struct bench_gaps *gaps, uint32_t more)
 {
     uint32_t before = gaps->overflow_count;
-    uint64_t runs = handler_runs();
+    struct runs runs = handler_runs();
     uint64_t last_ns = cprof_now_ns();
     uint64_t deadline_ns = last_ns + more * SPIN_PERIODS * bench.period_ns;
 
@@ -244,7 +282,7 @@ EXPORTED uint32_t bench_spin(struct bench_gaps *gaps, uint32_t more)
         }
         now_ns = cprof_now_ns();
         if (now_ns - last_ns >= GAP_NS_MIN) {
-            sort_gap(gaps, now_ns - last_ns, runs);
+            sort_gap(gaps, now_ns - last_ns, &runs);
             now_ns = cprof_now_ns();
             runs = handler_runs();
         }

@@ -1,13 +1,15 @@
-/* overflow.h - measures what a timer overflow costs the thread that it interrupts.
+/* overflow.h - measures what an overflow of a profiler's timer costs the thread it interrupts.
  *
  * Built as a library that an ordinary Python loads with ctypes.PyDLL, so that the GIL is held
  * and the frames of the calling Python program are the stack that the handler walks. The rooms
- * of the plugin are linked in as they are; the window that they sample in is opened here.
+ * of the plugin are linked in as they are; the window that they sample in is opened here. In a
+ * process of its own another profiler's handler can be measured in the same way.
  *
  * Method    bench_spin reads the clock in a tight loop. An iteration that takes long was
  *           interrupted; if the handler ran meanwhile, its length is the cost of one overflow:
  *           the interrupt, delivery of the signal, the handler, and the return. Iterations in
- *           which another thread had the processor do not count.
+ *           which another thread had the processor, or in which another engine's overflow came,
+ *           do not count.
  * Callers   bench/overflow.py, in the main thread. Everything is once a process.
  * Memory    the arrays belong to the caller; the segment lasts as long as the process.
  *
@@ -16,20 +18,28 @@
 #ifndef CPROF_BENCH_OVERFLOW_H
 #define CPROF_BENCH_OVERFLOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../plugin/base/attributes.h"
 
 /* What happens at an overflow. */
 enum bench_handler {
-    BENCH_PRODUCT, /* the plugin's handler */
-    BENCH_EMPTY,   /* one that arms the timer again and does nothing else */
-    BENCH_NONE,    /* the signal is ignored; the spinning loop arms the timer again */
+    BENCH_PROFILER, /* the handler of the profiler that was started */
+    BENCH_EMPTY,    /* one that arms the plugin's timer again and does nothing else */
+    BENCH_NONE,     /* the signal is ignored; the spinning loop arms the timer again */
+};
+
+/* What overflows. */
+enum bench_engine {
+    BENCH_TIMER, /* a CPU timer, the thread's alone; that of another profiler, too */
+    BENCH_PERF,  /* the perf event, the slow timer beside it as the plugin wants it */
+    BENCH_ENGINES,
 };
 
 /* Where bench_spin puts what it finds. */
 struct bench_gaps {
-    uint64_t *overflow_ns; /* iterations in which an overflow was handled */
+    uint64_t *overflow_ns; /* iterations in which one overflow of the engine was handled */
     uint32_t overflow_count;
     uint32_t overflow_max;
     uint64_t *tick_ns; /* the other long ones: for the most part the kernel's tick alone */
@@ -51,8 +61,13 @@ struct bench_counts {
  * armed. Returns NULL, or a sentence that says what failed. */
 const char *bench_start(uint32_t max_depth, uint64_t period_ns);
 
-/* Chooses the handler for the overflows to come. */
-void bench_use(enum bench_handler handler);
+/* Takes the handler that stands for the signal as the one to be measured, instead of
+ * bench_start: of a profiler that samples this process by ITIMER_PROF. As above. */
+const char *bench_adopt(int signal_number, uint64_t period_ns);
+
+/* Chooses the handler and the engine for the overflows to come. False: the kernel refuses perf
+ * events. */
+bool bench_use(enum bench_handler handler, enum bench_engine engine);
 
 /* Spins until `more` further overflows are in *gaps, at most for 100 periods for each.
  * Returns how many were added. */

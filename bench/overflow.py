@@ -1,9 +1,10 @@
-"""Measures timer overflows under a Python stack of a given depth; prints JSON.
+"""Measures overflows under a Python stack of a given depth; prints JSON.
 
-usage: overflow.py LIBRARY DEPTH OVERFLOWS
+usage: overflow.py LIBRARY DEPTH OVERFLOWS [agent]
 
-The plugin's handler and an empty one take turns in blocks, so that whatever slows the machine
-for a while slows both. See overflow.h for what is measured.
+The profiler's handler and an empty one take turns in blocks, on either engine of the plugin, so
+that whatever slows the machine for a while slows all. With `agent` it is the handler of Google's
+own agent, which this Python must be able to import. See overflow.h for what is measured.
 
 SPDX-License-Identifier: MIT
 """
@@ -12,15 +13,22 @@ import contextlib
 import ctypes
 import json
 import os
+import signal
 import sys
+import threading
+import time
 
 PERIOD_NS = 10_000_000
 MAX_DEPTH = 128
 BLOCK = 25  # overflows between two changes of the handler
-PRODUCT, EMPTY, NONE = range(3)
-HANDLERS = {PRODUCT: "product", EMPTY: "empty", NONE: "none"}
+PROFILER, EMPTY, NONE = range(3)
+HANDLERS = {PROFILER: "profiler", EMPTY: "empty", NONE: "none"}
+TIMER, PERF = range(2)
 TICKS_PER_OVERFLOW = 16
 WALKED_BYTES = 8 << 20  # four times the second-level cache of common servers
+MISSES_MAX = 0.02  # a tick that was missed cost less than a sample
+AGENT_SECONDS = 600  # longer than any measurement
+AGENT_STARTS_S = 5
 
 Words = ctypes.POINTER(ctypes.c_uint64)
 
@@ -44,9 +52,10 @@ class Counts(ctypes.Structure):
 
 
 class Variant:
-    """One way to spin, with the gaps that each handler made in it."""
+    """One way to spin on one engine, with the gaps that each handler made in it."""
 
-    def __init__(self, leaf, overflows, walked_bytes=0, handlers=(PRODUCT, EMPTY)):
+    def __init__(self, engine, leaf, overflows, walked_bytes=0, handlers=(PROFILER, EMPTY)):
+        self.engine = engine
         self.leaf = leaf
         self.blocks = -(-overflows // BLOCK)
         self._memory = (ctypes.c_uint64 * (walked_bytes // 8))(*range(walked_bytes // 8))
@@ -122,14 +131,15 @@ def alternate(library, variants):
             order = list(variant.gaps)[:: 1 if block % 2 == 0 else -1]
             for handler in order if block < variant.blocks else []:
                 gaps = variant.gaps[handler]
-                library.bench_use(handler)
+                if not library.bench_use(handler, variant.engine):
+                    raise RuntimeError("the kernel refuses perf events")
                 variant.leaf(library.bench_spin, ctypes.byref(gaps), block)
                 if gaps.overflow_count < (block + 1) * BLOCK:
-                    raise RuntimeError("the timer's overflows did not come")
+                    raise RuntimeError("the overflows did not come")
 
 
 def keep_the_processor():
-    """On a busy machine nearly every tick would hand the processor to another program. Needs
+    """A timer's late tick would hand the processor to another program. Needs
     root; only this thread is given priority."""
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
@@ -139,22 +149,65 @@ def load(path):
     library = ctypes.PyDLL(path)
     library.bench_start.argtypes = (ctypes.c_uint32, ctypes.c_uint64)
     library.bench_start.restype = ctypes.c_char_p
+    library.bench_adopt.argtypes = (ctypes.c_int, ctypes.c_uint64)
+    library.bench_adopt.restype = ctypes.c_char_p
+    library.bench_use.restype = ctypes.c_bool
     library.bench_spin.restype = ctypes.c_uint32
     return library
 
 
-def main(library_path, depth, overflows):
+def start_agent(library):
+    """The agent's CPU profiler, without its connection; NULL or what failed."""
+    from googlecloudprofiler import cpu_profiler
+
+    profiler = cpu_profiler.CPUProfiler(PERIOD_NS // 1_000_000)
+    duration_ns = AGENT_SECONDS * 1_000_000_000
+    threading.Thread(target=profiler.profile, args=(duration_ns,), daemon=True).start()
+    deadline = time.monotonic() + AGENT_STARTS_S
+    while signal.getitimer(signal.ITIMER_PROF)[1] == 0:
+        if time.monotonic() > deadline:
+            return b"the agent does not start"
+        time.sleep(0.01)
+    return library.bench_adopt(signal.SIGPROF, PERIOD_NS)
+
+
+def make_variants(overflows, engine):
+    """By name; also where the signal is ignored, if it is the plugin's own timer."""
+    return {
+        "same": Variant(engine, same_stack, overflows),
+        "cold": Variant(engine, same_stack, overflows, WALKED_BYTES),
+        "new": Variant(engine, make_new_stack(-(-overflows // BLOCK)), overflows),
+    }
+
+
+def measure_plugin(library, overflows):
+    variants = {("timer", name): one for name, one in make_variants(overflows, TIMER).items()} | {
+        ("perf", name): one for name, one in make_variants(overflows, PERF).items()
+    }
+    variants["timer", "ignored"] = Variant(TIMER, same_stack, overflows, handlers=(NONE,))
+    return variants, library.bench_start(MAX_DEPTH, PERIOD_NS)
+
+
+def measure_agent(library, overflows):
+    variants = make_variants(overflows, TIMER)
+    return {("agent", name): one for name, one in variants.items()}, start_agent(library)
+
+
+def check_counts(library):
+    counts = Counts()
+    library.bench_read_counts(ctypes.byref(counts))
+    if counts.log_full or counts.misses > MISSES_MAX * counts.samples:
+        found = {name: getattr(counts, name) for name, _ in Counts._fields_}
+        raise RuntimeError(f"not every tick became a sample: {found}")
+
+
+def main(library_path, depth, overflows, what="plugin"):
     library = load(library_path)
-    failure = library.bench_start(MAX_DEPTH, PERIOD_NS)
+    measured = measure_agent if what == "agent" else measure_plugin
+    variants, failure = measured(library, overflows)
     if failure:
         raise RuntimeError(failure.decode())
     keep_the_processor()
-    blocks = -(-overflows // BLOCK)
-    variants = {
-        "same": Variant(same_stack, overflows, handlers=(PRODUCT, EMPTY, NONE)),
-        "cold": Variant(same_stack, overflows, WALKED_BYTES),
-        "new": Variant(make_new_stack(blocks), overflows),
-    }
 
     def bottom(argument):
         alternate(library, argument)
@@ -163,12 +216,12 @@ def main(library_path, depth, overflows):
     ladder = make_ladder(depth - above - 3, bottom)  # bottom, alternate, the leaf
     ladder(variants.values())
 
-    counts = Counts()
-    library.bench_read_counts(ctypes.byref(counts))
-    result = {name: variant.results() for name, variant in variants.items()}
-    result["counts"] = {name: getattr(counts, name) for name, _ in Counts._fields_}
-    json.dump(result, sys.stdout)
+    if what != "agent":
+        check_counts(library)
+    json.dump({" ".join(key): one.results() for key, one in variants.items()}, sys.stdout)
+    sys.stdout.flush()
+    os._exit(0)  # the agent's thread is still in its profile
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

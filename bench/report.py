@@ -1,16 +1,28 @@
-"""The measurements as one table of plain text.
+"""The measurements as one page of plain text, and whether the bounds hold.
 
 SPDX-License-Identifier: MIT
 """
 
+import race
+from contenders import SHARES
 from spread import Spread
 
 TYPICAL_DEPTH = 34
 VARIANTS = {"same": "same stack", "cold": "cold caches", "new": "new stack"}
+ENGINES_OF = {
+    race.OURS_PERF: ("perf", "timer"),
+    race.OURS_TIMER: ("timer",),
+    race.AGENT: ("agent",),
+}
+
+RATIO_MAX = {"perf": 1.3, "timer": 1.9}
+PART_MAX = 0.005
+OUTSIDE_BYTES_MAX = 0.3e6
+INSIDE_BYTES_MAX = 2e6
 
 
 class Overflows:
-    """The overflows of one depth and variant, in microseconds."""
+    """The overflows of one engine, depth and variant, in microseconds."""
 
     def __init__(self, handlers):
         self._handlers = handlers
@@ -18,68 +30,187 @@ class Overflows:
     def spread(self, handler):
         return Spread.of([ns / 1000 for ns in self._handlers[handler]["overflow_ns"]])
 
+    def median_ns(self):
+        return 1000 * self.spread("profiler").median
+
     def tick_us(self):
         """A kernel tick at which no timer of ours was due."""
         ticks = [ns for each in self._handlers.values() for ns in each["tick_ns"]]
         return Spread.of(ticks).median / 1000
 
     def ratio(self):
-        return self.spread("product").median / self.spread("empty").median
+        return self.spread("profiler").median / self.spread("empty").median
+
+
+class Bounds:
+    """What was asked for, beside what was found."""
+
+    def __init__(self):
+        self._lines = []
+
+    def check(self, text, found, bound, unit=""):
+        verdict = "holds" if found <= bound else "MISSED"
+        self._lines.append(f"{text:58} {found:8.3f} <= {bound:.3f} {unit:3} {verdict}")
+
+    def print(self):
+        print("\nBounds:")
+        for line in self._lines:
+            print(f"    {line}")
 
 
 def _quartiles(spread):
     return f"{spread.median:6.1f} [{spread.lower:5.1f} {spread.upper:5.1f}]"
 
 
-def print_overflows(results):
-    print("\n(a) One timer overflow in us, median [quartiles]: interrupt, signal, handler, return.")
+def print_overflows(results, bounds):
+    print("\n(a) One overflow in us, median [quartiles]: interrupt, signal, handler, return.")
     print("    tick: the kernel's tick alone, which comes without a profiler, too.")
-    print("depth  variant      plugin's handler      empty handler        ratio   tick  overflows")
-    for (depth, name), found in results.items():
-        ours, empty = found.spread("product"), found.spread("empty")
+    print(
+        "engine depth variant      profiler's handler    empty handler         ratio   tick  each"
+    )
+    for (engine, depth, name), found in sorted(results.items()):
+        if name == "ignored":
+            continue
+        theirs = found.spread("profiler")
         print(
-            f"{depth:5d}  {VARIANTS[name]:11}  {_quartiles(ours)}  {_quartiles(empty)}"
-            f"  {found.ratio():5.2f}  {found.tick_us():5.1f}  {ours.count} + {empty.count}"
+            f"{engine:6} {depth:5d} {VARIANTS[name]:11}  {_quartiles(theirs)}  "
+            f"{_quartiles(found.spread('empty'))}  {found.ratio():5.2f}  {found.tick_us():5.1f}"
+            f"  {theirs.count:4d}"
         )
-    ignored = results[TYPICAL_DEPTH, "same"].spread("none")
-    print(f"no handler, the signal is ignored: {_quartiles(ignored)}, {ignored.count} overflows")
+    ignored = results["timer", TYPICAL_DEPTH, "ignored"].spread("none")
+    print(f"timer, the signal is ignored: {_quartiles(ignored)}, {ignored.count} overflows")
+    for engine, most in RATIO_MAX.items():
+        text = f"{engine}: handler over empty handler, depth {TYPICAL_DEPTH}, same stack"
+        bounds.check(text, results[engine, TYPICAL_DEPTH, "same"].ratio(), most)
 
 
-def _row(text, ns, whole_ns):
-    print(f"{text:34} {ns / 1e6:10.2f} ms  {100 * ns / whole_ns:6.3f} %")
+class Cost:
+    """What a contender's profiler cost in one life's turns."""
+
+    def __init__(self, name, life, overflows):
+        turns = [turn for turn in life.turns if turn]
+        found = life.findings
+        worker_ns = sum(turn.worker_ns for turn in turns)
+        self.threads_ns = sum(turn.thread_ns for turn in turns)
+        self.helper_ns = sum(turn.helper_ns for turn in turns)
+        self.signals_ns = 0
+        # Its ticks and samples belong to all that the workers did, the turns are most of it.
+        part = worker_ns / found.real_ns if found else 0
+        for engine in ENGINES_OF.get(name, ()) if found else ():
+            cold, same, new = (
+                overflows[engine, TYPICAL_DEPTH, which] for which in ("cold", "same", "new")
+            )
+            self.signals_ns += part * found.ticks[engine] * cold.median_ns()
+            if engine == ENGINES_OF[name][0]:
+                adds_ns = max(0.0, new.median_ns() - same.median_ns())
+                self.signals_ns += part * found.stacks * adds_ns
+        self.total_ns = self.signals_ns + self.threads_ns + self.helper_ns
+        self.samples = part * found.samples if found else 0
+        self.all_ns = worker_ns + self.threads_ns + self.helper_ns
+
+    def part(self):
+        return self.total_ns / self.all_ns
 
 
-def print_part(part, results):
-    """Each signal counts as one with cold caches; each stack that was new in its window counts
-    what a new stack adds, on top."""
-    cold, same, new = (results[TYPICAL_DEPTH, name] for name in ("cold", "same", "new"))
-    new_adds_us = max(0.0, new.spread("product").median - same.spread("product").median)
-    signals_ns = 1000 * part.signals * cold.spread("product").median
-    stacks_ns = 1000 * part.stacks * new_adds_us
-    ticks_ns = 1000 * part.signals * cold.tick_us()
-    total_ns = signals_ns + stacks_ns + part.ticker_ns
-    busy = part.cpu_ns / 1e9 / part.seconds
-    print(f"\n(b) The profiler's part of a loaded Flask app's CPU time, {part.seconds:.0f} s:")
-    print(f"    2 workers of 2 threads that keep {busy:.2f} processors busy;")
-    print(f"    {part.signals} signals, {part.stacks} stacks that were new in their window.")
-    _row("workers in all", part.cpu_ns, part.cpu_ns)
-    _row("signals, as with cold caches", signals_ns, part.cpu_ns)
-    _row("new stacks, on top", stacks_ns, part.cpu_ns)
-    _row("ticker threads' clocks", part.ticker_ns, part.cpu_ns)
-    _row("profiler", total_ns, part.cpu_ns)
-    _row("profiler, the kernel's ticks off", total_ns - ticks_ns, part.cpu_ns)
-    _row("gateway process, not in a worker", part.gateway_ns, part.cpu_ns)
+def _ratios(lives, partners):
+    """CPU time per request of each turn over its partner's in the same round."""
+    return [
+        (mine.total_ns / mine.requests) / (other.total_ns / other.requests)
+        for life, partner in zip(lives, partners, strict=True)
+        for mine, other in zip(life.turns, partner.turns, strict=True)
+        if mine and other
+    ]
 
 
-def print_pairs(ratios):
-    partner = Spread.of(ratios.request_ns)
-    print("\n(c) CPU time per request over that of a server without the profiler, paired blocks;")
-    print(f"    a request without it takes {partner.median / 1e6:.3f} ms.")
-    print("pair                  median  quartiles         least   most  pairs")
-    both = {"with profiler (A/B)": ratios.with_profiler, "without, too (A/A)": ratios.without}
-    for name, values in both.items():
-        spread = Spread.of(values)
+def _shares(found):
+    leaves = {name: sum(one.leaves_ns[name] for one in found) for name in SHARES}
+    whole = sum(leaves.values())
+    return " ".join(f"{100 * ns / whole:4.1f}" for ns in leaves.values()) if whole else "-"
+
+
+def _row(name, lives, partners, overflows):
+    ratios = Spread.of(_ratios(lives, partners))
+    text = f"{name:15} {ratios.median:6.3f} [{ratios.lower:.3f} {ratios.upper:.3f}] "
+    found = [life.findings for life in lives if life.findings]
+    harm = f"{sum(one.crashes for one in lives):3d} {sum(one.failed_requests for one in lives):3d}"
+    if not found:
+        return text + f"{'':61} {harm}"
+    costs = [Cost(name, life, overflows) for life in lives]
+    parts = Spread.of([100 * cost.part() for cost in costs])
+    samples = sum(cost.samples for cost in costs)
+    us = sum(cost.total_ns for cost in costs) / samples / 1000
+    total = sum(one.total_ns for one in found) / sum(one.real_ns for one in found)
+    return text + (
+        f"{parts.median:6.3f} [{parts.least:6.3f} {parts.most:6.3f}] {us:6.1f} {samples:7.0f}"
+        f"  {_shares(found)}  {total:6.3f} {harm}"
+    )
+
+
+def _print_parts(lives, overflows):
+    print("\n    Of what that consists, in % of all CPU time:")
+    print("                signals in workers  threads in workers  process of its own")
+    for name, each in lives.items():
+        if any(life.findings for life in each):
+            costs = [Cost(name, life, overflows) for life in each]
+            whole = sum(cost.all_ns for cost in costs) / 100
+            columns = [
+                sum(getattr(cost, kind) for cost in costs) / whole
+                for kind in ("signals_ns", "threads_ns", "helper_ns")
+            ]
+            print(f"{name:15} {columns[0]:18.3f}  {columns[1]:18.3f}  {columns[2]:18.3f}")
+
+
+def _check_parts(lives, overflows, bounds):
+    parts = {
+        name: Spread.of([100 * Cost(name, life, overflows).part() for life in each]).median
+        for name, each in lives.items()
+        if any(life.findings for life in each)
+    }
+    peers = [name for name in (race.AGENT, race.PY_SPY, race.AUSTIN) if name in parts]
+    for name in (race.OURS_PERF, race.OURS_TIMER):
+        bounds.check(f"{name}: part of all CPU time", parts[name], 100 * PART_MAX, "%")
+        for peer in peers:
+            bounds.check(f"{name}: the same, below {peer}", parts[name], parts[peer], "%")
+
+
+def print_race(lives, overflows, missing, bounds):
+    partners = lives[race.NOTHING]
+    requests = [turn for life in partners for turn in life.turns if turn]
+    alone = Spread.of([turn.total_ns / turn.requests / 1e6 for turn in requests])
+    print(
+        f"\n(b) All take turns under the same load; {len(requests)} turns each, {race.LIVES} lives."
+    )
+    print(f"    A request without a profiler takes {alone.median:.3f} ms of CPU time.")
+    print(
+        "                CPU time per request    profiler's part of   us a  samples "
+        " shares found    total   crashes,"
+    )
+    print(
+        "                over that with nothing  all CPU time, %      sample        "
+        "  50   30   20   / real  failed requests"
+    )
+    for name, each in lives.items():
+        if name != race.NOTHING:
+            print(_row(name, each, partners, overflows))
+    for name, reason in missing.items():
+        print(f"{name:15} cannot be had: {reason}")
+    _print_parts(lives, overflows)
+    _check_parts(lives, overflows, bounds)
+
+
+def print_memory(idle, lives, bounds):
+    print("\n(c) Private dirty memory of a worker, MB more than with nothing:")
+    print("                outside a window   in one")
+    inside = {name: [life.dirty_bytes for life in each] for name, each in lives.items()}
+    for name, found in inside.items():
+        if name == race.NOTHING:
+            continue
+        pairs = zip(found, inside[race.NOTHING], strict=True)
+        more = Spread.of([(mine - other) / 1e6 for mine, other in pairs])
+        outside = (idle[name] - idle[race.NOTHING]) / 1e6 if name in idle else 0.0
         print(
-            f"{name:19}  {spread.median:7.4f}  {spread.lower:.4f} {spread.upper:.4f}"
-            f"  {spread.least:7.4f}  {spread.most:.4f}  {spread.count:4d}"
+            f"{name:15} {outside:12.3f}     {more.median:7.3f} [{more.least:.3f} {more.most:.3f}]"
         )
+        if name in (race.OURS_PERF, race.OURS_TIMER):
+            bounds.check(f"{name}: memory outside a window", outside, OUTSIDE_BYTES_MAX / 1e6, "MB")
+            bounds.check(f"{name}: memory in a window", more.median, INSIDE_BYTES_MAX / 1e6, "MB")

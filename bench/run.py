@@ -1,9 +1,12 @@
-"""Measures what profiling costs and prints one table.
+"""Measures what profiling costs, beside what other profilers cost, and prints one page.
 
-usage: run.py LIBRARY SECONDS
+usage: run.py LIBRARY SECONDS PEERS [overflows]
 
 LIBRARY is build/bench/overflow.so. SECONDS is about what the run takes; it takes longer where
-that would not give enough overflows. No result is judged here.
+that would not give enough overflows. PEERS is a directory for the virtual environment with the
+other profilers; what pip cannot install is left out and named. With `overflows` only part (a) is
+measured, and nothing is installed. Bounds are printed with what was found; the exit status only
+says whether everything could be measured.
 
 SPDX-License-Identifier: MIT
 """
@@ -23,15 +26,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import overflow
 import report
-import servers
+from peers import Peers
+from race import Race
 from testenv.build import PYTHON, UWSGI, build_plugin
-from testenv.profiles import ProfileReader
+from testenv.profiles import ProfileReader, load_proto
 
-DEPTHS = (10, 34, 100)
-OVERFLOWS_MIN = 500  # under each handler, in each variant, at each depth
-OVERFLOWS_PART = 0.4  # of the whole time
-CELLS_PER_DEPTH = 7  # handlers, summed over the variants
-PAIRS_SECONDS_MIN = 40
+DEPTHS = {10: 0.4, 34: 1.0, 100: 0.4}  # and how many overflows each, as a part
+OVERFLOWS_MIN = 250  # under each handler, in each variant, at depth 34
+OVERFLOWS_PART = 0.3  # of the whole time
+CELLS = 13  # handlers, summed over engines and variants
+RACE_SECONDS_MIN = 60
 COARSE_CLOCK = 6  # CLOCK_MONOTONIC_COARSE: moves at the kernel's tick, and says how often
 
 
@@ -61,43 +65,84 @@ def progress(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def measure_overflow(library, depth, overflows, *what, path=""):
+    command = [PYTHON, overflow.__file__, library, str(depth), str(overflows), *what]
+    output = subprocess.run(
+        command, stdout=subprocess.PIPE, check=True, env={**os.environ, "PYTHONPATH": str(path)}
+    ).stdout
+    found = json.loads(output)
+    return {
+        (engine, depth, name): report.Overflows(handlers)
+        for key, handlers in found.items()
+        for engine, name in [key.split()]
+    }
+
+
 def measure_overflows(library, seconds):
-    cell_s = overflow.PERIOD_NS / 1e9  # for one overflow
-    cells = CELLS_PER_DEPTH * len(DEPTHS)
-    overflows = max(OVERFLOWS_MIN, int(OVERFLOWS_PART * seconds / (cell_s * cells)))
+    overflow_s = overflow.PERIOD_NS / 1e9
+    whole = OVERFLOWS_PART * seconds / (overflow_s * CELLS * sum(DEPTHS.values()))
     results = {}
-    for depth in DEPTHS:
-        progress(f"overflows at depth {depth}: {overflows * cell_s * CELLS_PER_DEPTH:.0f} s")
-        command = [PYTHON, overflow.__file__, library, str(depth), str(overflows)]
-        output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-        found = json.loads(output)
-        results |= {(depth, name): report.Overflows(found[name]) for name in report.VARIANTS}
+    for depth, part in DEPTHS.items():
+        overflows = int(part * max(OVERFLOWS_MIN, whole))
+        progress(f"overflows at depth {depth}: {overflows * overflow_s * CELLS:.0f} s")
+        results |= measure_overflow(library, depth, overflows)
     return results
 
 
-def measure(library, seconds, workspace):
+def measure_rest(library, seconds, workspace, peers, overflows, bounds):
+    """What takes servers, and the other profilers."""
     began = time.monotonic()
+    if peers.agent:
+        progress("overflows of the agent")
+        arguments = (library, report.TYPICAL_DEPTH, OVERFLOWS_MIN, "agent")
+        overflows |= measure_overflow(*arguments, path=peers.agent)
+    report.print_overflows(overflows, bounds)
     plugin_dir = build_plugin(workspace / "plugin")
+    proto_dir = workspace / "proto"
+    proto_dir.mkdir()
+    reader = ProfileReader(workspace)
+    race = Race(workspace, plugin_dir, reader, load_proto(proto_dir), peers)
+    progress("memory outside windows")
+    idle = race.idle_bytes()
+    rest = max(RACE_SECONDS_MIN, seconds - (time.monotonic() - began))
+    progress(f"the comparison: {rest:.0f} s and the servers' starts and ends")
+    lives = race.lives(rest)
+    report.print_race(lives, overflows, peers.missing, bounds)
+    report.print_memory(idle, lives, bounds)
+
+
+def measure(library, seconds, workspace, peers_dir, overflows_only):
+    began = time.monotonic()
+    bounds = report.Bounds()
     print(f"{datetime.date.today().isoformat()}, {machine()}; the period is 10 ms")
+    peers = None
+    if not overflows_only:
+        progress("other profilers: pip")
+        peers = Peers(peers_dir)
+        print(", ".join(f"{name} {number}" for name, number in peers.versions.items()))
     overflows = measure_overflows(library, seconds)
-    report.print_overflows(overflows)
-    progress("the profiler's part of a loaded app")
-    part = servers.measure_part(workspace, plugin_dir, ProfileReader(workspace))
-    report.print_part(part, overflows)
-    rest = max(PAIRS_SECONDS_MIN, seconds - (time.monotonic() - began))
-    progress(f"requests with the profiler and without: {rest:.0f} s")
-    report.print_pairs(servers.measure_pairs(workspace, plugin_dir, rest))
+    if overflows_only:
+        report.print_overflows(overflows, bounds)
+    else:
+        rest = seconds - (time.monotonic() - began)
+        measure_rest(library, rest, workspace, peers, overflows, bounds)
+    bounds.print()
     print(f"\n{time.monotonic() - began:.0f} s")
 
 
-def main(library, seconds):
+def main(library, seconds, peers_dir, overflows_only):
     workspace = Path(tempfile.mkdtemp(prefix="cprof-bench-"))
     workspace.chmod(0o755)
     try:
-        measure(library, seconds, workspace)
+        measure(library, seconds, workspace, peers_dir, overflows_only)
     finally:
         shutil.rmtree(workspace)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), float(sys.argv[2]))
+    main(
+        Path(sys.argv[1]).resolve(),
+        float(sys.argv[2]),
+        Path(sys.argv[3]).resolve(),
+        sys.argv[4:] == ["overflows"],
+    )

@@ -172,7 +172,7 @@ static bool stack_references_are_sound(const struct cprof_log_view *view,
 static bool says_something(const struct cprof_stack_record *stack)
 {
     if (stack->kind == CPROF_STACK_ON_CPU) {
-        return stack->count > 0 || stack->other_weight_ns > 0;
+        return stack->count > 0 || stack->timer_weight_ns > 0;
     }
     return stack->weight_ns > 0;
 }

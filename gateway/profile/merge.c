@@ -86,7 +86,7 @@ static bool numbers_are_sound(const struct cprof_merge *merge,
 {
     if (stack->kind == CPROF_STACK_ON_CPU) {
         return stack->count <= COUNT_MAX && stack->weight_ns <= merge->cpu_ns_max &&
-               stack->other_weight_ns <= merge->cpu_ns_max;
+               stack->timer_weight_ns <= merge->cpu_ns_max;
     }
     return stack->count <= COUNT_MAX && stack->weight_ns <= merge->waiting_ns_max;
 }
@@ -381,7 +381,7 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
 {
     struct cprof_log_view own_view = *view;
     struct cprof_frames frames = {0};
-    struct cprof_scale scale;
+    struct cprof_scale scale = {0};
     struct slot_merge slot = {
         .merge = merge, .view = &own_view, .frames = &frames, .scale = &scale};
     bool ok = false;
@@ -389,11 +389,11 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
     bound_counters(&own_view, merge->cpu_ns_max);
     name_slot(&slot);
     if (!choose_all_stacks(&slot) ||
-        !cprof_frames_resolve(&frames, merge->table, &own_view, slot.stacks, slot.stack_count)) {
+        !cprof_frames_resolve(&frames, merge->table, &own_view, slot.stacks, slot.stack_count) ||
+        !cprof_scale_begin(&scale, &own_view, slot.stacks, slot.on_cpu_count)) {
         cprof_fail(error, "no memory to merge the samples of %s", slot.long_name);
         goto out;
     }
-    cprof_scale_begin(&scale, &own_view, slot.stacks, slot.on_cpu_count);
     add_on_cpu(&slot);
     if (merge->kind == CPROF_KIND_WALL) {
         add_off_cpu(&slot);
@@ -405,6 +405,7 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
     add_to_totals(&slot);
     ok = true;
 out:
+    cprof_scale_reset(&scale);
     cprof_frames_reset(&frames);
     free(slot.thread_stacks);
     free(slot.stacks);

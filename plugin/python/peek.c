@@ -207,6 +207,15 @@ enum cprof_peek_way cprof_peek_choose(const sigset_t *blocked)
     return CPROF_PEEK_DIRECT;
 }
 
+enum cprof_peek_way cprof_peek_choose_lasting(const sigset_t *blocked)
+{
+    uint64_t word = 0, copy;
+
+    return cprof_peek_words(CPROF_PEEK_SYSTEM, &copy, (uintptr_t)&word, 1)
+               ? CPROF_PEEK_SYSTEM
+               : cprof_peek_choose(blocked);
+}
+
 bool cprof_peek_bytes(enum cprof_peek_way way, void *to, uintptr_t from, size_t bytes)
 {
     struct iovec local = {.iov_base = to, .iov_len = bytes};

@@ -6,7 +6,8 @@
  * somebody took the fault handlers over, or the thread blocks these signals (a fault in a thread
  * that blocks SIGSEGV kills the process: sigaction(2)).
  *
- * Callers   handler and ticker; installing is for the sampler's start alone.
+ * Callers   handler and ticker, each with its own way to choose; installing is for the sampler's
+ *           start alone.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,6 +33,11 @@ void cprof_peek_install(void);
 /* The way that is safe now in the calling thread, whose signal mask is *blocked (the interrupted
  * one in a handler). Two system calls when the handlers have to be asked for. */
 CPROF_SIGSAFE enum cprof_peek_way cprof_peek_choose(const sigset_t *blocked);
+
+/* The way for reads that last while the app runs on, and may take the fault handlers over at any
+ * instant (faulthandler.enable(), which then ends the process at the first failing read): the
+ * system way, wherever it is allowed. */
+enum cprof_peek_way cprof_peek_choose_lasting(const sigset_t *blocked);
 
 /* Copies `words` 8-byte words, or returns false (the destination is then partly written). */
 CPROF_SIGSAFE bool cprof_peek_words(enum cprof_peek_way way, uint64_t *to, uintptr_t from,

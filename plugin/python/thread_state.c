@@ -111,8 +111,8 @@ bool cprof_gil_is_held(const struct cprof_python *python, enum cprof_peek_way wa
            locked == 1;
 }
 
-static uint64_t tid_of_state(const struct cprof_python *python, enum cprof_peek_way way,
-                             uintptr_t state)
+uint64_t cprof_tid_of_state(const struct cprof_python *python, enum cprof_peek_way way,
+                            uintptr_t state)
 {
     const struct cprof_python_layout *layout = &python->layout;
     uint64_t thread_id;
@@ -131,37 +131,38 @@ static uint64_t tid_of_state(const struct cprof_python *python, enum cprof_peek_
     return (uint64_t)tid;
 }
 
-static uintptr_t find_in_interpreter(const struct cprof_python *python, enum cprof_peek_way way,
-                                     uintptr_t interpreter, uint64_t tid)
+/* Goes on with a list of `count` states; returns how many there are now. */
+static uint32_t list_interpreter(const struct cprof_python *python, enum cprof_peek_way way,
+                                 uintptr_t interpreter, struct cprof_thread_of_state *states,
+                                 uint32_t count, uint32_t states_max)
 {
     const struct cprof_python_layout *layout = &python->layout;
     uintptr_t state = (uintptr_t)cprof_peek_word(way, interpreter + layout->interp_threads_head, 0);
 
-    for (uint32_t i = 0; state && i < THREAD_STATES_MAX; i++) {
-        if (tid_of_state(python, way, state) == tid) {
-            return state;
+    for (uint32_t i = 0; state && i < THREAD_STATES_MAX && count < states_max; i++) {
+        uint64_t tid = cprof_tid_of_state(python, way, state);
+
+        if (tid) {
+            states[count++] = (struct cprof_thread_of_state){.tid = tid, .state = state};
         }
         state = (uintptr_t)cprof_peek_word(way, state + layout->tstate_next, 0);
     }
-    return 0;
+    return count;
 }
 
-uintptr_t cprof_find_state_of_tid(const struct cprof_python *python, enum cprof_peek_way way,
-                                  uint64_t tid)
+uint32_t cprof_list_states(const struct cprof_python *python, enum cprof_peek_way way,
+                           struct cprof_thread_of_state *states, uint32_t states_max)
 {
     uintptr_t interpreter;
+    uint32_t count = 0;
 
     if (!python->can_enumerate) {
         return 0;
     }
     interpreter = (uintptr_t)python->interpreter_head();
     for (uint32_t i = 0; interpreter && i < INTERPRETERS_MAX; i++) {
-        uintptr_t state = find_in_interpreter(python, way, interpreter, tid);
-
-        if (state) {
-            return state;
-        }
+        count = list_interpreter(python, way, interpreter, states, count, states_max);
         interpreter = (uintptr_t)cprof_peek_word(way, interpreter + python->layout.interp_next, 0);
     }
-    return 0;
+    return count;
 }

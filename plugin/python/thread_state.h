@@ -50,9 +50,20 @@ CPROF_SIGSAFE uintptr_t cprof_current_state(const struct cprof_python *python,
 /* Whether some thread of this process holds the GIL now. Any thread that has none itself. */
 bool cprof_gil_is_held(const struct cprof_python *python, enum cprof_peek_way way);
 
-/* The thread state whose native thread id is `tid`, or 0: walks the interpreters' lists by
- * guarded reads, bounded. For the ticker. */
-uintptr_t cprof_find_state_of_tid(const struct cprof_python *python, enum cprof_peek_way way,
-                                  uint64_t tid);
+/* A thread state and the native id of its thread. */
+struct cprof_thread_of_state {
+    uint64_t tid;
+    uintptr_t state;
+};
+
+/* Lists the states of all interpreters whose threads live, at most `states_max`, and returns
+ * their number: walks the interpreters' lists by guarded reads, bounded. Any of them may be gone
+ * by now. For the ticker. */
+uint32_t cprof_list_states(const struct cprof_python *python, enum cprof_peek_way way,
+                           struct cprof_thread_of_state *states, uint32_t states_max);
+
+/* The native id of the thread that a state belongs to, or 0. */
+uint64_t cprof_tid_of_state(const struct cprof_python *python, enum cprof_peek_way way,
+                            uintptr_t state);
 
 #endif

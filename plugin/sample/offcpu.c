@@ -106,20 +106,20 @@ static void take_run_queue_time(struct cprof_thread *thread)
     atomic_fetch_add(&counters_of_slot()->runnable_ns, waited_ns);
 }
 
-/* The thread's own state, if it is still the one that was remembered; else what the
- * interpreter's lists say: a C thread may have left Python and entered it again. 0: none. */
+/* The thread's own state, if it is still the one that was remembered; else 0: a C thread that has
+ * left Python, and may have entered it again. The next scan looks for its new state. */
 static uintptr_t own_state(struct cprof_thread *thread, enum cprof_peek_way way)
 {
     struct cprof_remembered_state now;
-    uintptr_t found;
-
     if (thread->own.address &&
         cprof_remember_state(offcpu.python, way, thread->own.address, &now) &&
         now.id == thread->own.id && now.interpreter == thread->own.interpreter) {
         return thread->own.address;
     }
-    found = cprof_find_state_of_tid(offcpu.python, way, (uint64_t)thread->tid);
-    return found && cprof_remember_state(offcpu.python, way, found, &thread->own) ? found : 0;
+    if (thread->core < 0) {
+        thread->own = (struct cprof_remembered_state){0};
+    }
+    return 0;
 }
 
 static bool walk_state(uintptr_t state, uintptr_t pc, struct cprof_context *context,

@@ -93,8 +93,8 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
 /* A tick: whose, and what it stands for. */
 struct tick {
     struct cprof_thread *thread;
-    uint64_t weight_ns;
-    bool is_other; /* see cprof_stack_record in share/layout.h */
+    uint64_t weight_ns; /* both as in struct cprof_sample */
+    uint64_t timer_weight_ns;
 };
 
 static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
@@ -104,7 +104,7 @@ static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
     struct cprof_sample sample = {
         .kind = CPROF_STACK_ON_CPU,
         .weight_ns = tick->weight_ns,
-        .is_other = tick->is_other,
+        .timer_weight_ns = tick->timer_weight_ns,
     };
     enum cprof_miss miss = CPROF_MISS_CONTEXTS;
 
@@ -117,7 +117,7 @@ static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
         }
         cprof_context_release(context);
     }
-    if (tick->is_other) {
+    if (tick->weight_ns == 0) {
         return; /* neither a sample nor a miss */
     }
     if (miss != CPROF_MISS_COUNT) {
@@ -139,19 +139,22 @@ static bool is_behind_system_call(const ucontext_t *interrupted)
            code == CPROF_MACHINE_SYSCALL_CODE;
 }
 
-/* Takes the timer's tick apart: all of the thread's time where it has no perf event, else its
- * time in system calls. */
-static _Atomic uint64_t *classify(struct tick *tick, const ucontext_t *interrupted)
+/* Takes the timer's tick of `interval_ns` apart: it is a sample of all of the thread's time where
+ * it has no perf event, else of its time in system calls. Returns the raw sum that it is of. */
+static _Atomic uint64_t *classify(struct tick *tick, uint64_t interval_ns,
+                                  const ucontext_t *interrupted)
 {
     struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
 
     if (tick->thread->perf_descriptor < 0) {
+        tick->weight_ns = interval_ns;
         return &counters->timer_weight_ns;
     }
+    tick->timer_weight_ns = interval_ns;
     if (is_behind_system_call(interrupted)) {
+        tick->weight_ns = interval_ns;
         return &counters->kernel_weight_ns;
     }
-    tick->is_other = true;
     return &counters->other_weight_ns;
 }
 
@@ -159,6 +162,7 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted)
 {
     struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
     uint64_t period_ns = atomic_load(&open_period_ns);
+    uint64_t interval_ns = period_ns;
     struct tick tick = {0};
     _Atomic uint64_t *raw_sum;
 
@@ -172,15 +176,15 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted)
         return;
     }
     if (info->si_code == SI_TIMER) {
-        tick.weight_ns = cprof_rearm_after_tick(tick.thread, period_ns);
-        raw_sum = classify(&tick, interrupted);
+        interval_ns = cprof_rearm_after_tick(tick.thread, period_ns);
+        raw_sum = classify(&tick, interval_ns, interrupted);
         atomic_fetch_add_explicit(&counters->timer_ticks, 1, memory_order_relaxed);
     } else {
         atomic_fetch_add_explicit(&counters->perf_ticks, 1, memory_order_relaxed);
-        tick.weight_ns = period_ns;
+        tick.weight_ns = interval_ns;
         raw_sum = &counters->perf_weight_ns;
     }
-    atomic_fetch_add_explicit(raw_sum, tick.weight_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(raw_sum, interval_ns, memory_order_relaxed);
     take_sample(&tick, interrupted);
 }
 

@@ -371,8 +371,11 @@ static void count(struct cprof_recorder *recorder, uint32_t ref, const struct cp
 {
     struct cprof_stack_record *stack = cprof_log_record(recorder->log, ref);
 
-    if (sample->is_other) {
-        atomic_fetch_add_explicit(&stack->other_weight_ns, sample->weight_ns, memory_order_relaxed);
+    if (sample->timer_weight_ns > 0) {
+        atomic_fetch_add_explicit(&stack->timer_weight_ns, sample->timer_weight_ns,
+                                  memory_order_relaxed);
+    }
+    if (sample->weight_ns == 0) {
         return;
     }
     atomic_fetch_add_explicit(&stack->weight_ns, sample->weight_ns, memory_order_relaxed);
@@ -436,7 +439,7 @@ enum cprof_recorded cprof_record_sample(struct cprof_recorder *recorder,
 
     if (outcome == CPROF_RECORDED) {
         count(recorder, ref, sample);
-    } else if (outcome == CPROF_RECORDED_LOG_FULL && !sample->is_other) {
+    } else if (outcome == CPROF_RECORDED_LOG_FULL && sample->weight_ns > 0) {
         atomic_fetch_add_explicit(&counters->log_full_weight_ns, sample->weight_ns,
                                   memory_order_relaxed);
         atomic_fetch_add_explicit(&counters->log_full_count, 1, memory_order_relaxed);

@@ -84,8 +84,8 @@ CPROF_SIGSAFE uint32_t cprof_record_tag(struct cprof_context *context, uint32_t 
 struct cprof_sample {
     uint32_t depth;
     uint32_t tag_ref;
-    uint64_t weight_ns;
-    bool is_other; /* the weight is other_weight_ns of share/layout.h: no sample of its own */
+    uint64_t weight_ns;       /* 0: no sample of its own, only timer_weight_ns */
+    uint64_t timer_weight_ns; /* see cprof_stack_record in share/layout.h */
     enum cprof_stack_kind kind;
     uint32_t state; /* enum cprof_state */
     uint8_t flags;  /* enum cprof_stack_flag */

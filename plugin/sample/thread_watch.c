@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../base/log.h"
+#include "../python/thread_state.h"
 #include "engine_perf.h"
 #include "engine_timer.h"
 #include "guard.h"
@@ -46,6 +47,13 @@ static struct {
 
 static struct cprof_thread *threads_by_tid[TID_PLACES];
 
+/* The thread states of one look, listed when the first thread without one is met. */
+static struct {
+    bool listed;
+    uint32_t count;
+    struct cprof_thread_of_state states[CPROF_THREADS_MAX];
+} of_look;
+
 void cprof_thread_watch_setup(struct cprof_slot *slot, const struct cprof_python *python,
                               struct cprof_recorder *recorder, uint32_t core_count)
 {
@@ -79,20 +87,42 @@ static void count_miss(enum cprof_miss miss, uint64_t weight_ns)
     atomic_fetch_add(&counters->missed_weight_ns, weight_ns);
 }
 
-/* Pairs a thread of the app with its thread state, once it has one. */
+static uintptr_t state_of_tid(uint64_t tid)
+{
+    if (!of_look.listed) {
+        of_look.count =
+            cprof_list_states(watch.python, watch.way, of_look.states, CPROF_THREADS_MAX);
+        of_look.listed = true;
+    }
+    for (uint32_t i = 0; i < of_look.count; i++) {
+        if (of_look.states[i].tid == tid) {
+            return of_look.states[i].state;
+        }
+    }
+    return 0;
+}
+
+/* Pairs a thread of the app with its thread state, once it has one. The state may have been
+ * freed and made anew for another thread since it was listed: so it is asked again for its
+ * thread, after the words are kept by which it is recognised. */
 static void pair(struct cprof_thread *thread)
 {
+    uint64_t tid = (uint64_t)thread->tid;
+    bool had_state = atomic_load(&thread->has_state);
     uintptr_t state;
 
-    if (atomic_load(&thread->has_state) ||
-        (thread->looks > EAGER_LOOKS && thread->looks % RARE_LOOKS != 0)) {
+    if (had_state ? thread->own.address != 0
+                  : thread->looks > EAGER_LOOKS && thread->looks % RARE_LOOKS != 0) {
         return;
     }
     if (cprof_guard_begin_reading()) {
-        state = cprof_find_state_of_tid(watch.python, watch.way, (uint64_t)thread->tid);
-        if (state && cprof_remember_state(watch.python, watch.way, state, &thread->own)) {
-            thread->remembered = thread->own;
-            atomic_store(&thread->has_state, 1);
+        state = state_of_tid(tid);
+        if (state && cprof_remember_state(watch.python, watch.way, state, &thread->own) &&
+            cprof_tid_of_state(watch.python, watch.way, state) == tid) {
+            if (!had_state) { /* from then on it is the handler's */
+                thread->remembered = thread->own;
+                atomic_store(&thread->has_state, 1);
+            }
         }
     }
     cprof_guard_end_reading();
@@ -282,6 +312,7 @@ void cprof_thread_watch_look(void)
 {
     bool complete;
 
+    of_look.listed = false;
     index_threads();
     complete = scan();
     if (complete) {

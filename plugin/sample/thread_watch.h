@@ -28,7 +28,8 @@ void cprof_thread_watch_setup(struct cprof_slot *slot, const struct cprof_python
  * its own, a descriptor is kept open through a window. */
 void cprof_thread_watch_enter(bool has_own_descriptors);
 
-/* A window begins: threads are armed from the next look on. */
+/* A window begins: threads are armed from the next look on. The interpreter is read in `way`,
+ * which must do whatever the app does meanwhile (cprof_peek_choose_lasting). */
 void cprof_thread_watch_begin(uint64_t period_ns, enum cprof_peek_way way);
 
 /* Arms threads that are new, forgets those that are gone, follows the clocks of all. */

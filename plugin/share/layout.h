@@ -114,7 +114,7 @@ struct cprof_slot_counters {
     _Atomic uint64_t timer_weight_ns;    /* raw sum of threads that only the timer samples */
     _Atomic uint64_t perf_weight_ns;     /* raw user time of threads with a perf event */
     _Atomic uint64_t kernel_weight_ns;   /* raw time in system calls of such threads */
-    _Atomic uint64_t other_weight_ns;    /* their other timer ticks: see cprof_stack_record */
+    _Atomic uint64_t other_weight_ns;    /* their timer ticks behind no system call */
     _Atomic uint64_t timer_ticks;        /* signals of the timer engine, whatever came of them */
     _Atomic uint64_t perf_ticks;         /* and of perf events */
     _Atomic uint64_t perf_refused;       /* threads that were refused a perf event */
@@ -275,14 +275,14 @@ struct cprof_frame {
  * that a count of 0 is a sample in flight.
  *
  * Where a thread has a perf event, that event gives its user time and the timer's ticks behind
- * system calls give its time in those; both are weight_ns. The timer's other ticks stand in
- * other_weight_ns: they tell in which stacks the kernel time elsewhere (page faults) may be,
- * once its sum is known from the clocks. They are no samples and not in count. */
+ * system calls give its time in those; both are weight_ns. All ticks of its timer stand in
+ * timer_weight_ns: where that is more than weight_ns, the thread was in the kernel elsewhere (in
+ * page faults, above all). A tick behind no system call is no sample and not in count. */
 struct cprof_stack_record {
     struct cprof_record record;
     _Atomic uint64_t count;
     _Atomic uint64_t weight_ns;
-    _Atomic uint64_t other_weight_ns;
+    _Atomic uint64_t timer_weight_ns;
     uint32_t tag_ref; /* last tag of the chain, or CPROF_NO_REF */
     uint16_t depth;
     uint8_t kind;   /* enum cprof_stack_kind */

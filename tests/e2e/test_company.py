@@ -3,10 +3,36 @@
 SPDX-License-Identifier: MIT
 """
 
+import shutil
+import subprocess
+
 import pytest
-from testenv.build import PYTHON_PLUGIN, build_fake_python, build_for_another_uwsgi
+from testenv.build import (
+    PYTHON,
+    PYTHON_PLUGIN,
+    build_fake_python,
+    build_for_another_uwsgi,
+    build_refused,
+)
 from testenv.checks import assert_inert, our_lines
 from testenv.uwsgi import WITHOUT_PYTHON
+
+VERSION = subprocess.run(
+    [PYTHON, "-c", "import platform; print(platform.python_version())"],
+    stdout=subprocess.PIPE,
+    text=True,
+    check=True,
+    timeout=60,
+).stdout.strip()
+
+# Runs the build's script under the tested interpreter, which says that it has no GIL.
+FREE_THREADED_SHIM = f"""#!{shutil.which(PYTHON)}
+import runpy, sys, sysconfig
+sysconfig.get_config_vars()["Py_GIL_DISABLED"] = 1
+sys.argv = sys.argv[1:]
+sys.path.insert(0, ".uwsgi_plugins_builder")
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 def only_line(server):
@@ -27,7 +53,7 @@ def test_a_build_for_another_uwsgi_says_one_line_and_stays_out(make_uwsgi, works
 
 
 def test_another_cpython_says_one_line_and_stays_out(make_uwsgi, workspace):
-    library = build_fake_python(workspace)
+    library = build_fake_python(workspace / "another-python", "3.99.0 (fake)")
     server = make_uwsgi(env={"LD_PRELOAD": str(library)})
     server.errors_allowed = True
 
@@ -37,6 +63,30 @@ def test_another_cpython_says_one_line_and_stays_out(make_uwsgi, workspace):
     line = only_line(server)
     assert "3.99" in line and "--build-plugin" in line
     assert_inert(server)
+
+
+# What free-threaded builds say of themselves, behind the version that the plugin is built for.
+@pytest.mark.parametrize("kind", ["experimental free-threading build", "free-threading build"])
+def test_a_free_threaded_cpython_says_one_line_and_stays_out(kind, make_uwsgi, workspace):
+    library = build_fake_python(workspace / kind.replace(" ", "-"), f"{VERSION} {kind} (main)")
+    server = make_uwsgi(env={"LD_PRELOAD": str(library)})
+    server.errors_allowed = True
+
+    server.start()
+    server.burst("/burn?ms=5", 20)
+
+    assert "free-threaded" in only_line(server)
+    assert_inert(server)
+
+
+def test_no_build_is_made_for_a_free_threaded_cpython(workspace):
+    shim = workspace / "free-threaded-python"
+    shim.write_text(FREE_THREADED_SHIM)
+    shim.chmod(0o755)
+
+    said = build_refused(workspace / "free-threaded", PYTHON=str(shim))
+
+    assert "free-threaded build of CPython" in said
 
 
 @pytest.mark.skipif(not PYTHON_PLUGIN, reason="Python is built into this uWSGI")

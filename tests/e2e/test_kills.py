@@ -94,4 +94,4 @@ def test_windows_go_on_after_every_kind_of_kill(uwsgi, profile_reader):
             server.wait_for_profiles()
             files = server.wait_for_profiles()
             name = f"own_function_of_{server.workers()[1]}"
-        assert profile_reader.read(files[-1]).ns_of(name) > 0
+        assert own_ns(profile_reader.read(files[-1]), name) > 0

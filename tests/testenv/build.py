@@ -74,13 +74,34 @@ def build_for_another_uwsgi(directory):
     return _check(directory)
 
 
-def build_fake_python(directory):
-    """A library for LD_PRELOAD that makes any CPython call itself 3.99.0."""
+def build_refused(directory, **environment):
+    """What --build-plugin says when it refuses to build."""
+    directory.mkdir()
+    result = subprocess.run(
+        [UWSGI, "--build-plugin", str(SOURCE)],
+        cwd=directory,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=BUILD_SECONDS,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert not (directory / PLUGIN).exists()
+    return result.stdout + result.stderr
+
+
+def build_fake_python(directory, version):
+    """A library for LD_PRELOAD that makes any CPython say `version` of itself."""
+    directory.mkdir()
     source = directory / "fake_python.c"
     source.write_text(
         "const char *Py_GetVersion(void);\n"
-        'const char *Py_GetVersion(void)\n{\n    return "3.99.0 (fake)";\n}\n'
+        f'const char *Py_GetVersion(void)\n{{\n    return "{version}";\n}}\n'
     )
-    library = directory / "fake_python.so"
-    _run(["gcc", "-shared", "-fPIC", "-o", str(library), str(source)], directory)
+    return build_library(source, directory / "fake_python.so")
+
+
+def build_library(source, library):
+    _run(["gcc", "-shared", "-fPIC", "-pthread", "-o", str(library), str(source)], library.parent)
     return library

@@ -116,7 +116,7 @@ uint32_t fake_stack(struct cprof_log_writer *writer, const struct fake_stack *st
         return CPROF_NO_REF;
     }
     atomic_store(&record->weight_ns, stack->weight_ns);
-    atomic_store(&record->other_weight_ns, stack->other_weight_ns);
+    atomic_store(&record->timer_weight_ns, stack->timer_weight_ns);
     atomic_store(&record->count, stack->count);
     record->tag_ref = stack->tag_ref;
     record->depth = stack->depth;
@@ -130,7 +130,7 @@ uint32_t fake_stack(struct cprof_log_writer *writer, const struct fake_stack *st
     case CPROF_STACK_ON_CPU:
         atomic_fetch_add(&counters->samples, stack->count);
         atomic_fetch_add(&counters->timer_weight_ns, stack->weight_ns);
-        atomic_fetch_add(&counters->other_weight_ns, stack->other_weight_ns);
+        atomic_fetch_add(&counters->other_weight_ns, stack->timer_weight_ns);
         break;
     case CPROF_STACK_OFF_CPU:
         atomic_fetch_add(&counters->off_cpu_looks, stack->count);

@@ -41,7 +41,7 @@ struct fake_stack {
     uint8_t flags;
     uint32_t state;
     uint32_t tag_ref;
-    uint64_t count, weight_ns, other_weight_ns;
+    uint64_t count, weight_ns, timer_weight_ns;
 };
 
 uint32_t fake_stack(struct cprof_log_writer *writer, const struct fake_stack *stack);

@@ -105,7 +105,7 @@ static void write_slot(uint32_t slot_index)
                                                        .tag_ref = tags,
                                                        .count = below(5),
                                                        .weight_ns = below(100 * MS),
-                                                       .other_weight_ns = below(4) * MS}));
+                                                       .timer_weight_ns = below(4) * MS}));
     }
     fake_close(&segment, slot_index, EPOCH, 2000 * MS);
 }

@@ -303,21 +303,26 @@ static void a_slot_without_samples_shows_its_clock(void)
     end_test();
 }
 
-/* The clock has 8 ms more than the samples: kernel time outside system calls. */
-static void time_that_only_the_clock_has_follows_the_other_ticks(void)
+/* The clock has 8 ms more than the samples: kernel time outside system calls. The timer saw 2 and
+ * 6 ms of it in two functions, and no more in the third than was sampled there. */
+static void time_that_only_the_clock_has_goes_where_the_timer_saw_it(void)
 {
     struct cprof_frame frame;
 
     begin_test(1);
-    add_stack("f", CPROF_NO_REF, 1, 10 * MS);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const names[] = {"f", "g", "h"};
+        static const uint64_t timer_ms[] = {10, 2, 6};
+
         frame = (struct cprof_frame){
-            .code_ref = fake_code(&writer, &(struct fake_code){.name = i ? "h" : "g", .file = "a"}),
+            .code_ref = fake_code(&writer, &(struct fake_code){.name = names[i], .file = "a"}),
         };
         EXPECT(fake_stack(&writer, &(struct fake_stack){.frames = &frame,
                                                         .depth = 1,
                                                         .tag_ref = CPROF_NO_REF,
-                                                        .other_weight_ns = (1 + 2 * i) * MS}));
+                                                        .count = i == 0,
+                                                        .weight_ns = i == 0 ? 10 * MS : 0,
+                                                        .timer_weight_ns = timer_ms[i] * MS}));
     }
     fake_close(&segment, 0, EPOCH, 18 * MS);
     merge_all();
@@ -339,7 +344,7 @@ static void a_clock_that_has_no_more_gives_the_other_ticks_nothing(void)
                                                     .tag_ref = CPROF_NO_REF,
                                                     .count = 1,
                                                     .weight_ns = 10 * MS,
-                                                    .other_weight_ns = 5 * MS}));
+                                                    .timer_weight_ns = 5 * MS}));
     fake_close(&segment, 0, EPOCH, 10 * MS);
     merge_all();
     EXPECT(ns_of("f") == 10 * MS && has_comment("kernel elsewhere nanoseconds: 0"));
@@ -393,7 +398,7 @@ int main(void)
     RUN(a_clock_far_from_the_samples_is_followed_half_the_way);
     RUN(a_killed_slot_keeps_its_samples_whatever_its_clock_says);
     RUN(a_slot_without_samples_shows_its_clock);
-    RUN(time_that_only_the_clock_has_follows_the_other_ticks);
+    RUN(time_that_only_the_clock_has_goes_where_the_timer_saw_it);
     RUN(a_clock_that_has_no_more_gives_the_other_ticks_nothing);
     RUN(impossible_numbers_are_left_out);
     RUN(comments_say_what_was_found);

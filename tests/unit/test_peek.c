@@ -345,6 +345,25 @@ static void a_fault_signal_that_is_sent_does_what_it_did_before(void)
     }
 }
 
+/* As faulthandler does when the app enables it: what is not its own is a crash. */
+static void read_after_a_takeover(void *unused)
+{
+    struct sigaction taker = {.sa_handler = end_as_previous};
+    sigset_t none;
+    enum cprof_peek_way way;
+
+    (void)unused;
+    (void)sigemptyset(&none);
+    way = cprof_peek_choose_lasting(&none);
+    EXPECT(sigaction(SIGSEGV, &taker, NULL) == 0);
+    EXPECT(cprof_peek_word(way, 8, 77) == 77);
+}
+
+static void a_lasting_choice_outlives_a_takeover(void)
+{
+    EXPECT(child_run(read_after_a_takeover, NULL) == CHILD_RETURNED);
+}
+
 static volatile sig_atomic_t calls;
 
 static void count_call(int signal_number)
@@ -378,6 +397,7 @@ int main(void)
     RUN(the_system_way_is_chosen_where_sigsegv_is_blocked);
     RUN(other_blocked_signals_do_not_matter);
     RUN(the_system_way_is_chosen_where_the_handler_was_taken_over);
+    RUN(a_lasting_choice_outlives_a_takeover);
     RUN(bad_reads_are_survived_in_a_child);
     RUN(the_handlers_go_on_working_after_a_fork);
     RUN(a_real_crash_still_ends_the_process_with_sigsegv);

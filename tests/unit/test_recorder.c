@@ -79,7 +79,8 @@ static void a_stack_is_written_once_and_counted(void)
     stack = cprof_log_stack(&view, view.stacks[0]);
     EXPECT(atomic_load(&stack->count) == 100);
     EXPECT(atomic_load(&stack->weight_ns) == 100 * 10 + 99 * 100 / 2);
-    EXPECT(stack->kind == CPROF_STACK_ON_CPU && stack->flags == 0 && stack->tag_ref == CPROF_NO_REF);
+    EXPECT(stack->kind == CPROF_STACK_ON_CPU && stack->flags == 0 &&
+           stack->tag_ref == CPROF_NO_REF);
     EXPECT(stack->depth == 2);
     EXPECT(stack->frames[0].byte_offset == 16 && stack->frames[1].byte_offset == 32);
     cprof_log_view_reset(&view);
@@ -180,8 +181,7 @@ static void stacks_that_differ_anywhere_are_told_apart(void)
 
 static void a_tick_that_is_no_sample_leaves_its_weight_alone(void)
 {
-    struct cprof_sample sample = {
-        .depth = 2, .weight_ns = 5, .is_other = true, .kind = CPROF_STACK_ON_CPU};
+    struct cprof_sample sample = {.depth = 2, .timer_weight_ns = 5, .kind = CPROF_STACK_ON_CPU};
     const struct cprof_stack_record *stack;
 
     begin();
@@ -192,7 +192,7 @@ static void a_tick_that_is_no_sample_leaves_its_weight_alone(void)
     EXPECT(view.stack_count == 1);
     stack = cprof_log_stack(&view, view.stacks[0]);
     EXPECT(atomic_load(&stack->count) == 1 && atomic_load(&stack->weight_ns) == 1);
-    EXPECT(atomic_load(&stack->other_weight_ns) == 5);
+    EXPECT(atomic_load(&stack->timer_weight_ns) == 5);
     cprof_log_view_reset(&view);
     end();
 }

@@ -259,9 +259,21 @@ static void an_unreadable_state_is_not_remembered(void)
     EXPECT(remembered.address == 0);
 }
 
+#define STATES_MAX 8
+
+/* The first state that is listed for a thread. */
 static uintptr_t find(uint64_t tid)
 {
-    return cprof_find_state_of_tid(&python, CPROF_PEEK_DIRECT, tid);
+    struct cprof_thread_of_state states[STATES_MAX];
+    uint32_t count = cprof_list_states(&python, CPROF_PEEK_DIRECT, states, STATES_MAX);
+
+    EXPECT(count <= STATES_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        if (states[i].tid == tid) {
+            return states[i].state;
+        }
+    }
+    return 0;
 }
 
 static void states_are_found_in_every_interpreter(void)
@@ -319,6 +331,9 @@ static void a_torn_list_of_states_ends(void)
     interpreters = &first;
     own.next = &own; /* a ring */
     EXPECT(find(100) == 0);
+    own.native_thread_id = 101; /* each round finds it again */
+    EXPECT(find(100) == 0 && find(101) == (uintptr_t)&own);
+    own.native_thread_id = 0;
     own.next = nowhere;
     EXPECT(find(100) == 0);
     first.next = &first;

@@ -180,6 +180,21 @@ static PyObject *probe_stranger(PyObject *self, PyObject *unused)
     return PyLong_FromUnsignedLongLong(state);
 }
 
+#define STATES_MAX 32
+
+static bool is_listed(enum cprof_peek_way way, uint64_t tid, uintptr_t state)
+{
+    struct cprof_thread_of_state states[STATES_MAX];
+    uint32_t count = cprof_list_states(&python, way, states, STATES_MAX);
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (states[i].tid == tid) {
+            return states[i].state == state;
+        }
+    }
+    return false;
+}
+
 /* probe.thread(): this thread is found by its id, and it finds itself. */
 static PyObject *probe_thread(PyObject *self, PyObject *unused)
 {
@@ -189,9 +204,8 @@ static PyObject *probe_thread(PyObject *self, PyObject *unused)
 
     (void)self, (void)unused;
     EXPECT(python.can_enumerate);
-    EXPECT(cprof_find_state_of_tid(&python, CPROF_PEEK_DIRECT, tid) == state);
-    EXPECT(cprof_find_state_of_tid(&python, CPROF_PEEK_SYSTEM, tid) == state);
-    EXPECT(cprof_find_state_of_tid(&python, CPROF_PEEK_DIRECT, UINT64_C(1) << 40) == 0);
+    EXPECT(is_listed(CPROF_PEEK_DIRECT, tid, state) && is_listed(CPROF_PEEK_SYSTEM, tid, state));
+    EXPECT(cprof_tid_of_state(&python, CPROF_PEEK_DIRECT, state) == tid);
     EXPECT(cprof_remember_state(&python, CPROF_PEEK_DIRECT, state, &own));
     EXPECT(own.address == state && current_state(&own) == state);
     Py_RETURN_NONE;

@@ -1,0 +1,16 @@
+# `make soak` and `make crash-load`: long runs on several CPythons; tools/matrix builds for each.
+
+SOAK_SECONDS       ?= 120
+CRASH_LOAD_SECONDS ?= 150
+export SOAK_PYTHONS SOAK_WITHOUT_PERF CRASH_LOAD_PYTHONS
+
+build/soak/c_threads.so: tests/soak/c_threads.c
+	@mkdir -p $(@D)
+	@echo 'link $@'
+	@$(CC) -std=gnu11 -D_GNU_SOURCE -pthread $(STRICT) -O2 -g -fPIC -shared -o $@ $<
+
+.PHONY: soak crash-load
+soak: deps-test build/soak/c_threads.so ## Torture several CPythons (SOAK_SECONDS each, SOAK_PYTHONS).
+	@$(PYTHON) tests/soak/soak.py build/soak/c_threads.so $(SOAK_SECONDS)
+crash-load: deps-test ## Load a trivial app as fast as it goes (CRASH_LOAD_SECONDS, CRASH_LOAD_PYTHONS).
+	@$(PYTHON) tests/soak/crash_load.py $(CRASH_LOAD_SECONDS)

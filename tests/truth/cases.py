@@ -1,0 +1,127 @@
+"""What `make truth` measures, and how far off each figure may be.
+
+With the 10,000 samples of the default the bounds of shares are the points below; with fewer they
+are what chance alone may do, where that is more.
+
+SPDX-License-Identifier: MIT
+"""
+
+import sys
+from typing import NamedTuple
+
+from testenv import known
+from testenv.known import Form
+from testenv.uwsgi import APPS
+
+sys.path.insert(0, str(APPS))
+import truth  # its shares; the app's own process has its own copy
+
+POINTS_WITH_PERF = 0.02
+POINTS_WITHOUT = 0.05  # where processors are not saturated
+POINTS_OF_KERNEL = 0.03
+
+TOO_FEW = 0.25  # below what was aimed at: others load the machine, nothing is proved
+
+USER_PART = "stay_in_user_mode"
+
+
+class Finding(NamedTuple):
+    what: str
+    off: float  # signed, as a part of one
+    bound: float | None  # None: reported as it is
+
+    def holds(self):
+        return self.bound is None or abs(self.off) <= self.bound
+
+
+class Case(NamedTuple):
+    name: str
+    app: str
+    form: Form
+    perf_events: bool
+    cpus: float  # CPU seconds a second that the workers get
+    judge_shares: object
+    points: float | None  # bound of the shares
+
+    def seconds(self, samples):
+        return samples * known.PERIOD_S / self.cpus
+
+    def bound(self, share, result):
+        if self.points is None:
+            return None
+        return max(self.points, known.binomial_bound(share, result.profile.total_count))
+
+    def judge(self, result, samples):
+        few = min(0, result.profile.total_count / samples - 1)
+        findings = [
+            Finding("total", result.total_error(), result.total_bound()),
+            Finding("timer raw", result.raw_error(), result.raw_bound()),
+            Finding("ticks", result.tick_error(), result.tick_bound()),
+            Finding("samples", few, TOO_FEW),
+        ]
+        return self.judge_shares(self, result) + findings
+
+
+def short_shares(case, result):
+    found = result.shares(truth.SHARES)
+    return [
+        Finding(f"{name} {found[name]:.3f}", found[name] - share, case.bound(share, result))
+        for name, percent in truth.SHARES.items()
+        for share in [percent / 100]
+    ]
+
+
+def kernel_shares(case, result):
+    """The kernel part's share, by the app's own clocks; and, where the engines tell kernel time
+    from user time, that time by getrusage."""
+    name = "read_and_write" if case.app == "kernel_mix" else "touch_fresh_pages"
+    parts = {key: result.own_part(f"{key}_part_ns") for key in ("user", "kernel")}
+    real = parts["kernel"] / sum(parts.values())
+    found = result.shares((name, USER_PART))[name]
+    findings = [Finding(f"{name} {found:.3f}", found - real, case.bound(real, result))]
+    if case.perf_events:
+        kernel_ns = result.sum_of("system_call_ns") + result.sum_of("kernel_elsewhere_ns")
+        system_s, user_s = result.own_part("ru_stime"), result.own_part("ru_utime")
+        found = kernel_ns / result.sum_of("cpu_clock_ns")
+        real = system_s / (system_s + user_s)
+        finding = Finding(f"kernel time {found:.3f}", found - real, case.bound(real, result))
+        findings.append(finding)
+    return findings
+
+
+def no_shares(_case, _result):
+    return []
+
+
+def _both_engines(name, app, form, cpus, judge_shares, points, points_without):
+    for perf_events, suffix in ((True, "perf"), (False, "timer")):
+        yield Case(
+            f"{name}-{suffix}",
+            app,
+            form,
+            perf_events,
+            cpus,
+            judge_shares,
+            points if perf_events else points_without,
+        )
+
+
+def _cases():
+    short = ("short_requests", short_shares, POINTS_WITH_PERF)
+    for name, form, cpus, points_without in (
+        ("short-1x1", Form(1, 1), 0.9, POINTS_WITHOUT),
+        ("short-2x1", Form(2, 1), 1.7, None),
+        ("short-4x1", Form(4, 1), 1.8, None),
+        # One processor's worth of work: the threads take turns with the interpreter's lock.
+        ("short-1x4", Form(1, 4), 0.95, POINTS_WITHOUT),
+    ):
+        app, judge_shares, points = short
+        yield from _both_engines(name, app, form, cpus, judge_shares, points, points_without)
+    for name, app in (("reads-and-writes", "kernel_mix"), ("fresh-pages", "fresh_pages")):
+        yield from _both_engines(
+            name, app, Form(2, 1), 1.7, kernel_shares, POINTS_OF_KERNEL, POINTS_OF_KERNEL
+        )
+    yield from _both_engines("trivial", "trivial", Form(2, 1), 0.8, no_shares, None, None)
+
+
+CASES = list(_cases())
