@@ -16,6 +16,7 @@
 #include "../../plugin/share/states.h"
 #include "comments.h"
 #include "frames.h"
+#include "idle.h"
 #include "runnable.h"
 #include "scale.h"
 
@@ -91,17 +92,12 @@ static bool numbers_are_sound(const struct cprof_merge *merge,
     return stack->count <= COUNT_MAX && stack->weight_ns <= merge->waiting_ns_max;
 }
 
-static bool is_idle(const struct cprof_stack_record *stack)
-{
-    return stack->kind == CPROF_STACK_OFF_CPU && (stack->flags & CPROF_STACK_IDLE);
-}
-
 static void choose_stack(struct slot_merge *slot, uint32_t ref)
 {
     const struct cprof_merge *merge = slot->merge;
     const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
 
-    if (is_idle(stack) && !merge->config->wall_idle) {
+    if (cprof_stack_is_idle(slot->view, stack) && !merge->config->wall_idle) {
         return;
     }
     if (numbers_are_sound(merge, stack)) {
@@ -198,12 +194,13 @@ static void add_root_frame(const struct slot_merge *slot, struct cprof_sample_ke
 }
 
 /* The one frame of a stack that has no Python frame to show; NULL: it has. */
-static const char *special_name(const struct cprof_stack_record *stack)
+static const char *special_name(const struct slot_merge *slot,
+                                const struct cprof_stack_record *stack)
 {
     if (stack->kind == CPROF_STACK_RUNNABLE) {
         return "[runnable]";
     }
-    if (is_idle(stack)) {
+    if (cprof_stack_is_idle(slot->view, stack)) {
         return "[idle]";
     }
     if (stack->depth == 0) {
@@ -216,7 +213,7 @@ static void add_frames(const struct slot_merge *slot, const struct cprof_stack_r
                        struct cprof_sample_key *key, uint32_t *locations)
 {
     struct cprof_table *table = slot->merge->table;
-    const char *special = special_name(stack);
+    const char *special = special_name(slot, stack);
 
     if (special) {
         locations[key->depth++] = special_location(table, special);
@@ -303,7 +300,7 @@ static void add_off_cpu(struct slot_merge *slot)
             add_sample(slot, stack, cprof_state_name(cprof_log_state(stack), name), stack->count,
                        stack->weight_ns);
         }
-        if (!is_idle(stack)) {
+        if (!cprof_stack_is_idle(slot->view, stack)) {
             note_thread_stack(slot, slot->stacks[i], stack->weight_ns);
         }
     }
