@@ -75,10 +75,18 @@ static void start_sampling(void)
     struct cprof_sampler_start start = {
         .segment_fd = segment_fd,
         .python = &interpreter,
+        .request_is_running = cprof_request_is_running,
+        .request_thread_state = cprof_request_thread_state,
     };
     struct cprof_error error;
 
-    if (progress != READY || !cprof_processes_own_slot(&start.slot_index)) {
+    if (progress != READY) {
+        return;
+    }
+    if (cprof_processes_has_detached() && !cprof_gateway_register(&error)) {
+        cprof_log(CPROF_LOG_ERROR, "%s: no profiles", error.text);
+    }
+    if (!cprof_processes_own_slot(&start.slot_index)) {
         return;
     }
     cprof_request_note_main_state((uintptr_t)interpreter.gilstate_thread_state());
@@ -215,7 +223,8 @@ static bool start_gateway(void)
     }
     completed = *options;
     complete_config(&completed.config);
-    if (!cprof_gateway_register(&completed, &segment_fd, &error)) {
+    if (!cprof_gateway_prepare(&completed, &segment_fd, &error) ||
+        (!cprof_processes_detaches_later() && !cprof_gateway_register(&error))) {
         cprof_log(CPROF_LOG_ERROR, "%s: not profiling", error.text);
         return false;
     }

@@ -164,10 +164,9 @@ static void become_program(int id, void *data)
     _exit(1);
 }
 
-bool cprof_gateway_register(const struct cprof_options *options, int *segment_fd,
-                            struct cprof_error *error)
+bool cprof_gateway_prepare(const struct cprof_options *options, int *segment_fd,
+                           struct cprof_error *error)
 {
-    static char name[] = "cloudprofiler";
     const struct cprof_slot_counts counts = {
         .workers = options->config.worker_count,
         .mules = options->config.mule_count,
@@ -180,10 +179,17 @@ bool cprof_gateway_register(const struct cprof_options *options, int *segment_fd
     }
     uwsgi_add_safe_fd(gateway.segment_fd);
     gateway.binary = options->gateway_binary;
+    *segment_fd = gateway.segment_fd;
+    return true;
+}
+
+bool cprof_gateway_register(struct cprof_error *error)
+{
+    static char name[] = "cloudprofiler";
+
     if (!register_gateway(name, become_program, NULL)) {
         return cprof_fail(error, "uWSGI has no place for another gateway");
     }
-    *segment_fd = gateway.segment_fd;
     return true;
 }
 

@@ -51,6 +51,16 @@ struct cprof_slot_counts cprof_processes_slot_counts(void)
     };
 }
 
+bool cprof_processes_detaches_later(void)
+{
+    return uwsgi.daemonize2 && !uwsgi.master_process;
+}
+
+bool cprof_processes_has_detached(void)
+{
+    return cprof_processes_detaches_later() && uwsgi.mywid == 1;
+}
+
 bool cprof_processes_own_slot(uint32_t *slot_index)
 {
     struct cprof_slot_counts counts = cprof_processes_slot_counts();

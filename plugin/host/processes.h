@@ -20,6 +20,13 @@
  * that another instance runs (spooler-external). Final from postinit_apps on. */
 struct cprof_slot_counts cprof_processes_slot_counts(void);
 
+/* Whether this process will fork once more and go on as the child, without a master to fork the
+ * gateway afterwards (daemonize2). What it forks before that dies with it. In postinit_apps. */
+bool cprof_processes_detaches_later(void);
+
+/* Whether the calling process is the one that such a process has become. From post_fork on. */
+bool cprof_processes_has_detached(void);
+
 /* The slot of the calling process. False: it is none that is profiled. From post_fork on. */
 bool cprof_processes_own_slot(uint32_t *slot_index);
 
