@@ -109,6 +109,7 @@ static void pair(struct cprof_thread *thread)
 {
     uint64_t tid = (uint64_t)thread->tid;
     bool had_state = atomic_load(&thread->has_state);
+    struct cprof_remembered_state own;
     uintptr_t state;
 
     if (had_state ? thread->own.address != 0
@@ -117,10 +118,11 @@ static void pair(struct cprof_thread *thread)
     }
     if (cprof_guard_begin_reading()) {
         state = state_of_tid(tid);
-        if (state && cprof_remember_state(watch.python, watch.way, state, &thread->own) &&
+        if (state && cprof_remember_state(watch.python, watch.way, state, &own) &&
             cprof_tid_of_state(watch.python, watch.way, state) == tid) {
+            thread->own = own;
             if (!had_state) { /* from then on it is the handler's */
-                thread->remembered = thread->own;
+                thread->remembered = own;
                 atomic_store(&thread->has_state, 1);
             }
         }
