@@ -217,6 +217,7 @@ static void copy_counters(struct cprof_log_view *view, const struct cprof_slot_c
     view->off_cpu_looks = atomic_load(&counters->off_cpu_looks);
     view->off_cpu_weight_ns = atomic_load(&counters->off_cpu_weight_ns);
     view->runnable_ns = atomic_load(&counters->runnable_ns);
+    view->off_cpu_log_full_ns = atomic_load(&counters->off_cpu_log_full_ns);
     view->off_cpu_moved = atomic_load(&counters->off_cpu_moved);
     view->off_cpu_walks = atomic_load(&counters->off_cpu_walks);
 }

@@ -50,6 +50,7 @@ struct cprof_log_view {
     uint64_t off_cpu_looks;
     uint64_t off_cpu_weight_ns;
     uint64_t runnable_ns;
+    uint64_t off_cpu_log_full_ns;
     uint64_t off_cpu_moved;
     uint64_t off_cpu_walks;
 

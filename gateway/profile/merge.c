@@ -241,9 +241,9 @@ static void add_sample(const struct slot_merge *slot, const struct cprof_stack_r
     cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
 }
 
-/* CPU time that has no stack. */
-static void add_special(const struct slot_merge *slot, const char *name, uint64_t count,
-                        uint64_t value_ns)
+/* Time that has no stack. */
+static void add_special(const struct slot_merge *slot, const char *name, const char *state,
+                        uint64_t count, uint64_t value_ns)
 {
     uint32_t locations[2];
     struct cprof_label labels[LABELS_MAX];
@@ -254,7 +254,7 @@ static void add_special(const struct slot_merge *slot, const char *name, uint64_
     }
     locations[key.depth++] = special_location(slot->merge->table, name);
     add_root_frame(slot, &key, locations);
-    add_labels(slot, CPROF_NO_REF, "running", &key, labels);
+    add_labels(slot, CPROF_NO_REF, state, &key, labels);
     cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
 }
 
@@ -281,11 +281,12 @@ static void add_on_cpu(struct slot_merge *slot)
         add_sample(slot, stack, "running", stack->count, value_ns);
         note_thread_stack(slot, slot->stacks[i], value_ns);
     }
-    add_special(slot, "[log full]", view->log_full_count,
+    add_special(slot, "[log full]", "running", view->log_full_count,
                 cprof_scale_weight(slot->scale, view->log_full_weight_ns));
     /* Less than this is the rounding of the scaling. */
     if (view->cpu_clock_ns > slot->scale->value_given_ns + UNSAMPLED_NS_MIN) {
-        add_special(slot, "[unsampled]", 0, view->cpu_clock_ns - slot->scale->value_given_ns);
+        add_special(slot, "[unsampled]", "running", 0,
+                    view->cpu_clock_ns - slot->scale->value_given_ns);
     }
 }
 
@@ -304,6 +305,8 @@ static void add_off_cpu(struct slot_merge *slot)
             note_thread_stack(slot, slot->stacks[i], stack->weight_ns);
         }
     }
+    add_special(slot, "[log full]", cprof_state_name(CPROF_STATE_UNKNOWN, name), 0,
+                slot->view->off_cpu_log_full_ns);
 }
 
 /* Run-queue time is time of a stack, but no sample of it. */
@@ -321,8 +324,14 @@ static void add_runnable(struct slot_merge *slot)
 }
 
 /* Counters that no honest slot can have would drown everything else. */
-static void bound_counters(struct cprof_log_view *view, uint64_t cpu_ns_max)
+static void bound_counters(struct cprof_log_view *view, const struct cprof_merge *merge)
 {
+    uint64_t cpu_ns_max = merge->cpu_ns_max;
+
+    if (view->off_cpu_log_full_ns > merge->waiting_ns_max) {
+        view->off_cpu_log_full_ns = 0;
+        view->rejected++;
+    }
     if (view->log_full_weight_ns > cpu_ns_max || view->log_full_count > COUNT_MAX) {
         view->log_full_weight_ns = 0;
         view->log_full_count = 0;
@@ -383,7 +392,7 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
         .merge = merge, .view = &own_view, .frames = &frames, .scale = &scale};
     bool ok = false;
 
-    bound_counters(&own_view, merge->cpu_ns_max);
+    bound_counters(&own_view, merge);
     name_slot(&slot);
     if (!choose_all_stacks(&slot) ||
         !cprof_frames_resolve(&frames, merge->table, &own_view, slot.stacks, slot.stack_count) ||

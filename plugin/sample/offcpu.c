@@ -47,7 +47,7 @@ static void book_due(struct cprof_thread *thread)
     if (sleep->due_ns <= 0) {
         return;
     }
-    cprof_record_add(offcpu.recorder, sleep->ref, sleep->due_ns, 1);
+    (void)cprof_record_add(offcpu.recorder, sleep->ref, sleep->due_ns, 1);
     atomic_fetch_add(&counters_of_slot()->off_cpu_looks, 1);
     atomic_fetch_add(&counters_of_slot()->off_cpu_weight_ns, (uint64_t)sleep->due_ns);
     sleep->due_ns = 0;
@@ -102,7 +102,7 @@ static void take_run_queue_time(struct cprof_thread *thread)
         return; /* the log is full: the time stays with the sleeping stacks */
     }
     sleep->due_ns -= (int64_t)waited_ns;
-    cprof_record_add(offcpu.recorder, sleep->runnable_ref, (int64_t)waited_ns, 1);
+    (void)cprof_record_add(offcpu.recorder, sleep->runnable_ref, (int64_t)waited_ns, 1);
     atomic_fetch_add(&counters_of_slot()->runnable_ns, waited_ns);
 }
 
@@ -203,33 +203,44 @@ static bool stands_still(const struct cprof_thread *thread)
     return cprof_engine_timer_clock(thread->tid, &cpu_ns) && cpu_ns == thread->sleep.cpu_seen_ns;
 }
 
-/* Walks the thread, proves that it slept, records. CPROF_NO_REF: it could not be proved. */
-static uint32_t find_stack(struct cprof_thread *thread, const struct cprof_sleep_state *state,
-                           struct cprof_context *context)
+/* Walks the thread, proves that it slept, finds its record. CPROF_RECORDED_UNREADABLE: it could
+ * not be proved. */
+static enum cprof_recorded find_stack(struct cprof_thread *thread,
+                                      const struct cprof_sleep_state *state,
+                                      struct cprof_context *context, uint32_t *ref)
 {
     struct cprof_sample sample = {
         .tag_ref = atomic_load(&thread->tag_ref),
         .kind = CPROF_STACK_OFF_CPU,
         .state = waits_for_interpreter(thread, state) ? (uint32_t)CPROF_STATE_GIL : state->state,
     };
-    uint32_t ref = CPROF_NO_REF;
+    enum cprof_recorded outcome = CPROF_RECORDED_UNREADABLE;
 
     cprof_record_expect(offcpu.recorder, context);
     atomic_fetch_add(&counters_of_slot()->off_cpu_walks, 1);
-    if (!read_stack(thread, state, context, &sample) || !stands_still(thread) ||
-        cprof_record_find(offcpu.recorder, context, &sample, &ref) != CPROF_RECORDED) {
-        ref = CPROF_NO_REF;
+    if (read_stack(thread, state, context, &sample) && stands_still(thread)) {
+        outcome = cprof_record_find(offcpu.recorder, context, &sample, ref);
     }
     cprof_guard_end_reading();
-    return ref;
+    return outcome;
 }
 
-/* Where the thread sleeps now, or CPROF_NO_REF if it does not. */
+/* Time in a stack that found no room in the log. */
+static void book_log_full(struct cprof_sleep *sleep)
+{
+    if (sleep->due_ns > 0) {
+        atomic_fetch_add(&counters_of_slot()->off_cpu_log_full_ns, (uint64_t)sleep->due_ns);
+        sleep->due_ns = 0;
+    }
+}
+
+/* Where the thread sleeps now, or CPROF_NO_REF if it does not or that cannot be recorded. */
 static uint32_t look_for_stack(struct cprof_thread *thread)
 {
     struct cprof_context *context;
     struct cprof_sleep_state state;
-    uint32_t ref;
+    enum cprof_recorded outcome;
+    uint32_t ref = CPROF_NO_REF;
 
     if (!cprof_sleep_state_read(thread, &state)) {
         return CPROF_NO_REF;
@@ -238,12 +249,14 @@ static uint32_t look_for_stack(struct cprof_thread *thread)
     if (!context) {
         return CPROF_NO_REF;
     }
-    ref = find_stack(thread, &state, context);
+    outcome = find_stack(thread, &state, context, &ref);
     cprof_context_release(context);
-    if (ref == CPROF_NO_REF) {
+    if (outcome == CPROF_RECORDED_LOG_FULL) {
+        book_log_full(&thread->sleep);
+    } else if (outcome == CPROF_RECORDED_UNREADABLE) {
         atomic_fetch_add(&counters_of_slot()->off_cpu_moved, 1);
     }
-    return ref;
+    return outcome == CPROF_RECORDED ? ref : CPROF_NO_REF;
 }
 
 /* Gives the stack of the look before its part of what is due: all of it if the thread is awake
@@ -261,7 +274,7 @@ static void settle_with_previous(struct cprof_thread *thread, bool is_awake, int
         part_ns =
             sleep->due_ns - (int64_t)((__int128)sleep->due_ns * (int64_t)gap_mean_ns / gap_ns);
     }
-    cprof_record_add(offcpu.recorder, sleep->ref, part_ns, 0);
+    part_ns = cprof_record_add(offcpu.recorder, sleep->ref, part_ns, 0);
     atomic_fetch_add(&counters_of_slot()->off_cpu_weight_ns, (uint64_t)part_ns);
     sleep->due_ns -= part_ns;
 }
@@ -348,7 +361,8 @@ bool cprof_offcpu_look(uint64_t gap_mean_ns)
 
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
-        if (atomic_load(&thread->has_state)) {
+        /* A core that has just registered gets its tags at the next scan. */
+        if (atomic_load(&thread->has_state) && atomic_load(&thread->tag_ref) != CPROF_NO_REF) {
             moved |= look_at_thread(thread, gap_mean_ns);
         }
     }

@@ -80,11 +80,15 @@ static uint32_t find_stack(const struct cprof_parked_look *look, uintptr_t addre
     return ref;
 }
 
-static void book(struct cprof_recorder *recorder, uint32_t ref, int64_t weight_ns, uint64_t count)
+/* Returns what could not be taken off. */
+static int64_t book(struct cprof_recorder *recorder, uint32_t ref, int64_t wanted_ns,
+                    uint64_t count)
 {
-    cprof_record_add(recorder, ref, weight_ns, count);
+    int64_t weight_ns = cprof_record_add(recorder, ref, wanted_ns, count);
+
     atomic_fetch_add(&recorder->slot->counters.off_cpu_weight_ns, (uint64_t)weight_ns);
     atomic_fetch_add(&recorder->slot->counters.off_cpu_looks, count);
+    return wanted_ns - weight_ns;
 }
 
 /* A greenlet that is found parked gets the time since the last look, also if it was made or
@@ -99,16 +103,17 @@ static void settle(const struct cprof_parked_look *look, struct cprof_greenlet *
     bool has_moved = !was_seen || greenlet->ref != ref;
     int64_t weight_ns =
         due_ns > 0 && has_moved && look->gap_mean_ns ? (int64_t)look->gap_mean_ns : due_ns;
+    int64_t left_ns = 0;
 
     if (ref != CPROF_NO_REF) {
-        book(look->recorder, ref, weight_ns, 1);
+        (void)book(look->recorder, ref, weight_ns, 1);
         if (was_seen && greenlet->ref != CPROF_NO_REF) {
-            book(look->recorder, greenlet->ref, due_ns - weight_ns, 0);
+            left_ns = book(look->recorder, greenlet->ref, due_ns - weight_ns, 0);
         }
     }
     greenlet->birth_seen = birth;
     greenlet->ref = ref;
-    greenlet->seen_ns = look->now_ns;
+    greenlet->seen_ns = look->now_ns - (uint64_t)left_ns;
 }
 
 void cprof_parked_look(const struct cprof_parked_look *look)
@@ -134,7 +139,7 @@ void cprof_parked_book(struct cprof_recorder *recorder, uint64_t now_ns)
          greenlet = cprof_greenlet_next(greenlet)) {
         if (greenlet->ref != CPROF_NO_REF && greenlet->seen_ns != 0 &&
             greenlet->birth_seen == atomic_load(&greenlet->birth)) {
-            book(recorder, greenlet->ref, (int64_t)(now_ns - greenlet->seen_ns), 1);
+            (void)book(recorder, greenlet->ref, (int64_t)(now_ns - greenlet->seen_ns), 1);
             greenlet->seen_ns = now_ns;
         }
     }

@@ -447,19 +447,18 @@ enum cprof_recorded cprof_record_sample(struct cprof_recorder *recorder,
     return outcome;
 }
 
-void cprof_record_add(struct cprof_recorder *recorder, uint32_t ref, int64_t change_ns,
-                      uint64_t count)
+int64_t cprof_record_add(struct cprof_recorder *recorder, uint32_t ref, int64_t change_ns,
+                         uint64_t count)
 {
     struct cprof_stack_record *stack = cprof_log_record(recorder->log, ref);
     uint64_t weight_ns = atomic_load_explicit(&stack->weight_ns, memory_order_relaxed);
 
-    if (change_ns >= 0) {
-        weight_ns += (uint64_t)change_ns;
-    } else {
-        weight_ns -= weight_ns < (uint64_t)-change_ns ? weight_ns : (uint64_t)-change_ns;
+    if (change_ns < 0 && weight_ns < (uint64_t)-change_ns) {
+        change_ns = -(int64_t)weight_ns;
     }
-    atomic_store_explicit(&stack->weight_ns, weight_ns, memory_order_relaxed);
+    atomic_store_explicit(&stack->weight_ns, weight_ns + (uint64_t)change_ns, memory_order_relaxed);
     atomic_fetch_add_explicit(&stack->count, count, memory_order_release);
+    return change_ns;
 }
 
 /* Counted first, looked up second: whoever adds an entry first and reads the counter second

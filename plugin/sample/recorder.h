@@ -106,7 +106,7 @@ CPROF_SIGSAFE enum cprof_recorded cprof_record_sample(struct cprof_recorder *rec
  * written if it is new, and nothing is counted; CPROF_RECORDED_UNREADABLE if a code object died
  * since, any one: nothing that was found then can be trusted, and it was taken back. Add: to a
  * record that a find gave. `change_ns` may be negative, for off-CPU records, which the ticker
- * alone writes; a weight stays at 0 where it would become less. */
+ * alone writes; no weight becomes less than 0. Returns the change that was made. */
 CPROF_SIGSAFE void cprof_record_expect(struct cprof_recorder *recorder,
                                        struct cprof_context *context);
 CPROF_SIGSAFE enum cprof_recorded cprof_record_find(struct cprof_recorder *recorder,
@@ -114,8 +114,8 @@ CPROF_SIGSAFE enum cprof_recorded cprof_record_find(struct cprof_recorder *recor
                                                     const struct cprof_sample *sample,
                                                     uint32_t *ref);
 
-CPROF_SIGSAFE void cprof_record_add(struct cprof_recorder *recorder, uint32_t ref,
-                                    int64_t change_ns, uint64_t count);
+CPROF_SIGSAFE int64_t cprof_record_add(struct cprof_recorder *recorder, uint32_t ref,
+                                       int64_t change_ns, uint64_t count);
 
 /* The code object at `address` is about to be freed. */
 CPROF_SIGSAFE void cprof_recorder_retire(struct cprof_recorder *recorder, uintptr_t address);
