@@ -21,6 +21,7 @@ static struct {
     struct cprof_recorder *recorder;
     struct cprof_request_view requests;
     const sigset_t *blocked;
+    enum cprof_peek_way lasting_way;
 } offcpu;
 
 void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *python,
@@ -32,6 +33,12 @@ void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *pyth
     offcpu.recorder = recorder;
     offcpu.requests = *requests;
     offcpu.blocked = blocked;
+}
+
+void cprof_offcpu_begin(bool keeps_files)
+{
+    cprof_sleep_state_begin(keeps_files);
+    offcpu.lasting_way = cprof_peek_choose_lasting(offcpu.blocked);
 }
 
 static struct cprof_slot_counters *counters_of_slot(void)
@@ -106,19 +113,22 @@ static void take_run_queue_time(struct cprof_thread *thread)
     atomic_fetch_add(&counters_of_slot()->runnable_ns, waited_ns);
 }
 
-/* The thread's own state, if it is still the one that was remembered; else 0: a C thread that has
- * left Python, and may have entered it again. The next scan looks for its new state. */
-static uintptr_t own_state(struct cprof_thread *thread, enum cprof_peek_way way)
+/* The thread's own state. A core keeps it as long as it lives; a C thread of the app's may have
+ * left Python and freed it, which is asked in a way that no bad address can harm: then 0, and the
+ * next scan looks for its new state. */
+static uintptr_t own_state(struct cprof_thread *thread)
 {
     struct cprof_remembered_state now;
+
+    if (thread->core >= 0) {
+        return thread->own.address;
+    }
     if (thread->own.address &&
-        cprof_remember_state(offcpu.python, way, thread->own.address, &now) &&
+        cprof_remember_state(offcpu.python, offcpu.lasting_way, thread->own.address, &now) &&
         now.id == thread->own.id && now.interpreter == thread->own.interpreter) {
         return thread->own.address;
     }
-    if (thread->core < 0) {
-        thread->own = (struct cprof_remembered_state){0};
-    }
+    thread->own = (struct cprof_remembered_state){0};
     return 0;
 }
 
@@ -150,7 +160,7 @@ static bool walk_thread(struct cprof_thread *thread, uintptr_t pc, struct cprof_
     if (other && walk_state(other, pc, context, sample) && sample->depth > 0) {
         return true;
     }
-    return walk_state(own_state(thread, context->way), pc, context, sample);
+    return walk_state(own_state(thread), pc, context, sample);
 }
 
 static bool is_serving(const struct cprof_thread *thread)
@@ -261,7 +271,8 @@ static uint32_t look_for_stack(struct cprof_thread *thread)
 
 /* Gives the stack of the look before its part of what is due: all of it if the thread is awake
  * now, since it slept there until then; else what exceeds the weight that the new stack gets
- * (pace.h), which may be negative. */
+ * (pace.h), which may be negative. What became due too early (take_run_queue_time) is no part of
+ * this gap: scaled, it would grow without bounds. */
 static void settle_with_previous(struct cprof_thread *thread, bool is_awake, int64_t gap_ns,
                                  uint64_t gap_mean_ns)
 {
@@ -270,7 +281,7 @@ static void settle_with_previous(struct cprof_thread *thread, bool is_awake, int
 
     if (is_awake) {
         part_ns = sleep->due_ns;
-    } else if (gap_mean_ns > 0 && gap_ns > 0) {
+    } else if (gap_mean_ns > 0 && gap_ns > 0 && sleep->due_ns > 0) {
         part_ns =
             sleep->due_ns - (int64_t)((__int128)sleep->due_ns * (int64_t)gap_mean_ns / gap_ns);
     }

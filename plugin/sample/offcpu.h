@@ -38,6 +38,9 @@ void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *pyth
                         struct cprof_recorder *recorder, const struct cprof_request_view *requests,
                         const sigset_t *blocked);
 
+/* A window begins. `keeps_files`: descriptors may stay open between looks. */
+void cprof_offcpu_begin(bool keeps_files);
+
 /* Looks at every registered thread that has run Python. `gap_mean_ns`: how long gaps like the
  * last one are on average (pace.h); 0: it was cut short. Returns whether any thread has run since
  * the last look. */

@@ -18,7 +18,6 @@
 #include "offcpu.h"
 #include "oncpu.h"
 #include "pace.h"
-#include "sleep_state.h"
 #include "thread_watch.h"
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
@@ -96,7 +95,7 @@ static void join_epoch(const struct cprof_window_demand *demand)
 {
     struct cprof_slot *slot = ticker.work.mapping->slot;
 
-    cprof_sleep_state_begin(ticker.has_own_descriptors);
+    cprof_offcpu_begin(ticker.has_own_descriptors);
     cprof_thread_watch_begin(demand->period_ns, cprof_peek_choose_lasting(&ticker.blocked));
     cprof_recorder_begin(ticker.work.recorder, demand->epoch, ticker.work.incarnation);
     atomic_store(&slot->joined_epoch, demand->epoch);
