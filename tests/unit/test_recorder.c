@@ -486,8 +486,8 @@ static void a_stack_that_is_found_is_counted_by_what_is_added(void)
     EXPECT(find_two_frames(&again) == CPROF_RECORDED && again == ref);
     stack = cprof_log_record(fixture.recorder.log, ref);
     EXPECT(atomic_load(&stack->count) == 0 && atomic_load(&stack->weight_ns) == 0);
-    cprof_record_add(&fixture.recorder, ref, 100, 1);
-    cprof_record_add(&fixture.recorder, ref, 50, 0);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, 100, 1) == 100);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, 50, 0) == 50);
 
     read_log();
     EXPECT(view.stack_count == 1);
@@ -507,14 +507,14 @@ static void a_weight_can_be_taken_back_but_not_below_nothing(void)
     cprof_record_expect(&fixture.recorder, context);
     EXPECT(find_two_frames(&ref) == CPROF_RECORDED);
     stack = cprof_log_record(fixture.recorder.log, ref);
-    cprof_record_add(&fixture.recorder, ref, 100, 1);
-    cprof_record_add(&fixture.recorder, ref, -30, 0);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, 100, 1) == 100);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, -30, 0) == -30);
     EXPECT(atomic_load(&stack->weight_ns) == 70 && atomic_load(&stack->count) == 1);
-    cprof_record_add(&fixture.recorder, ref, -71, 0);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, -71, 0) == -70);
     EXPECT(atomic_load(&stack->weight_ns) == 0);
-    cprof_record_add(&fixture.recorder, ref, -INT64_MAX, 0);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, -INT64_MAX, 0) == 0);
     EXPECT(atomic_load(&stack->weight_ns) == 0);
-    cprof_record_add(&fixture.recorder, ref, 5, 1);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, 5, 1) == 5);
     EXPECT(atomic_load(&stack->weight_ns) == 5 && atomic_load(&stack->count) == 2);
     end();
 }
@@ -568,7 +568,7 @@ static void find_and_add(void)
 
     cprof_record_expect(&fixture.recorder, context);
     EXPECT(find_two_frames(&ref) == CPROF_RECORDED);
-    cprof_record_add(&fixture.recorder, ref, 1, 1);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, 1, 1) == 1);
 }
 
 static void a_death_between_walk_and_record_takes_the_stack_back(void)
