@@ -370,6 +370,25 @@ static void a_stack_that_is_new_gets_the_mean_gap_and_the_old_one_the_rest(void)
     Py_END_ALLOW_THREADS;
 }
 
+static void what_is_owed_to_the_run_queue_stays_what_it_is(void)
+{
+    struct cprof_thread *thread = thread_called("walker");
+    const struct cprof_stack_record *old = stack_of(thread), *new;
+
+    Py_BEGIN_ALLOW_THREADS;
+    open_gate(0);
+    (void)expect_asleep_in("walker", CPROF_STATE_FUTEX, "second", 0);
+    new = stack_of(thread);
+    return_to_first(thread);
+    walk_on_between_looks(thread);
+    thread->sleep.due_ns -= 10000000000; /* more than the gap was */
+    expect_split(thread, old, new, UINT64_C(100000000));
+    EXPECT(thread->sleep.due_ns < 0 && thread->sleep.due_ns >= -10000000000);
+    thread->sleep.due_ns += 10000000000;
+    return_to_first(thread);
+    Py_END_ALLOW_THREADS;
+}
+
 /* Everything that was booked, is due, or was used by the threads that are looked at. */
 struct sums {
     uint64_t off_cpu_ns, runnable_ns, due_ns, cpu_ns, wall_ns;
@@ -727,6 +746,7 @@ int main(void)
     RUN(looks_at_a_thread_that_stays_asleep_add_its_time_without_a_walk);
     RUN(what_is_booked_stands_in_the_records);
     RUN(a_stack_that_is_new_gets_the_mean_gap_and_the_old_one_the_rest);
+    RUN(what_is_owed_to_the_run_queue_stays_what_it_is);
     RUN(all_time_is_booked_once_however_threads_move);
     RUN(a_thread_without_frames_is_idle_unless_it_serves_a_request);
     RUN(a_core_that_serves_under_another_state_is_walked_there);
