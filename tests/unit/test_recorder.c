@@ -3,7 +3,7 @@
  * sources: plugin/sample/recorder.c plugin/sample/intern.c plugin/python/code_object.c
  * sources: plugin/python/text.c plugin/python/peek.c
  * sources: tests/unit/recorder_fixture.c tests/unit/fake_python.c tests/unit/fake_log.c
- * flags: -Wl,--wrap=cprof_text_copy
+ * flags: -Wl,--wrap=cprof_text_copy -Wl,--wrap=cprof_intern_add_lasting
  *
  * SPDX-License-Identifier: MIT
  */
@@ -46,6 +46,24 @@ uint32_t __wrap_cprof_text_copy(const struct cprof_python_layout *layout, enum c
         cprof_recorder_retire(&fixture.recorder, fake_code_address(dying));
     }
     return __real_cprof_text_copy(layout, way, address, to, to_bytes);
+}
+
+/* Whose death is told after it was asked for and before its entry stands; NULL: nobody's. */
+static const struct fake_code_object *dies_before_added;
+
+bool __real_cprof_intern_add_lasting(const struct cprof_intern_table *table, uint64_t key,
+                                     uint32_t ref, uint32_t note);
+bool __wrap_cprof_intern_add_lasting(const struct cprof_intern_table *table, uint64_t key,
+                                     uint32_t ref, uint32_t note);
+
+bool __wrap_cprof_intern_add_lasting(const struct cprof_intern_table *table, uint64_t key,
+                                     uint32_t ref, uint32_t note)
+{
+    if (dies_before_added && fake_code_address(dies_before_added) == key) {
+        dies_before_added = NULL;
+        cprof_recorder_retire(&fixture.recorder, key);
+    }
+    return __real_cprof_intern_add_lasting(table, key, ref, note);
 }
 
 static void begin_with(uint64_t log_bytes)
@@ -642,6 +660,29 @@ static void a_death_while_the_texts_are_copied_leaves_no_entry(void)
     }
 }
 
+/* The hook finds no entry to retire, and the entry comes after it. */
+static void a_death_just_before_an_entry_is_added_takes_the_entry_back(void)
+{
+    const struct fake_code_object *dying[2];
+
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t ref;
+
+        begin();
+        dying[0] = leaf;
+        dying[1] = root;
+        cprof_record_expect(&fixture.recorder, context);
+        dies_before_added = dying[i];
+        EXPECT(find_two_frames(&ref) == CPROF_RECORDED_UNREADABLE && ref == CPROF_NO_REF);
+        EXPECT(!dies_before_added);
+        fake_code_object_rename(leaf, "newer");
+
+        find_and_add();
+        EXPECT(weight_of_leaf("newer") == 1 && weight_of_leaf("leaf") == 0);
+        end();
+    }
+}
+
 static void deaths_do_not_matter_to_a_thread_that_reads_its_own_stack(void)
 {
     begin();
@@ -793,6 +834,7 @@ int main(void)
     RUN(a_death_of_a_known_code_object_takes_the_stack_back);
     RUN(any_death_makes_what_was_read_doubtful_once);
     RUN(a_death_while_the_texts_are_copied_leaves_no_entry);
+    RUN(a_death_just_before_an_entry_is_added_takes_the_entry_back);
     RUN(deaths_do_not_matter_to_a_thread_that_reads_its_own_stack);
     RUN(a_stack_that_finds_no_room_is_counted_nowhere);
     RUN(there_are_so_many_contexts_and_no_more);
