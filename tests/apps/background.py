@@ -3,12 +3,12 @@
     /pid                 answers the worker's pid
     /message?ms=N        a mule burns N ms of CPU in a function that bears its pid in its name
     /signal?ms=N         the same, but 20 ms, by a signal of uWSGI's to mule 2
-    /spool?ms=N          the same in a spooler
+    /spool?ms=N          the same in a spooler, which then sleeps for 20 ms in rest()
 
-The answer comes after 2 N ms, so that no queue grows without bound.
+The answer comes after 3 N ms, so that no queue grows without bound.
 
-The file is also the code of a mule: one that burns 20 ms in such a function, waits as long, and
-so on.
+The file is also the code of a mule: one that burns 20 ms in such a function, sleeps as long in
+rest(), and so on.
 
 SPDX-License-Identifier: MIT
 """
@@ -34,14 +34,19 @@ def on_signal(_number):
 
 def on_task(task):
     burn.burn_own(int(task.get(b"ms") or task["ms"]))
+    rest()
     return uwsgi.SPOOL_OK
+
+
+def rest():
+    time.sleep(TURN_MS / 1000)
 
 
 def work_for_ever():
     print("the mule is at work", flush=True)
     while True:
         burn.burn_own(TURN_MS)
-        time.sleep(TURN_MS / 1000)
+        rest()
 
 
 def message(ms):
@@ -62,7 +67,7 @@ ROUTES = {"/pid": lambda ms: None, "/message": message, "/signal": signal, "/spo
 def application(environ, start_response):
     ms = int(parse_qs(environ["QUERY_STRING"]).get("ms", ["0"])[0])
     ROUTES[environ["PATH_INFO"]](ms)
-    time.sleep(2 * ms / 1000)
+    time.sleep(3 * ms / 1000)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [str(os.getpid()).encode()]
 

@@ -4,6 +4,7 @@ SPDX-License-Identifier: MIT
 """
 
 import pytest
+from testenv.profiles import wall_file_of
 from testenv.uwsgi import QUICK
 
 # What is mounted first runs in the main interpreter.
@@ -28,13 +29,20 @@ def test_the_stacks_of_each_app_are_its_own(form, uwsgi, profile_reader):
         server.load("/second/work?ms=10", threads=2) as second,
     ):
         server.wait_for_profiles()  # its window may have begun before the load
-        profile = profile_reader.read(server.wait_for_profiles()[-1])
+        path = server.wait_for_profiles()[-1]
+    profile, wall = profile_reader.read(path), profile_reader.read(wall_file_of(path))
 
     assert not first.failures + second.failures
     own = {f"own_function_of_{pid}": "burn.py", f"second_function_of_{pid}": "second.py"}
     for name, file in own.items():
         found = profile.where(lambda sample, name=name: name in sample.names())
-        assert found.total_ns > 0.3 * profile.total_ns, f"{name} of {profile.functions()}"
+        assert found.total_ns > 0.2 * profile.total_ns, f"{name} of {profile.functions()}"
         for sample in found.samples:
             assert [frame.name for frame in sample.frames] == [name, "burn_own", "application"]
             assert all(frame.file.endswith(file) for frame in sample.frames[1:])
+
+    sleeping = wall.where(lambda sample: sample.labels["state"] == "sleep")
+    assert sleeping.samples
+    for sample in sleeping.samples:
+        assert [frame.name for frame in sample.frames] == ["rest", "application"]
+        assert all(frame.file.endswith("second.py") for frame in sample.frames)

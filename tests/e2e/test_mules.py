@@ -8,6 +8,7 @@ import re
 import signal
 
 import pytest
+from testenv.profiles import wall_file_of
 from testenv.uwsgi import QUICK, WITHOUT_PROFILER
 
 # The first runs code, the second has none and is called.
@@ -21,9 +22,21 @@ def mule_pid(server, number, birth=1):
     return int(found[birth - 1])
 
 
+def assert_waiting_stands_in(wall):
+    sleeping = wall.where(lambda sample: "rest" in sample.names())
+    assert sleeping.label_values("worker") == {"mule 1"}
+    assert sleeping.label_values("thread") == {"uWSGIMule1"}
+    assert "sleep" in sleeping.label_values("state")
+    # A mule that waits for a message is idle.
+    waiting = wall.where(lambda sample: sample.labels["worker"] == "mule 2")
+    assert waiting.label_values("state") <= {"running", "runnable"}
+
+
 def assert_both_in_next_window(server, profile_reader, birth=1):
     server.wait_for_profiles()  # its window may have begun before
-    profile = profile_reader.read(server.wait_for_profiles()[-1])
+    path = server.wait_for_profiles()[-1]
+    profile = profile_reader.read(path)
+    assert_waiting_stands_in(profile_reader.read(wall_file_of(path)))
     for number in (1, 2):
         name = f"own_function_of_{mule_pid(server, number, birth)}"
         found = profile.where(lambda sample, name=name: name in sample.names())

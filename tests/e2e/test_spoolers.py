@@ -7,6 +7,7 @@ import os
 import signal
 
 import pytest
+from testenv.profiles import wall_file_of
 from testenv.uwsgi import NO_MASTER, QUICK
 
 SPOOLER = {"app": "background", "spooler": "%d/spool", **QUICK}
@@ -26,8 +27,12 @@ def assert_in_next_window(server, profile_reader, pids):
     """The spoolers 1, 2 ... with these pids are in a window that begins from now on."""
     with server.load("/spool?ms=20", threads=1) as load:
         server.wait_for_profiles()  # its window may have begun before
-        profile = profile_reader.read(server.wait_for_profiles()[-1])
+        path = server.wait_for_profiles()[-1]
+    profile, wall = profile_reader.read(path), profile_reader.read(wall_file_of(path))
     assert load.failures == []
+    sleeping = wall.where(lambda sample: "rest" in sample.names())
+    assert "sleep" in sleeping.label_values("state")
+    assert sleeping.label_values("worker") == {f"spooler {n}" for n in range(1, len(pids) + 1)}
     for number, pid in enumerate(pids, 1):
         name = f"own_function_of_{pid}"
         found = profile.where(lambda sample, name=name: name in sample.names())

@@ -153,3 +153,10 @@ def wait_for_files(directory, more=1, seconds=30.0, kind="cpu"):
         return new if len(new) >= more else None
 
     return wait_for(new_files, f"{more} new {kind} profiles in {directory}", seconds)
+
+
+def wall_file_of(path):
+    """The wall profile of the window of which `path` is the CPU profile; it is written later."""
+    wall = path.with_name(path.name.replace("cpu-", "wall-", 1))
+    wait_for(wall.exists, f"{wall.name}")
+    return wall
