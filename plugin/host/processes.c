@@ -27,19 +27,17 @@ static bool workers_are_ours(void)
     return !uwsgi.worker_exec && !uwsgi.worker_exec2;
 }
 
-/* The spooler's number, from 1; without one, how many there are. A spooler process is one entry
- * of the list, whatever spooler-processes says (core/spooler.c). */
-static uint32_t spooler_number(const struct uwsgi_spooler *wanted)
+/* How many spoolers come before `end` in the list; NULL: how many there are. A spooler process is
+ * one entry, whatever spooler-processes says (core/spooler.c). */
+static uint32_t spoolers_before(const struct uwsgi_spooler *end)
 {
-    uint32_t number = 0;
+    uint32_t count = 0;
 
-    for (const struct uwsgi_spooler *each = uwsgi.spoolers; each; each = each->next) {
-        number += each->mode != UWSGI_SPOOLER_EXTERNAL;
-        if (each == wanted) {
-            break;
-        }
+    for (const struct uwsgi_spooler *each = uwsgi.spoolers; each && each != end;
+         each = each->next) {
+        count += each->mode != UWSGI_SPOOLER_EXTERNAL;
     }
-    return number;
+    return count;
 }
 
 struct cprof_slot_counts cprof_processes_slot_counts(void)
@@ -47,7 +45,7 @@ struct cprof_slot_counts cprof_processes_slot_counts(void)
     return (struct cprof_slot_counts){
         .workers = workers_are_ours() ? count_of(uwsgi.numproc) : 0,
         .mules = uwsgi.master_process ? count_of(uwsgi.mules_cnt) : 0,
-        .spoolers = spooler_number(NULL),
+        .spoolers = spoolers_before(NULL),
     };
 }
 
@@ -66,7 +64,7 @@ bool cprof_processes_own_slot(uint32_t *slot_index)
     struct cprof_slot_counts counts = cprof_processes_slot_counts();
 
     if (uwsgi.i_am_a_spooler) {
-        *slot_index = counts.workers + counts.mules + spooler_number(uwsgi.i_am_a_spooler) - 1;
+        *slot_index = counts.workers + counts.mules + spoolers_before(uwsgi.i_am_a_spooler);
         return true;
     }
     if (uwsgi.muleid >= 1 && (uint32_t)uwsgi.muleid <= counts.mules) {
@@ -88,7 +86,7 @@ uint32_t cprof_processes_core_count(void)
 void cprof_processes_core_name(int core, char *to, size_t to_bytes)
 {
     if (uwsgi.i_am_a_spooler) {
-        (void)snprintf(to, to_bytes, "uWSGISpooler%u", spooler_number(uwsgi.i_am_a_spooler));
+        (void)snprintf(to, to_bytes, "uWSGISpooler%u", spoolers_before(uwsgi.i_am_a_spooler) + 1);
     } else if (uwsgi.muleid >= 1) {
         (void)snprintf(to, to_bytes, "uWSGIMule%d", uwsgi.muleid);
     } else {
