@@ -102,32 +102,41 @@ static uintptr_t state_of_tid(uint64_t tid)
     return 0;
 }
 
-/* Pairs a thread of the app with its thread state, once it has one. The state may have been
- * freed and made anew for another thread since it was listed: so it is asked again for its
- * thread, after the words are kept by which it is recognised. */
+/* The state of the thread `tid`. It may have been freed and made anew for another thread since it
+ * was listed: so it is asked again for its thread, after the words are kept by which it is
+ * recognised. */
+static bool find_own_state(uint64_t tid, struct cprof_remembered_state *own)
+{
+    bool found = false;
+
+    if (cprof_guard_begin_reading()) {
+        uintptr_t state = state_of_tid(tid);
+
+        found = state && cprof_remember_state(watch.python, watch.way, state, own) &&
+                cprof_tid_of_state(watch.python, watch.way, state) == tid;
+    }
+    cprof_guard_end_reading();
+    return found;
+}
+
+/* Pairs a thread of the app with its thread state, once it has one. */
 static void pair(struct cprof_thread *thread)
 {
-    uint64_t tid = (uint64_t)thread->tid;
     bool had_state = atomic_load(&thread->has_state);
     struct cprof_remembered_state own;
-    uintptr_t state;
 
     if (had_state ? thread->own.address != 0
                   : thread->looks > EAGER_LOOKS && thread->looks % RARE_LOOKS != 0) {
         return;
     }
-    if (cprof_guard_begin_reading()) {
-        state = state_of_tid(tid);
-        if (state && cprof_remember_state(watch.python, watch.way, state, &own) &&
-            cprof_tid_of_state(watch.python, watch.way, state) == tid) {
-            thread->own = own;
-            if (!had_state) { /* from then on it is the handler's */
-                thread->remembered = own;
-                atomic_store(&thread->has_state, 1);
-            }
-        }
+    if (!find_own_state((uint64_t)thread->tid, &own)) {
+        return;
     }
-    cprof_guard_end_reading();
+    thread->own = own;
+    if (!had_state) { /* from then on it is the handler's */
+        thread->remembered = own;
+        atomic_store(&thread->has_state, 1);
+    }
 }
 
 static void write_tags(struct cprof_thread *thread)
