@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -155,7 +156,9 @@ static bool write_all(int fd, const uint8_t *bytes, size_t byte_count)
     return true;
 }
 
-/* Writes and syncs the temporary. On failure it is gone again and errno says why. */
+/* Writes and syncs the temporary, locked meanwhile, so that another gateway which starts in the
+ * same directory leaves it alone (uWSGI's refork has two masters for a while). On failure it is
+ * gone again and errno says why. */
 static bool write_temporary(int directory, const char *name,
                             const struct cprof_finished_profile *profile)
 {
@@ -166,6 +169,7 @@ static bool write_temporary(int directory, const char *name,
     if (fd < 0) {
         return false;
     }
+    (void)flock(fd, LOCK_EX | LOCK_NB); /* where locks are not supported, all is as without */
     ok = write_all(fd, profile->bytes, profile->byte_count) && fsync(fd) == 0;
     reason = errno;
     /* Some file systems report a full disk only here. */
@@ -319,6 +323,20 @@ static void remove_old_profiles(const struct directory_sink *sink, int directory
     free(list.stamps);
 }
 
+/* Leaves the temporary of a gateway that is writing it now. */
+static void remove_temporary(int directory, const char *name)
+{
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0) {
+        return;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+        remove_file(directory, name);
+    }
+    close(fd);
+}
+
 static void remove_temporaries(const struct directory_sink *sink)
 {
     int directory = open_directory(sink);
@@ -326,7 +344,7 @@ static void remove_temporaries(const struct directory_sink *sink)
 
     for (struct dirent *entry; names && (entry = readdir(names)) != NULL;) {
         if (is_temporary_name(sink, entry->d_name)) {
-            remove_file(directory, entry->d_name);
+            remove_temporary(directory, entry->d_name);
         }
     }
     if (names) {

@@ -42,7 +42,7 @@ static struct {
     uint64_t period_ns;
     uint32_t app_threads; /* that have a record now */
     int task_directory;   /* open, or -1 */
-    bool warned_of_blocked_signal;
+    bool warned_of_blocked_signal, warned_of_missing_proc;
 } watch = {.task_directory = -1};
 
 static struct cprof_thread *threads_by_tid[TID_PLACES];
@@ -329,6 +329,13 @@ void cprof_thread_watch_look(void)
     if (complete) {
         remove_unseen();
         return;
+    }
+    if (!watch.warned_of_missing_proc) {
+        watch.warned_of_missing_proc = true;
+        cprof_log(
+            CPROF_LOG_WARNING,
+            "/proc/self/task cannot be read (a chroot without /proc?): threads of the app are "
+            "not seen, and wall profiles show no thread that sleeps");
     }
     /* Without /proc the threads that registered themselves are all that is known. */
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
