@@ -32,12 +32,14 @@ REQUEST_MS = 5
 PERIOD_NS = 10_000_000
 WINDOW_S = 10  # they follow each other without a pause
 SPARSE_S = 3600
+CALIBRATIONS = 100
 TURN_REQUESTS = 120
 TURN_CONNECTIONS = 4
 ATTACH_SECONDS = 30
 
-# One calibration for all servers, so that their requests are equal.
-LOOPS = REQUEST_MS * burn.LOOPS_PER_MS
+# One calibration for all servers, so that their requests are equal; the best of many, since
+# others may use the processors meanwhile.
+LOOPS = REQUEST_MS * max(burn.loops_per_ms() for _ in range(CALIBRATIONS))
 
 CRASH = re.compile(r"Segmentation Fault|killed by signal (?:4|6|7|8|11)\b")
 
@@ -62,8 +64,8 @@ class Findings(NamedTuple):
     total_ns: int
     real_ns: int  # CPU time of the workers
     samples: int
-    ticks: dict = {}  # signals to the workers by engine; empty for profilers without
-    stacks: int = 0  # that were new in their window
+    ticks: dict  # signals to the workers, by engine
+    stacks: int  # that were new in their window
 
 
 def process_cpu_ns(pid):
@@ -150,7 +152,6 @@ class Contender:
 
     def findings(self):
         """Ends the profiler, if there is one. None: there is none, or it found nothing."""
-        return None
 
     def end(self):
         self.server.kill()
@@ -248,7 +249,7 @@ class Agent(Contender):
                 if name in leaves:
                     leaves[name] += ns
         ticks = {"agent": real_ns // PERIOD_NS}  # those that it drops are in no profile
-        return Findings(leaves, total_ns, real_ns, samples, ticks) if samples else None
+        return Findings(leaves, total_ns, real_ns, samples, ticks, 0) if samples else None
 
     def _read(self, path):
         """Leaf's name, count and time of each sample."""
@@ -303,7 +304,7 @@ class Attached(Contender):
                 if name in leaves:
                     leaves[name] += ns
         self._output.unlink()
-        return Findings(leaves, total_ns, real_ns, samples) if samples else None
+        return Findings(leaves, total_ns, real_ns, samples, {}, 0) if samples else None
 
     def end(self):
         if self._process and self._process.poll() is None:
@@ -323,10 +324,10 @@ class PySpy(Attached):
         return "Sampling process" in log
 
     def sample(self, line):
-        """frame;frame;leaf (file:line) COUNT"""
+        """process;frame;...;leaf (file:line) COUNT; None for one without frames."""
         stack, count = line.rsplit(" ", 1)
-        leaf = stack.rsplit(";", 1)[-1].split(" (")[0]
-        return leaf, int(count), int(count) * PERIOD_NS
+        leaf, where, _place = stack.rsplit(";", 1)[-1].partition(" (")
+        return (leaf, int(count), int(count) * PERIOD_NS) if where else None
 
 
 class Austin(Attached):

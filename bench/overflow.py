@@ -20,7 +20,7 @@ import time
 
 PERIOD_NS = 10_000_000
 MAX_DEPTH = 128
-BLOCK = 25  # overflows between two changes of the handler
+BLOCK = 10  # overflows between two changes of the handler
 PROFILER, EMPTY, NONE = range(3)
 HANDLERS = {PROFILER: "profiler", EMPTY: "empty", NONE: "none"}
 TIMER, PERF = range(2)
@@ -181,8 +181,10 @@ def make_variants(overflows, engine):
 
 
 def measure_plugin(library, overflows):
-    variants = {("timer", name): one for name, one in make_variants(overflows, TIMER).items()} | {
-        ("perf", name): one for name, one in make_variants(overflows, PERF).items()
+    variants = {
+        (text, name): one
+        for text, engine in (("timer", TIMER), ("perf", PERF))
+        for name, one in make_variants(overflows, engine).items()
     }
     variants["timer", "ignored"] = Variant(TIMER, same_stack, overflows, handlers=(NONE,))
     return variants, library.bench_start(MAX_DEPTH, PERIOD_NS)

@@ -77,8 +77,7 @@ def _run(command):
         result = subprocess.run(
             [str(word) for word in command],
             env={**os.environ, "PIP_NO_INPUT": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             timeout=INSTALL_SECONDS,
             check=False,

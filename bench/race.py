@@ -114,11 +114,11 @@ class Race:
         return found
 
     def _live(self, entered, seconds):
-        end = time.monotonic() + seconds
         lives = {one.name: Life() for one in entered}
         with running(entered):
             for one in entered:
                 one.attach()
+            end = time.monotonic() + seconds
             while time.monotonic() < end:
                 for one in self._random.sample(entered, len(entered)):
                     lives[one.name].turns.append(one.turn())

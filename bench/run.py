@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,8 +32,8 @@ from race import Race
 from testenv.build import PYTHON, UWSGI, build_plugin
 from testenv.profiles import ProfileReader, load_proto
 
-DEPTHS = {10: 0.4, 34: 1.0, 100: 0.4}  # and how many overflows each, as a part
-OVERFLOWS_MIN = 250  # under each handler, in each variant, at depth 34
+DEPTHS = {10: 0.25, 34: 1.0, 100: 0.25}  # and how many overflows each, as a part
+OVERFLOWS_MIN = 300  # under each handler, in each variant, at depth 34
 OVERFLOWS_PART = 0.3  # of the whole time
 CELLS = 13  # handlers, summed over engines and variants
 RACE_SECONDS_MIN = 60
@@ -119,7 +120,7 @@ def measure(library, seconds, workspace, peers_dir, overflows_only):
     if not overflows_only:
         progress("other profilers: pip")
         peers = Peers(peers_dir)
-        print(", ".join(f"{name} {number}" for name, number in peers.versions.items()))
+        print("other profilers: " + ", ".join(map(" ".join, peers.versions.items())))
     overflows = measure_overflows(library, seconds)
     if overflows_only:
         report.print_overflows(overflows, bounds)
@@ -131,6 +132,8 @@ def measure(library, seconds, workspace, peers_dir, overflows_only):
 
 
 def main(library, seconds, peers_dir, overflows_only):
+    # A run that is ended from outside ends its servers, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     workspace = Path(tempfile.mkdtemp(prefix="cprof-bench-"))
     workspace.chmod(0o755)
     try:

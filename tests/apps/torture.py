@@ -165,9 +165,12 @@ def called_from_c(number):
 CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int)(called_from_c)
 
 
-# A C thread enters Python by PyGILState_Ensure(), which takes a lock of the interpreter's without
-# the GIL. A child that is forked at that instant waits for the lock for ever, up to CPython 3.11,
-# with a profiler or without. There the two take turns.
+# A forked child waits for ever for a lock that another thread held, with a profiler or without.
+# Two such locks are CPython's own, and the child asks for both while it clears the states of the
+# threads that it left behind:
+# - that of the list of thread states, up to 3.11. A C thread takes it without the GIL when it
+#   enters Python (PyGILState_Ensure). So there C threads and forks take turns.
+# - that of the module threading. So it is held by whoever forks.
 if sys.version_info < (3, 12):
     NO_FORK_AMONG_C_THREADS = threading.Lock()
 else:
@@ -269,7 +272,7 @@ def child_work():
 
 
 def act_forks(core):
-    with NO_FORK_AMONG_C_THREADS:
+    with NO_FORK_AMONG_C_THREADS, threading._active_limbo_lock:
         pid = os.fork()
     if pid == 0:
         try:
@@ -287,8 +290,10 @@ def act_forks(core):
 def act_subprocesses(core):
     subprocess.run(["/bin/true"], check=True)
     run_unit(core)
-    with NO_FORK_AMONG_C_THREADS:
-        subprocess.run(["/bin/true"], check=True, preexec_fn=child_work)
+    with NO_FORK_AMONG_C_THREADS, threading._active_limbo_lock:
+        child = subprocess.Popen(["/bin/true"], preexec_fn=child_work)  # noqa: PLW1509 (that is the point)
+    if child.wait() != 0:
+        raise RuntimeError(f"a child ended with status {child.returncode}")
 
 
 ACTS = {

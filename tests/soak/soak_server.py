@@ -37,7 +37,7 @@ UNITS_A_REQUEST = 40  # of /exec; EXEC_UNITS
 CLIENTS = {
     "/exec": 2,
     "/deep": 1,
-    "/threads": 2,
+    "/threads": 3,
     "/lasting": 1,
     "/callbacks": 1,
     "/coroutines": 1,

@@ -35,7 +35,7 @@
 #define ROUNDS            20 /* calls of Python from each */
 #define CHAIN             3  /* Python functions below each other in a call */
 #define DEPTH_MAX         16
-#define ALLOCATIONS_MAX   16
+#define BLOCKS_MAX        16
 #define INSTANTS_EXPECTED 600000
 #define REUSED_EXPECTED   (THREADS * ROUNDS / 4)
 
@@ -142,26 +142,42 @@ static void visit(const ucontext_t *interrupted)
 
 /* --- the threads -------------------------------------------------------------------------- */
 
-/* Allocates what lay at `freed` again, if the allocator gives it out, and fills it. Cleared
- * first: at no instant does another state's frame stand beside the freed one's id, as it never
- * does in a state that the interpreter makes. */
-static void reuse(const void *freed, const unsigned char *words, size_t bytes)
+/* Where a block overlaps the freed memory: its first byte there, and how many. */
+static uintptr_t overlap(uintptr_t block, uintptr_t freed, size_t bytes, size_t *common)
 {
-    unsigned char *memory[ALLOCATIONS_MAX];
+    uintptr_t low = block > freed ? block : freed;
+    uintptr_t high = (block < freed ? block : freed) + bytes;
+
+    *common = high > low ? high - low : 0;
+    return low;
+}
+
+/* Allocates the memory at `freed` again, in one block or in parts, as the allocator gives it out,
+ * and fills it with `words`. Between parts lie words of the allocator. Cleared first: at no instant
+ * does another state's frame stand beside the freed one's id, as it never does in a state that the
+ * interpreter makes. */
+static void reuse(uintptr_t freed, const unsigned char *words, size_t bytes)
+{
+    void *blocks[BLOCKS_MAX];
+    size_t id = python.layout.tstate_id, common, covered = 0;
     int count = 0;
 
-    do {
-        memory[count] = malloc(bytes);
-        if (!memory[count]) {
-            abort();
-        }
-        explicit_bzero(memory[count], bytes);
-        memcpy(memory[count], words, bytes);
-        count++;
-    } while (count < ALLOCATIONS_MAX && memory[count - 1] != freed);
-    atomic_fetch_add(&reused, memory[count - 1] == freed);
+    while (count < BLOCKS_MAX && covered < bytes) {
+        uintptr_t part;
+
+        blocks[count] = malloc(bytes);
+        part = overlap((uintptr_t)blocks[count++], freed, bytes, &common);
+        explicit_bzero((void *)part, common);
+        covered += common;
+    }
+    for (int i = 0; i < count; i++) {
+        uintptr_t part = overlap((uintptr_t)blocks[i], freed, bytes, &common);
+
+        memcpy((void *)part, words + (part - freed), common);
+    }
+    atomic_fetch_add(&reused, memcmp((void *)(freed + id), words + id, sizeof(uint64_t)) == 0);
     while (count > 0) {
-        free(memory[--count]);
+        free(blocks[--count]);
     }
 }
 
@@ -186,7 +202,7 @@ static void call_python(struct thread *thread, unsigned char *words, size_t word
     memcpy(words, main_state, bytes);
     PyGILState_Release(before);
     thread->is_inside = false;
-    reuse(state, words, bytes);
+    reuse((uintptr_t)state, words, bytes);
 }
 
 /* The first call is not stepped: by the second one the thread is known to have run Python, which
