@@ -128,13 +128,13 @@ struct cprof_slot_counters {
     _Atomic uint64_t threads_seen;
     /* Wall time, in windows that collect it. Each thread's time is one of CPU time, run-queue
      * time and the rest, off the CPU. */
-    _Atomic uint64_t wall_clock_ns;     /* time of the threads that were followed, summed */
-    _Atomic uint64_t off_cpu_looks;     /* looks at sleeping threads that booked time */
-    _Atomic uint64_t off_cpu_weight_ns; /* and what they booked, idle time included */
-    _Atomic uint64_t runnable_ns;       /* run-queue time, from the kernel's own accounts */
+    _Atomic uint64_t wall_clock_ns;       /* time of the threads that were followed, summed */
+    _Atomic uint64_t off_cpu_looks;       /* looks at sleeping threads that booked time */
+    _Atomic uint64_t off_cpu_weight_ns;   /* and what they booked, idle time included */
+    _Atomic uint64_t runnable_ns;         /* run-queue time, from the kernel's own accounts */
     _Atomic uint64_t off_cpu_log_full_ns; /* time asleep in stacks that found no room */
-    _Atomic uint64_t off_cpu_moved;     /* looks that were dropped because the thread moved */
-    _Atomic uint64_t off_cpu_walks;     /* looks that had to walk a stack */
+    _Atomic uint64_t off_cpu_moved;       /* looks that were dropped because the thread moved */
+    _Atomic uint64_t off_cpu_walks;       /* looks that had to walk a stack */
 };
 
 struct cprof_slot {
