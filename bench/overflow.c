@@ -51,7 +51,8 @@ bool __wrap_cprof_oncpu_owns_signal(void)
 #define GAP_NS_MIN UINT64_C(700)
 
 #define ARMED_WAIT_NS  UINT64_C(5000000000)
-#define SPIN_PERIODS   UINT64_C(100)
+#define SPIN_PERIODS   UINT64_C(1000) /* a signal that was swallowed is missed by the ticker first \
+                                       */
 #define WORDS_PER_LINE 8u
 #define LINES_PER_LOOK 4u
 

@@ -13,7 +13,7 @@ sys.path.insert(0, str(APPS))
 import c_threads
 
 # What stands for a stack without Python.
-NO_FRAMES = {"[native]", "[uWSGI]", "[unsampled]"}
+NO_FRAMES = {"[native]", "[unsampled]"}
 
 
 def can_be(sample):
