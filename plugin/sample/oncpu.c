@@ -150,11 +150,11 @@ static _Atomic uint64_t *classify(struct tick *tick, uint64_t interval_ns,
 {
     struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
 
+    tick->timer_weight_ns = interval_ns;
     if (tick->thread->perf_descriptor < 0) {
         tick->weight_ns = interval_ns;
         return &counters->timer_weight_ns;
     }
-    tick->timer_weight_ns = interval_ns;
     if (is_behind_system_call(interrupted)) {
         tick->weight_ns = interval_ns;
         return &counters->kernel_weight_ns;

@@ -4,6 +4,7 @@
  */
 #include "thread_watch.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -170,7 +171,12 @@ static void check_blocked_signal(struct cprof_thread *thread)
 /* Books what the thread has used since the last look. */
 static void follow_clock(struct cprof_thread *thread)
 {
-    atomic_fetch_add(&watch.slot->counters.sampled_clock_ns, cprof_engine_timer_advance(thread));
+    uint64_t used_ns = cprof_engine_timer_advance(thread);
+
+    atomic_fetch_add(&watch.slot->counters.sampled_clock_ns, used_ns);
+    if (thread->perf_descriptor >= 0) {
+        atomic_fetch_add(&watch.slot->counters.perf_clock_ns, used_ns);
+    }
 }
 
 static void arm(struct cprof_thread *thread)
@@ -178,7 +184,7 @@ static void arm(struct cprof_thread *thread)
     struct cprof_slot_counters *counters = &watch.slot->counters;
 
     write_tags(thread);
-    if (!cprof_engine_perf_arm(thread, watch.period_ns)) {
+    if (!cprof_engine_perf_arm(thread, watch.period_ns) && errno != ESRCH) { /* it has not ended */
         atomic_fetch_add(&counters->perf_refused, 1);
     }
     if (!cprof_engine_timer_arm(thread, watch.period_ns)) {
