@@ -43,7 +43,7 @@ USERS = {"syscall": None, "wchan": "www-data"}
 # for the interpreter's lock is not known as such at once.
 LESS_BY_WCHAN = {"asleep", "futex"}
 KNOWN_BY_WCHAN = ("nap", "wait_for_lock", "wait_for_peer", "wait_for_event")
-KNOWN_PART = 0.75
+KNOWN_PART = 0.5  # the more the CPUs are contended for, the more stay on the queue
 GIL_PART = 0.5
 
 
