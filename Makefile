@@ -228,6 +228,7 @@ help: ## Print this list.
 -include tests/matrix.mk
 -include tests/truth/truth.mk
 -include tests/soak/soak.mk
+-include tests/wall.mk
 ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)
 -include build/unit.mk
 endif

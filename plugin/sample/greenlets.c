@@ -39,19 +39,25 @@ static struct cprof_greenlet *place_of(uintptr_t address, uint32_t probe)
     return &greenlets.places[(first_place(address) + probe) % CPROF_GREENLETS_MAX];
 }
 
+static void take_place(struct cprof_greenlet *place, uintptr_t address)
+{
+    uint32_t index = (uint32_t)(place - greenlets.places);
+
+    atomic_store(&place->birth, atomic_fetch_add(&greenlets.births, 1) + 1);
+    atomic_store(&place->address, address);
+    if (atomic_load(&greenlets.used) <= index) {
+        atomic_store(&greenlets.used, index + 1);
+    }
+}
+
 /* With the GIL: one at a time. */
 static void note(uintptr_t address)
 {
     for (uint32_t probe = 0; probe < PROBES_MAX; probe++) {
         struct cprof_greenlet *place = place_of(address, probe);
-        uint32_t index = (uint32_t)(place - greenlets.places);
 
         if (atomic_load(&place->address) == 0) {
-            atomic_store(&place->birth, atomic_fetch_add(&greenlets.births, 1) + 1);
-            atomic_store(&place->address, address);
-            if (atomic_load(&greenlets.used) <= index) {
-                atomic_store(&greenlets.used, index + 1);
-            }
+            take_place(place, address);
             return;
         }
     }
@@ -126,6 +132,18 @@ struct cprof_greenlet *cprof_greenlet_next(const struct cprof_greenlet *previous
         }
     }
     return NULL;
+}
+
+uint32_t cprof_greenlets_places(void)
+{
+    return atomic_load(&greenlets.used);
+}
+
+struct cprof_greenlet *cprof_greenlet_at(uint32_t place)
+{
+    struct cprof_greenlet *greenlet = &greenlets.places[place];
+
+    return atomic_load(&greenlet->address) ? greenlet : NULL;
 }
 
 uint32_t cprof_greenlets_left_out(void)

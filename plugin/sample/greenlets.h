@@ -21,13 +21,12 @@
 
 #define CPROF_GREENLETS_MAX 4096u /* more are not seen, which is said once */
 
-/* A greenlet and, for the ticker alone, how far its time is booked. */
+/* A greenlet and, for the ticker alone, where it was seen. */
 struct cprof_greenlet {
     _Atomic uintptr_t address; /* 0: free */
     _Atomic uint32_t birth;    /* differs from that of every earlier one in this place */
     uint32_t birth_seen;
-    uint32_t ref;     /* record of the stack in which it was last seen parked, or NO_REF */
-    uint64_t seen_ns; /* booked up to here; 0: never seen in this window */
+    uint32_t ref; /* record of the stack in which it was parked at the last look, or NO_REF */
 };
 
 /* From now on greenlets of this type and of types derived from it are noted, if the calling
@@ -40,6 +39,12 @@ bool cprof_greenlets_belong_to(int32_t tid);
 
 /* The noted ones in turn: start with NULL, ends with NULL. */
 struct cprof_greenlet *cprof_greenlet_next(const struct cprof_greenlet *previous);
+
+/* Places from 0 up to this, and no others, have ever been used. */
+uint32_t cprof_greenlets_places(void);
+
+/* The one that is noted in a place below that number; NULL: none. */
+struct cprof_greenlet *cprof_greenlet_at(uint32_t place);
 
 /* How many had no place so far. */
 uint32_t cprof_greenlets_left_out(void);

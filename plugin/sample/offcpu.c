@@ -269,21 +269,23 @@ static uint32_t look_for_stack(struct cprof_thread *thread)
     return outcome == CPROF_RECORDED ? ref : CPROF_NO_REF;
 }
 
-/* Gives the stack of the look before its part of what is due: all of it if the thread is awake
- * now, since it slept there until then; else what exceeds the weight that the new stack gets
- * (pace.h), which may be negative. What became due too early (take_run_queue_time) is no part of
- * this gap: scaled, it would grow without bounds. */
-static void settle_with_previous(struct cprof_thread *thread, bool is_awake, int64_t gap_ns,
-                                 uint64_t gap_mean_ns)
+/* Gives the stack in which the thread was last seen asleep its part of what is due: all of it if
+ * the thread is awake now; else what differs from the mean gap, which is the new stack's weight
+ * whatever became of this gap (pace.h). That part may be negative. Were the weight scaled by how
+ * much of the gap the thread slept, a stack behind a burst of CPU time would lose to the one
+ * before it. */
+static void settle_with_previous(struct cprof_thread *thread, bool is_awake, uint64_t gap_mean_ns)
 {
     struct cprof_sleep *sleep = &thread->sleep;
     int64_t part_ns = 0;
 
+    if (sleep->ref == CPROF_NO_REF) {
+        return;
+    }
     if (is_awake) {
         part_ns = sleep->due_ns;
-    } else if (gap_mean_ns > 0 && gap_ns > 0 && sleep->due_ns > 0) {
-        part_ns =
-            sleep->due_ns - (int64_t)((__int128)sleep->due_ns * (int64_t)gap_mean_ns / gap_ns);
+    } else if (gap_mean_ns > 0) {
+        part_ns = sleep->due_ns - (int64_t)gap_mean_ns;
     }
     part_ns = cprof_record_add(offcpu.recorder, sleep->ref, part_ns, 0);
     atomic_fetch_add(&counters_of_slot()->off_cpu_weight_ns, (uint64_t)part_ns);
@@ -333,8 +335,7 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
 {
     struct cprof_sleep *sleep = &thread->sleep;
     uint64_t cpu_ns, now_ns = cprof_now_ns();
-    int64_t gap_ns = (int64_t)(now_ns - sleep->wall_seen_ns);
-    bool was_known = sleep->is_known;
+    bool owns_greenlets = cprof_greenlets_belong_to(thread->tid);
     uint32_t ref;
 
     if (!cprof_engine_timer_clock(thread->tid, &cpu_ns)) {
@@ -345,23 +346,23 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
     } else if (advance(sleep, now_ns, cpu_ns) == 0 && sleep->is_known) {
         sleep->futex_moves = 0;
         book_due(thread);
-        if (cprof_greenlets_belong_to(thread->tid)) {
-            cprof_parked_book(offcpu.recorder, now_ns);
+        if (owns_greenlets) {
+            cprof_parked_book(offcpu.recorder, now_ns, gap_mean_ns);
         }
         return false;
     }
     take_run_queue_time(thread);
     ref = look_for_stack(thread);
-    if (was_known) {
-        settle_with_previous(thread, ref == CPROF_NO_REF, gap_ns, gap_mean_ns);
-    }
+    settle_with_previous(thread, ref == CPROF_NO_REF, gap_mean_ns);
     sleep->is_known = ref != CPROF_NO_REF;
     if (sleep->is_known) {
         sleep->ref = ref;
         book_due(thread);
-        if (cprof_greenlets_belong_to(thread->tid)) {
-            look_at_greenlets(thread, now_ns, gap_mean_ns);
-        }
+    }
+    if (owns_greenlets && sleep->is_known) {
+        look_at_greenlets(thread, now_ns, gap_mean_ns);
+    } else if (owns_greenlets) {
+        cprof_parked_miss(now_ns, gap_mean_ns);
     }
     return true;
 }

@@ -42,8 +42,8 @@ void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *pyth
 void cprof_offcpu_begin(bool keeps_files);
 
 /* Looks at every registered thread that has run Python. `gap_mean_ns`: how long gaps like the
- * last one are on average (pace.h); 0: it was cut short. Returns whether any thread has run since
- * the last look. */
+ * last one are on average (pace.h), lateness included; 0: it was cut short. Returns whether any
+ * thread has run since the last look. */
 bool cprof_offcpu_look(uint64_t gap_mean_ns);
 
 /* The thread is not followed any more: books what is left. */

@@ -5,6 +5,7 @@
 #include "parked.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "../base/log.h"
 #include "../python/greenlet.h"
@@ -19,7 +20,13 @@ static struct {
     struct cprof_greenlet_layout layout;
     uint32_t lessons;
     bool said_unknown, said_left_out;
-    uint64_t looked_ns; /* when the thread was last seen asleep in this window, 0: not yet */
+    /* Of the present window. */
+    uint64_t looked_ns;   /* when the last look was, 0: not yet */
+    int64_t passed_ns;    /* time that has passed and is in no weight; may be negative */
+    uint64_t total_ns;    /* the weights of all looks so far */
+    uint32_t first_place; /* where the next look begins: the last one came so far */
+    /* What the total was when a look last saw what is in the place, or that nothing is. */
+    uint64_t seen_total_ns[CPROF_GREENLETS_MAX];
 } parked;
 
 static void say_what_is_missing(void)
@@ -80,70 +87,86 @@ static uint32_t find_stack(const struct cprof_parked_look *look, uintptr_t addre
     return ref;
 }
 
-/* Returns what could not be taken off. */
-static int64_t book(struct cprof_recorder *recorder, uint32_t ref, int64_t wanted_ns,
-                    uint64_t count)
+/* A look has come, whatever it finds. Its weight must be the mean gap, on average, and must not
+ * depend on what is found. That holds for the mean and what earlier gaps have left over; and so
+ * the weights of all looks make up the window's time. What a look cannot see, because the thread
+ * is awake or wakes up, gets its weight from the next one. */
+static void advance(uint64_t now_ns, uint64_t gap_mean_ns)
 {
-    int64_t weight_ns = cprof_record_add(recorder, ref, wanted_ns, count);
+    int64_t gap_ns = (int64_t)(now_ns - parked.looked_ns), weight_ns;
 
-    atomic_fetch_add(&recorder->slot->counters.off_cpu_weight_ns, (uint64_t)weight_ns);
-    atomic_fetch_add(&recorder->slot->counters.off_cpu_looks, count);
-    return wanted_ns - weight_ns;
+    if (parked.looked_ns != 0) {
+        weight_ns = parked.passed_ns + (gap_mean_ns ? (int64_t)gap_mean_ns : gap_ns);
+        weight_ns = weight_ns > 0 ? weight_ns : 0;
+        parked.passed_ns += gap_ns - weight_ns;
+        parked.total_ns += (uint64_t)weight_ns;
+    }
+    parked.looked_ns = now_ns;
 }
 
-/* A greenlet that is found parked gets the time since the last look, also if it was made or
- * moved meanwhile; one that is not found gets none. A new stack gets the mean gap and the old one
- * the rest (pace.h). */
-static void settle(const struct cprof_parked_look *look, struct cprof_greenlet *greenlet,
-                   uint32_t birth, uint32_t ref)
+/* The place was seen, and found to hold a greenlet parked in `ref`, or none: NO_REF. */
+static void settle(struct cprof_recorder *recorder, uint32_t place, uint32_t ref)
 {
-    bool was_seen = greenlet->birth_seen == birth && greenlet->seen_ns != 0;
-    uint64_t since_ns = was_seen ? greenlet->seen_ns : parked.looked_ns;
-    int64_t due_ns = since_ns ? (int64_t)(look->now_ns - since_ns) : 0;
-    bool has_moved = !was_seen || greenlet->ref != ref;
-    int64_t weight_ns =
-        due_ns > 0 && has_moved && look->gap_mean_ns ? (int64_t)look->gap_mean_ns : due_ns;
-    int64_t left_ns = 0;
+    uint64_t weight_ns = parked.total_ns - parked.seen_total_ns[place];
 
+    parked.seen_total_ns[place] = parked.total_ns;
     if (ref != CPROF_NO_REF) {
-        (void)book(look->recorder, ref, weight_ns, 1);
-        if (was_seen && greenlet->ref != CPROF_NO_REF) {
-            left_ns = book(look->recorder, greenlet->ref, due_ns - weight_ns, 0);
-        }
+        (void)cprof_record_add(recorder, ref, (int64_t)weight_ns, 1);
+        atomic_fetch_add(&recorder->slot->counters.off_cpu_weight_ns, weight_ns);
+        atomic_fetch_add(&recorder->slot->counters.off_cpu_looks, 1);
     }
-    greenlet->birth_seen = birth;
-    greenlet->ref = ref;
-    greenlet->seen_ns = look->now_ns - (uint64_t)left_ns;
+}
+
+/* False: the thread woke up, and nothing is known. */
+static bool look_at_place(const struct cprof_parked_look *look, uint32_t place)
+{
+    struct cprof_greenlet *greenlet = cprof_greenlet_at(place);
+    uint32_t ref = CPROF_NO_REF;
+
+    if (greenlet) {
+        uint32_t birth = atomic_load(&greenlet->birth);
+        uintptr_t address = atomic_load(&greenlet->address);
+
+        ref = address ? find_stack(look, address) : CPROF_NO_REF;
+        if (ref == CPROF_NO_REF && !look->stands_still(look->thread)) {
+            return false;
+        }
+        greenlet->birth_seen = birth;
+        greenlet->ref = ref;
+    }
+    settle(look->recorder, place, ref);
+    return true;
 }
 
 void cprof_parked_look(const struct cprof_parked_look *look)
 {
-    for (struct cprof_greenlet *greenlet = cprof_greenlet_next(NULL); greenlet;
-         greenlet = cprof_greenlet_next(greenlet)) {
-        uint32_t birth = atomic_load(&greenlet->birth);
-        uintptr_t address = atomic_load(&greenlet->address);
+    uint32_t places = cprof_greenlets_places();
+    uint32_t begin = parked.first_place < places ? parked.first_place : 0;
 
-        if (address && look->stands_still(look->thread)) {
-            settle(look, greenlet, birth, find_stack(look, address));
+    advance(look->now_ns, look->gap_mean_ns);
+    for (uint32_t i = 0; i < places; i++) {
+        parked.first_place = (begin + i) % places;
+        if (!look_at_place(look, parked.first_place)) {
+            break;
         }
-    }
-    if (look->stands_still(look->thread)) {
-        parked.looked_ns = look->now_ns;
     }
     say_what_is_missing();
 }
 
-void cprof_parked_book(struct cprof_recorder *recorder, uint64_t now_ns)
+void cprof_parked_miss(uint64_t now_ns, uint64_t gap_mean_ns)
 {
-    for (struct cprof_greenlet *greenlet = cprof_greenlet_next(NULL); greenlet;
-         greenlet = cprof_greenlet_next(greenlet)) {
-        if (greenlet->ref != CPROF_NO_REF && greenlet->seen_ns != 0 &&
-            greenlet->birth_seen == atomic_load(&greenlet->birth)) {
-            (void)book(recorder, greenlet->ref, (int64_t)(now_ns - greenlet->seen_ns), 1);
-            greenlet->seen_ns = now_ns;
-        }
+    advance(now_ns, gap_mean_ns);
+}
+
+void cprof_parked_book(struct cprof_recorder *recorder, uint64_t now_ns, uint64_t gap_mean_ns)
+{
+    advance(now_ns, gap_mean_ns);
+    for (uint32_t place = 0; place < cprof_greenlets_places(); place++) {
+        struct cprof_greenlet *greenlet = cprof_greenlet_at(place);
+        bool is_known = greenlet && greenlet->birth_seen == atomic_load(&greenlet->birth);
+
+        settle(recorder, place, is_known ? greenlet->ref : CPROF_NO_REF);
     }
-    parked.looked_ns = now_ns;
 }
 
 void cprof_parked_forget(void)
@@ -151,7 +174,9 @@ void cprof_parked_forget(void)
     for (struct cprof_greenlet *greenlet = cprof_greenlet_next(NULL); greenlet;
          greenlet = cprof_greenlet_next(greenlet)) {
         greenlet->ref = CPROF_NO_REF;
-        greenlet->seen_ns = 0;
     }
+    memset(parked.seen_total_ns, 0, cprof_greenlets_places() * sizeof(parked.seen_total_ns[0]));
     parked.looked_ns = 0;
+    parked.passed_ns = 0;
+    parked.total_ns = 0;
 }

@@ -4,9 +4,10 @@
  * greenlet with a stack of its own. While the thread is proven to sleep, no switch can be under
  * way, so that every parked stack stands still, too.
  *
- * Weight    a parked greenlet's time since the last look that saw the thread asleep, as for
- *           threads in offcpu.h. It is beside its thread's time, not part of it: twenty greenlets
- *           that sleep for a second make twenty seconds of wall time.
+ * Weight    each look that finds the thread asleep gives one weight to every greenlet that is
+ *           parked then; these weights together are the window's length. A thread that is never
+ *           found asleep hides its greenlets. Their time is beside the thread's, not part of it:
+ *           twenty greenlets that sleep for a second make twenty seconds of wall time.
  * Callers   offcpu.c, in the ticker.
  *
  * SPDX-License-Identifier: MIT
@@ -35,8 +36,11 @@ struct cprof_parked_look {
 /* The thread has run since the last look: each greenlet may be elsewhere now. */
 void cprof_parked_look(const struct cprof_parked_look *look);
 
+/* The thread is awake, so that nothing is known of its greenlets. */
+void cprof_parked_miss(uint64_t now_ns, uint64_t gap_mean_ns);
+
 /* The thread has slept since the last look: all are where they were. */
-void cprof_parked_book(struct cprof_recorder *recorder, uint64_t now_ns);
+void cprof_parked_book(struct cprof_recorder *recorder, uint64_t now_ns, uint64_t gap_mean_ns);
 
 /* The window has ended. */
 void cprof_parked_forget(void);

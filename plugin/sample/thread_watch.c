@@ -50,6 +50,7 @@ static struct cprof_thread *threads_by_tid[TID_PLACES];
 
 /* The thread states of one look, listed when the first thread without one is met. */
 static struct {
+    bool ticks; /* threads shall have them */
     bool listed;
     uint32_t count;
     struct cprof_thread_of_state states[CPROF_THREADS_MAX];
@@ -183,7 +184,12 @@ static void arm(struct cprof_thread *thread)
 {
     struct cprof_slot_counters *counters = &watch.slot->counters;
 
-    write_tags(thread);
+    if (atomic_load(&thread->tag_ref) == CPROF_NO_REF) {
+        write_tags(thread);
+    }
+    if (!of_look.ticks) {
+        return;
+    }
     if (!cprof_engine_perf_arm(thread, watch.period_ns) && errno != ESRCH) { /* it has not ended */
         atomic_fetch_add(&counters->perf_refused, 1);
     }
@@ -325,11 +331,23 @@ static bool scan(void)
     return complete;
 }
 
-void cprof_thread_watch_look(void)
+static void disarm_all(void)
+{
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        disarm(thread);
+    }
+}
+
+void cprof_thread_watch_look(bool ticks)
 {
     bool complete;
 
+    of_look.ticks = ticks;
     of_look.listed = false;
+    if (!ticks) {
+        disarm_all();
+    }
     index_threads();
     complete = scan();
     if (complete) {
@@ -347,14 +365,6 @@ void cprof_thread_watch_look(void)
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
         look_at_thread(thread);
-    }
-}
-
-void cprof_thread_watch_disarm(void)
-{
-    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
-         thread = cprof_thread_next(thread)) {
-        disarm(thread);
     }
 }
 

@@ -75,14 +75,12 @@ static void publish_clocks(void)
     atomic_store(&counters->cpu_clock_ns, ticker.cpu_clock_base_ns + process_ns - own_ns);
 }
 
-/* The signal is the app's if it wants it. Ticks would then call the app's handler, so there
- * shall be none. */
+/* The signal is the app's if it wants it. Ticks would then call the app's handler. */
 static bool signal_is_ours(void)
 {
     if (cprof_oncpu_owns_signal()) {
         return true;
     }
-    cprof_thread_watch_disarm();
     if (!ticker.warned_of_taken_signal) {
         ticker.warned_of_taken_signal = true;
         cprof_log(CPROF_LOG_WARNING, "the application has taken SIGURG for itself: this process's "
@@ -133,18 +131,18 @@ static void scan(struct agenda *agenda, uint64_t now_ns)
 {
     uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), pause_ns;
 
-    if (signal_is_ours()) {
-        cprof_thread_watch_look();
-    }
+    cprof_thread_watch_look(signal_is_ours());
     publish_clocks();
     pause_ns = (read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns) * ROUND_COST_MAX;
     agenda->scan_ns = now_ns + (pause_ns > ROUND_NS ? pause_ns : ROUND_NS);
 }
 
-static void look_at_sleepers(struct agenda *agenda, uint64_t now_ns)
+/* A look that comes late stands for that much more. */
+static void look_at_sleepers(struct agenda *agenda)
 {
     uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns;
-    bool moved = cprof_offcpu_look(agenda->pace.mean_ns);
+    uint64_t now_ns = cprof_now_ns(), late_ns = agenda->look_ns ? now_ns - agenda->look_ns : 0;
+    bool moved = cprof_offcpu_look(agenda->pace.mean_ns + late_ns);
 
     cost_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
     agenda->look_ns = now_ns + cprof_pace_next(&agenda->pace, moved, cost_ns);
@@ -160,7 +158,7 @@ static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand
         scan(agenda, now_ns);
     }
     if (wants_wall && now_ns >= agenda->look_ns) {
-        look_at_sleepers(agenda, now_ns);
+        look_at_sleepers(agenda);
     }
     next_ns = agenda->scan_ns < next_ns ? agenda->scan_ns : next_ns;
     next_ns = wants_wall && agenda->look_ns < next_ns ? agenda->look_ns : next_ns;

@@ -7,7 +7,7 @@ import os
 import signal
 
 import pytest
-from testenv.profiles import wall_file_of
+from testenv.profiles import merged, wall_file_of
 from testenv.uwsgi import NO_MASTER, QUICK
 
 SPOOLER = {"app": "background", "spooler": "%d/spool", **QUICK}
@@ -27,8 +27,9 @@ def assert_in_next_window(server, profile_reader, pids):
     """The spoolers 1, 2 ... with these pids are in a window that begins from now on."""
     with server.load("/spool?ms=20", threads=1) as load:
         server.wait_for_profiles()  # its window may have begun before
-        path = server.wait_for_profiles()[-1]
-    profile, wall = profile_reader.read(path), profile_reader.read(wall_file_of(path))
+        paths = server.wait_for_profiles(3)
+    profile = merged(map(profile_reader.read, paths))
+    wall = merged(profile_reader.read(wall_file_of(path)) for path in paths)
     assert load.failures == []
     sleeping = wall.where(lambda sample: "rest" in sample.names())
     assert "sleep" in sleeping.label_values("state")

@@ -332,16 +332,16 @@ static void expect_split(struct cprof_thread *thread, const struct cprof_stack_r
 {
     struct cprof_sleep before = thread->sleep;
     uint64_t old_ns = atomic_load(&old->weight_ns), new_ns = atomic_load(&new->weight_ns);
-    int64_t due_ns, gap_ns, new_part_ns;
+    int64_t due_ns, gap_ns, old_part_ns, new_part_ns;
 
     EXPECT(cprof_offcpu_look(gap_mean_ns) && stack_of(thread) == new);
     gap_ns = (int64_t)(thread->sleep.wall_seen_ns - before.wall_seen_ns);
     due_ns = before.due_ns + gap_ns - (int64_t)(thread->sleep.cpu_seen_ns - before.cpu_seen_ns) -
              (int64_t)(thread->sleep.run_queue_seen_ns - before.run_queue_seen_ns);
-    new_part_ns = gap_mean_ns && due_ns > 0
-                      ? (int64_t)((__int128)due_ns * (int64_t)gap_mean_ns / gap_ns)
-                      : due_ns;
-    EXPECT(atomic_load(&old->weight_ns) == old_ns + (uint64_t)(due_ns - new_part_ns));
+    old_part_ns = gap_mean_ns ? due_ns - (int64_t)gap_mean_ns : 0;
+    old_part_ns = old_part_ns < -(int64_t)old_ns ? -(int64_t)old_ns : old_part_ns;
+    new_part_ns = due_ns - old_part_ns;
+    EXPECT(atomic_load(&old->weight_ns) == old_ns + (uint64_t)old_part_ns);
     EXPECT(atomic_load(&new->weight_ns) - new_ns == (new_part_ns > 0 ? (uint64_t)new_part_ns : 0));
     EXPECT(thread->sleep.due_ns == (new_part_ns > 0 ? 0 : new_part_ns));
 }
