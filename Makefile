@@ -221,7 +221,7 @@ docs: build ## Write docs/options.md anew from the plugin's own help.
 .PHONY: help
 help: ## Print this list.
 	@awk -F ':.*## ' '/^##@/ { printf "%s:\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 -include bench/bench.mk
 -include tests/step/step.mk

@@ -50,8 +50,9 @@ bool __wrap_cprof_oncpu_owns_signal(void)
 /* An iteration that was not interrupted takes some 30 ns, an interrupt alone over 1 us. */
 #define GAP_NS_MIN UINT64_C(700)
 
+/* Long: after a signal that the kernel swallowed, the ticker arms the timer again. */
+#define SPIN_PERIODS   UINT64_C(1000)
 #define ARMED_WAIT_NS  UINT64_C(5000000000)
-#define SPIN_PERIODS   UINT64_C(100)
 #define WORDS_PER_LINE 8u
 #define LINES_PER_LOOK 4u
 

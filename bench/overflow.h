@@ -69,7 +69,7 @@ const char *bench_adopt(int signal_number, uint64_t period_ns);
  * events. */
 bool bench_use(enum bench_handler handler, enum bench_engine engine);
 
-/* Spins until `more` further overflows are in *gaps, at most for 100 periods for each.
+/* Spins until `more` further overflows are in *gaps, at most for 1000 periods for each.
  * Returns how many were added. */
 uint32_t bench_spin(struct bench_gaps *gaps, uint32_t more);
 

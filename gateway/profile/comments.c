@@ -35,16 +35,17 @@ uint64_t cprof_timer_raw_ns(const struct cprof_log_view *view)
         view->timer_weight_ns, cprof_saturating_add(view->kernel_weight_ns, view->other_weight_ns));
 }
 
-/* How often the timers should have ticked, by the clocks and not by the handler's own count.
- * Threads with a perf event tick more rarely (plugin/share/layout.h). */
+/* How often the timers should have ticked, by the clocks of the threads that had one and not by
+ * the handler's own count. Threads with a perf event tick more rarely (plugin/share/layout.h). */
 static uint64_t expected_ticks(const struct cprof_merge *merge, const struct cprof_log_view *view)
 {
     uint64_t period_ns = merge->table->period_ns;
+    uint64_t perf_ns =
+        view->perf_clock_ns < view->sampled_clock_ns ? view->perf_clock_ns : view->sampled_clock_ns;
 
-    if (view->perf_ticks > 0 && view->perf_refused == 0) {
-        period_ns *= CPROF_TIMER_SLOWDOWN;
-    }
-    return period_ns ? view->cpu_clock_ns / period_ns : 0;
+    return period_ns
+               ? (view->sampled_clock_ns - perf_ns + perf_ns / CPROF_TIMER_SLOWDOWN) / period_ns
+               : 0;
 }
 
 static void append_wall(char *line, size_t line_bytes, const struct cprof_log_view *view)

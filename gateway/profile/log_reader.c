@@ -212,6 +212,7 @@ static void copy_counters(struct cprof_log_view *view, const struct cprof_slot_c
     view->missed_weight_ns = atomic_load(&counters->missed_weight_ns);
     view->cpu_clock_ns = atomic_load(&counters->cpu_clock_ns);
     view->sampled_clock_ns = atomic_load(&counters->sampled_clock_ns);
+    view->perf_clock_ns = atomic_load(&counters->perf_clock_ns);
     view->ticker_cpu_ns = atomic_load(&counters->ticker_cpu_ns);
     view->wall_clock_ns = atomic_load(&counters->wall_clock_ns);
     view->off_cpu_looks = atomic_load(&counters->off_cpu_looks);

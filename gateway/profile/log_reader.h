@@ -45,6 +45,7 @@ struct cprof_log_view {
     uint64_t missed_weight_ns;
     uint64_t cpu_clock_ns;
     uint64_t sampled_clock_ns;
+    uint64_t perf_clock_ns;
     uint64_t ticker_cpu_ns;
     uint64_t wall_clock_ns;
     uint64_t off_cpu_looks;

@@ -322,6 +322,13 @@ static void take_environment(void)
     const char *name, *value;
 
     state.options.disabled = disable_flag || (disable && strcmp(disable, "1") == 0);
+    if (disable && disable[0] != '\0' && strcmp(disable, "1") != 0 && strcmp(disable, "0") != 0) {
+        cprof_log(
+            CPROF_LOG_WARNING,
+            "CLOUDPROFILER_DISABLE of the environment is \"%.40s\", which is neither 1 nor 0: "
+            "ignored",
+            disable);
+    }
     value = environment_value("GAE_SERVICE", "K_SERVICE", &name);
     if (config->service[0] == '\0' && value) {
         if (is_service_name(value)) {

@@ -38,6 +38,8 @@
 #include "versions/cpython_313.h"
 #elif PY_MINOR_VERSION == 14
 #include "versions/cpython_314.h"
+#elif PY_MINOR_VERSION == 15
+#include "versions/cpython_315.h"
 #else
 #error "plugin/python/versions/ has no file for this CPython: build with one that it has"
 #endif

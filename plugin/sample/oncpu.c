@@ -65,7 +65,9 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
     uintptr_t state;
     bool truncated;
 
+    /* Without a frame: uWSGI's own code on its threads, else what a library does. */
     sample->depth = 0;
+    sample->flags = thread->core < 0 ? CPROF_STACK_NATIVE : 0;
     if (!atomic_load_explicit(&thread->has_state, memory_order_acquire)) {
         sample->flags = CPROF_STACK_NATIVE;
         return CPROF_MISS_COUNT;
@@ -86,7 +88,9 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
     case CPROF_WALK_UNREADABLE:
         return CPROF_MISS_UNREADABLE;
     }
-    sample->flags = truncated ? CPROF_STACK_TRUNCATED : 0;
+    if (sample->depth > 0) {
+        sample->flags = truncated ? CPROF_STACK_TRUNCATED : 0;
+    }
     return CPROF_MISS_COUNT;
 }
 
@@ -146,11 +150,11 @@ static _Atomic uint64_t *classify(struct tick *tick, uint64_t interval_ns,
 {
     struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
 
+    tick->timer_weight_ns = interval_ns;
     if (tick->thread->perf_descriptor < 0) {
         tick->weight_ns = interval_ns;
         return &counters->timer_weight_ns;
     }
-    tick->timer_weight_ns = interval_ns;
     if (is_behind_system_call(interrupted)) {
         tick->weight_ns = interval_ns;
         return &counters->kernel_weight_ns;

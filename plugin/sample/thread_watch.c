@@ -4,6 +4,7 @@
  */
 #include "thread_watch.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -171,7 +172,12 @@ static void check_blocked_signal(struct cprof_thread *thread)
 /* Books what the thread has used since the last look. */
 static void follow_clock(struct cprof_thread *thread)
 {
-    atomic_fetch_add(&watch.slot->counters.sampled_clock_ns, cprof_engine_timer_advance(thread));
+    uint64_t used_ns = cprof_engine_timer_advance(thread);
+
+    atomic_fetch_add(&watch.slot->counters.sampled_clock_ns, used_ns);
+    if (thread->perf_descriptor >= 0) {
+        atomic_fetch_add(&watch.slot->counters.perf_clock_ns, used_ns);
+    }
 }
 
 static void arm(struct cprof_thread *thread)
@@ -184,7 +190,7 @@ static void arm(struct cprof_thread *thread)
     if (!of_look.ticks) {
         return;
     }
-    if (!cprof_engine_perf_arm(thread, watch.period_ns)) {
+    if (!cprof_engine_perf_arm(thread, watch.period_ns) && errno != ESRCH) { /* it has not ended */
         atomic_fetch_add(&counters->perf_refused, 1);
     }
     if (!cprof_engine_timer_arm(thread, watch.period_ns)) {

@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 4
+#define CPROF_LAYOUT_VERSION 5
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -124,7 +124,8 @@ struct cprof_slot_counters {
     _Atomic uint64_t missed_weight_ns;
     _Atomic uint64_t cpu_clock_ns;     /* CPU time of the process in its windows, ticker left out */
     _Atomic uint64_t sampled_clock_ns; /* that part of it which sampled threads used */
-    _Atomic uint64_t ticker_cpu_ns;    /* and the ticker's own */
+    _Atomic uint64_t perf_clock_ns;    /* and of that, the part of threads with a perf event */
+    _Atomic uint64_t ticker_cpu_ns;    /* the ticker's own CPU time */
     _Atomic uint64_t threads_seen;
     /* Wall time, in windows that collect it. Each thread's time is one of CPU time, run-queue
      * time and the rest, off the CPU. */
@@ -276,7 +277,7 @@ struct cprof_frame {
  * that a count of 0 is a sample in flight.
  *
  * Where a thread has a perf event, that event gives its user time and the timer's ticks behind
- * system calls give its time in those; both are weight_ns. All ticks of its timer stand in
+ * system calls give its time in those; both are weight_ns. All ticks of timers stand in
  * timer_weight_ns: where that is more than weight_ns, the thread was in the kernel elsewhere (in
  * page faults, above all). A tick behind no system call is no sample and not in count. */
 struct cprof_stack_record {

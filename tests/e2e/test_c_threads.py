@@ -12,13 +12,14 @@ from testenv.uwsgi import APPS
 sys.path.insert(0, str(APPS))
 import c_threads
 
-# What stands for a stack without Python.
-NO_FRAMES = {"[native]", "[uWSGI]", "[unsampled]"}
+# What stands for a stack without Python, and on whose threads: uWSGI's have a name of its own.
+NO_FRAMES = {"[native]": False, "[unsampled]": False, "[uWSGI]": True}
 
 
 def can_be(sample):
     names = tuple(reversed(sample.names()))
-    return (len(names) == 1 and names[0] in NO_FRAMES) or any(
+    is_core = sample.labels.get("thread", "").startswith("uWSGI")
+    return (len(names) == 1 and NO_FRAMES.get(names[0]) == is_core) or any(
         names == stack[: len(names)] for stack in c_threads.STACKS
     )
 
@@ -62,7 +63,7 @@ def test_callbacks_are_seen_on_their_threads(profile):
 
 
 def test_time_outside_of_python_is_no_functions(profile):
-    in_threads = profile.where(lambda s: s.names()[-1] in {"first", "second"} | NO_FRAMES)
+    in_threads = profile.where(lambda s: s.names()[-1] in {"first", "second", *NO_FRAMES})
     inside = in_threads.share("first") + in_threads.share("second")
     truth = c_threads.INSIDE_MS / (c_threads.INSIDE_MS + c_threads.OUTSIDE_MS)
 

@@ -4,23 +4,28 @@ the shortest one: thousands of short Python calls a second, where samplers crash
 usage: crash_load.py SECONDS   (`make crash-load`)
 
 SECONDS is the length of each run. CRASH_LOAD_PYTHONS names the interpreters in tools/matrix's
-words; default: 3.11 and 3.12, where they are found. The load is made by wrk, each request on a
-connection of its own. Prints one line for each run; exit status 1 when a worker died, a request
-failed or a profile was missing.
+words; default: 3.11 and 3.12, both of which must be there. The load is made by wrk, each request
+on a connection of its own. Prints one line for each run; exit status 1 when a bound is broken.
 
 SPDX-License-Identifier: MIT
 """
 
+import argparse
 import json
 import shutil
+import signal
 import sys
 
 import pythons
+from soak import are_few, missed_text
 
 MINORS = ((3, 11), (3, 12))
 PERIODS_MS = (10, 1)
 OVERHEAD_SECONDS = 120
 WINDOWS_PART_MIN = 0.8
+TOTAL_OFF_MAX = 0.02
+# Of one for each period of CPU time: with perf events, time in the kernel gives a quarter of them.
+SAMPLED_PART_MIN = 0.2
 
 HEAD = ("CPython", "period", "seconds", "requests", "rate/s", "failed", "crashes", "windows")
 WIDTHS = (16, 8, 9, 10, 8, 8, 9, 9)
@@ -33,18 +38,19 @@ def row(cells):
     return "".join(str(cell).ljust(width) for cell, width in zip(cells, widths, strict=True))
 
 
-def missed_text(misses):
-    return ", ".join(f"{reason} {count}" for reason, count in sorted(misses.items())) or "0"
-
-
 def broken_bounds(found):
+    total_ns, clock_ns, samples = found["total_ns"], found["clock_ns"], found["samples"]
+    periods = clock_ns / 1e6 / found["period_ms"]
     bounds = {
         "a worker died": not found["crashes"],
         "a request failed": found["failed"] == 0,
         "no request was made": found["requests"] > 0,
         "errors of ours in the log": not found["errors"],
         "too few windows": found["windows"] >= WINDOWS_PART_MIN * found["windows_wanted"],
-        "no sample": found["samples"] > 0,
+        "no sample": samples > 0,
+        "too few samples for the CPU time": samples >= SAMPLED_PART_MIN * periods,
+        "total is not the CPU time": abs(total_ns - clock_ns) <= TOTAL_OFF_MAX * clock_ns,
+        "too many misses": are_few(found["misses"], samples),
     }
     return [what for what, holds in bounds.items() if not holds]
 
@@ -97,16 +103,25 @@ def run_target(target, seconds):
     return complaints
 
 
+def arguments():
+    parser = argparse.ArgumentParser(description="Loads a trivial app as fast as it goes.")
+    parser.add_argument("seconds", type=pythons.seconds, help="of each run (CRASH_LOAD_SECONDS)")
+    return parser.parse_args()
+
+
 def main(seconds):
+    # A run that is ended from outside ends its servers, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if not shutil.which("wrk"):
         sys.exit("wrk is missing (Debian: apt-get install wrk)")
+    targets = pythons.targets("CRASH_LOAD_PYTHONS", MINORS)
     print(row(HEAD + COUNTS), flush=True)
     complaints = []
-    for target in pythons.targets("CRASH_LOAD_PYTHONS", MINORS):
+    for target in targets:
         complaints += run_target(target, seconds)
     print("\n".join(complaints))
     sys.exit(1 if complaints else 0)
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    main(arguments().seconds)

@@ -8,6 +8,7 @@ SPDX-License-Identifier: MIT
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -91,6 +92,8 @@ def run(workspace, plugin_dir, seconds, period_ms):
 
 
 def main(seconds, period_ms, result):
+    # A run that is ended from outside ends its servers, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     workspace = Path(tempfile.mkdtemp(prefix="cprof-load-"))
     workspace.chmod(0o755)
     try:

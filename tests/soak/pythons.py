@@ -4,13 +4,17 @@ tools/matrix, whose targets these are.
 SPDX-License-Identifier: MIT
 """
 
+import argparse
 import importlib.machinery
 import importlib.util
+import math
 import os
 import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
+
+SECONDS_MAX = 24 * 3600
 
 
 def _load(name, path):
@@ -24,20 +28,37 @@ def _load(name, path):
 matrix = _load("matrix", SOURCE / "tools" / "matrix")
 
 
-def targets(variable, minors):
-    """Those that the environment variable names, in tools/matrix's words; else each found one of
-    the given versions, the newest of each."""
-    words = os.environ.get(variable)
-    os.environ.pop("NEWEST", None)
-    if words:
-        os.environ["PYTHONS"] = words
-        return matrix.find_targets()
-    os.environ.pop("PYTHONS", None)
+def seconds(text):
+    """The type of an argument that says how long a run is."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= SECONDS_MAX:
+        raise argparse.ArgumentTypeError(f"seconds are needed, up to {SECONDS_MAX}, not {text!r}")
+    return value
+
+
+def newest_of_each(found, minors, variable):
+    """The newest target of each version; ends the process when a version has none."""
     newest = {}
-    for target in matrix.find_targets():
+    for target in found:  # oldest first
         if not target.is_debian and not target.root:
             newest[tuple(target.about["version"][:2])] = target
-    return [newest[minor] for minor in minors if minor in newest]
+    missing = [f"{major}.{minor}" for major, minor in minors if (major, minor) not in newest]
+    if missing:
+        sys.exit(f"CPython not found: {', '.join(missing)}. {variable} names others to take.")
+    return [newest[minor] for minor in minors]
+
+
+def targets(variable, minors):
+    """Those that the environment variable names, in tools/matrix's words; else the newest found
+    one of each of the given versions. Ends the process when one of them is missing."""
+    words = os.environ.get(variable, "").split()
+    os.environ.pop("NEWEST", None)
+    os.environ["PYTHONS"] = " ".join(words)
+    found = matrix.find_targets()
+    return found if words else newest_of_each(found, minors, variable)
 
 
 def prepare(target):

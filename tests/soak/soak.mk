@@ -9,8 +9,10 @@ build/soak/c_threads.so: tests/soak/c_threads.c
 	@echo 'link $@'
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -pthread $(STRICT) -O2 -g -fPIC -shared -o $@ $<
 
-.PHONY: soak crash-load
-soak: deps-test build/soak/c_threads.so ## Torture several CPythons (SOAK_SECONDS each, SOAK_PYTHONS).
+.PHONY: soak crash-load deps-soak
+deps-soak:
+	@tools/install-packages demo test soak
+soak: deps-soak build/soak/c_threads.so ## Torture several CPythons (SOAK_SECONDS each, SOAK_PYTHONS).
 	@$(PYTHON) tests/soak/soak.py build/soak/c_threads.so $(SOAK_SECONDS)
-crash-load: deps-test ## Load a trivial app as fast as it goes (CRASH_LOAD_SECONDS, CRASH_LOAD_PYTHONS).
+crash-load: deps-soak ## Load a trivial app as fast as it goes (CRASH_LOAD_SECONDS, CRASH_LOAD_PYTHONS).
 	@$(PYTHON) tests/soak/crash_load.py $(CRASH_LOAD_SECONDS)

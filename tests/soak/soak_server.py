@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -180,6 +181,8 @@ def soak(workspace, name, plugin_dir, library, seconds, lie=False):
 
 
 def main(seconds, library, result):
+    # A run that is ended from outside ends its servers, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     workspace = Path(tempfile.mkdtemp(prefix="cprof-soak-"))
     workspace.chmod(0o755)
     try:
