@@ -13,7 +13,6 @@ SPDX-License-Identifier: MIT
 import argparse
 import json
 import shutil
-import signal
 import sys
 
 import pythons
@@ -110,8 +109,7 @@ def arguments():
 
 
 def main(seconds):
-    # A run that is ended from outside ends its servers, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    pythons.matrix.end_children_too()
     if not shutil.which("wrk"):
         sys.exit("wrk is missing (Debian: apt-get install wrk)")
     targets = pythons.targets("CRASH_LOAD_PYTHONS", MINORS)

@@ -16,7 +16,6 @@ SPDX-License-Identifier: MIT
 
 import argparse
 import json
-import signal
 import sys
 from pathlib import Path
 
@@ -130,8 +129,7 @@ def arguments():
 
 
 def main(library, seconds):
-    # A run that is ended from outside ends its servers, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    pythons.matrix.end_children_too()
     targets = pythons.targets("SOAK_PYTHONS", MINORS)
     print(row(HEAD), flush=True)
     complaints = []

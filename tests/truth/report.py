@@ -7,7 +7,8 @@ COLUMNS = "{:22} {:>7} {:>7} {:>7}  {}"
 
 
 def print_head(samples):
-    print(f"aimed at {samples} samples a case; 'name share +error' in points of 1/100, ! is broken")
+    print(f"{samples} samples a case at least, a fifth of that for sums alone")
+    print("'name share +error' in points of 1/100, ! is broken")
     print(COLUMNS.format("case", "samples", "CPU s", "req/s", "found"), flush=True)
 
 

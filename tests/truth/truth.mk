@@ -1,4 +1,4 @@
-# `make truth`. TRUTH_SAMPLES is how many samples each case aims at; TRUTH_CASES picks some of
+# `make truth`. TRUTH_SAMPLES is how many samples each case must reach; TRUTH_CASES picks some of
 # them by their names, as `python3 tests/truth/run.py --help` lists them.
 
 TRUTH_SAMPLES ?= 10000
