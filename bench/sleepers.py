@@ -14,9 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from testenv.build import SOURCE  # noqa: E402
-from testenv.profiles import ProfileReader, wait_for_files  # noqa: E402
-from testenv.uwsgi import Uwsgi  # noqa: E402
+from testenv.build import SOURCE
+from testenv.profiles import ProfileReader, wait_for_files
+from testenv.uwsgi import Uwsgi
 
 BLOCKED = (4, 16, 64)
 # Above the empty thread, percent of a core, with 16 threads that never move.
@@ -48,8 +48,8 @@ def measure(server, seconds, reader):
 
 
 def serve_and_measure(library, count, changing, seconds):
-    with tempfile.TemporaryDirectory(prefix="cprof-bench-") as directory:
-        directory = Path(directory)
+    with tempfile.TemporaryDirectory(prefix="cprof-bench-") as name:
+        directory = Path(name)
         server = Uwsgi(
             directory / "server",
             PLUGIN_DIR,

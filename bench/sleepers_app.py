@@ -13,7 +13,7 @@ import time
 
 sleeper = ctypes.CDLL(os.environ["BENCH_SLEEPER"])
 sleeper.bench_sleeper_cpu_ns.restype = ctypes.c_uint64
-changing = False
+changing = threading.Event()
 wake_up = threading.Event()
 
 
@@ -22,7 +22,7 @@ def wait_for_ever():
     own.acquire()
     wake_up.wait()
     while True:
-        own.acquire(timeout=0.005 if changing else 3600)
+        own.acquire(timeout=0.005 if changing.is_set() else 3600)
 
 
 def start():
@@ -32,8 +32,7 @@ def start():
 
 
 def change():
-    global changing
-    changing = True
+    changing.set()
     wake_up.set()
     return "changing"
 

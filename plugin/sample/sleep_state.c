@@ -40,23 +40,23 @@ bool cprof_sleep_state_is_coarse(void)
     return state_source.is_coarse;
 }
 
-static void format_path(char *path, const struct cprof_thread *thread, const char *file)
+static void format_path(char *path, pid_t tid, const char *file)
 {
-    (void)snprintf(path, PATH_BYTES, "/proc/self/task/%d/%s", (int)thread->tid, file);
+    (void)snprintf(path, PATH_BYTES, "/proc/self/task/%d/%s", (int)tid, file);
 }
 
-static int open_file(const struct cprof_thread *thread, const char *file)
+static int open_file(pid_t tid, const char *file)
 {
     char path[PATH_BYTES];
 
-    format_path(path, thread, file);
+    format_path(path, tid, file);
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
 /* Reads the file of which *kept may be an open descriptor. -1 with errno, or the length. */
-static ssize_t read_file(const struct cprof_thread *thread, const char *file, int *kept, char *text)
+static ssize_t read_file(pid_t tid, const char *file, int *kept, char *text)
 {
-    int descriptor = kept && *kept >= 0 ? *kept : open_file(thread, file);
+    int descriptor = kept && *kept >= 0 ? *kept : open_file(tid, file);
     ssize_t length;
     int reason;
 
@@ -84,7 +84,7 @@ static enum cprof_descriptor_kind kind_of_descriptor(const struct cprof_thread *
     char file[PATH_BYTES / 2], path[PATH_BYTES], target[16] = "";
 
     (void)snprintf(file, sizeof(file), "fd/%llu", (unsigned long long)descriptor);
-    format_path(path, thread, file);
+    format_path(path, thread->tid, file);
     if (readlink(path, target, sizeof(target) - 1) < 0) {
         return CPROF_DESCRIPTOR_UNKNOWN;
     }
@@ -124,7 +124,7 @@ static bool is_asleep(const struct cprof_thread *thread)
     char text[TEXT_BYTES];
     const char *behind_name;
 
-    if (read_file(thread, "stat", NULL, text) <= 0) {
+    if (read_file(thread->tid, "stat", NULL, text) <= 0) {
         return false;
     }
     behind_name = strrchr(text, ')');
@@ -139,7 +139,7 @@ static bool read_coarsely(const struct cprof_thread *thread, struct cprof_sleep_
     if (!is_asleep(thread)) {
         return false;
     }
-    state->state = read_file(thread, "wchan", NULL, function) > 0
+    state->state = read_file(thread->tid, "wchan", NULL, function) > 0
                        ? cprof_state_of_kernel_function(function)
                        : (uint32_t)CPROF_STATE_UNKNOWN;
     /* A thread that has just been woken is in no function, which is written as 0 (proc(5)). So is,
@@ -166,7 +166,7 @@ bool cprof_sleep_state_read(struct cprof_thread *thread, struct cprof_sleep_stat
 
     *state = (struct cprof_sleep_state){0};
     if (!state_source.is_coarse) {
-        if (read_file(thread, "syscall", &thread->sleep.status_file, text) >= 0) {
+        if (read_file(thread->tid, "syscall", &thread->sleep.status_file, text) >= 0) {
             return parse_status(thread, text, state);
         }
         reason = errno;
@@ -186,7 +186,7 @@ bool cprof_sleep_run_queue(struct cprof_thread *thread, uint64_t *run_queue_ns)
     char text[TEXT_BYTES];
     char *end;
 
-    if (read_file(thread, "schedstat", &thread->sleep.account_file, text) <= 0) {
+    if (read_file(thread->tid, "schedstat", &thread->sleep.account_file, text) <= 0) {
         return false;
     }
     (void)strtoull(text, &end, 10); /* time on a CPU */
