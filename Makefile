@@ -6,6 +6,8 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 JOBS     ?= $(shell nproc)
+# Test files run beside each other: most of them wait for windows to end.
+TEST_JOBS ?= 3
 MACHINE  := $(shell uname -m)
 
 CLANG_FORMAT ?= clang-format-14
@@ -138,7 +140,8 @@ build/unit.mk: $(UNIT_SOURCES) tools/unit-rules
 .PHONY: test
 test: deps-test ## Run all tests: unit tests and tests on a real uWSGI.
 	$(MAKE) --no-print-directory -j$(JOBS) build objects unit step-programs
-	CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' $(PYTHON) -m pytest tests/
+	CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' $(PYTHON) -m pytest \
+		-n $(TEST_JOBS) --dist loadfile tests/
 
 ##@ Checking
 
@@ -228,6 +231,7 @@ help: ## Print this list.
 -include tests/matrix.mk
 -include tests/truth/truth.mk
 -include tests/soak/soak.mk
+-include tests/wall.mk
 ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)
 -include build/unit.mk
 endif

@@ -12,13 +12,27 @@ build/bench/overflow.so: $(BENCH_SOURCES:%.c=build/objects/%.o)
 	@$(CC) -shared -pthread -Wl,--wrap=cprof_engine_perf_arm \
 		-Wl,--wrap=cprof_oncpu_owns_signal -o $@ $^
 
+build/bench/sleeper.so: build/objects/bench/sleeper.o
+	@mkdir -p $(@D)
+	@echo 'link $@'
+	@$(CC) -shared -pthread -o $@ $^
+
+bench_sleepers = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
+	$(BENCH_PYTHON) bench/sleepers.py build/bench/sleeper.so 5
+
 bench_run = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 	$(BENCH_PYTHON) bench/run.py build/bench/overflow.so $(BENCH_SECONDS) build/bench/peers
 
-.PHONY: bench bench-overflows
+.PHONY: bench bench-overflows bench-sleepers
 bench: deps-test ## Measure what profiling costs, other profilers too (BENCH_SECONDS, 270).
-	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so
+	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so \
+		build/bench/sleeper.so
+	@$(bench_sleepers)
 	@$(bench_run)
+
+bench-sleepers: deps-test # What looks at sleeping threads cost alone.
+	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/sleeper.so
+	@$(bench_sleepers)
 
 bench-overflows: deps-test # The handlers' part of it alone.
 	@$(MAKE) --no-print-directory -j$(JOBS) build/bench/overflow.so

@@ -91,7 +91,8 @@ static bool start_sampler(uint32_t max_depth)
     case CPROF_PYTHON_REFUSED:
         return false;
     }
-    if (!cprof_segment_create(&start.segment_fd, 1, LOG_BYTES, &bench.error) ||
+    if (!cprof_segment_create(&start.segment_fd, &(struct cprof_slot_counts){.workers = 1},
+                              LOG_BYTES, &bench.error) ||
         !cprof_segment_open(&bench.segment, start.segment_fd, &bench.error) ||
         !cprof_sampler_start(&start, &bench.error)) {
         return false;

@@ -5,9 +5,10 @@
  *     open        descriptor, then its bit. Killed before the bit: there is no window.
  *     sample      killed: the bit stands; the next gateway waits for the end and goes on.
  *     harvest     the logs are read, nothing is changed. Killed: the next one reads them again.
- *     deliver     the file gets its name. Killed behind that, before the bit is cleared: the
- *                 next one makes the same profile, with the same name, and the sink finds it
- *                 there. A sink that cannot tell would get it twice.
+ *     deliver     each file gets its name, one a kind. Killed behind that, before the bit is
+ *                 cleared: the next one makes the same profiles, with the same names, and the
+ *                 sink finds there those that were delivered. A sink that cannot tell would get
+ *                 them twice.
  *     close       the bit is cleared. Killed: no window stands, so nothing is harvested again.
  *     new epoch   the logs are given back; the next gateway does that first in any case.
  *
@@ -19,7 +20,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -90,32 +90,37 @@ static void stop(void *context, short events)
     cprof_loop_stop(&conductor->loop);
 }
 
-/* Makes the window's profile and gives it to the sink. A profile that cannot be made or
+/* Makes the window's profiles and gives them to the sink. A profile that cannot be made or
  * delivered is dropped and counted: the windows go on. */
 static void harvest_and_deliver(struct conductor *conductor, const struct cprof_segment *segment,
                                 const struct cprof_window *window, bool may_be_delivered)
 {
-    struct cprof_finished_profile profile = {
-        .time_unix_ns = window->start_unix_ns,
-        .may_be_delivered = may_be_delivered,
-    };
+    struct cprof_harvest harvest;
     struct cprof_error error;
-    uint8_t *bytes = NULL;
-    bool ok = false;
+    bool ok;
 
     if (!conductor->sink) {
         return;
     }
-    if (cprof_harvest_profile(&bytes, &profile.byte_count, segment, conductor->config, window,
-                              &error)) {
-        profile.bytes = bytes;
-        ok = conductor->sink->deliver(conductor->sink, &profile);
-    } else {
-        cprof_log(CPROF_LOG_WARNING, "a profile is lost: %s", error.text);
+    ok = cprof_harvest_make(&harvest, segment, conductor->config, window, &error);
+    if (!ok) {
+        cprof_log(CPROF_LOG_WARNING, "a window's profiles are lost: %s", error.text);
     }
-    free(bytes);
-    atomic_fetch_add(
-        ok ? &conductor->control->profiles_written : &conductor->control->profiles_failed, 1);
+    for (unsigned i = 0; i < harvest.count; i++) {
+        struct cprof_finished_profile profile = {
+            .kind = harvest.profiles[i].kind,
+            .bytes = harvest.profiles[i].bytes,
+            .byte_count = harvest.profiles[i].byte_count,
+            .time_unix_ns = window->start_unix_ns,
+            .may_be_delivered = may_be_delivered,
+        };
+        bool delivered = ok && conductor->sink->deliver(conductor->sink, &profile);
+
+        atomic_fetch_add(delivered ? &conductor->control->profiles_written
+                                   : &conductor->control->profiles_failed,
+                         1);
+    }
+    cprof_harvest_reset(&harvest);
 }
 
 /* Writes what a reload cut short. The processes are gone, so there is nothing to wait for. */
@@ -164,10 +169,17 @@ static void begin(struct conductor *conductor, uint64_t now_ns)
     conductor->state = STATE_IDLE;
 }
 
+/* What a window of the schedule collects; 0: nothing. */
+static uint32_t wanted_kinds(const struct cprof_config *config)
+{
+    return (config->disable_cpu ? 0 : (uint32_t)CPROF_KIND_CPU) |
+           (config->disable_wall ? 0 : (uint32_t)CPROF_KIND_WALL);
+}
+
 static void open_window(struct conductor *conductor, uint64_t now_ns, uint64_t end_ns)
 {
     conductor->window = (struct cprof_window){
-        .kinds = CPROF_KIND_CPU,
+        .kinds = wanted_kinds(conductor->config),
         .source = CPROF_SOURCE_SCHEDULE,
         .period_ns = conductor->config->period_ms * NS_PER_MS,
         .start_ns = now_ns,
@@ -201,7 +213,7 @@ static uint64_t work_idle(struct conductor *conductor, uint64_t now_ns)
 {
     uint64_t end_ns;
 
-    if (!conductor->sink || conductor->config->disable_cpu) {
+    if (!conductor->sink) {
         return CPROF_LOOP_NEVER;
     }
     if (cprof_schedule_take(&conductor->schedule, now_ns, &end_ns)) {

@@ -53,6 +53,9 @@ static bool numbers_are_sound(const struct cprof_config *config, struct cprof_er
            check(duration_s >= 1 && duration_s <= DURATION_S_MAX && duration_s <= interval_s,
                  "output_duration_s", duration_s, error) &&
            check(config->disable_cpu <= 1, "disable_cpu", config->disable_cpu, error) &&
+           check(config->disable_wall <= 1 && !(config->disable_cpu && config->disable_wall),
+                 "disable_wall", config->disable_wall, error) &&
+           check(config->wall_idle <= 1, "wall_idle", config->wall_idle, error) &&
            check(config->worker_frame <= 1, "worker_frame", config->worker_frame, error) &&
            check(config->slot_count >= 1 && config->slot_count <= CPROF_SLOTS_MAX, "slot_count",
                  config->slot_count, error) &&

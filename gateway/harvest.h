@@ -1,4 +1,4 @@
-/* harvest.h - makes a finished profile of what stands in a segment.
+/* harvest.h - makes finished profiles of what stands in a segment.
  *
  * Callers   conductor.c, one thread.
  * Trust     none: descriptors and logs are checked before they are used.
@@ -16,15 +16,32 @@
 #include "../plugin/base/config.h"
 #include "../plugin/base/error.h"
 #include "../plugin/share/segment.h"
+#include "profile/kind.h"
 
 /* Finds the window that stands in the segment, as an earlier gateway left it, and copies it to
  * *window; takes back descriptors that make no sense. Returns its index, or -1. */
 int cprof_harvest_find_window(const struct cprof_segment *segment, struct cprof_window *window);
 
-/* Merges the logs of the window's epoch, of all slots, into a gzip-compressed pprof file, which
- * the caller frees. Changes nothing in the segment. */
-bool cprof_harvest_profile(uint8_t **bytes, size_t *byte_count, const struct cprof_segment *segment,
-                           const struct cprof_config *config, const struct cprof_window *window,
-                           struct cprof_error *error) CPROF_MUST_USE;
+/* A gzip-compressed pprof file in memory. */
+struct cprof_harvested {
+    enum cprof_kind kind;
+    uint8_t *bytes;
+    size_t byte_count;
+};
+
+/* The profiles of one window, one a kind. */
+struct cprof_harvest {
+    struct cprof_harvested profiles[CPROF_PROFILE_KINDS];
+    unsigned count; /* of the kinds that the window asks for */
+};
+
+/* Merges the logs of the window's epoch, of all slots, into one profile for each of the window's
+ * kinds; the logs are read once, so that the profiles agree. Changes nothing in the segment. The
+ * caller ends it with cprof_harvest_reset, after an error, too; count and kinds are then set all
+ * the same. */
+bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segment *segment,
+                        const struct cprof_config *config, const struct cprof_window *window,
+                        struct cprof_error *error) CPROF_MUST_USE;
+void cprof_harvest_reset(struct cprof_harvest *harvest);
 
 #endif

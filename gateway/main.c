@@ -46,8 +46,9 @@ static const struct option long_options[] = {
 
 static const char help_text[] =
     "usage: cloudprofiler-gateway --top [--top-count N] FILE...\n"
-    "           prints what profiles (cpu-*.pb.gz) say, merged: the N functions that used most\n"
-    "           CPU time (15), and the split by worker and thread\n"
+    "           prints what profiles say, merged: the N functions with most time of their own\n"
+    "           (15), and the split by worker and thread. All files are of one kind: CPU time\n"
+    "           (cpu-*.pb.gz) or wall time (wall-*.pb.gz), which is split by state, too\n"
     "       cloudprofiler-gateway --segment-fd N --config-fd N [--previous-segment-fd N]...\n"
     "           how uWSGI starts it: descriptors of shared memory and configuration\n"
     "       cloudprofiler-gateway --version | --help\n";

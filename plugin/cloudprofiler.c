@@ -1,8 +1,9 @@
 /* cloudprofiler.c - the plugin as uWSGI sees it: each hook in a few lines that call the rooms.
  *
- * Order in the master: on_load, init, postinit_apps. In a worker: post_fork, then init_thread of
- * the Python plugin in each further core, which we wrap; atexit at its end. master_cleanup in
- * the master when all workers are gone. (uWSGI 2.0.21 and 2.0.30, core/uwsgi.c.)
+ * Order in the master: on_load, init, postinit_apps. In a worker, mule or spooler: post_fork of the
+ * Python plugin, then its init_thread in each further core, both of which we wrap; atexit at its
+ * end. master_cleanup in the master when all workers are gone. (uWSGI 2.0.21 and 2.0.31,
+ * core/uwsgi.c, core/mule.c, core/spooler.c.)
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,9 +13,12 @@
 
 #include "base/log.h"
 #include "host/abi.h"
+#include "host/app_signals.h"
 #include "host/gateway_process.h"
+#include "host/loops.h"
 #include "host/options.h"
 #include "host/processes.h"
+#include "host/request.h"
 #include "python/runtime.h"
 #include "sample/engine_perf.h"
 #include "sample/engine_timer.h"
@@ -65,6 +69,43 @@ static void add_core_thread(int core)
     }
 }
 
+/* In each new worker, mule and spooler. */
+static void start_sampling(void)
+{
+    struct cprof_sampler_start start = {
+        .segment_fd = segment_fd,
+        .python = &interpreter,
+        .request_is_running = cprof_request_is_running,
+        .request_thread_state = cprof_request_thread_state,
+    };
+    struct cprof_error error;
+
+    if (progress != READY) {
+        return;
+    }
+    if (cprof_processes_has_detached() && !cprof_gateway_register(&error)) {
+        cprof_log(CPROF_LOG_ERROR, "%s: no profiles", error.text);
+    }
+    if (!cprof_processes_own_slot(&start.slot_index)) {
+        return;
+    }
+    cprof_request_note_main_state((uintptr_t)interpreter.gilstate_thread_state());
+    start.max_depth = options->config.max_depth;
+    start.core_count = cprof_processes_core_count();
+    if (!cprof_sampler_start(&start, &error)) {
+        cprof_log(CPROF_LOG_ERROR, "%s: this process is not profiled", error.text);
+        return;
+    }
+    add_core_thread(0);
+}
+
+static void watch_greenlets(void)
+{
+    if (progress == READY) {
+        cprof_sampler_watch_greenlets();
+    }
+}
+
 /* All plugins are loaded now, whatever their order in the configuration is. */
 static int init(void)
 {
@@ -76,6 +117,7 @@ static int init(void)
     }
     progress = REFUSED;
     cprof_gateway_adopt_previous();
+    cprof_loops_hook_gevent(watch_greenlets);
     switch (cprof_python_find(&interpreter, &error)) {
     case CPROF_PYTHON_REFUSED:
         cprof_log(CPROF_LOG_ERROR, "%s: not profiling", error.text);
@@ -84,7 +126,7 @@ static int init(void)
         cprof_notice("no Python plugin is loaded in this server: not profiling");
         break;
     case CPROF_PYTHON_READY:
-        if (cprof_processes_hook_core_threads(add_core_thread)) {
+        if (cprof_processes_hook_python(start_sampling, add_core_thread)) {
             progress = HAS_PYTHON;
         } else {
             cprof_notice("no Python plugin is loaded in this server: not profiling");
@@ -97,6 +139,7 @@ static int init(void)
 /* Says in one line why there is nothing to do, if that is so. */
 static bool is_inert(void)
 {
+    struct cprof_slot_counts slots = cprof_processes_slot_counts();
     struct cprof_error error;
 
     if (options->unusable) {
@@ -104,12 +147,11 @@ static bool is_inert(void)
     }
     if (options->disabled) {
         cprof_notice("disabled: not profiling");
-    } else if (options->config.disable_cpu) {
-        cprof_notice("cloudprofiler-disable-cpu-profiling is set and there is no other kind of "
-                     "profile: not profiling");
+    } else if (options->config.disable_cpu && options->config.disable_wall) {
+        cprof_notice("CPU and wall profiles are both disabled: not profiling");
     } else if (options->config.output_dir[0] == '\0') {
         cprof_notice("no cloudprofiler-output-dir is given: not profiling");
-    } else if (cprof_processes_slot_count() == 0) {
+    } else if (slots.workers + slots.mules + slots.spoolers == 0) {
         cprof_notice("this instance has no workers: not profiling");
     } else if (!cprof_engine_timer_spares_system_calls(&error)) {
         cprof_notice("%s: not profiling", error.text);
@@ -121,26 +163,49 @@ static bool is_inert(void)
 
 static void complete_config(struct cprof_config *config)
 {
+    struct cprof_slot_counts slots = cprof_processes_slot_counts();
+
     config->magic = CPROF_CONFIG_MAGIC;
     config->version = CPROF_CONFIG_VERSION;
     config->config_bytes = sizeof(*config);
-    config->slot_count = cprof_processes_slot_count();
+    config->worker_count = slots.workers;
+    config->mule_count = slots.mules;
+    config->spooler_count = slots.spoolers;
+    config->slot_count = slots.workers + slots.mules + slots.spoolers;
     (void)snprintf(config->uwsgi_version, sizeof(config->uwsgi_version), "%s",
                    cprof_processes_uwsgi_version());
     (void)snprintf(config->python_version, sizeof(config->python_version), "%s",
                    interpreter.version);
 }
 
+/* Appends "2 mules" with what divides it from the text before; nothing where there are none. */
+static void append_count(char *text, size_t text_bytes, uint32_t count, const char *what)
+{
+    size_t used = strlen(text);
+
+    if (count > 0) {
+        (void)snprintf(text + used, text_bytes - used, "%s%u %s%s", used > 0 ? ", " : "", count,
+                       what, count > 1 ? "s" : "");
+    }
+}
+
 /* Says what the figures are worth: once, before workers find out for themselves. */
 static void announce(const struct cprof_config *config)
 {
+    const char *kinds = config->disable_wall  ? "CPU profiles"
+                        : config->disable_cpu ? "wall profiles"
+                                              : "CPU and wall profiles";
+    char processes[128] = "";
     int refused = cprof_engine_perf_probe();
 
-    cprof_notice("version " CPROF_VERSION ": CPU profiles of %u workers, a sample each %u ms; %u s "
-                 "of each %u s go to %s",
-                 config->slot_count, config->period_ms, config->output_duration_s,
+    append_count(processes, sizeof(processes), config->worker_count, "worker");
+    append_count(processes, sizeof(processes), config->mule_count, "mule");
+    append_count(processes, sizeof(processes), config->spooler_count, "spooler");
+    cprof_notice("version " CPROF_VERSION ": %s of %s, a sample each %u ms; %u s of each %u s go "
+                 "to %s",
+                 kinds, processes, config->period_ms, config->output_duration_s,
                  config->output_interval_s, config->output_dir);
-    if (refused) {
+    if (refused && !config->disable_cpu) {
         cprof_notice("perf_event_open is refused (%s): CPU time is sampled on the kernel's tick "
                      "alone, which misjudges requests of a few milliseconds; docs/engines.md "
                      "tells how to allow it",
@@ -158,7 +223,8 @@ static bool start_gateway(void)
     }
     completed = *options;
     complete_config(&completed.config);
-    if (!cprof_gateway_register(&completed, &segment_fd, &error)) {
+    if (!cprof_gateway_prepare(&completed, &segment_fd, &error) ||
+        (!cprof_processes_detaches_later() && !cprof_gateway_register(&error))) {
         cprof_log(CPROF_LOG_ERROR, "%s: not profiling", error.text);
         return false;
     }
@@ -173,30 +239,11 @@ static void postinit_apps(void)
         options = cprof_options_finish();
         if (start_gateway()) {
             progress = READY;
+            cprof_app_signals_enable(interpreter.version);
             return;
         }
     }
     cprof_gateway_drop_previous();
-}
-
-static void post_fork(void)
-{
-    struct cprof_sampler_start start = {
-        .segment_fd = segment_fd,
-        .python = &interpreter,
-    };
-    struct cprof_error error;
-
-    if (progress != READY || !cprof_processes_own_slot(&start.slot_index)) {
-        return;
-    }
-    start.max_depth = options->config.max_depth;
-    start.core_count = cprof_processes_core_count();
-    if (!cprof_sampler_start(&start, &error)) {
-        cprof_log(CPROF_LOG_ERROR, "%s: this worker is not profiled", error.text);
-        return;
-    }
-    add_core_thread(0);
 }
 
 static void at_exit(void)
@@ -219,7 +266,6 @@ __attribute__((visibility("default"))) struct uwsgi_plugin cloudprofiler_plugin 
     .init = init,
     .options = cprof_option_table,
     .postinit_apps = postinit_apps,
-    .post_fork = post_fork,
     .atexit = at_exit,
     .master_cleanup = master_cleanup,
 };

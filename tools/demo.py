@@ -24,6 +24,7 @@ CLIENTS = 4
 START_SECONDS = 30
 STOP_SECONDS = 15
 TOP = 15
+WALL_TOP = 8
 INI = "examples/flask/uwsgi.ini"
 GATEWAY = "./cloudprofiler-gateway"
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -166,13 +167,21 @@ def show_progress(second, answers):
         print(text, flush=True)
 
 
-def print_result(profiles, answers):
-    files = sorted(profiles.glob("cpu-*.pb.gz"))
+def print_top(profiles, kind, count):
+    """Returns the files of the kind."""
+    files = sorted(profiles.glob(f"{kind}-*.pb.gz"))
     if not files:
         log = (profiles / "uwsgi.log").read_text(encoding="utf-8")
-        raise DemoError("no profile was written. The server's log:\n" + log)
+        raise DemoError(f"no {kind} profile was written. The server's log:\n" + log)
+    subprocess.run([GATEWAY, "--top", "--top-count", str(count), *map(str, files)], check=True)
+    return files
+
+
+def print_result(profiles, answers):
     print(f"{answers} requests were answered. Where the CPU time went:\n", flush=True)
-    subprocess.run([GATEWAY, "--top", "--top-count", str(TOP), *map(str, files)], check=True)
+    files = print_top(profiles, "cpu", TOP)
+    print("\nAnd where requests spent their time, waiting included:\n", flush=True)
+    files += print_top(profiles, "wall", WALL_TOP)
     print("\nThe profiles:")
     for file in files:
         print(f"  {file}")

@@ -48,10 +48,20 @@ static uint64_t expected_ticks(const struct cprof_merge *merge, const struct cpr
                : 0;
 }
 
+static void append_wall(char *line, size_t line_bytes, const struct cprof_log_view *view)
+{
+    append(line, line_bytes, "wall_clock_ns", view->wall_clock_ns);
+    append(line, line_bytes, "off_cpu_looks", view->off_cpu_looks);
+    append(line, line_bytes, "off_cpu_weight_ns", view->off_cpu_weight_ns);
+    append(line, line_bytes, "runnable_ns", view->runnable_ns);
+    append(line, line_bytes, "off_cpu_moved", view->off_cpu_moved);
+    append(line, line_bytes, "off_cpu_walks", view->off_cpu_walks);
+}
+
 void cprof_comment_on_slot(const struct cprof_merge *merge, const struct cprof_log_view *view,
                            const char *slot_name, uint64_t extra_ns)
 {
-    char line[512] = "";
+    char line[1000] = "";
 
     append(line, sizeof(line), "samples", view->samples);
     append(line, sizeof(line), "timer_ticks", view->timer_ticks);
@@ -75,6 +85,9 @@ void cprof_comment_on_slot(const struct cprof_merge *merge, const struct cprof_l
     if (view->rejected > 0) {
         append(line, sizeof(line), "rejected", view->rejected);
     }
+    if (merge->kind == CPROF_KIND_WALL) {
+        append_wall(line, sizeof(line), view);
+    }
     cprof_table_comment(merge->table, "%s:%s%s", slot_name, line,
                         view->closed ? "" : " (ended early)");
 }
@@ -96,9 +109,13 @@ static void comment_on_engine(const struct cprof_merge *merge)
                                               "ticked");
 }
 
-void cprof_comment_on_window(struct cprof_table *table, const struct cprof_config *config,
-                             uint64_t duration_ns, uint64_t period_ns)
+void cprof_comment_on_window(const struct cprof_merge *merge)
 {
+    const struct cprof_config *config = merge->config;
+    struct cprof_table *table = merge->table;
+    double period_ms = (double)table->period_ns / 1e6;
+    char looks[64] = "";
+
     cprof_table_comment(table, "program: uwsgi-cloudprofiler %s", CPROF_VERSION);
     cprof_table_comment(table, "server: uWSGI %s, CPython %s", config->uwsgi_version,
                         config->python_version);
@@ -106,8 +123,29 @@ void cprof_comment_on_window(struct cprof_table *table, const struct cprof_confi
         cprof_table_comment(table, "service: %s %s", config->service, config->service_version);
     }
     cprof_table_comment(table, "instance: %s", config->instance);
-    cprof_table_comment(table, "window: %.3f s, one sample each %.3f ms of CPU time",
-                        (double)duration_ns / 1e9, (double)period_ns / 1e6);
+    if (merge->kind == CPROF_KIND_WALL) {
+        (void)snprintf(looks, sizeof(looks), ", a look at sleeping threads each %.3f to 100 ms",
+                       period_ms);
+    }
+    cprof_table_comment(table, "window: %.3f s, one sample each %.3f ms of CPU time%s",
+                        (double)table->duration_ns / 1e9, period_ms, looks);
+}
+
+static void comment_on_number(struct cprof_table *table, const char *key, uint64_t value)
+{
+    cprof_table_comment(table, "%s: %llu", key, (unsigned long long)value);
+}
+
+static void comment_on_wall(const struct cprof_merge *merge)
+{
+    struct cprof_table *table = merge->table;
+
+    comment_on_number(table, "wall clock nanoseconds", merge->wall_ns);
+    comment_on_number(table, "off-cpu looks", merge->off_cpu_looks);
+    comment_on_number(table, "off-cpu weight nanoseconds", merge->off_cpu_ns);
+    comment_on_number(table, "runnable nanoseconds", merge->runnable_ns);
+    comment_on_number(table, "off-cpu moved", merge->off_cpu_moved);
+    comment_on_number(table, "off-cpu walks", merge->off_cpu_walks);
 }
 
 void cprof_comment_on_totals(const struct cprof_merge *merge)
@@ -117,20 +155,20 @@ void cprof_comment_on_totals(const struct cprof_merge *merge)
 
     append_misses(missed, sizeof(missed), merge->missed);
     comment_on_engine(merge);
-    cprof_table_comment(table, "samples: %llu", (unsigned long long)merge->samples);
-    cprof_table_comment(table, "timer raw nanoseconds: %llu", (unsigned long long)merge->raw_ns);
-    cprof_table_comment(table, "perf user nanoseconds: %llu", (unsigned long long)merge->perf_ns);
-    cprof_table_comment(table, "system call nanoseconds: %llu",
-                        (unsigned long long)merge->system_call_ns);
-    cprof_table_comment(table, "kernel elsewhere nanoseconds: %llu",
-                        (unsigned long long)merge->extra_ns);
-    cprof_table_comment(table, "cpu clock nanoseconds: %llu", (unsigned long long)merge->clock_ns);
-    cprof_table_comment(table, "ticker cpu nanoseconds: %llu",
-                        (unsigned long long)merge->ticker_ns);
-    cprof_table_comment(table, "missed nanoseconds: %llu", (unsigned long long)merge->missed_ns);
+    comment_on_number(table, "samples", merge->samples);
+    comment_on_number(table, "timer raw nanoseconds", merge->raw_ns);
+    comment_on_number(table, "perf user nanoseconds", merge->perf_ns);
+    comment_on_number(table, "system call nanoseconds", merge->system_call_ns);
+    comment_on_number(table, "kernel elsewhere nanoseconds", merge->extra_ns);
+    comment_on_number(table, "cpu clock nanoseconds", merge->clock_ns);
+    comment_on_number(table, "ticker cpu nanoseconds", merge->ticker_ns);
+    comment_on_number(table, "missed nanoseconds", merge->missed_ns);
     if (missed[0]) {
         cprof_table_comment(table, "missed:%s", missed);
     }
-    cprof_table_comment(table, "log full: %llu", (unsigned long long)merge->log_full);
-    cprof_table_comment(table, "rejected records: %llu", (unsigned long long)merge->rejected);
+    comment_on_number(table, "log full", merge->log_full);
+    comment_on_number(table, "rejected records", merge->rejected);
+    if (merge->kind == CPROF_KIND_WALL) {
+        comment_on_wall(merge);
+    }
 }

@@ -10,7 +10,6 @@
 
 #include <stdint.h>
 
-#include "../../plugin/base/config.h"
 #include "log_reader.h"
 #include "merge.h"
 #include "table.h"
@@ -20,14 +19,14 @@
 uint64_t cprof_timer_raw_ns(const struct cprof_log_view *view);
 
 /* Program, server, service, instance and window: the first comments. */
-void cprof_comment_on_window(struct cprof_table *table, const struct cprof_config *config,
-                             uint64_t duration_ns, uint64_t period_ns);
+void cprof_comment_on_window(const struct cprof_merge *merge);
 
 /* One line for a slot, "worker 1: ...". extra_ns: kernel time outside system calls. */
 void cprof_comment_on_slot(const struct cprof_merge *merge, const struct cprof_log_view *view,
                            const char *slot_name, uint64_t extra_ns);
 
-/* The engine and the sums of all slots: the last comments. */
+/* The engine and the sums of all slots: the last comments. Those on the CPU engine stand in wall
+ * profiles, too, which hold its samples. */
 void cprof_comment_on_totals(const struct cprof_merge *merge);
 
 #endif

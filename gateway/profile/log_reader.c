@@ -49,7 +49,9 @@ static bool tag_record_is_sound(const struct cprof_tag_record *tag)
 static bool stack_record_is_sound(const struct cprof_stack_record *stack)
 {
     return stack->record.bytes >= sizeof(*stack) && stack->depth <= CPROF_DEPTH_MAX &&
-           stack->depth * sizeof(struct cprof_frame) <= stack->record.bytes - sizeof(*stack);
+           stack->depth * sizeof(struct cprof_frame) <= stack->record.bytes - sizeof(*stack) &&
+           stack->kind >= CPROF_STACK_ON_CPU && stack->kind <= CPROF_STACK_RUNNABLE &&
+           (stack->kind != CPROF_STACK_RUNNABLE || stack->depth == 0);
 }
 
 /* `record` has its full length in the copy, and at least a header. The smallest record of each
@@ -165,6 +167,16 @@ static bool stack_references_are_sound(const struct cprof_log_view *view,
     return tag_chain_is_sound(view, stack->tag_ref);
 }
 
+/* On the CPU, a count of 0 is a sample in flight, and timer ticks that are no samples stand beside
+ * the count. Off it, looks move time between stacks, so that the weight decides. */
+static bool says_something(const struct cprof_stack_record *stack)
+{
+    if (stack->kind == CPROF_STACK_ON_CPU) {
+        return stack->count > 0 || stack->timer_weight_ns > 0;
+    }
+    return stack->weight_ns > 0;
+}
+
 /* Lists the stacks that are to be merged; `limit` of them were marked. */
 static void list_stacks(struct cprof_log_view *view, size_t limit)
 {
@@ -176,8 +188,7 @@ static void list_stacks(struct cprof_log_view *view, size_t limit)
         }
         if (!stack_references_are_sound(view, stack)) {
             view->rejected++;
-        } else if (cprof_log_stack(view, ref)->count > 0 ||
-                   cprof_log_stack(view, ref)->timer_weight_ns > 0) {
+        } else if (says_something(stack)) {
             view->stacks[view->stack_count++] = ref;
         }
     }
@@ -203,6 +214,13 @@ static void copy_counters(struct cprof_log_view *view, const struct cprof_slot_c
     view->sampled_clock_ns = atomic_load(&counters->sampled_clock_ns);
     view->perf_clock_ns = atomic_load(&counters->perf_clock_ns);
     view->ticker_cpu_ns = atomic_load(&counters->ticker_cpu_ns);
+    view->wall_clock_ns = atomic_load(&counters->wall_clock_ns);
+    view->off_cpu_looks = atomic_load(&counters->off_cpu_looks);
+    view->off_cpu_weight_ns = atomic_load(&counters->off_cpu_weight_ns);
+    view->runnable_ns = atomic_load(&counters->runnable_ns);
+    view->off_cpu_log_full_ns = atomic_load(&counters->off_cpu_log_full_ns);
+    view->off_cpu_moved = atomic_load(&counters->off_cpu_moved);
+    view->off_cpu_walks = atomic_load(&counters->off_cpu_walks);
 }
 
 static void copy_slot(struct cprof_log_view *view, const struct cprof_slot *slot, uint32_t epoch)
@@ -271,6 +289,27 @@ void cprof_log_view_reset(struct cprof_log_view *view)
 const struct cprof_stack_record *cprof_log_stack(const struct cprof_log_view *view, uint32_t ref)
 {
     return record_at(view, ref);
+}
+
+uint32_t cprof_log_state(const struct cprof_stack_record *stack)
+{
+    bool is_call = stack->state >= CPROF_STATE_SYSTEM_CALL &&
+                   stack->state - CPROF_STATE_SYSTEM_CALL < CPROF_SYSTEM_CALLS_MAX;
+
+    return is_call || (stack->state > CPROF_STATE_NONE && stack->state < CPROF_STATE_COUNT)
+               ? stack->state
+               : (uint32_t)CPROF_STATE_UNKNOWN;
+}
+
+uint32_t cprof_log_thread(const struct cprof_log_view *view, const struct cprof_stack_record *stack)
+{
+    uint32_t ref = stack->tag_ref, root = ref;
+
+    while (ref != CPROF_NO_REF) {
+        root = ref;
+        ref = ((const struct cprof_tag_record *)record_at(view, ref))->parent_ref;
+    }
+    return root;
 }
 
 void cprof_log_code(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_code *code)

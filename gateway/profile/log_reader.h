@@ -47,8 +47,15 @@ struct cprof_log_view {
     uint64_t sampled_clock_ns;
     uint64_t perf_clock_ns;
     uint64_t ticker_cpu_ns;
+    uint64_t wall_clock_ns;
+    uint64_t off_cpu_looks;
+    uint64_t off_cpu_weight_ns;
+    uint64_t runnable_ns;
+    uint64_t off_cpu_log_full_ns;
+    uint64_t off_cpu_moved;
+    uint64_t off_cpu_walks;
 
-    uint32_t *stacks; /* references of sound stack records that count something */
+    uint32_t *stacks; /* references of sound stack records that say something */
     size_t stack_count;
     uint64_t rejected; /* records and chunks that made no sense */
 
@@ -65,9 +72,17 @@ bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *seg
                     uint32_t slot_index, uint32_t epoch, struct cprof_error *error) CPROF_MUST_USE;
 void cprof_log_view_reset(struct cprof_log_view *view);
 
-/* The record behind a reference in view->stacks. All its frames name sound code records and its
- * tags are a sound chain. */
+/* The record behind a reference in view->stacks. Its kind is one of enum cprof_stack_kind, all its
+ * frames name sound code records and its tags are a sound chain. */
 const struct cprof_stack_record *cprof_log_stack(const struct cprof_log_view *view, uint32_t ref);
+
+/* What the thread of a sound stack slept in; CPROF_STATE_UNKNOWN for a number that is none. */
+uint32_t cprof_log_state(const struct cprof_stack_record *stack);
+
+/* The thread of a sound stack, as the first tag of its chain, which names the thread; or
+ * CPROF_NO_REF. Equal for all stacks of a thread. */
+uint32_t cprof_log_thread(const struct cprof_log_view *view,
+                          const struct cprof_stack_record *stack);
 
 /* A code object, its texts cleaned. */
 struct cprof_log_code {

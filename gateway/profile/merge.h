@@ -1,9 +1,12 @@
 /* merge.h - the logs of all slots become one profile.
  *
- * Callers   harvest.c, for one window: begin, each slot, end. One thread.
- * Numbers   each slot's values are reconciled with its process's CPU clock, so that the profile's
+ * Callers   harvest.c, for each kind of a window: begin, each slot, end. One thread.
+ * Kinds     a CPU profile has the stacks on the CPU. A wall profile has the same with the same
+ *           values, and beside them the sleeping stacks and the run-queue time; a label `state`
+ *           tells them apart.
+ * Numbers   each slot's CPU time is reconciled with its process's CPU clock, so that the profile's
  *           total is CPU time that was used; what was found by the engine itself stands in the
- *           comments. Counts are never changed.
+ *           comments. Counts are never changed, nor is time off the CPU.
  * Memory    the table is the caller's; what a slot needs while it is merged is freed at once.
  *
  * SPDX-License-Identifier: MIT
@@ -21,24 +24,27 @@
 #include "log_reader.h"
 #include "table.h"
 
-/* One profile under way. Fields are private. */
+/* One profile under way. Fields are private, but for comments.c. */
 struct cprof_merge {
     struct cprof_table *table;
     const struct cprof_config *config;
-    uint32_t kinds;
-    uint64_t window_cpu_ns_max; /* more CPU time no process can use in the window */
+    enum cprof_kind kind;
+    uint64_t cpu_ns_max;     /* more CPU time no process can use in the window */
+    uint64_t waiting_ns_max; /* nor more time can all its threads be off the CPU */
     uint64_t samples, raw_ns, clock_ns, ticker_ns, missed_ns, log_full, rejected;
     uint64_t perf_ns, system_call_ns, extra_ns, perf_refused;
+    uint64_t wall_ns, off_cpu_looks, off_cpu_ns, runnable_ns, off_cpu_moved, off_cpu_walks;
     uint64_t missed[CPROF_MISS_COUNT];
 };
 
-/* Starts the profile of `window`, which has been checked, in an empty table. config and table
- * are borrowed until the end. */
+/* Starts the profile of `window`, which has been checked, of one of its kinds, in an empty table.
+ * config and table are borrowed until the end. */
 void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
-                       const struct cprof_config *config, const struct cprof_window *window);
+                       const struct cprof_config *config, const struct cprof_window *window,
+                       enum cprof_kind kind);
 
-/* Adds one slot. */
-bool cprof_merge_slot(struct cprof_merge *merge, struct cprof_log_view *view,
+/* Adds one slot. The view can be given to the merge of another kind afterwards. */
+bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *view,
                       struct cprof_error *error) CPROF_MUST_USE;
 
 /* Adds the comments with the totals. False if the table ran out of memory at any time. */

@@ -9,6 +9,7 @@
 
 #include "clean_text.h"
 #include "gzip.h"
+#include "kind.h"
 #include "profile.pb-c.h"
 
 typedef Perftools__Profiles__Profile profile_message;
@@ -46,7 +47,7 @@ struct message_memory {
 
 /* The texts that the format itself needs. */
 struct known_texts {
-    uint32_t sample, count, cpu, nanoseconds;
+    uint32_t sample, count, kind, nanoseconds;
 };
 
 static void free_memory(struct message_memory *memory)
@@ -174,14 +175,16 @@ static uint32_t add_text(profile_message *profile, struct message_memory *memory
 static void fill_texts(profile_message *profile, struct message_memory *memory,
                        const struct cprof_table *table, struct known_texts *known)
 {
-    static char sample[] = "sample", count[] = "count", cpu[] = "cpu", ns[] = "nanoseconds";
+    static char sample[] = "sample", count[] = "count", ns[] = "nanoseconds";
+    /* Nobody writes to the texts of a message that is packed. */
+    char *kind = (char *)(uintptr_t)cprof_kind_name(table->kind);
 
     for (size_t i = 0; i < table->text_count; i++) {
         (void)add_text(profile, memory, table->text_pool + table->texts[i].offset);
     }
     known->sample = add_text(profile, memory, sample);
     known->count = add_text(profile, memory, count);
-    known->cpu = add_text(profile, memory, cpu);
+    known->kind = add_text(profile, memory, kind);
     known->nanoseconds = add_text(profile, memory, ns);
     profile->string_table = memory->texts;
     for (size_t i = 0; i < table->comment_count; i++) {
@@ -201,12 +204,12 @@ static void fill_types(profile_message *profile, struct message_memory *memory,
     }
     memory->types[0].type = known->sample;
     memory->types[0].unit = known->count;
-    memory->types[1].type = known->cpu;
+    memory->types[1].type = known->kind;
     memory->types[1].unit = known->nanoseconds;
     profile->n_sample_type = SAMPLE_VALUES;
     profile->sample_type = memory->type_list;
     profile->period_type = &memory->types[1];
-    profile->default_sample_type = known->cpu;
+    profile->default_sample_type = known->kind;
 
     perftools__profiles__mapping__init(&memory->mapping);
     memory->mapping.id = 1;
@@ -281,15 +284,41 @@ static bool text_equals(const struct message_reader *reader, int64_t text, const
     return text_is_known(reader, text) && strcmp(reader->profile->string_table[text], wanted) == 0;
 }
 
-static bool types_are_ours(const struct message_reader *reader)
+/* 0: none of ours. */
+static enum cprof_kind kind_of_types(const struct message_reader *reader)
 {
     const profile_message *profile = reader->profile;
 
-    return profile->n_sample_type == SAMPLE_VALUES &&
-           text_equals(reader, profile->sample_type[0]->type, "sample") &&
-           text_equals(reader, profile->sample_type[0]->unit, "count") &&
-           text_equals(reader, profile->sample_type[1]->type, "cpu") &&
-           text_equals(reader, profile->sample_type[1]->unit, "nanoseconds");
+    if (profile->n_sample_type != SAMPLE_VALUES ||
+        !text_equals(reader, profile->sample_type[0]->type, "sample") ||
+        !text_equals(reader, profile->sample_type[0]->unit, "count") ||
+        !text_equals(reader, profile->sample_type[1]->unit, "nanoseconds")) {
+        return 0;
+    }
+    for (unsigned i = 0; i < CPROF_PROFILE_KINDS; i++) {
+        enum cprof_kind kind = cprof_profile_kinds[i];
+
+        if (text_equals(reader, profile->sample_type[1]->type, cprof_kind_name(kind))) {
+            return kind;
+        }
+    }
+    return 0;
+}
+
+static bool read_kind(struct message_reader *reader, struct cprof_error *error)
+{
+    enum cprof_kind kind = kind_of_types(reader), before = reader->table->kind;
+
+    if (kind == 0) {
+        return cprof_fail(error, "its sample types are not sample/count and cpu/nanoseconds or "
+                                 "wall/nanoseconds");
+    }
+    if (before != 0 && kind != before) {
+        return cprof_fail(error, "it is a %s profile, and the one before is a %s profile",
+                          cprof_kind_name(kind), cprof_kind_name(before));
+    }
+    reader->table->kind = kind;
+    return true;
 }
 
 static bool read_texts(struct message_reader *reader)
@@ -442,8 +471,8 @@ static bool read_message(struct cprof_table *table, const profile_message *profi
     reader.locations = array_of(profile->n_location, sizeof(uint32_t), &ok);
     if (!ok) {
         cprof_fail(error, "no memory for its contents");
-    } else if (!types_are_ours(&reader)) {
-        ok = cprof_fail(error, "its sample types are not sample/count and cpu/nanoseconds");
+    } else if (!read_kind(&reader, error)) {
+        ok = false;
     } else if (!read_texts(&reader) || !read_functions(&reader) || !read_locations(&reader) ||
                !read_samples(&reader) || table->failed) {
         ok = cprof_fail(error, "its contents are inconsistent, or there is no memory for them");

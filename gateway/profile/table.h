@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "../../plugin/base/attributes.h"
+#include "../../plugin/share/layout.h"
 
 #define CPROF_TABLE_ENTRIES_MAX (UINT32_C(1) << 28)
 
@@ -62,6 +63,7 @@ struct cprof_table_text {
 
 struct cprof_table {
     /* The profile as a whole. */
+    enum cprof_kind kind; /* 0: not said yet */
     uint64_t time_unix_ns;
     uint64_t duration_ns;
     uint64_t period_ns;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "kind.h"
+
 #define NS_PER_S 1e9
 
 /* Columns: 9 + 8 + 10 + 8 + 2 + 37 + 2 + 24 = 100. */
@@ -178,7 +180,8 @@ static void print_by_label(FILE *out, const struct cprof_table *table, const cha
     if (used == 0 || used > rows_max || (used == 1 && rows[0].id == 0)) {
         return;
     }
-    (void)fprintf(out, "\n%9s %7s  by %s\n", "cpu", "cpu%", key);
+    (void)fprintf(out, "\n%9s %6s%%  by %s\n", cprof_kind_name(table->kind),
+                  cprof_kind_name(table->kind), key);
     for (size_t i = 0; i < used; i++) {
         char name[NAME_COLUMNS * 4 + 1];
 
@@ -204,9 +207,9 @@ static void print_head(FILE *out, const struct cprof_table *table, uint32_t prof
         (void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &utc);
     }
     (void)fprintf(
-        out, "%.2f s of CPU time in %llu samples, %u profile%s of %.1f s in all, from %s UTC\n",
-        (double)total_ns / NS_PER_S, (unsigned long long)samples, profiles,
-        profiles == 1 ? "" : "s", (double)table->duration_ns / NS_PER_S, when);
+        out, "%.2f s of %s time in %llu samples, %u profile%s of %.1f s in all, from %s UTC\n",
+        (double)total_ns / NS_PER_S, cprof_kind_title(table->kind), (unsigned long long)samples,
+        profiles, profiles == 1 ? "" : "s", (double)table->duration_ns / NS_PER_S, when);
 }
 
 bool cprof_text_report(FILE *out, const struct cprof_table *table, uint32_t profiles,
@@ -221,6 +224,7 @@ bool cprof_text_report(FILE *out, const struct cprof_table *table, uint32_t prof
         ok = print_top(out, table, top_count, total_ns);
     }
     if (ok) {
+        print_by_label(out, table, "state", rows, table->text_count);
         print_by_label(out, table, "worker", rows, table->text_count);
         print_by_label(out, table, "thread", rows, THREADS_SHOWN_MAX);
     }

@@ -10,14 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../../plugin/base/error.h"
 #include "../../plugin/base/log.h"
+#include "../profile/kind.h"
 
-#define PREFIX      "cpu-"
 #define SUFFIX      ".pb.gz"
 #define STAMP_BYTES 20 /* 20261122T152345.123Z */
 #define NS_PER_S    UINT64_C(1000000000)
@@ -30,7 +31,7 @@
 #define PART_BYTES 100
 
 #define TAIL_BYTES (2 * (PART_BYTES + 1) + sizeof(SUFFIX))
-#define NAME_BYTES (sizeof(PREFIX) + STAMP_BYTES + TAIL_BYTES)
+#define NAME_BYTES (sizeof("wall-") + STAMP_BYTES + TAIL_BYTES)
 
 /* Profiles of one instance do not start at the same millisecond by more than accident. */
 #define NAME_ATTEMPTS 100
@@ -74,17 +75,37 @@ static bool is_stamp(const char *text)
     return true;
 }
 
-/* Is this the name of a profile of ours? */
-static bool is_profile_name(const struct directory_sink *sink, const char *name)
+static void format_name(char name[NAME_BYTES], const struct directory_sink *sink,
+                        enum cprof_kind kind, const char *stamp)
 {
-    size_t prefix = strlen(PREFIX);
-
-    return strncmp(name, PREFIX, prefix) == 0 &&
-           strnlen(name + prefix, STAMP_BYTES) == STAMP_BYTES && is_stamp(name + prefix) &&
-           strcmp(name + prefix + STAMP_BYTES, sink->tail) == 0;
+    (void)snprintf(name, NAME_BYTES, "%s-%s%s", cprof_kind_name(kind), stamp, sink->tail);
 }
 
-/* Is this the name of a temporary of ours? */
+/* The stamp in the name of a profile of ours of this kind; NULL: it is none. */
+static const char *stamp_in_name(const struct directory_sink *sink, enum cprof_kind kind,
+                                 const char *name)
+{
+    size_t length = strlen(cprof_kind_name(kind));
+    const char *stamp = name + length + 1;
+
+    return strncmp(name, cprof_kind_name(kind), length) == 0 && name[length] == '-' &&
+                   strnlen(stamp, STAMP_BYTES) == STAMP_BYTES && is_stamp(stamp) &&
+                   strcmp(stamp + STAMP_BYTES, sink->tail) == 0
+               ? stamp
+               : NULL;
+}
+
+static bool is_profile_name(const struct directory_sink *sink, const char *name)
+{
+    for (unsigned i = 0; i < CPROF_PROFILE_KINDS; i++) {
+        if (stamp_in_name(sink, cprof_profile_kinds[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is this the name of a temporary of ours, of any kind? */
 static bool is_temporary_name(const struct directory_sink *sink, const char *name)
 {
     char inner[NAME_BYTES];
@@ -135,7 +156,9 @@ static bool write_all(int fd, const uint8_t *bytes, size_t byte_count)
     return true;
 }
 
-/* Writes and syncs the temporary. On failure it is gone again and errno says why. */
+/* Writes and syncs the temporary, locked meanwhile, so that another gateway which starts in the
+ * same directory leaves it alone (uWSGI's refork has two masters for a while). On failure it is
+ * gone again and errno says why. */
 static bool write_temporary(int directory, const char *name,
                             const struct cprof_finished_profile *profile)
 {
@@ -146,6 +169,7 @@ static bool write_temporary(int directory, const char *name,
     if (fd < 0) {
         return false;
     }
+    (void)flock(fd, LOCK_EX | LOCK_NB); /* where locks are not supported, all is as without */
     ok = write_all(fd, profile->bytes, profile->byte_count) && fsync(fd) == 0;
     reason = errno;
     /* Some file systems report a full disk only here. */
@@ -180,7 +204,7 @@ static bool rename_temporary(struct directory_sink *sink, int directory, const c
 
     for (unsigned i = 0; i < NAME_ATTEMPTS; i++) {
         format_stamp(&stamp, profile->time_unix_ns + i * NS_PER_MS);
-        (void)snprintf(name, sizeof(name), PREFIX "%s%s", stamp.text, sink->tail);
+        format_name(name, sink, profile->kind, stamp.text);
         if (rename_to_free_name(directory, temporary, name)) {
             return true;
         }
@@ -201,11 +225,12 @@ static bool rename_temporary(struct directory_sink *sink, int directory, const c
 static bool write_profile(struct directory_sink *sink, int directory,
                           const struct cprof_finished_profile *profile)
 {
-    char temporary[NAME_BYTES + sizeof("..tmp")];
+    char name[NAME_BYTES], temporary[NAME_BYTES + sizeof("..tmp")];
     struct stamp stamp;
 
     format_stamp(&stamp, profile->time_unix_ns);
-    (void)snprintf(temporary, sizeof(temporary), "." PREFIX "%s%s.tmp", stamp.text, sink->tail);
+    format_name(name, sink, profile->kind, stamp.text);
+    (void)snprintf(temporary, sizeof(temporary), ".%s.tmp", name);
     return write_temporary(directory, temporary, profile) &&
            rename_temporary(sink, directory, temporary, profile) && fsync(directory) == 0;
 }
@@ -254,21 +279,23 @@ static bool add_stamp(struct stamp_list *list, const char *text)
         list->stamps = grown;
         list->capacity = capacity;
     }
-    (void)snprintf(list->stamps[list->count++].text, sizeof(struct stamp), "%s", text);
+    (void)snprintf(list->stamps[list->count++].text, sizeof(struct stamp), "%.*s", STAMP_BYTES,
+                   text);
     return true;
 }
 
-/* The stamps of all our profiles, newest first; the caller frees list->stamps. Without memory
- * the list is shorter: then some old files stay until the next time. */
-static void list_profiles(const struct directory_sink *sink, int directory, struct stamp_list *list)
+/* The stamps of all our profiles of a kind, newest first; the caller frees list->stamps. Without
+ * memory the list is shorter: then some old files stay until the next time. */
+static void list_profiles(const struct directory_sink *sink, int directory, enum cprof_kind kind,
+                          struct stamp_list *list)
 {
     DIR *names = open_names(directory);
     bool ok = names != NULL;
 
     for (struct dirent *entry; ok && (entry = readdir(names)) != NULL;) {
-        if (is_profile_name(sink, entry->d_name)) {
-            ok = add_stamp(list, entry->d_name + strlen(PREFIX));
-        }
+        const char *stamp = stamp_in_name(sink, kind, entry->d_name);
+
+        ok = !stamp || add_stamp(list, stamp);
     }
     if (names) {
         (void)closedir(names);
@@ -278,21 +305,36 @@ static void list_profiles(const struct directory_sink *sink, int directory, stru
     }
 }
 
-static void remove_old_profiles(const struct directory_sink *sink, int directory)
+static void remove_old_profiles(const struct directory_sink *sink, int directory,
+                                enum cprof_kind kind)
 {
     struct stamp_list list = {0};
 
     if (sink->config->output_keep == 0) {
         return;
     }
-    list_profiles(sink, directory, &list);
+    list_profiles(sink, directory, kind, &list);
     for (size_t i = sink->config->output_keep; i < list.count; i++) {
         char name[NAME_BYTES];
 
-        (void)snprintf(name, sizeof(name), PREFIX "%s%s", list.stamps[i].text, sink->tail);
+        format_name(name, sink, kind, list.stamps[i].text);
         remove_file(directory, name);
     }
     free(list.stamps);
+}
+
+/* Leaves the temporary of a gateway that is writing it now. */
+static void remove_temporary(int directory, const char *name)
+{
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0) {
+        return;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+        remove_file(directory, name);
+    }
+    close(fd);
 }
 
 static void remove_temporaries(const struct directory_sink *sink)
@@ -302,7 +344,7 @@ static void remove_temporaries(const struct directory_sink *sink)
 
     for (struct dirent *entry; names && (entry = readdir(names)) != NULL;) {
         if (is_temporary_name(sink, entry->d_name)) {
-            remove_file(directory, entry->d_name);
+            remove_temporary(directory, entry->d_name);
         }
     }
     if (names) {
@@ -339,7 +381,7 @@ static bool deliver(struct cprof_sink *base, const struct cprof_finished_profile
 
     report(sink, ok, reason);
     if (ok) {
-        remove_old_profiles(sink, directory);
+        remove_old_profiles(sink, directory, profile->kind);
     }
     if (directory >= 0) {
         close(directory);

@@ -1,11 +1,12 @@
 /* directory.h - the sink that writes profiles as files into a local directory.
  *
- * Names     cpu-20261122T152345.123Z-SERVICE-INSTANCE.pb.gz: the profile's start in UTC; without
- *           a service "uwsgi". What a file name should not hold becomes '_'.
+ * Names     cpu-20261122T152345.123Z-SERVICE-INSTANCE.pb.gz or wall-...: the profile's kind and
+ *           its start in UTC; without a service "uwsgi". What a file name should not hold becomes
+ *           '_'.
  * Files     appear whole: written under a temporary name (a dot in front, .tmp behind), synced,
  *           renamed; mode 0600; nothing that exists is followed or overwritten.
  * Removal   only regular files of exactly this pattern, with this service and instance: those
- *           beyond the newest `keep`, and temporaries that a killed gateway left.
+ *           beyond the newest `keep` of each kind, and temporaries that a killed gateway left.
  * Trouble   one warning when writing begins to fail, one notice when it works again.
  *
  * SPDX-License-Identifier: MIT

@@ -13,8 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A finished profile: a gzip-compressed pprof file in memory, borrowed for the call. */
+#include "../../plugin/share/layout.h"
+
+/* A finished profile of one kind: a gzip-compressed pprof file in memory, borrowed for the call.
+ * A window that collects both kinds gives two, which start at the same time. */
 struct cprof_finished_profile {
+    enum cprof_kind kind;
     const uint8_t *bytes;
     size_t byte_count;
     uint64_t time_unix_ns; /* when it starts */

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
-#define CPROF_CONFIG_VERSION 1
+#define CPROF_CONFIG_VERSION 2
 
 #define CPROF_SERVICE_BYTES         256 /* 255 characters are the API's limit */
 #define CPROF_SERVICE_VERSION_BYTES 513
@@ -25,6 +25,7 @@
 enum cprof_tag_bit {
     CPROF_TAG_WORKER = 1u << 0,
     CPROF_TAG_THREAD = 1u << 1,
+    CPROF_TAG_STATE = 1u << 2,
 };
 
 struct cprof_config {
@@ -44,12 +45,17 @@ struct cprof_config {
     uint32_t output_keep;
     uint32_t period_ms;
     uint32_t max_depth;
-    uint32_t verbose;      /* enum cprof_log_level */
-    uint32_t tags;         /* enum cprof_tag_bit */
-    uint32_t disable_cpu;  /* 0 or 1 */
-    uint32_t worker_frame; /* 0 or 1 */
-    uint32_t slot_count;   /* profiled process places of this instance */
-    uint64_t log_bytes;    /* of each slot */
+    uint32_t verbose;     /* enum cprof_log_level */
+    uint32_t tags;        /* enum cprof_tag_bit */
+    uint32_t disable_cpu; /* 0 or 1, and so below */
+    uint32_t disable_wall;
+    uint32_t wall_idle; /* threads that wait for a request stand in wall profiles, too */
+    uint32_t worker_frame;
+    uint32_t worker_count; /* the first slots are workers, */
+    uint32_t mule_count;   /* then come mules */
+    uint32_t spooler_count;
+    uint32_t slot_count; /* all of them */
+    uint64_t log_bytes;  /* of each slot */
 };
 
 #endif

@@ -164,22 +164,32 @@ static void become_program(int id, void *data)
     _exit(1);
 }
 
-bool cprof_gateway_register(const struct cprof_options *options, int *segment_fd,
-                            struct cprof_error *error)
+bool cprof_gateway_prepare(const struct cprof_options *options, int *segment_fd,
+                           struct cprof_error *error)
 {
-    static char name[] = "cloudprofiler";
+    const struct cprof_slot_counts counts = {
+        .workers = options->config.worker_count,
+        .mules = options->config.mule_count,
+        .spoolers = options->config.spooler_count,
+    };
 
-    if (!cprof_segment_create(&gateway.segment_fd, options->config.slot_count,
-                              options->config.log_bytes, error) ||
+    if (!cprof_segment_create(&gateway.segment_fd, &counts, options->config.log_bytes, error) ||
         !create_sealed_config(&options->config, error)) {
         return false;
     }
     uwsgi_add_safe_fd(gateway.segment_fd);
     gateway.binary = options->gateway_binary;
+    *segment_fd = gateway.segment_fd;
+    return true;
+}
+
+bool cprof_gateway_register(struct cprof_error *error)
+{
+    static char name[] = "cloudprofiler";
+
     if (!register_gateway(name, become_program, NULL)) {
         return cprof_fail(error, "uWSGI has no place for another gateway");
     }
-    *segment_fd = gateway.segment_fd;
     return true;
 }
 

@@ -6,7 +6,7 @@
  *
  * Descriptors  the segment and the sealed configuration are CLOEXEC in the master; only the
  *              gateway lifts that for itself, and the master for the segment when it reloads.
- * Callers      the master (or the only process) in postinit_apps and master_cleanup.
+ * Callers      the master (or the only process) in init, postinit_apps and master_cleanup.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,11 +28,14 @@ void cprof_gateway_adopt_previous(void);
 /* Lets go of them: this life profiles nothing. */
 void cprof_gateway_drop_previous(void);
 
-/* Makes this start's segment and the sealed copy of the configuration, and registers the gateway,
- * which gets the adopted segments, too. Without a master uWSGI forks it at once. *segment_fd stays
- * the master's. */
-bool cprof_gateway_register(const struct cprof_options *options, int *segment_fd,
-                            struct cprof_error *error) CPROF_MUST_USE;
+/* Makes this start's segment and the sealed copy of the configuration. *segment_fd stays this
+ * module's. `options` must live as long as the process. */
+bool cprof_gateway_prepare(const struct cprof_options *options, int *segment_fd,
+                           struct cprof_error *error) CPROF_MUST_USE;
+
+/* Registers the gateway, which gets what was prepared and the adopted segments. Without a master
+ * uWSGI forks it at once, and it ends with the process that called this. */
+bool cprof_gateway_register(struct cprof_error *error) CPROF_MUST_USE;
 
 /* Master, when all workers are gone, before the exec of a reload: stamps the segment with the
  * time and lets the descriptors survive the exec, named in the environment. */

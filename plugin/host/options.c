@@ -186,8 +186,10 @@ static void add_tag(char *option, char *value, void *data)
         *tags |= CPROF_TAG_WORKER;
     } else if (value && strcmp(value, "thread") == 0) {
         *tags |= CPROF_TAG_THREAD;
+    } else if (value && strcmp(value, "state") == 0) {
+        *tags |= CPROF_TAG_STATE;
     } else {
-        refuse(option, value, "worker or thread");
+        refuse(option, value, "worker, thread or state");
     }
 }
 
@@ -234,9 +236,16 @@ struct uwsgi_option cprof_option_table[] = {
      set_text, &version_place, 0},
     {(char *)PREFIX "disable-cpu-profiling", no_argument, 0,
      (char *)"take no CPU profiles (default: off)", set_flag, &state.options.config.disable_cpu, 0},
+    {(char *)PREFIX "disable-wall-profiling", no_argument, 0,
+     (char *)"take no wall profiles (default: off)", set_flag, &state.options.config.disable_wall,
+     0},
+    {(char *)PREFIX "wall-idle", no_argument, 0,
+     (char *)"keep threads that wait for a request in wall profiles, as [idle] (default: off)",
+     set_flag, &state.options.config.wall_idle, 0},
     {(char *)PREFIX "period-ms", required_argument, 0,
-     (char *)"CPU time between two samples of a thread, 1 to 1000 ms (default: 10)", set_number,
-     &period_range, 0},
+     (char *)"CPU time between two samples of a thread, and shortest time between two looks at a "
+             "sleeping one, 1 to 1000 ms (default: 10)",
+     set_number, &period_range, 0},
     {(char *)PREFIX "max-depth", required_argument, 0,
      (char *)"frames kept of a stack, 1 to 1024, the innermost ones (default: 128)", set_number,
      &depth_range, 0},
@@ -254,10 +263,11 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"seconds that a file's profile covers, 1 to 600 (default: 10)", set_number,
      &duration_range, 0},
     {(char *)PREFIX "output-keep", required_argument, 0,
-     (char *)"number of files kept in output-dir, 0 for all (default: 100)", set_number,
-     &keep_range, 0},
+     (char *)"number of files of each kind kept in output-dir, 0 for all (default: 100)",
+     set_number, &keep_range, 0},
     {(char *)PREFIX "tag", required_argument, 0,
-     (char *)"tag samples with: worker, thread; may be repeated (default: worker and thread)",
+     (char *)"tag samples with: worker, thread, or state (wall profiles: what the thread waits "
+             "in); may be repeated (default: all three)",
      add_tag, NULL, 0},
     {(char *)PREFIX "worker-frame", no_argument, 0,
      (char *)"put the worker as the root frame of each stack, for viewers that show no tags "
@@ -404,11 +414,16 @@ const struct cprof_options *cprof_options_finish(void)
     char duration[16], accepted[128];
 
     if (!state.tags_given) {
-        config->tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD;
+        config->tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE;
     }
     take_environment();
     if (state.options.disabled) {
         return &state.options;
+    }
+    if (config->disable_cpu && config->disable_wall) {
+        refuse(PREFIX "disable-wall-profiling", "true",
+               "this option or " PREFIX "disable-cpu-profiling, not both; " PREFIX
+               "disable takes no profiles at all");
     }
     if (config->output_duration_s > config->output_interval_s) {
         (void)snprintf(duration, sizeof(duration), "%u", config->output_duration_s);

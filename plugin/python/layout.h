@@ -32,12 +32,20 @@ enum cprof_current_kind {
     CPROF_CURRENT_OF_CALLER, /* the calling thread's own, or NULL without the GIL (3.12 on) */
 };
 
+/* Where the interpreter keeps its lock, whose address tells a thread that waits for it. */
+enum cprof_gil_place {
+    CPROF_GIL_IN_DATA,       /* static data of the interpreter's object (3.6) */
+    CPROF_GIL_IN_RUNTIME,    /* in _PyRuntime, where all other locks are pointers (3.7 to 3.11) */
+    CPROF_GIL_BY_INTERPRETER /* interpreters point to it (3.12 and later) */
+};
+
 struct cprof_python_layout {
     uint8_t minor;       /* of CPython 3.minor */
     uint8_t head;        /* enum cprof_frame_head */
     uint8_t current;     /* enum cprof_current_kind */
     uint8_t instruction; /* enum cprof_instruction_kind */
     uint8_t line_format; /* enum cprof_line_format of share/layout.h */
+    uint8_t gil_place;   /* enum cprof_gil_place */
 
     /* The compiler may store a frame as the innermost one before it stores the frame's link to
      * its caller, and a _PyCFrame as the innermost one before its frame (3.11, 3.12). */
@@ -60,14 +68,18 @@ struct cprof_python_layout {
     /* PyInterpreterState. */
     uint16_t interp_next;
     uint16_t interp_threads_head;
+    uint16_t interp_gil; /* with CPROF_GIL_BY_INTERPRETER: the pointer, and its target's size */
+    uint16_t gil_bytes;
+    uint16_t gil_locked; /* in that target: 1 while the lock is held */
 
     /* _PyInterpreterFrame, or PyFrameObject up to 3.10. */
     uint16_t frame_bytes; /* what must be read of one, a multiple of 8 */
     uint16_t frame_code;
     uint16_t frame_previous;
     uint16_t frame_instruction;
-    uint16_t frame_owner;  /* 0: frames have none, and are complete from the start */
-    uint8_t code_tag_mask; /* bits of frame_code that are no address */
+    uint16_t frame_owner;        /* 0: frames have none, and are complete from the start */
+    uint16_t frame_object_frame; /* in a PyFrameObject: its frame; 0: it is the frame itself */
+    uint8_t code_tag_mask;       /* bits of frame_code that are no address */
     uint8_t owner_generator;
     uint8_t owner_not_python; /* this owner and greater ones are no Python frames; 255: none */
 

@@ -8,6 +8,7 @@
 #include "runtime.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -125,6 +126,9 @@ enum cprof_python_found cprof_python_find(struct cprof_python *python, struct cp
     find_symbol(&python->interpreter_head, "PyInterpreterState_Head");
     find_symbol(&python->interpreter_threads_head, "PyInterpreterState_ThreadHead");
     find_symbol(&python->code_type, "PyCode_Type");
+    find_symbol(&python->frame_type, "PyFrame_Type");
+    python->type_new = offsetof(PyTypeObject, tp_new);
+    python->type_dealloc = offsetof(PyTypeObject, tp_dealloc);
     find_symbol(&python->eval_start, "_PyEval_EvalFrameDefault");
     if (!python->current_thread_state || !python->gilstate_thread_state ||
         !python->interpreter_head || !python->interpreter_threads_head || !python->code_type) {
@@ -154,6 +158,65 @@ static uint16_t find_pthread_tid_offset(void)
     return places == 1 ? found : 0;
 }
 
+/* The object that the dynamic linker knows by this name. */
+static void find_object(const char *name, uintptr_t *low, uintptr_t *high)
+{
+    void *symbol = dlsym(RTLD_DEFAULT, name);
+    const ElfW(Sym) *entry = NULL;
+    Dl_info ignored;
+
+    if (symbol && dladdr1(symbol, &ignored, (void **)&entry, RTLD_DL_SYMENT) && entry) {
+        *low = (uintptr_t)symbol;
+        *high = *low + entry->st_size;
+    }
+}
+
+struct segment_search {
+    uintptr_t address, low, high;
+};
+
+/* Is the address in a writable segment of this object? */
+static int search_segment(struct dl_phdr_info *object, size_t bytes, void *data)
+{
+    struct segment_search *search = data;
+
+    (void)bytes;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        uintptr_t low = object->dlpi_addr + header->p_vaddr;
+
+        if (header->p_type == PT_LOAD && (header->p_flags & PF_W) && search->address >= low &&
+            search->address < low + header->p_memsz) {
+            search->low = low;
+            search->high = low + header->p_memsz;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void find_gil(struct cprof_python *python, const char *interpreter)
+{
+    const struct cprof_python_layout *layout = &python->layout;
+    struct segment_search search = {0};
+
+    switch ((enum cprof_gil_place)layout->gil_place) {
+    case CPROF_GIL_IN_DATA:
+        search.address = (uintptr_t)dlsym(RTLD_DEFAULT, "_PyThreadState_Current");
+        (void)dl_iterate_phdr(search_segment, &search);
+        python->gil_low = search.low;
+        python->gil_high = search.high;
+        break;
+    case CPROF_GIL_IN_RUNTIME:
+        find_object("_PyRuntime", &python->gil_low, &python->gil_high);
+        break;
+    case CPROF_GIL_BY_INTERPRETER:
+        memcpy(&python->gil_low, interpreter + layout->interp_gil, sizeof(python->gil_low));
+        python->gil_high = python->gil_low + layout->gil_bytes;
+        break;
+    }
+}
+
 void cprof_python_attach(struct cprof_python *python)
 {
     char *interpreter = python->interpreter_head();
@@ -170,4 +233,7 @@ void cprof_python_attach(struct cprof_python *python)
     memcpy(&threads_head, interpreter + python->layout.interp_threads_head, sizeof(threads_head));
     python->can_enumerate =
         threads_head && threads_head == python->interpreter_threads_head(interpreter);
+    if (python->can_enumerate) {
+        find_gil(python, interpreter);
+    }
 }

@@ -24,9 +24,12 @@ struct cprof_python {
     void *(*gilstate_thread_state)(void); /* PyGILState_GetThisThreadState; never in a handler */
     void *(*interpreter_head)(void);
     void *(*interpreter_threads_head)(void *interpreter);
-    void *code_type;                /* &PyCode_Type */
-    uintptr_t code_dealloc_address; /* of PyCode_Type.tp_dealloc */
-    uintptr_t eval_start;           /* _PyEval_EvalFrameDefault, 0 where it is not exported */
+    void *code_type;                 /* &PyCode_Type */
+    uintptr_t code_dealloc_address;  /* of PyCode_Type.tp_dealloc */
+    void *frame_type;                /* &PyFrame_Type */
+    uint16_t type_new, type_dealloc; /* offsets of these slots in any type */
+    uintptr_t eval_start;            /* _PyEval_EvalFrameDefault, 0 where it is not exported */
+    uintptr_t gil_low, gil_high; /* futexes in here are the interpreter's lock; equal: unknown */
     uint16_t pthread_tid_offset; /* of the thread id in what pthread_self() points to; 0: unknown */
     bool can_enumerate;          /* the lists of thread states lie where the layout says */
     char version[32];            /* "3.11.2" */

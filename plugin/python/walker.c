@@ -38,6 +38,13 @@ static uintptr_t innermost_frame(const struct cprof_python_layout *layout, enum 
     return (uintptr_t)cprof_peek_word(way, head + layout->cframe_current_frame, UINTPTR_MAX);
 }
 
+bool cprof_has_frames(const struct cprof_python *python, enum cprof_peek_way way, uintptr_t tstate)
+{
+    uintptr_t frame = innermost_frame(&python->layout, way, tstate);
+
+    return frame != 0 && frame != UINTPTR_MAX;
+}
+
 static bool in_entry_window(const struct cprof_python *python, uintptr_t pc)
 {
     return python->layout.links_late && pc - python->eval_start < python->layout.entry_window_bytes;
@@ -87,23 +94,24 @@ static bool may_end_in_python(const struct cprof_python_layout *layout)
     return !layout->links_late || layout->owner_not_python == UINT8_MAX;
 }
 
-enum cprof_walk cprof_walk(const struct cprof_python *python, enum cprof_peek_way way,
-                           uintptr_t tstate, uintptr_t pc, struct cprof_raw_frame *frames,
-                           uint32_t frames_max, uint32_t *depth, bool *truncated)
+/* Which chain to walk, and where to. */
+struct walk {
+    struct cprof_raw_frame *frames;
+    uint32_t frames_max;
+    uint32_t *depth;
+    bool *truncated;
+    bool is_running; /* its links may be late */
+};
+
+static enum cprof_walk walk_from(const struct cprof_python *python, enum cprof_peek_way way,
+                                 uintptr_t address, const struct walk *walk)
 {
     const struct cprof_python_layout *layout = &python->layout;
     const size_t frame_words = layout->frame_bytes / sizeof(uint64_t);
-    uintptr_t address;
-    uint32_t skipped = 0;
-    bool ends_in_python = false;
+    uint32_t skipped = 0, depth = 0;
+    bool ends_in_python = false, is_late = walk->is_running && layout->links_late;
 
-    *depth = 0;
-    *truncated = false;
-    if (in_entry_window(python, pc)) {
-        return CPROF_WALK_ENTRY;
-    }
-    address = innermost_frame(layout, way, tstate);
-    while (address) {
+    for (; address; *walk->depth = depth) {
         struct frame_words words;
 
         if (!cprof_peek_words(way, words.words, address, frame_words)) {
@@ -114,17 +122,47 @@ enum cprof_walk cprof_walk(const struct cprof_python *python, enum cprof_peek_wa
         if (!ends_in_python && ++skipped <= SKIPPED_FRAMES_MAX) {
             continue;
         }
-        if (*depth == frames_max) {
-            *truncated = true;
+        if (depth == walk->frames_max) {
+            *walk->truncated = true;
             return CPROF_WALK_DONE;
         }
-        if (!ends_in_python || !interpret(layout, &words, &frames[*depth])) {
+        if (!ends_in_python || !interpret(layout, &words, &walk->frames[depth])) {
             return CPROF_WALK_UNREADABLE;
         }
-        if (layout->links_late && *depth == 0 && frames[0].byte_offset < 0) {
+        if (is_late && depth == 0 && walk->frames[0].byte_offset < 0) {
             return CPROF_WALK_STARTING;
         }
-        (*depth)++;
+        depth++;
     }
-    return ends_in_python && !may_end_in_python(layout) ? CPROF_WALK_STARTING : CPROF_WALK_DONE;
+    return walk->is_running && ends_in_python && !may_end_in_python(layout) ? CPROF_WALK_STARTING
+                                                                            : CPROF_WALK_DONE;
+}
+
+enum cprof_walk cprof_walk(const struct cprof_python *python, enum cprof_peek_way way,
+                           uintptr_t tstate, uintptr_t pc, struct cprof_raw_frame *frames,
+                           uint32_t frames_max, uint32_t *depth, bool *truncated)
+{
+    struct walk walk = {frames, frames_max, depth, truncated, .is_running = true};
+
+    *depth = 0;
+    *truncated = false;
+    if (in_entry_window(python, pc)) {
+        return CPROF_WALK_ENTRY;
+    }
+    return walk_from(python, way, innermost_frame(&python->layout, way, tstate), &walk);
+}
+
+enum cprof_walk cprof_walk_parked(const struct cprof_python *python, enum cprof_peek_way way,
+                                  uintptr_t frame_object, struct cprof_raw_frame *frames,
+                                  uint32_t frames_max, uint32_t *depth, bool *truncated)
+{
+    struct walk walk = {frames, frames_max, depth, truncated, .is_running = false};
+    uint16_t inner = python->layout.frame_object_frame;
+
+    *depth = 0;
+    *truncated = false;
+    return walk_from(python, way,
+                     inner ? (uintptr_t)cprof_peek_word(way, frame_object + inner, UINTPTR_MAX)
+                           : frame_object,
+                     &walk);
 }

@@ -33,6 +33,10 @@ enum cprof_walk {
     CPROF_WALK_UNREADABLE, /* a frame is gone or makes no sense */
 };
 
+/* Whether the state has a frame at all, complete or not; false also if that cannot be read. */
+CPROF_SIGSAFE bool cprof_has_frames(const struct cprof_python *python, enum cprof_peek_way way,
+                                    uintptr_t tstate);
+
 /* Walks the frames of the state at `tstate`, whose thread is the calling one and was
  * interrupted at `pc`. Writes at most `frames_max` of them; *depth is how many, *truncated
  * whether there were more. Frames that belong to no Python code are left out. */
@@ -40,5 +44,11 @@ CPROF_SIGSAFE enum cprof_walk cprof_walk(const struct cprof_python *python, enum
                                          uintptr_t tstate, uintptr_t pc,
                                          struct cprof_raw_frame *frames, uint32_t frames_max,
                                          uint32_t *depth, bool *truncated);
+
+/* The same for a chain that no thread runs, such as a parked greenlet's: from the frame object
+ * (PyFrameObject) at its inner end. It must stand still. */
+enum cprof_walk cprof_walk_parked(const struct cprof_python *python, enum cprof_peek_way way,
+                                  uintptr_t frame_object, struct cprof_raw_frame *frames,
+                                  uint32_t frames_max, uint32_t *depth, bool *truncated);
 
 #endif

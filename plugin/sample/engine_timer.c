@@ -29,7 +29,7 @@ static clockid_t thread_clock(pid_t tid)
     return (clockid_t)(~(unsigned)tid << 3 | 6u);
 }
 
-static bool read_thread_clock(pid_t tid, uint64_t *now_ns)
+bool cprof_engine_timer_clock(pid_t tid, uint64_t *now_ns)
 {
     struct timespec now;
 
@@ -65,7 +65,7 @@ bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns)
     uint64_t now_ns;
 
     event._sigev_un._tid = thread->tid; /* glibc 2.36 has no public name for it */
-    if (!read_thread_clock(thread->tid, &now_ns) ||
+    if (!cprof_engine_timer_clock(thread->tid, &now_ns) ||
         timer_create(thread_clock(thread->tid), &event, &thread->timer) != 0) {
         return false;
     }
@@ -92,7 +92,7 @@ uint64_t cprof_engine_timer_advance(struct cprof_thread *thread)
 {
     uint64_t now_ns, used_ns;
 
-    if (!thread->armed || !read_thread_clock(thread->tid, &now_ns) ||
+    if (!thread->armed || !cprof_engine_timer_clock(thread->tid, &now_ns) ||
         now_ns < thread->clock_seen_ns) {
         return 0;
     }

@@ -32,6 +32,9 @@ bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns);
 /* Deletes the timer of an armed thread. */
 void cprof_engine_timer_disarm(struct cprof_thread *thread);
 
+/* The thread's CPU clock. False: the thread is gone. */
+bool cprof_engine_timer_clock(pid_t tid, uint64_t *now_ns);
+
 /* CPU time that an armed thread used since it was armed or last asked. */
 uint64_t cprof_engine_timer_advance(struct cprof_thread *thread);
 

@@ -15,6 +15,9 @@
 /* Written once, before the handler is installed. */
 static _Atomic uint32_t *guard_word;
 
+/* In the same page: a child has no ticker. */
+static _Atomic uint32_t *reading_word;
+
 bool cprof_guard_set(void)
 {
     if (!guard_word) {
@@ -25,6 +28,7 @@ bool cprof_guard_set(void)
             return false;
         }
         guard_word = page;
+        reading_word = guard_word + 1;
     }
     atomic_store(guard_word, 1);
     return true;
@@ -40,4 +44,20 @@ void cprof_guard_clear(void)
 bool cprof_guard_is_set(void)
 {
     return guard_word && atomic_load_explicit(guard_word, memory_order_acquire) != 0;
+}
+
+bool cprof_guard_begin_reading(void)
+{
+    atomic_store(reading_word, 1);
+    return cprof_guard_is_set();
+}
+
+void cprof_guard_end_reading(void)
+{
+    atomic_store(reading_word, 0);
+}
+
+bool cprof_guard_is_reading(void)
+{
+    return reading_word && atomic_load(reading_word) != 0;
 }

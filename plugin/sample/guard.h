@@ -23,4 +23,12 @@ CPROF_SIGSAFE void cprof_guard_clear(void);
 
 CPROF_SIGSAFE bool cprof_guard_is_set(void);
 
+/* The ticker brackets its reads of the interpreter's memory, which is freed when the process
+ * ends. Begin: false if it is ending; end is to be called in either case. */
+bool cprof_guard_begin_reading(void) CPROF_MUST_USE;
+void cprof_guard_end_reading(void);
+
+/* Whether the ticker may be reading right now: for the end of the process, after the clearing. */
+CPROF_SIGSAFE bool cprof_guard_is_reading(void);
+
 #endif

@@ -18,6 +18,7 @@
 
 static const struct cprof_python *interpreter;
 static struct cprof_recorder *recorder_of_process;
+static uintptr_t (*request_state)(int core); /* of the host, or NULL */
 static struct sigaction previous_action;
 
 static _Atomic uint64_t open_period_ns; /* 0: closed */
@@ -29,6 +30,28 @@ static void count_miss(enum cprof_miss miss, uint64_t weight_ns)
 
     atomic_fetch_add_explicit(&counters->missed[miss], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&counters->missed_weight_ns, weight_ns, memory_order_relaxed);
+}
+
+/* The thread state that the interrupted thread runs under, or 0. uWSGI serves a request of a
+ * second mount under a state that it made on another thread: up to 3.10, where states are told
+ * apart by the thread that made them, only the request can tell, and the state that holds the
+ * GIL may seem to be ours. From 3.11 on it helps where the thread has let go of the GIL before
+ * its first tick in the request. */
+static uintptr_t choose_state(struct cprof_thread *thread, enum cprof_peek_way way,
+                              const struct cprof_stack_bounds *stack)
+{
+    bool is_core = thread->core >= 0 && request_state;
+    uintptr_t other = is_core ? request_state(thread->core) : 0, state;
+
+    if (is_core && interpreter->layout.tstate_thread_id) {
+        return other && cprof_has_frames(interpreter, way, other) ? other : thread->own.address;
+    }
+    state = cprof_current_state(interpreter, way, stack, &thread->remembered);
+    if (other && !(state && cprof_has_frames(interpreter, way, state)) &&
+        cprof_has_frames(interpreter, way, other)) {
+        return other;
+    }
+    return state;
 }
 
 /* Walks the interrupted thread into the context. CPROF_MISS_COUNT: no miss. */
@@ -50,7 +73,7 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
         return CPROF_MISS_COUNT;
     }
     context->way = cprof_peek_choose(&interrupted->uc_sigmask);
-    state = cprof_current_state(interpreter, context->way, &stack, &thread->remembered);
+    state = choose_state(thread, context->way, &stack);
     if (!state) {
         return CPROF_MISS_COUNT;
     }
@@ -83,7 +106,7 @@ static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
     struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
     struct cprof_context *context = cprof_context_acquire(recorder_of_process);
     struct cprof_sample sample = {
-        .kind = CPROF_KIND_CPU,
+        .kind = CPROF_STACK_ON_CPU,
         .weight_ns = tick->weight_ns,
         .timer_weight_ns = tick->timer_weight_ns,
     };
@@ -211,13 +234,15 @@ bool cprof_oncpu_owns_signal(void)
            standing.sa_sigaction == on_signal;
 }
 
-bool cprof_oncpu_install(const struct cprof_python *python, struct cprof_recorder *recorder)
+bool cprof_oncpu_install(const struct cprof_python *python, struct cprof_recorder *recorder,
+                         uintptr_t (*thread_state_of_request)(int core))
 {
     static const int never_blocked[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
 
     interpreter = python;
     recorder_of_process = recorder;
+    request_state = thread_state_of_request;
     atomic_store(&open_period_ns, 0); /* a parent process may have been inside a window */
     atomic_store(&handlers_inside, 0);
     if (cprof_oncpu_owns_signal()) {

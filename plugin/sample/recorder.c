@@ -116,6 +116,7 @@ struct cprof_context *cprof_context_acquire(struct cprof_recorder *recorder)
 
         if (atomic_load_explicit(&context->busy, memory_order_relaxed) == 0 &&
             atomic_compare_exchange_strong(&context->busy, &idle, 1)) {
+            context->deaths_expected = -1;
             return context;
         }
     }
@@ -228,6 +229,12 @@ static enum cprof_recorded record_code(struct cprof_recorder *recorder,
     return CPROF_RECORDED;
 }
 
+static bool nothing_died(const struct cprof_recorder *recorder, const struct cprof_context *context)
+{
+    return context->deaths_expected < 0 ||
+           context->deaths_expected == (int64_t)atomic_load(&recorder->deaths);
+}
+
 /* The reference of the code object at `address`, written to the log if it is new.
  * *first_traceable_byte: see code_object.h. */
 static enum cprof_recorded intern_code(struct cprof_recorder *recorder,
@@ -245,6 +252,9 @@ static enum cprof_recorded intern_code(struct cprof_recorder *recorder,
         return CPROF_RECORDED_UNREADABLE;
     }
     outcome = record_code(recorder, context, &code, ref);
+    if (outcome == CPROF_RECORDED && !nothing_died(recorder, context)) {
+        return CPROF_RECORDED_UNREADABLE; /* whose texts these are is not known */
+    }
     if (outcome == CPROF_RECORDED) {
         *first_traceable_byte = code.first_traceable_byte;
         /* A full table only costs log space: the next tick writes the code object again. */
@@ -283,7 +293,7 @@ static enum cprof_recorded resolve(struct cprof_recorder *recorder, struct cprof
 static uint64_t hash_sample(uint64_t seed, const struct cprof_sample *sample)
 {
     return mix(mix(seed, sample->tag_ref),
-               (uint64_t)sample->kind << 32 | (uint64_t)sample->flags << 16);
+               (uint64_t)sample->state << 32 | (uint64_t)sample->kind << 16 | sample->flags);
 }
 
 static uint64_t raw_key(const struct cprof_context *context, const struct cprof_sample *sample,
@@ -326,6 +336,7 @@ static uint32_t record_stack(struct cprof_context *context, const struct cprof_s
     stack->depth = (uint16_t)depth;
     stack->kind = (uint8_t)sample->kind;
     stack->flags = sample->flags;
+    stack->state = sample->state;
     memcpy(stack->frames, context->resolved, depth * sizeof(struct cprof_frame));
     return cprof_log_publish(&context->writer);
 }
@@ -371,23 +382,61 @@ static void count(struct cprof_recorder *recorder, uint32_t ref, const struct cp
     atomic_fetch_add_explicit(&stack->count, 1, memory_order_release);
 }
 
+static enum cprof_recorded find(struct cprof_recorder *recorder, struct cprof_context *context,
+                                const struct cprof_sample *sample, uint32_t *ref)
+{
+    uint32_t generation = atomic_load_explicit(&recorder->generation, memory_order_acquire);
+    uint64_t key = raw_key(context, sample, generation);
+    enum cprof_recorded outcome;
+    uint32_t note;
+
+    *ref = cprof_intern_find(&recorder->stacks, key, &note);
+    if (*ref != CPROF_NO_REF) {
+        return CPROF_RECORDED;
+    }
+    outcome = intern_stack(recorder, context, sample, generation, ref);
+    if (outcome == CPROF_RECORDED) {
+        (void)cprof_intern_add(&recorder->stacks, key, *ref, generation, generation);
+    }
+    return outcome;
+}
+
+void cprof_record_expect(struct cprof_recorder *recorder, struct cprof_context *context)
+{
+    context->deaths_expected = (int64_t)atomic_load(&recorder->deaths);
+}
+
+static void take_back(struct cprof_recorder *recorder, const struct cprof_context *context,
+                      const struct cprof_sample *sample)
+{
+    for (uint32_t i = 0; i < sample->depth; i++) {
+        (void)cprof_intern_retire(&recorder->codes, context->raw[i].code);
+    }
+    atomic_fetch_add_explicit(&recorder->generation, 1, memory_order_release);
+}
+
+enum cprof_recorded cprof_record_find(struct cprof_recorder *recorder,
+                                      struct cprof_context *context,
+                                      const struct cprof_sample *sample, uint32_t *ref)
+{
+    enum cprof_recorded outcome = find(recorder, context, sample, ref);
+
+    if (nothing_died(recorder, context)) {
+        return outcome;
+    }
+    take_back(recorder, context, sample);
+    *ref = CPROF_NO_REF;
+    return CPROF_RECORDED_UNREADABLE;
+}
+
 enum cprof_recorded cprof_record_sample(struct cprof_recorder *recorder,
                                         struct cprof_context *context,
                                         const struct cprof_sample *sample)
 {
     struct cprof_slot_counters *counters = &recorder->slot->counters;
-    uint32_t generation = atomic_load_explicit(&recorder->generation, memory_order_acquire);
-    uint64_t key = raw_key(context, sample, generation);
-    uint32_t note;
-    uint32_t ref = cprof_intern_find(&recorder->stacks, key, &note);
-    enum cprof_recorded outcome = CPROF_RECORDED;
+    uint32_t ref;
+    enum cprof_recorded outcome = find(recorder, context, sample, &ref);
 
-    if (ref == CPROF_NO_REF) {
-        outcome = intern_stack(recorder, context, sample, generation, &ref);
-        if (outcome == CPROF_RECORDED) {
-            (void)cprof_intern_add(&recorder->stacks, key, ref, generation, generation);
-        }
-    }
     if (outcome == CPROF_RECORDED) {
         count(recorder, ref, sample);
     } else if (outcome == CPROF_RECORDED_LOG_FULL && sample->weight_ns > 0) {
@@ -398,10 +447,29 @@ enum cprof_recorded cprof_record_sample(struct cprof_recorder *recorder,
     return outcome;
 }
 
+int64_t cprof_record_add(struct cprof_recorder *recorder, uint32_t ref, int64_t change_ns,
+                         uint64_t count)
+{
+    struct cprof_stack_record *stack = cprof_log_record(recorder->log, ref);
+    uint64_t weight_ns = atomic_load_explicit(&stack->weight_ns, memory_order_relaxed);
+
+    if (change_ns < 0 && weight_ns < (uint64_t)-change_ns) {
+        change_ns = -(int64_t)weight_ns;
+    }
+    atomic_store_explicit(&stack->weight_ns, weight_ns + (uint64_t)change_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&stack->count, count, memory_order_release);
+    return change_ns;
+}
+
+/* Counted first, looked up second: whoever adds an entry first and reads the counter second
+ * cannot miss the death of what it has just added. */
 void cprof_recorder_retire(struct cprof_recorder *recorder, uintptr_t address)
 {
-    if (atomic_load_explicit(&recorder->active, memory_order_acquire) &&
-        cprof_intern_retire(&recorder->codes, address)) {
+    if (!atomic_load_explicit(&recorder->active, memory_order_acquire)) {
+        return;
+    }
+    atomic_fetch_add(&recorder->deaths, 1);
+    if (cprof_intern_retire(&recorder->codes, address)) {
         atomic_fetch_add_explicit(&recorder->generation, 1, memory_order_release);
     }
 }

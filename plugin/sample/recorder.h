@@ -35,6 +35,7 @@
 struct cprof_context {
     _Atomic uint32_t busy;
     enum cprof_peek_way way;
+    int64_t deaths_expected; /* while a stack is read from outside; -1: deaths do not matter */
     struct cprof_log_writer writer;
     struct cprof_raw_frame *raw;  /* max_depth of them */
     struct cprof_frame *resolved; /* likewise */
@@ -51,6 +52,7 @@ struct cprof_recorder {
     uint32_t max_depth;
     _Atomic uint32_t active;     /* an epoch is being recorded: the tables count */
     _Atomic uint32_t generation; /* of raw stack keys */
+    _Atomic uint32_t deaths;     /* of code objects, known ones or not, since the epoch began */
     struct cprof_intern_table codes;
     struct cprof_intern_table stacks;
     struct cprof_context *contexts;
@@ -84,8 +86,9 @@ struct cprof_sample {
     uint32_t tag_ref;
     uint64_t weight_ns;       /* 0: no sample of its own, only timer_weight_ns */
     uint64_t timer_weight_ns; /* see cprof_stack_record in share/layout.h */
-    enum cprof_kind kind;
-    uint8_t flags; /* enum cprof_stack_flag */
+    enum cprof_stack_kind kind;
+    uint32_t state; /* enum cprof_state */
+    uint8_t flags;  /* enum cprof_stack_flag */
 };
 
 enum cprof_recorded {
@@ -97,6 +100,22 @@ enum cprof_recorded {
 CPROF_SIGSAFE enum cprof_recorded cprof_record_sample(struct cprof_recorder *recorder,
                                                       struct cprof_context *context,
                                                       const struct cprof_sample *sample);
+
+/* The same in steps, for a stack that is read from outside (offcpu.c) and whose code objects may
+ * die while it is recorded. Expect: before the stack is read. Find: *ref is the stack's record,
+ * written if it is new, and nothing is counted; CPROF_RECORDED_UNREADABLE if a code object died
+ * since, any one: nothing that was found then can be trusted, and it was taken back. Add: to a
+ * record that a find gave. `change_ns` may be negative, for off-CPU records, which the ticker
+ * alone writes; no weight becomes less than 0. Returns the change that was made. */
+CPROF_SIGSAFE void cprof_record_expect(struct cprof_recorder *recorder,
+                                       struct cprof_context *context);
+CPROF_SIGSAFE enum cprof_recorded cprof_record_find(struct cprof_recorder *recorder,
+                                                    struct cprof_context *context,
+                                                    const struct cprof_sample *sample,
+                                                    uint32_t *ref);
+
+CPROF_SIGSAFE int64_t cprof_record_add(struct cprof_recorder *recorder, uint32_t ref,
+                                       int64_t change_ns, uint64_t count);
 
 /* The code object at `address` is about to be freed. */
 CPROF_SIGSAFE void cprof_recorder_retire(struct cprof_recorder *recorder, uintptr_t address);

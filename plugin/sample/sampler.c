@@ -12,8 +12,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../base/log.h"
+#include "../python/greenlet.h"
 #include "../share/segment.h"
 #include "code_deaths.h"
+#include "greenlets.h"
 #include "guard.h"
 #include "oncpu.h"
 #include "recorder.h"
@@ -38,6 +41,15 @@ static uint32_t take_slot(void)
 
 bool cprof_sampler_start(const struct cprof_sampler_start *start, struct cprof_error *error)
 {
+    struct cprof_ticker_work work = {
+        .mapping = &mapping,
+        .python = &interpreter,
+        .recorder = &recorder,
+        .core_count = start->core_count,
+        .requests = {.is_running = start->request_is_running,
+                     .thread_state = start->request_thread_state},
+    };
+
     if (!cprof_slot_map(&mapping, start->segment_fd, start->slot_index, error)) {
         return false;
     }
@@ -53,12 +65,12 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start, struct cprof_e
     }
     cprof_peek_install();
     cprof_code_deaths_watch(&interpreter, &recorder);
-    if (!cprof_oncpu_install(&interpreter, &recorder)) {
+    if (!cprof_oncpu_install(&interpreter, &recorder, start->request_thread_state)) {
         cprof_guard_clear();
         return cprof_fail_errno(error, errno, "cannot handle SIGURG");
     }
-    if (!cprof_ticker_start(&mapping, &interpreter, &recorder, take_slot(), start->core_count,
-                            error)) {
+    work.incarnation = take_slot();
+    if (!cprof_ticker_start(&work, error)) {
         cprof_guard_clear();
         return false;
     }
@@ -83,12 +95,22 @@ void cprof_sampler_add_core_thread(int core, const char *name)
     /* The main thread's stack ends below the words that the kernel put there at exec. */
     thread->stack_high = tid == getpid() ? (uintptr_t)getauxval(AT_RANDOM) : 0;
     state = (uintptr_t)interpreter.gilstate_thread_state();
-    if (state &&
-        cprof_remember_state(&interpreter, CPROF_PEEK_SYSTEM, state, &thread->remembered)) {
+    if (state && cprof_remember_state(&interpreter, CPROF_PEEK_SYSTEM, state, &thread->own)) {
+        thread->remembered = thread->own;
         atomic_store(&thread->has_state, 1);
     }
     cprof_oncpu_unblock();
     cprof_thread_publish(thread);
+}
+
+void cprof_sampler_watch_greenlets(void)
+{
+    void *type = cprof_guard_is_set() ? cprof_greenlet_type() : NULL;
+
+    if (type && !cprof_greenlets_watch(&interpreter, type)) {
+        cprof_log(CPROF_LOG_WARNING, "no memory to note greenlets: wall profiles show the thread "
+                                     "alone");
+    }
 }
 
 void cprof_sampler_stop(void)

@@ -19,7 +19,10 @@ struct cprof_sampler_start {
     int segment_fd;      /* borrowed for the call */
     uint32_t slot_index; /* whose place this process takes */
     uint32_t max_depth;
-    uint32_t core_count;               /* threads of uWSGI's that this process will have */
+    uint32_t core_count; /* threads of uWSGI's that this process will have */
+    /* What the host knows of its core threads' requests (offcpu.h), signal-safe; NULL: nothing. */
+    bool (*request_is_running)(int core);
+    uintptr_t (*request_thread_state)(int core);
     const struct cprof_python *python; /* as found in the master; copied */
 };
 
@@ -32,6 +35,10 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start,
 /* The calling thread is uWSGI's `core`: it is registered as `name` and lets our signals through.
  * After the Python plugin has made the thread's state. */
 void cprof_sampler_add_core_thread(int core, const char *name);
+
+/* The calling thread, the process's main one, is about to run a loop of gevent's: greenlets that
+ * it makes are noted from now on, so that wall profiles show those that wait. Takes the GIL. */
+void cprof_sampler_watch_greenlets(void);
 
 /* The process is ending; may run inside a signal handler, and returns within 50 ms. */
 CPROF_SIGSAFE void cprof_sampler_stop(void);

@@ -16,6 +16,7 @@
 #include "engine_perf.h"
 #include "engine_timer.h"
 #include "guard.h"
+#include "offcpu.h"
 #include "thread_scan.h"
 #include "threads.h"
 
@@ -42,19 +43,18 @@ static struct {
     uint64_t period_ns;
     uint32_t app_threads; /* that have a record now */
     int task_directory;   /* open, or -1 */
-    bool warned_of_blocked_signal;
+    bool warned_of_blocked_signal, warned_of_missing_proc;
 } watch = {.task_directory = -1};
 
 static struct cprof_thread *threads_by_tid[TID_PLACES];
 
 /* The thread states of one look, listed when the first thread without one is met. */
 static struct {
+    bool ticks; /* threads shall have them */
     bool listed;
     uint32_t count;
     struct cprof_thread_of_state states[CPROF_THREADS_MAX];
 } of_look;
-
-static _Atomic uint32_t in_interpreter; /* 1: its memory may be being read */
 
 void cprof_thread_watch_setup(struct cprof_slot *slot, const struct cprof_python *python,
                               struct cprof_recorder *recorder, uint32_t core_count)
@@ -104,27 +104,41 @@ static uintptr_t state_of_tid(uint64_t tid)
     return 0;
 }
 
-/* Pairs a thread of the app with its thread state, once it has one. The state may have been
- * freed and made anew for another thread since it was listed: so it is asked again for its
- * thread, after the words are kept by which it is recognised. */
+/* The state of the thread `tid`. It may have been freed and made anew for another thread since it
+ * was listed: so it is asked again for its thread, after the words are kept by which it is
+ * recognised. */
+static bool find_own_state(uint64_t tid, struct cprof_remembered_state *own)
+{
+    bool found = false;
+
+    if (cprof_guard_begin_reading()) {
+        uintptr_t state = state_of_tid(tid);
+
+        found = state && cprof_remember_state(watch.python, watch.way, state, own) &&
+                cprof_tid_of_state(watch.python, watch.way, state) == tid;
+    }
+    cprof_guard_end_reading();
+    return found;
+}
+
+/* Pairs a thread of the app with its thread state, once it has one. */
 static void pair(struct cprof_thread *thread)
 {
-    uint64_t tid = (uint64_t)thread->tid;
-    uintptr_t state;
+    bool had_state = atomic_load(&thread->has_state);
+    struct cprof_remembered_state own;
 
-    if (atomic_load(&thread->has_state) ||
-        (thread->looks > EAGER_LOOKS && thread->looks % RARE_LOOKS != 0)) {
+    if (had_state ? thread->own.address != 0
+                  : thread->looks > EAGER_LOOKS && thread->looks % RARE_LOOKS != 0) {
         return;
     }
-    atomic_store(&in_interpreter, 1);
-    if (cprof_guard_is_set()) {
-        state = state_of_tid(tid);
-        if (state && cprof_remember_state(watch.python, watch.way, state, &thread->remembered) &&
-            cprof_tid_of_state(watch.python, watch.way, state) == tid) {
-            atomic_store(&thread->has_state, 1);
-        }
+    if (!find_own_state((uint64_t)thread->tid, &own)) {
+        return;
     }
-    atomic_store(&in_interpreter, 0);
+    thread->own = own;
+    if (!had_state) { /* from then on it is the handler's */
+        thread->remembered = own;
+        atomic_store(&thread->has_state, 1);
+    }
 }
 
 static void write_tags(struct cprof_thread *thread)
@@ -170,7 +184,12 @@ static void arm(struct cprof_thread *thread)
 {
     struct cprof_slot_counters *counters = &watch.slot->counters;
 
-    write_tags(thread);
+    if (atomic_load(&thread->tag_ref) == CPROF_NO_REF) {
+        write_tags(thread);
+    }
+    if (!of_look.ticks) {
+        return;
+    }
     if (!cprof_engine_perf_arm(thread, watch.period_ns) && errno != ESRCH) { /* it has not ended */
         atomic_fetch_add(&counters->perf_refused, 1);
     }
@@ -282,6 +301,7 @@ static void visit(pid_t tid, void *data)
 static void forget(struct cprof_thread *thread)
 {
     watch.app_threads -= thread->core < 0;
+    cprof_offcpu_forget(thread);
     cprof_thread_remove(thread);
 }
 
@@ -311,29 +331,40 @@ static bool scan(void)
     return complete;
 }
 
-void cprof_thread_watch_look(void)
+static void disarm_all(void)
+{
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        disarm(thread);
+    }
+}
+
+void cprof_thread_watch_look(bool ticks)
 {
     bool complete;
 
+    of_look.ticks = ticks;
     of_look.listed = false;
+    if (!ticks) {
+        disarm_all();
+    }
     index_threads();
     complete = scan();
     if (complete) {
         remove_unseen();
         return;
     }
+    if (!watch.warned_of_missing_proc) {
+        watch.warned_of_missing_proc = true;
+        cprof_log(
+            CPROF_LOG_WARNING,
+            "/proc/self/task cannot be read (a chroot without /proc?): threads of the app are "
+            "not seen, and wall profiles show no thread that sleeps");
+    }
     /* Without /proc the threads that registered themselves are all that is known. */
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
         look_at_thread(thread);
-    }
-}
-
-void cprof_thread_watch_disarm(void)
-{
-    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
-         thread = cprof_thread_next(thread)) {
-        disarm(thread);
     }
 }
 
@@ -344,6 +375,7 @@ void cprof_thread_watch_end(void)
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
         disarm(thread);
+        cprof_offcpu_forget(thread);
         atomic_store(&thread->tag_ref, CPROF_NO_REF);
         thread->looks = 0;
         if (thread->core < 0) {
@@ -352,9 +384,4 @@ void cprof_thread_watch_end(void)
     }
     cprof_thread_scan_close(watch.task_directory);
     watch.task_directory = -1;
-}
-
-bool cprof_thread_watch_reads_interpreter(void)
-{
-    return atomic_load(&in_interpreter) != 0;
 }

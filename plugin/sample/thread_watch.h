@@ -3,8 +3,7 @@
  *
  * A look costs little more than reading one directory; ticker.c decides how often there is one.
  *
- * Callers   setup at the sampler's start; all else the ticker, but for
- *           cprof_thread_watch_reads_interpreter, which the end of the process asks.
+ * Callers   setup at the sampler's start; all else the ticker.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,16 +32,11 @@ void cprof_thread_watch_enter(bool has_own_descriptors);
  * which must do whatever the app does meanwhile (cprof_peek_choose_lasting). */
 void cprof_thread_watch_begin(uint64_t period_ns, enum cprof_peek_way way);
 
-/* Arms threads that are new, forgets those that are gone, follows the clocks of all. */
-void cprof_thread_watch_look(void);
-
-/* Takes the ticks away from all threads until the next look. */
-void cprof_thread_watch_disarm(void);
+/* Arms threads that are new, forgets those that are gone, follows the clocks of all. Without
+ * `ticks` (their signal is the app's) no thread has or gets any; sleepers are seen all the same. */
+void cprof_thread_watch_look(bool ticks);
 
 /* The window has ended. */
 void cprof_thread_watch_end(void);
-
-/* Whether the ticker may be reading the interpreter's memory right now. */
-CPROF_SIGSAFE bool cprof_thread_watch_reads_interpreter(void);
 
 #endif

@@ -34,6 +34,21 @@ struct cprof_timing {
     uint64_t random;              /* state of the generator, never 0 */
 };
 
+/* How the thread's wall time is followed: see offcpu.h. The ticker's alone. */
+struct cprof_sleep {
+    bool is_followed;      /* the clocks below are known */
+    bool is_known;         /* the thread is in `ref`, as long as its CPU clock stands still */
+    uint32_t ref;          /* record of the stack in which it was last seen asleep, or NO_REF */
+    uint32_t futex_moves;  /* looks in a row that saw it in a futex, and each time moved on */
+    uint32_t runnable_ref; /* where its run-queue time is summed, or NO_REF */
+    uint64_t wall_seen_ns;
+    uint64_t cpu_seen_ns;
+    uint64_t run_queue_seen_ns;
+    int64_t due_ns;   /* time off the CPU that is not booked yet; may be negative */
+    int status_file;  /* /proc/self/task/TID/syscall, -1: not open */
+    int account_file; /* .../schedstat */
+};
+
 struct cprof_thread {
     _Atomic uint32_t state; /* generation << 2 | enum thread_state of threads.c */
     int32_t core;           /* uWSGI's core, -1 for a thread of the app */
@@ -53,6 +68,8 @@ struct cprof_thread {
     uintptr_t stack_high;        /* upper end of its C stack, 0: ask the thread pointer */
     struct cprof_timing timing;
     struct cprof_remembered_state remembered;
+    struct cprof_remembered_state own; /* its thread state as the ticker knows it */
+    struct cprof_sleep sleep;
     char name[CPROF_THREAD_NAME_BYTES];
 };
 

@@ -15,7 +15,9 @@
 #include "../base/log.h"
 #include "../share/window.h"
 #include "guard.h"
+#include "offcpu.h"
 #include "oncpu.h"
+#include "pace.h"
 #include "thread_watch.h"
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
@@ -26,9 +28,8 @@
 #define LEAVE_ROUNDS_MAX 50
 
 static struct {
-    const struct cprof_slot_mapping *mapping;
-    struct cprof_recorder *recorder;
-    uint32_t incarnation;
+    struct cprof_ticker_work work;
+    bool has_own_descriptors;
     sigset_t blocked; /* in the ticker's thread */
     bool warned_of_taken_signal;
     /* What the clocks and the slot's counters said when the epoch was joined. */
@@ -55,7 +56,7 @@ static void sleep_ns(long ns)
 
 static void start_clocks(void)
 {
-    struct cprof_slot_counters *counters = &ticker.mapping->slot->counters;
+    struct cprof_slot_counters *counters = &ticker.work.mapping->slot->counters;
 
     ticker.cpu_clock_base_ns = atomic_load(&counters->cpu_clock_ns);
     ticker.ticker_cpu_base_ns = atomic_load(&counters->ticker_cpu_ns);
@@ -66,7 +67,7 @@ static void start_clocks(void)
 /* The process's clock counts threads that have ended, too. */
 static void publish_clocks(void)
 {
-    struct cprof_slot_counters *counters = &ticker.mapping->slot->counters;
+    struct cprof_slot_counters *counters = &ticker.work.mapping->slot->counters;
     uint64_t own_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - ticker.ticker_start_ns;
     uint64_t process_ns = read_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ticker.process_start_ns;
 
@@ -74,14 +75,12 @@ static void publish_clocks(void)
     atomic_store(&counters->cpu_clock_ns, ticker.cpu_clock_base_ns + process_ns - own_ns);
 }
 
-/* The signal is the app's if it wants it. Ticks would then call the app's handler, so there
- * shall be none. */
+/* The signal is the app's if it wants it. Ticks would then call the app's handler. */
 static bool signal_is_ours(void)
 {
     if (cprof_oncpu_owns_signal()) {
         return true;
     }
-    cprof_thread_watch_disarm();
     if (!ticker.warned_of_taken_signal) {
         ticker.warned_of_taken_signal = true;
         cprof_log(CPROF_LOG_WARNING, "the application has taken SIGURG for itself: this process's "
@@ -92,10 +91,11 @@ static bool signal_is_ours(void)
 
 static void join_epoch(const struct cprof_window_demand *demand)
 {
-    struct cprof_slot *slot = ticker.mapping->slot;
+    struct cprof_slot *slot = ticker.work.mapping->slot;
 
+    cprof_offcpu_begin(ticker.has_own_descriptors);
     cprof_thread_watch_begin(demand->period_ns, cprof_peek_choose_lasting(&ticker.blocked));
-    cprof_recorder_begin(ticker.recorder, demand->epoch, ticker.incarnation);
+    cprof_recorder_begin(ticker.work.recorder, demand->epoch, ticker.work.incarnation);
     atomic_store(&slot->joined_epoch, demand->epoch);
     start_clocks();
     cprof_oncpu_open(demand->period_ns);
@@ -110,47 +110,84 @@ static void leave_epoch(uint32_t epoch)
     while (!cprof_oncpu_drained()) {
         sleep_ns((long)DRAIN_NS);
     }
-    cprof_recorder_end(ticker.recorder);
-    atomic_store(&ticker.mapping->slot->closed_epoch, epoch);
+    cprof_recorder_end(ticker.work.recorder);
+    atomic_store(&ticker.work.mapping->slot->closed_epoch, epoch);
 }
 
 static uint32_t epoch_of_slot(void)
 {
-    return (uint32_t)(atomic_load(&ticker.mapping->slot->claim) >> 32);
+    return (uint32_t)(atomic_load(&ticker.work.mapping->slot->claim) >> 32);
 }
 
-/* How long to sleep until the next look: longer where looks are expensive. */
-static uint64_t pause_ns(uint64_t look_ns, uint64_t rest_ns)
-{
-    uint64_t wanted_ns = look_ns * ROUND_COST_MAX;
+/* When what is due next, in a window. */
+struct agenda {
+    uint64_t scan_ns; /* the threads and their clocks */
+    uint64_t look_ns; /* sleeping threads */
+    struct cprof_pace pace;
+};
 
-    wanted_ns = wanted_ns > ROUND_NS ? wanted_ns : ROUND_NS;
-    return wanted_ns < rest_ns ? wanted_ns : rest_ns;
+/* Scans are rarer where they are expensive. */
+static void scan(struct agenda *agenda, uint64_t now_ns)
+{
+    uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), pause_ns;
+
+    cprof_thread_watch_look(signal_is_ours());
+    publish_clocks();
+    pause_ns = (read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns) * ROUND_COST_MAX;
+    agenda->scan_ns = now_ns + (pause_ns > ROUND_NS ? pause_ns : ROUND_NS);
+}
+
+/* A look that comes late stands for that much more. */
+static void look_at_sleepers(struct agenda *agenda)
+{
+    uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns;
+    uint64_t now_ns = cprof_now_ns(), late_ns = agenda->look_ns ? now_ns - agenda->look_ns : 0;
+    bool moved = cprof_offcpu_look(agenda->pace.mean_ns + late_ns);
+
+    cost_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
+    agenda->look_ns = now_ns + cprof_pace_next(&agenda->pace, moved, cost_ns);
+}
+
+/* Does what is due and returns how long there is nothing to do. */
+static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand *demand)
+{
+    bool wants_wall = demand->kinds & CPROF_KIND_WALL;
+    uint64_t now_ns = cprof_now_ns(), next_ns = demand->end_ns;
+
+    if (now_ns >= agenda->scan_ns) {
+        scan(agenda, now_ns);
+    }
+    if (wants_wall && now_ns >= agenda->look_ns) {
+        look_at_sleepers(agenda);
+    }
+    next_ns = agenda->scan_ns < next_ns ? agenda->scan_ns : next_ns;
+    next_ns = wants_wall && agenda->look_ns < next_ns ? agenda->look_ns : next_ns;
+    now_ns = cprof_now_ns();
+    return next_ns > now_ns ? next_ns - now_ns : 0;
 }
 
 static void sample_epoch(struct cprof_window_demand demand)
 {
-    const struct cprof_control *control = ticker.mapping->control;
-    uint32_t epoch = demand.epoch;
+    const struct cprof_control *control = ticker.work.mapping->control;
+    uint32_t epoch = demand.epoch, kinds = demand.kinds;
+    struct agenda agenda = {0};
 
     join_epoch(&demand);
+    cprof_pace_begin(&agenda.pace, demand.period_ns, cprof_now_ns());
     while (demand.kinds && cprof_guard_is_set()) {
         uint32_t doorbell = cprof_window_doorbell(control);
-        uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), now_ns;
 
-        if (signal_is_ours()) {
-            cprof_thread_watch_look();
-        }
-        publish_clocks();
-        now_ns = cprof_now_ns();
-        cprof_window_wait(control, doorbell,
-                          pause_ns(read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns,
-                                   demand.end_ns > now_ns ? demand.end_ns - now_ns : 0));
+        kinds = demand.kinds;
+        cprof_window_wait(control, doorbell, work_off(&agenda, &demand));
         cprof_window_read(control, cprof_now_ns(), epoch, &demand);
     }
-    if (cprof_guard_is_set()) {
-        leave_epoch(epoch);
+    if (!cprof_guard_is_set()) {
+        return;
     }
+    if (kinds & CPROF_KIND_WALL) {
+        (void)cprof_offcpu_look(0);
+    }
+    leave_epoch(epoch);
 }
 
 /* The app's descriptors are none of ours and ours none of its: a table of our own holds the
@@ -169,18 +206,19 @@ static bool leave_descriptor_table(void)
 
 static void *run(void *unused)
 {
-    const struct cprof_control *control = ticker.mapping->control;
+    const struct cprof_control *control = ticker.work.mapping->control;
 
     (void)unused;
     (void)pthread_sigmask(SIG_SETMASK, NULL, &ticker.blocked);
-    cprof_thread_watch_enter(leave_descriptor_table());
+    ticker.has_own_descriptors = leave_descriptor_table();
+    cprof_thread_watch_enter(ticker.has_own_descriptors);
     while (cprof_guard_is_set()) {
         uint32_t doorbell = cprof_window_doorbell(control);
         uint32_t epoch = epoch_of_slot();
         struct cprof_window_demand demand;
 
         cprof_window_read(control, cprof_now_ns(), epoch, &demand);
-        if (demand.kinds && atomic_load(&ticker.mapping->slot->closed_epoch) != epoch) {
+        if (demand.kinds && atomic_load(&ticker.work.mapping->slot->closed_epoch) != epoch) {
             sample_epoch(demand);
         } else {
             cprof_window_wait(control, doorbell, UINT64_MAX);
@@ -215,20 +253,18 @@ static bool start_thread(struct cprof_error *error)
     return true;
 }
 
-bool cprof_ticker_start(const struct cprof_slot_mapping *mapping, const struct cprof_python *python,
-                        struct cprof_recorder *recorder, uint32_t incarnation, uint32_t core_count,
-                        struct cprof_error *error)
+bool cprof_ticker_start(const struct cprof_ticker_work *work, struct cprof_error *error)
 {
-    ticker.mapping = mapping;
-    ticker.recorder = recorder;
-    ticker.incarnation = incarnation;
-    cprof_thread_watch_setup(mapping->slot, python, recorder, core_count);
+    ticker.work = *work;
+    cprof_thread_watch_setup(work->mapping->slot, work->python, work->recorder, work->core_count);
+    cprof_offcpu_setup(work->mapping->slot, work->python, work->recorder, &work->requests,
+                       &ticker.blocked);
     return start_thread(error);
 }
 
 void cprof_ticker_leave(void)
 {
-    for (int i = 0; i < LEAVE_ROUNDS_MAX && cprof_thread_watch_reads_interpreter(); i++) {
+    for (int i = 0; i < LEAVE_ROUNDS_MAX && cprof_guard_is_reading(); i++) {
         sleep_ns(LEAVE_NS);
     }
 }

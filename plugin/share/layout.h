@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 4
+#define CPROF_LAYOUT_VERSION 5
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -35,9 +35,11 @@
 
 #define CPROF_WINDOWS_MAX 4u
 
-/* What a window collects; also the kind of a stack record. */
+/* What a window collects. */
 enum cprof_kind {
     CPROF_KIND_CPU = 1u << 0,
+    CPROF_KIND_WALL = 1u << 1,
+    CPROF_KINDS_ALL = CPROF_KIND_CPU | CPROF_KIND_WALL,
 };
 
 /* Who asked for a window. */
@@ -125,6 +127,15 @@ struct cprof_slot_counters {
     _Atomic uint64_t perf_clock_ns;    /* and of that, the part of threads with a perf event */
     _Atomic uint64_t ticker_cpu_ns;    /* the ticker's own CPU time */
     _Atomic uint64_t threads_seen;
+    /* Wall time, in windows that collect it. Each thread's time is one of CPU time, run-queue
+     * time and the rest, off the CPU. */
+    _Atomic uint64_t wall_clock_ns;       /* time of the threads that were followed, summed */
+    _Atomic uint64_t off_cpu_looks;       /* looks at sleeping threads that booked time */
+    _Atomic uint64_t off_cpu_weight_ns;   /* and what they booked, idle time included */
+    _Atomic uint64_t runnable_ns;         /* run-queue time, from the kernel's own accounts */
+    _Atomic uint64_t off_cpu_log_full_ns; /* time asleep in stacks that found no room */
+    _Atomic uint64_t off_cpu_moved;       /* looks that were dropped because the thread moved */
+    _Atomic uint64_t off_cpu_walks;       /* looks that had to walk a stack */
 };
 
 struct cprof_slot {
@@ -221,7 +232,38 @@ struct cprof_tag_record {
 enum cprof_stack_flag {
     CPROF_STACK_TRUNCATED = 1u << 0, /* deeper than max-depth: the root side is missing */
     CPROF_STACK_NATIVE = 1u << 1,    /* a thread that has no Python thread state */
+    CPROF_STACK_IDLE = 1u << 2,      /* off the CPU and without work: it waits for a request */
 };
+
+/* How a stack was met. */
+enum cprof_stack_kind {
+    CPROF_STACK_ON_CPU = 1,   /* by the running thread itself: CPU profiles, wall profiles too */
+    CPROF_STACK_OFF_CPU = 2,  /* by the ticker, while the thread slept: wall profiles */
+    CPROF_STACK_RUNNABLE = 3, /* no frames: run-queue time of the thread that tag_ref names, to be
+                               * spread over that thread's stacks on the CPU */
+};
+
+/* What a sleeping thread waits in. The names are in states.h. */
+enum cprof_state {
+    CPROF_STATE_NONE,     /* a stack on the CPU */
+    CPROF_STATE_UNKNOWN,  /* asleep, and the kernel does not say where */
+    CPROF_STATE_RECV,     /* data from a socket */
+    CPROF_STATE_SEND,     /* room in a socket */
+    CPROF_STATE_POLL,     /* any of several descriptors */
+    CPROF_STATE_ACCEPT,   /* a connection from a client */
+    CPROF_STATE_CONNECT,  /* a connection to a server */
+    CPROF_STATE_FUTEX,    /* a lock */
+    CPROF_STATE_GIL,      /* the interpreter's own lock */
+    CPROF_STATE_SLEEP,    /* a clock */
+    CPROF_STATE_FILE,     /* a file system */
+    CPROF_STATE_WAIT,     /* a child process */
+    CPROF_STATE_FAULT,    /* memory that is not there yet: no system call */
+    CPROF_STATE_GREENLET, /* another greenlet of its thread to give way */
+    CPROF_STATE_COUNT,
+    CPROF_STATE_SYSTEM_CALL = 0x1000, /* + the number of any other system call */
+};
+
+#define CPROF_SYSTEM_CALLS_MAX 0x1000u
 
 struct cprof_frame {
     uint32_t code_ref;
@@ -230,8 +272,9 @@ struct cprof_frame {
 
 #define CPROF_DEPTH_MAX 1024u
 
-/* A stack with its tags, leaf first. No frame: CPU time outside Python. count and weight_ns
- * only grow; count is moved last, so that a count of 0 is a sample in flight.
+/* A stack with its tags, leaf first. No frame: time outside Python. count and weight_ns only
+ * grow (but for a correction of an off-CPU weight, sample/offcpu.c); count is moved last, so
+ * that a count of 0 is a sample in flight.
  *
  * Where a thread has a perf event, that event gives its user time and the timer's ticks behind
  * system calls give its time in those; both are weight_ns. All ticks of timers stand in
@@ -244,8 +287,10 @@ struct cprof_stack_record {
     _Atomic uint64_t timer_weight_ns;
     uint32_t tag_ref; /* last tag of the chain, or CPROF_NO_REF */
     uint16_t depth;
-    uint8_t kind;  /* enum cprof_kind */
-    uint8_t flags; /* enum cprof_stack_flag */
+    uint8_t kind;   /* enum cprof_stack_kind */
+    uint8_t flags;  /* enum cprof_stack_flag */
+    uint32_t state; /* enum cprof_state */
+    uint32_t reserved;
     struct cprof_frame frames[];
 };
 
@@ -262,7 +307,7 @@ _Static_assert(sizeof(struct cprof_code_record) + 3 * CPROF_NAME_BYTES_MAX <=
 _Static_assert(sizeof(struct cprof_control) <= 4096, "the control page is one page");
 _Static_assert(sizeof(struct cprof_slot) <= 4096, "a slot header is one page");
 _Static_assert(sizeof(struct cprof_chunk) == 16, "records are aligned to 8 bytes");
-_Static_assert(sizeof(struct cprof_stack_record) == 40, "drawn in docs/shared-memory.md");
+_Static_assert(sizeof(struct cprof_stack_record) == 48, "drawn in docs/shared-memory.md");
 _Static_assert(sizeof(struct cprof_code_record) == 32, "drawn in docs/shared-memory.md");
 
 #endif

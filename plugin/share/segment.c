@@ -35,7 +35,23 @@ static bool sizes_are_sound(uint32_t slot_count, uint64_t log_bytes)
            log_bytes <= CPROF_LOG_BYTES_MAX && log_bytes % CPROF_REGION_BYTES == 0;
 }
 
-static void format_segment(const struct cprof_segment *segment)
+static void name_slot(struct cprof_slot *slot, const struct cprof_slot_counts *counts,
+                      uint32_t index)
+{
+    if (index < counts->workers) {
+        slot->kind = CPROF_SLOT_WORKER;
+        slot->number = index + 1;
+    } else if (index - counts->workers < counts->mules) {
+        slot->kind = CPROF_SLOT_MULE;
+        slot->number = index - counts->workers + 1;
+    } else {
+        slot->kind = CPROF_SLOT_SPOOLER;
+        slot->number = index - counts->workers - counts->mules + 1;
+    }
+}
+
+static void format_segment(const struct cprof_segment *segment,
+                           const struct cprof_slot_counts *counts)
 {
     struct cprof_control *control = cprof_segment_control(segment);
 
@@ -49,15 +65,16 @@ static void format_segment(const struct cprof_segment *segment)
     for (uint32_t i = 0; i < segment->slot_count; i++) {
         struct cprof_slot *slot = cprof_segment_slot(segment, i);
 
-        slot->kind = CPROF_SLOT_WORKER;
-        slot->number = i + 1;
+        name_slot(slot, counts, i);
         atomic_store(&slot->claim, UINT64_C(1) << 32);
     }
 }
 
-bool cprof_segment_create(int *fd, uint32_t slot_count, uint64_t log_bytes,
+bool cprof_segment_create(int *fd, const struct cprof_slot_counts *counts, uint64_t log_bytes,
                           struct cprof_error *error)
 {
+    uint64_t wanted = (uint64_t)counts->workers + counts->mules + counts->spoolers;
+    uint32_t slot_count = wanted <= CPROF_SLOTS_MAX ? (uint32_t)wanted : CPROF_SLOTS_MAX + 1;
     struct cprof_segment segment = {
         .slot_count = slot_count,
         .log_bytes = log_bytes,
@@ -88,7 +105,7 @@ bool cprof_segment_create(int *fd, uint32_t slot_count, uint64_t log_bytes,
                          (unsigned long long)segment.bytes);
         goto failed;
     }
-    format_segment(&segment);
+    format_segment(&segment, counts);
     cprof_segment_close(&segment);
     *fd = segment.fd;
     return true;

@@ -22,9 +22,17 @@ uint64_t cprof_segment_bytes(uint32_t slot_count, uint64_t log_bytes);
 uint64_t cprof_segment_slot_offset(uint32_t slot_index, uint64_t log_bytes);
 uint64_t cprof_segment_log_offset(uint32_t slot_index, uint64_t log_bytes);
 
-/* Makes a segment with `slot_count` worker slots numbered from 1; log_bytes is a multiple of
- * CPROF_REGION_BYTES. *fd is CLOEXEC and the caller's. */
-bool cprof_segment_create(int *fd, uint32_t slot_count, uint64_t log_bytes,
+/* The slots of an instance in their order: workers, then mules, then spoolers, each numbered
+ * from 1. */
+struct cprof_slot_counts {
+    uint32_t workers;
+    uint32_t mules;
+    uint32_t spoolers;
+};
+
+/* Makes a segment with these slots; log_bytes is a multiple of CPROF_REGION_BYTES. *fd is
+ * CLOEXEC and the caller's. */
+bool cprof_segment_create(int *fd, const struct cprof_slot_counts *counts, uint64_t log_bytes,
                           struct cprof_error *error) CPROF_MUST_USE;
 
 /* The whole segment, mapped by a reader that trusts nothing in it. */

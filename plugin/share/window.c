@@ -71,7 +71,7 @@ static bool window_is_sound(const struct cprof_window *window, uint64_t now_ns)
 
 static void add_window(struct cprof_window_demand *demand, const struct cprof_window *window)
 {
-    demand->kinds |= window->kinds & (uint32_t)CPROF_KIND_CPU;
+    demand->kinds |= window->kinds & (uint32_t)CPROF_KINDS_ALL;
     if (window->period_ns < demand->period_ns) {
         demand->period_ns = window->period_ns;
     }

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 from testenv.checks import assert_profiles_go_on
-from testenv.profiles import profile_files
+from testenv.profiles import KINDS, profile_files, wait_for_files
 
 DISK_BYTES = 256 * 1024
 
@@ -55,8 +55,8 @@ def test_a_full_disk_costs_profiles_only_and_is_told_once(make_uwsgi, profile_re
         with server.load("/burn?ms=10") as load:
             server.wait_for_profiles()
             fill(ballast)
-            good = profile_files(server.profiles)
             server.wait_for_log(r"^\[cloudprofiler\] warning: ")
+            good = [path for kind in KINDS for path in profile_files(server.profiles, kind)]
             pass_windows(server, 2)
             during = {path.name for path in server.profiles.iterdir()}
             warnings = list(server.our_warnings)
@@ -110,7 +110,7 @@ def test_a_stale_temporary_is_cleared_at_the_start_and_a_strangers_is_not(make_u
         (server.profiles / name).write_bytes(b"half a profile")
 
     server.start()
-    server.wait_for_profiles()
+    wait_for_files(server.profiles, kind="wall")  # a window's last
 
     left = {path.name for path in server.profiles.iterdir() if path.name.startswith(".")}
     assert left == {of_another_service}

@@ -28,7 +28,8 @@ BAD_VALUES = [
     ("output-keep", "-1", "0 to 1000000"),
     ("output-interval", "0", "1 to 86400"),
     ("output-duration", "3", "cloudprofiler-output-interval"),
-    ("tag", "colour", "worker"),
+    ("tag", "colour", "worker, thread or state"),
+    ("wall-idle", "maybe", "true or false"),
     ("log-size", "abc", "256k to 1024m"),
     ("log-size", "1", "256k to 1024m"),
     ("gateway-binary", "/nowhere/gateway", "program"),
@@ -58,6 +59,17 @@ def test_a_bad_value_is_refused_with_what_would_be_accepted(make_uwsgi, option, 
     assert name in message
     assert value[:200] in message
     assert accepted in message
+
+
+def test_both_kinds_of_profile_cannot_be_off(make_uwsgi):
+    message = refused(
+        make_uwsgi(
+            cloudprofiler_disable_cpu_profiling="true", cloudprofiler_disable_wall_profiling="true"
+        )
+    )
+
+    assert "cloudprofiler-disable-wall-profiling" in message
+    assert "cloudprofiler-disable-cpu-profiling, not both" in message
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can change to another user")

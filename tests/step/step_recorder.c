@@ -133,7 +133,7 @@ static int add_code(int statements)
 
 static enum cprof_recorded record(struct cprof_context *context, const int *numbers, int offset)
 {
-    struct cprof_sample sample = {.depth = DEPTH, .weight_ns = 10, .kind = CPROF_KIND_CPU};
+    struct cprof_sample sample = {.depth = DEPTH, .weight_ns = 10, .kind = CPROF_STACK_ON_CPU};
 
     context->way = CPROF_PEEK_DIRECT;
     for (int i = 0; i < DEPTH; i++) {
@@ -347,7 +347,7 @@ static void setup(void)
 {
     int fd;
 
-    if (!cprof_segment_create(&fd, 1, LOG_BYTES, &error) ||
+    if (!cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = 1}, LOG_BYTES, &error) ||
         !cprof_segment_open(&segment, fd, &error) || !cprof_slot_map(&mapping, fd, 0, &error)) {
         fail("no segment:");
     }

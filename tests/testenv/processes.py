@@ -41,6 +41,11 @@ def in_session(session):
     return [one for one in _all() if one.session == session and one.state != "Z"]
 
 
+def children(parent):
+    """The living processes that one process has forked, zombies left out."""
+    return [one for one in _all() if one.parent == parent and one.state != "Z"]
+
+
 def is_alive(pid):
     found = process(pid)
     return found is not None and found.state != "Z"
@@ -90,3 +95,19 @@ def timers(pid):
         return (PROC / str(pid) / "timers").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def open_files(pid):
+    """What the descriptors of a process are, as the kernel names them."""
+    found = []
+    for descriptor in (PROC / str(pid) / "fd").iterdir():
+        try:
+            found.append(str(descriptor.readlink()))
+        except FileNotFoundError:
+            continue  # it was closed between the two reads
+    return found
+
+
+def environment(pid):
+    """The environment with which the process's program was started."""
+    return (PROC / str(pid) / "environ").read_text(errors="replace")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .build import SOURCE
 from .wait import wait_for
 
-PATTERN = "cpu-*.pb.gz"
+KINDS = ("cpu", "wall")
 
 
 def load_proto(directory):
@@ -47,8 +47,9 @@ class Profile:
     """Samples with their names looked up. Every reference of the file is followed, so that a
     dangling one raises here."""
 
-    def __init__(self, samples, message=None, comments=(), path=None):
+    def __init__(self, samples, message=None, comments=(), path=None, kind="cpu"):
         self.samples = samples
+        self.kind = kind
         self.message = message
         self.comments = list(comments)
         self.path = path
@@ -68,7 +69,7 @@ class Profile:
         return {sample.labels.get(key) for sample in self.samples}
 
     def ns_of(self, name, flat=False):
-        """CPU time with `name` on the stack, or on top of it."""
+        """Time with `name` on the stack, or on top of it."""
         return sum(s.ns for s in self.samples if name in (s.names()[:1] if flat else s.names()))
 
     def share(self, name, flat=False):
@@ -76,7 +77,15 @@ class Profile:
 
     def where(self, keep):
         """The part of the samples for which keep(sample) is true."""
-        return Profile([sample for sample in self.samples if keep(sample)])
+        return Profile([sample for sample in self.samples if keep(sample)], kind=self.kind)
+
+    def by_state(self):
+        """Time by what the threads of a wall profile did, ns."""
+        sums = {}
+        for sample in self.samples:
+            state = sample.labels["state"]
+            sums[state] = sums.get(state, 0) + sample.ns
+        return sums
 
     def comment(self, key):
         """The value of the one comment 'key: value'."""
@@ -86,7 +95,11 @@ class Profile:
 
 
 def merged(profiles):
-    return Profile([sample for profile in profiles for sample in profile.samples])
+    """The samples of all profiles, which are of one kind."""
+    profiles = list(profiles)
+    kinds = {profile.kind for profile in profiles} or {"cpu"}
+    assert len(kinds) == 1, kinds
+    return Profile([s for profile in profiles for s in profile.samples], kind=kinds.pop())
 
 
 class ProfileReader:
@@ -99,7 +112,10 @@ class ProfileReader:
         text = message.string_table
         assert text[0] == ""
         types = [(text[t.type], text[t.unit]) for t in message.sample_type]
-        assert types == [("sample", "count"), ("cpu", "nanoseconds")], types
+        kind = types[-1][0]
+        assert kind in KINDS and types == [("sample", "count"), (kind, "nanoseconds")], types
+        period = message.period_type
+        assert (text[period.type], text[period.unit]) == types[-1]
         functions = {one.id: one for one in message.function}
         locations = {
             one.id: [
@@ -118,20 +134,29 @@ class ProfileReader:
             )
             for one in message.sample
         ]
-        return Profile(samples, message, [text[ref] for ref in message.comment], path)
+        comments = [text[ref] for ref in message.comment]
+        return Profile(samples, message, comments, path, kind)
 
 
-def profile_files(directory):
-    """The finished profiles of a directory, oldest first (their names begin with the time)."""
-    return sorted(directory.glob(PATTERN))
+def profile_files(directory, kind="cpu"):
+    """The finished profiles of a kind in a directory, oldest first (the time is in the name)."""
+    assert kind in KINDS, kind
+    return sorted(directory.glob(f"{kind}-*.pb.gz"))
 
 
-def wait_for_files(directory, more=1, seconds=30.0):
-    """Waits for `more` files beyond those that are there now, and returns the new ones."""
-    before = set(profile_files(directory))
+def wait_for_files(directory, more=1, seconds=30.0, kind="cpu"):
+    """Waits for `more` files of a kind beyond those that are there now; returns the new ones."""
+    before = set(profile_files(directory, kind))
 
     def new_files():
-        new = [path for path in profile_files(directory) if path not in before]
+        new = [path for path in profile_files(directory, kind) if path not in before]
         return new if len(new) >= more else None
 
-    return wait_for(new_files, f"{more} new profiles in {directory}", seconds)
+    return wait_for(new_files, f"{more} new {kind} profiles in {directory}", seconds)
+
+
+def wall_file_of(path):
+    """The wall profile of the window of which `path` is the CPU profile; it is written later."""
+    wall = path.with_name(path.name.replace("cpu-", "wall-", 1))
+    wait_for(wall.exists, f"{wall.name}")
+    return wall

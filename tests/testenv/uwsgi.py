@@ -25,10 +25,10 @@ GATEWAY_COMM = GATEWAY_NAME[:15]
 
 STOP_SECONDS = 30
 READY = re.compile(r"WSGI app 0 .* ready in|no app loaded|spawned uWSGI worker")
-# With two interpreters uWSGI 2.0 by itself ends with PyInterpreterState_Delete.
+# With two interpreters uWSGI 2.0 by itself ends with one of the two errors that are left out.
 CRASH = re.compile(
     r"Segmentation Fault|killed by signal (4|6|7|8|11)\b|Sanitizer"
-    r"|Fatal Python error(?!: PyInterpreterState_Delete)"
+    r"|Fatal Python error(?!: PyInterpreterState_Delete|: Py_EndInterpreter)"
     r"|trying to unlock a robust mutex",
 )
 OUR_ERROR = re.compile(r"^\[cloudprofiler\] error: .*$", re.MULTILINE)
@@ -37,6 +37,10 @@ WORKER_BORN = re.compile(
     r"(?:spawned uWSGI worker (\d+) \((?:and the only\) \()?pid: (\d+)"
     r"|Respawned uWSGI worker (\d+) \(new pid: (\d+)\))"
 )
+
+# Options for windows that follow each other without a gap, so that a test waits less.
+QUICK = {"cloudprofiler_output_interval": 1, "cloudprofiler_output_duration": 1}
+NO_MASTER = {"master": None, "processes": None, "master_fifo": None}
 
 # Two plugins in the order that README shows; PYTHON_PLUGIN is empty where Python is built in.
 PYTHON_FIRST = ("python", "cloudprofiler")
@@ -58,11 +62,32 @@ def _ini(options):
     return "\n".join(lines) + "\n"
 
 
+class _Stranger:
+    """A process that is no child of ours, by the part of Popen's interface that is used here."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def poll(self):
+        return None if processes.is_alive(self.pid) else 0
+
+    def wait(self, seconds):
+        wait_for(lambda: self.poll() == 0, f"the end of {self.pid}", seconds)
+        return 0
+
+    def send_signal(self, verb):
+        os.kill(self.pid, verb)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
 class Uwsgi:
     """One server.
 
     `options` are ini lines over the defaults below (underscores stand for hyphens; None takes a
     default away; a list repeats the line). With `user` it starts as root and changes to that.
+    `launcher` is a command that executes the one that follows it.
     """
 
     def __init__(
@@ -74,6 +99,7 @@ class Uwsgi:
         plugins=PYTHON_FIRST,
         env=None,
         user=None,
+        launcher=(),
         **options,
     ):
         directory.mkdir(mode=0o755)
@@ -84,8 +110,10 @@ class Uwsgi:
         self.profiles.mkdir(mode=0o755)
         self.errors_allowed = False  # of ours; a test that provokes one says so
         self.master_pid = None
+        self._session = None
+        self._launcher = launcher
         self._env = {**os.environ, **(env or {})}
-        self._log = directory / "log"
+        self.log_file = directory / "log"
         # Without a master uWSGI ends with 30 or 0, as the signal finds it.
         self._good_statuses = {0, 30} if options.get("master", "") is None else {0}
         self._process = None
@@ -116,13 +144,17 @@ class Uwsgi:
 
     # Life
 
-    def launch(self):
-        """Starts the process and does not wait for anything."""
+    def write_ini(self):
         ini = self.directory / "uwsgi.ini"
         ini.write_text(_ini(self._options))
-        with self._log.open("ab") as log:
+        return ini
+
+    def launch(self):
+        """Starts the process and does not wait for anything."""
+        ini = self.write_ini()
+        with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [UWSGI, "--ini", str(ini)],
+                [*self._launcher, UWSGI, "--ini", str(ini)],
                 cwd=self.directory,
                 env=self._env,
                 stdin=subprocess.DEVNULL,
@@ -130,8 +162,14 @@ class Uwsgi:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.master_pid = self._process.pid
+        self.master_pid = self._session = self._process.pid
         return self
+
+    def adopt(self, master_pid):
+        """The server's first process is this one from now on, whoever started it."""
+        self.master_pid = master_pid
+        self._session = processes.process(master_pid).session
+        self._process = _Stranger(master_pid)
 
     def start(self, path="/pid"):
         """Starts the server and waits until it answers `path`."""
@@ -167,8 +205,8 @@ class Uwsgi:
         status = self.wait_for_exit()
         try:
             wait_for(
-                lambda: not processes.in_session(self.master_pid),
-                f"the end of {processes.in_session(self.master_pid)}",
+                lambda: not processes.in_session(self._session),
+                f"the end of {processes.in_session(self._session)}",
             )
         finally:
             self.kill()
@@ -188,7 +226,7 @@ class Uwsgi:
 
     def kill(self):
         """Ends what is left of the server's own processes."""
-        for left in processes.in_session(self.master_pid):
+        for left in processes.in_session(self._session):
             try:
                 os.kill(left.pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -217,7 +255,7 @@ class Uwsgi:
 
     @property
     def log(self):
-        return self._log.read_text(errors="replace")
+        return self.log_file.read_text(errors="replace")
 
     def log_tail(self, lines=60):
         return "\n".join(self.log.splitlines()[-lines:])
@@ -268,7 +306,7 @@ class Uwsgi:
         """The pid of the gateway, waited for."""
 
         def find():
-            found = [p for p in processes.in_session(self.master_pid) if p.name == GATEWAY_COMM]
+            found = [p for p in processes.children(self.master_pid) if p.name == GATEWAY_COMM]
             return found[0].pid if len(found) == 1 else None
 
         return wait_for(find, "one gateway process")

@@ -15,7 +15,8 @@ void fake_segment_open(struct cprof_segment *segment, uint32_t slot_count, uint6
     struct cprof_error error;
     int fd;
 
-    EXPECT(cprof_segment_create(&fd, slot_count, log_bytes, &error));
+    EXPECT(cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = slot_count}, log_bytes,
+                                &error));
     EXPECT(cprof_segment_open(segment, fd, &error));
 }
 
@@ -119,14 +120,25 @@ uint32_t fake_stack(struct cprof_log_writer *writer, const struct fake_stack *st
     atomic_store(&record->count, stack->count);
     record->tag_ref = stack->tag_ref;
     record->depth = stack->depth;
-    record->kind = CPROF_KIND_CPU;
+    record->kind = (uint8_t)(stack->kind ? stack->kind : CPROF_STACK_ON_CPU);
     record->flags = stack->flags;
+    record->state = stack->state;
     if (stack->depth > 0) {
         memcpy(record->frames, stack->frames, stack->depth * sizeof(struct cprof_frame));
     }
-    atomic_fetch_add(&counters->samples, stack->count);
-    atomic_fetch_add(&counters->timer_weight_ns, stack->weight_ns);
-    atomic_fetch_add(&counters->other_weight_ns, stack->timer_weight_ns);
+    switch (record->kind) {
+    case CPROF_STACK_ON_CPU:
+        atomic_fetch_add(&counters->samples, stack->count);
+        atomic_fetch_add(&counters->timer_weight_ns, stack->weight_ns);
+        atomic_fetch_add(&counters->other_weight_ns, stack->timer_weight_ns);
+        break;
+    case CPROF_STACK_OFF_CPU:
+        atomic_fetch_add(&counters->off_cpu_looks, stack->count);
+        atomic_fetch_add(&counters->off_cpu_weight_ns, stack->weight_ns);
+        break;
+    default:
+        atomic_fetch_add(&counters->runnable_ns, stack->weight_ns);
+    }
     return cprof_log_publish(writer);
 }
 

@@ -37,7 +37,9 @@ uint32_t fake_tag(struct cprof_log_writer *writer, uint32_t parent_ref, const ch
 struct fake_stack {
     const struct cprof_frame *frames;
     uint16_t depth;
+    enum cprof_stack_kind kind; /* 0: on the CPU */
     uint8_t flags;
+    uint32_t state;
     uint32_t tag_ref;
     uint64_t count, weight_ns, timer_weight_ns;
 };

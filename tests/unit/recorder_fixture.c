@@ -40,7 +40,8 @@ enum cprof_recorded recorder_fixture_sample(struct recorder_fixture *fixture,
                                             struct cprof_context *context, uint32_t depth,
                                             uint64_t weight_ns)
 {
-    struct cprof_sample sample = {.depth = depth, .weight_ns = weight_ns, .kind = CPROF_KIND_CPU};
+    struct cprof_sample sample = {
+        .depth = depth, .weight_ns = weight_ns, .kind = CPROF_STACK_ON_CPU};
 
     return cprof_record_sample(&fixture->recorder, context, &sample);
 }

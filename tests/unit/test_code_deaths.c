@@ -35,7 +35,7 @@ static struct cprof_recorder recorder;
 static PyObject *probe_record(PyObject *self, PyObject *unused)
 {
     struct cprof_context *context = cprof_context_acquire(&recorder);
-    struct cprof_sample sample = {.kind = CPROF_KIND_CPU, .weight_ns = 1};
+    struct cprof_sample sample = {.kind = CPROF_STACK_ON_CPU, .weight_ns = 1};
     bool truncated;
 
     (void)self, (void)unused;
@@ -49,9 +49,57 @@ static PyObject *probe_record(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-static PyMethodDef functions[] = {{"record", probe_record, METH_NOARGS, NULL}, {0}};
+/* What the ticker has read of a sleeping thread and not recorded yet. */
+static struct {
+    struct cprof_context *context;
+    struct cprof_sample sample;
+} read_stack;
 
-/* Which lives were sampled how often, by the innermost frame's name. */
+/* probe.read(): reads the caller's stack, as the ticker would from outside. */
+static PyObject *probe_read(PyObject *self, PyObject *unused)
+{
+    struct cprof_context *context = cprof_context_acquire(&recorder);
+    bool truncated;
+
+    (void)self, (void)unused;
+    EXPECT(context && !read_stack.context);
+    context->way = CPROF_PEEK_DIRECT;
+    read_stack.context = context;
+    read_stack.sample =
+        (struct cprof_sample){.kind = CPROF_STACK_OFF_CPU, .state = CPROF_STATE_SLEEP};
+    cprof_record_expect(&recorder, context);
+    EXPECT(cprof_walk(&python, context->way, (uintptr_t)PyThreadState_Get(), (uintptr_t)probe_read,
+                      context->raw, recorder.max_depth, &read_stack.sample.depth,
+                      &truncated) == CPROF_WALK_DONE);
+    Py_RETURN_NONE;
+}
+
+/* probe.find(): records it; whether that was possible. */
+static PyObject *probe_find(PyObject *self, PyObject *unused)
+{
+    uint32_t ref;
+    enum cprof_recorded outcome =
+        cprof_record_find(&recorder, read_stack.context, &read_stack.sample, &ref);
+
+    (void)self, (void)unused;
+    cprof_context_release(read_stack.context);
+    read_stack.context = NULL;
+    EXPECT((outcome == CPROF_RECORDED) == (ref != CPROF_NO_REF));
+    EXPECT(outcome != CPROF_RECORDED_LOG_FULL);
+    if (outcome == CPROF_RECORDED) {
+        EXPECT(cprof_record_add(&recorder, ref, 1, 1) == 1);
+    }
+    return PyBool_FromLong(outcome == CPROF_RECORDED);
+}
+
+static PyMethodDef functions[] = {
+    {"record", probe_record, METH_NOARGS, NULL},
+    {"read", probe_read, METH_NOARGS, NULL},
+    {"find", probe_find, METH_NOARGS, NULL},
+    {0},
+};
+
+/* Which lives were counted how often, by the innermost frame's name. */
 static void count_lives(uint64_t counts[LIVES])
 {
     struct cprof_log_view view;
@@ -89,6 +137,31 @@ static void each_dead_function_keeps_its_own_name(void)
         EXPECT(counts[life] == life % 3 + 1);
     }
     EXPECT(atomic_load(&recorder.generation) >= LIVES); /* they did die */
+}
+
+/* Even lives end between the reading and the finding, odd ones after it. */
+static void a_function_that_dies_before_it_is_recorded_is_not_recorded(void)
+{
+    static uint64_t before[LIVES], after[LIVES];
+
+    count_lives(before);
+    python_fixture_run("import probe\n"
+                       "for life in range(500):\n"
+                       "    names = {'probe': probe}\n"
+                       "    exec(f'def life_{life}(): probe.read()', names)\n"
+                       "    names[f'life_{life}']()\n"
+                       "    if life % 2:\n"
+                       "        assert probe.find(), life\n"
+                       "        names[f'life_{life}']()\n"
+                       "        assert probe.find(), life\n"
+                       "        names.clear()\n"
+                       "    else:\n"
+                       "        names.clear()\n"
+                       "        assert not probe.find(), life\n");
+    count_lives(after);
+    for (uint32_t life = 0; life < LIVES; life++) {
+        EXPECT(after[life] - before[life] == (life % 2 ? 2 : 0));
+    }
 }
 
 static void watching_twice_is_watching_once(void)
@@ -148,6 +221,7 @@ int main(void)
     cprof_code_deaths_watch(&python, &recorder);
 
     RUN(each_dead_function_keeps_its_own_name);
+    RUN(a_function_that_dies_before_it_is_recorded_is_not_recorded);
     RUN(watching_twice_is_watching_once);
     RUN(a_child_of_the_process_is_not_watched);
     RUN(a_child_may_become_a_sampling_process_of_its_own);

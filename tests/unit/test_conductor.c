@@ -67,7 +67,7 @@ static void begin_test(uint32_t slot_count, uint32_t interval_s, uint32_t durati
         .output_duration_s = duration_s,
         .period_ms = 10,
         .max_depth = 128,
-        .tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD,
+        .tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE,
         .slot_count = slot_count,
         .log_bytes = CPROF_LOG_BYTES_MIN,
     };
@@ -239,16 +239,17 @@ static void add_file(struct cprof_table *table, const char *name)
     EXPECT(cprof_pprof_read(table, bytes, (size_t)byte_count, &error));
 }
 
-/* All profiles of the directory in one table; returns how many there are. */
-static unsigned read_profiles(struct cprof_table *table)
+/* All profiles of a kind of the directory in one table; returns how many there are. */
+static unsigned read_profiles(struct cprof_table *table, enum cprof_kind kind)
 {
+    const char *prefix = kind == CPROF_KIND_WALL ? "wall-" : "cpu-";
     DIR *names = opendir(directory);
     unsigned count = 0;
 
     EXPECT(names);
     cprof_table_init(table);
     for (struct dirent *entry; (entry = readdir(names)) != NULL;) {
-        if (strncmp(entry->d_name, "cpu-", 4) == 0) {
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0) {
             add_file(table, entry->d_name);
             count++;
         }
@@ -269,6 +270,18 @@ static uint64_t count_of(const struct cprof_table *table, const char *function)
             count += table->samples[i].count;
         }
     }
+    return count;
+}
+
+/* How often `function` was seen, by the profiles of a kind. */
+static uint64_t count_in(enum cprof_kind kind, const char *function)
+{
+    struct cprof_table table;
+    uint64_t count;
+
+    (void)read_profiles(&table, kind);
+    count = count_of(&table, function);
+    cprof_table_reset(&table);
     return count;
 }
 
@@ -296,14 +309,16 @@ static void samples_of_all_workers_are_written(void)
     first = start_worker(0, "first", false);
     second = start_worker(2, "second", false);
     gateway = start_gateway(-1);
-    WAIT_FOR(atomic_load(&control->profiles_written) == 1);
+    WAIT_FOR(atomic_load(&control->profiles_written) == 2);
     end_process(gateway, SIGTERM);
     end_process(first, SIGKILL);
     end_process(second, SIGKILL);
 
-    EXPECT(read_profiles(&table) == 1);
+    EXPECT(read_profiles(&table, CPROF_KIND_CPU) == 1);
     EXPECT(count_of(&table, "first") > 50 && count_of(&table, "second") > 50);
     EXPECT(count_of(&table, "first") + count_of(&table, "second") == ticks_now());
+    EXPECT(count_in(CPROF_KIND_WALL, "first") == count_of(&table, "first"));
+    EXPECT(count_in(CPROF_KIND_WALL, "second") == count_of(&table, "second"));
     EXPECT(table.duration_ns > 900 * MS && table.duration_ns <= 1000 * MS);
     cprof_table_reset(&table);
     end_test();
@@ -320,11 +335,11 @@ static void a_killed_workers_samples_and_its_successors_are_written(void)
     WAIT_FOR(ticks_now() > 50);
     end_process(worker, SIGKILL);
     worker = start_worker(0, "second", false);
-    WAIT_FOR(atomic_load(&control->profiles_written) == 1);
+    WAIT_FOR(atomic_load(&control->profiles_written) == 2);
     end_process(gateway, SIGTERM);
     end_process(worker, SIGKILL);
 
-    EXPECT(read_profiles(&table) == 1);
+    EXPECT(read_profiles(&table, CPROF_KIND_CPU) == 1);
     EXPECT(count_of(&table, "first") >= 50 && count_of(&table, "second") > 50);
     EXPECT(count_of(&table, "first") + count_of(&table, "second") + 1 >= ticks_now());
     cprof_table_reset(&table);
@@ -342,11 +357,11 @@ static void a_killed_gateways_window_is_written_by_the_next_one(void)
     WAIT_FOR(ticks_now() > 50);
     end_process(gateway, SIGKILL);
     gateway = start_gateway(-1);
-    WAIT_FOR(atomic_load(&control->profiles_written) == 1);
+    WAIT_FOR(atomic_load(&control->profiles_written) == 2);
     end_process(gateway, SIGKILL);
     end_process(worker, SIGKILL);
 
-    EXPECT(read_profiles(&table) == 1);
+    EXPECT(read_profiles(&table, CPROF_KIND_CPU) == 1);
     EXPECT(count_of(&table, "work") == all_ticks(atomic_load(&control->epoch)));
     EXPECT(table.duration_ns > 1900 * MS && atomic_load(&control->gateway_starts) == 2);
     cprof_table_reset(&table);
@@ -361,11 +376,11 @@ static void windows_in_a_row_share_no_sample_and_lose_none(void)
     begin_test(1, 1, 1);
     worker = start_worker(0, "work", false);
     gateway = start_gateway(-1);
-    WAIT_FOR(atomic_load(&control->profiles_written) >= 4);
+    WAIT_FOR(atomic_load(&control->profiles_written) >= 8);
     end_process(gateway, SIGTERM);
     end_process(worker, SIGKILL);
 
-    EXPECT(read_profiles(&table) >= 4);
+    EXPECT(read_profiles(&table, CPROF_KIND_CPU) >= 4);
     EXPECT(count_of(&table, "work") == all_ticks(atomic_load(&control->epoch)));
     cprof_table_reset(&table);
     end_test();
@@ -375,6 +390,7 @@ static void kills_at_any_moment_neither_lose_nor_double_a_sample(void)
 {
     struct cprof_table table;
     pid_t gateway, worker;
+    uint32_t epoch;
     uint64_t pause_ns = 37 * MS;
 
     begin_test(1, 1, 1);
@@ -391,13 +407,14 @@ static void kills_at_any_moment_neither_lose_nor_double_a_sample(void)
         atomic_store(&control->gateway_starts, 0);
     }
     gateway = start_gateway(-1);
-    WAIT_FOR(atomic_load(&control->window_mask) == 0);
-    WAIT_FOR(atomic_load(&control->window_mask) != 0);
+    epoch = atomic_load(&control->epoch);
+    WAIT_FOR(atomic_load(&control->epoch) >= epoch + 2);
     end_process(gateway, SIGKILL);
     end_process(worker, SIGKILL);
 
-    EXPECT(read_profiles(&table) >= 2);
+    EXPECT(read_profiles(&table, CPROF_KIND_CPU) >= 2);
     EXPECT(count_of(&table, "work") == all_ticks(atomic_load(&control->epoch)));
+    EXPECT(count_in(CPROF_KIND_WALL, "work") == count_of(&table, "work"));
     cprof_table_reset(&table);
     end_test();
 }
@@ -414,7 +431,7 @@ static void a_process_that_never_closes_its_log_sits_out_until_it_is_gone(void)
     silent = start_worker(0, "silent", true);
     worker = start_worker(1, "work", false);
     gateway = start_gateway(-1);
-    WAIT_FOR(atomic_load(&control->profiles_written) >= 2);
+    WAIT_FOR(atomic_load(&control->profiles_written) >= 4);
     epoch = (uint32_t)(atomic_load(&slot->claim) >> 32);
     EXPECT(epoch < atomic_load(&control->epoch) && atomic_load(&slot->counters.samples) == 0);
     end_process(silent, SIGKILL);
@@ -422,7 +439,7 @@ static void a_process_that_never_closes_its_log_sits_out_until_it_is_gone(void)
     end_process(gateway, SIGTERM);
     end_process(worker, SIGKILL);
 
-    (void)read_profiles(&table);
+    (void)read_profiles(&table, CPROF_KIND_CPU);
     EXPECT(count_of(&table, "silent") > 50 && count_of(&table, "work") > 50);
     cprof_table_reset(&table);
     end_test();
@@ -439,7 +456,7 @@ static void leave_window(const struct cprof_segment *left, struct cprof_window *
         &writer,
         &(struct fake_stack){.frames = &frame, .depth = 1, .count = 7, .weight_ns = 70 * MS}));
     *window = (struct cprof_window){
-        .kinds = CPROF_KIND_CPU,
+        .kinds = CPROF_KINDS_ALL,
         .source = CPROF_SOURCE_SCHEDULE,
         .period_ns = 10 * MS,
         .start_ns = cprof_now_ns() - 3000 * MS,
@@ -467,39 +484,78 @@ static void what_a_reload_cut_short_is_written_once(void)
         atomic_store(&control->window_mask, 0);
     }
 
-    EXPECT(read_profiles(&table) == 1 && count_of(&table, "before") == 7);
+    EXPECT(read_profiles(&table, CPROF_KIND_CPU) == 1 && count_of(&table, "before") == 7);
     EXPECT(table.duration_ns == 2000 * MS);
     EXPECT(atomic_load(&cprof_segment_control(&previous)->harvested) == 1);
-    EXPECT(atomic_load(&control->profiles_written) == 1);
+    EXPECT(atomic_load(&control->profiles_written) == 2);
     cprof_table_reset(&table);
     fake_segment_close(&previous);
     end_test();
 }
 
-static void a_profile_whose_writer_was_killed_before_it_could_say_so_is_written_once(void)
+/* Opens the window of leave_window, which has ended, and lets a gateway write it. */
+static void write_left_window(void)
 {
     struct cprof_window window;
-    struct cprof_table table;
     pid_t gateway;
 
-    begin_test(1, 60, 60);
     leave_window(&segment, &window);
     control->windows[0].end_ns = cprof_now_ns();
     gateway = start_gateway(-1);
     WAIT_FOR(atomic_load(&control->epoch) == 2);
     end_process(gateway, SIGKILL);
     atomic_store(&control->window_mask, 0);
-
-    /* The same once more, as if the first gateway had been killed behind the rename. */
     atomic_store(&control->epoch, 1);
     atomic_store(&cprof_segment_slot(&segment, 0)->claim, UINT64_C(1) << 32);
-    leave_window(&segment, &window);
-    control->windows[0].end_ns = cprof_now_ns();
-    gateway = start_gateway(-1);
-    WAIT_FOR(atomic_load(&control->epoch) == 2);
-    end_process(gateway, SIGKILL);
+}
 
-    EXPECT(read_profiles(&table) == 1 && count_of(&table, "before") == 7);
+static void remove_profile(const char *kind)
+{
+    char path[512];
+
+    (void)snprintf(path, sizeof(path), "%s/%s-20261122T152345.123Z-shop-web1.pb.gz", directory,
+                   kind);
+    EXPECT(unlink(path) == 0);
+}
+
+static void a_profile_whose_writer_was_killed_before_it_could_say_so_is_written_once(void)
+{
+    struct cprof_table table;
+
+    begin_test(1, 60, 60);
+    write_left_window();
+    /* The same once more, as if the first gateway had been killed behind the last rename, */
+    write_left_window();
+    EXPECT(read_profiles(&table, CPROF_KIND_CPU) == 1 && count_of(&table, "before") == 7);
+    cprof_table_reset(&table);
+    EXPECT(read_profiles(&table, CPROF_KIND_WALL) == 1 && count_of(&table, "before") == 7);
+    cprof_table_reset(&table);
+    /* and as if it had been killed between the two. */
+    remove_profile("wall");
+    write_left_window();
+    EXPECT(read_profiles(&table, CPROF_KIND_CPU) == 1);
+    cprof_table_reset(&table);
+    EXPECT(read_profiles(&table, CPROF_KIND_WALL) == 1 && count_of(&table, "before") == 7);
+    cprof_table_reset(&table);
+    end_test();
+}
+
+static void only_the_kinds_that_are_wanted_are_written(void)
+{
+    struct cprof_table table;
+    pid_t gateway, worker;
+
+    begin_test(1, 60, 1);
+    config.disable_cpu = 1;
+    worker = start_worker(0, "work", false);
+    gateway = start_gateway(-1);
+    WAIT_FOR(atomic_load(&control->profiles_written) == 1);
+    end_process(gateway, SIGTERM);
+    end_process(worker, SIGKILL);
+
+    EXPECT(read_profiles(&table, CPROF_KIND_CPU) == 0);
+    cprof_table_reset(&table);
+    EXPECT(read_profiles(&table, CPROF_KIND_WALL) == 1 && count_of(&table, "work") > 50);
     cprof_table_reset(&table);
     end_test();
 }
@@ -518,7 +574,7 @@ static void a_descriptor_that_makes_no_sense_is_taken_back(void)
     WAIT_FOR(atomic_load(&control->window_mask) == 1); /* its own */
     end_process(gateway, SIGKILL);
 
-    EXPECT(read_profiles(&table) == 0);
+    EXPECT(read_profiles(&table, CPROF_KIND_CPU) == 0);
     cprof_table_reset(&table);
     end_test();
 }
@@ -536,6 +592,7 @@ int main(void)
     RUN(a_process_that_never_closes_its_log_sits_out_until_it_is_gone);
     RUN(what_a_reload_cut_short_is_written_once);
     RUN(a_profile_whose_writer_was_killed_before_it_could_say_so_is_written_once);
+    RUN(only_the_kinds_that_are_wanted_are_written);
     RUN(a_descriptor_that_makes_no_sense_is_taken_back);
     return 0;
 }

@@ -97,8 +97,21 @@ static void numbers_out_of_bounds_are_refused_by_name(void)
     REFUSED(verbose, 4, "verbose");
     REFUSED(output_interval_s, 0, "output_interval_s");
     REFUSED(output_duration_s, 61, "output_duration_s");
+    REFUSED(disable_wall, 2, "disable_wall");
+    REFUSED(wall_idle, 2, "wall_idle");
     REFUSED(slot_count, 0, "slot_count");
     REFUSED(log_bytes, 1, "log_bytes");
+}
+
+static void a_configuration_that_leaves_no_kind_of_profile_is_refused(void)
+{
+    struct cprof_config config = sound();
+    struct cprof_error error;
+
+    config.disable_cpu = 1;
+    EXPECT(reads(&config, sizeof(config), SEALS, &error));
+    config.disable_wall = 1;
+    EXPECT(!reads(&config, sizeof(config), SEALS, &error));
 }
 
 static void a_text_without_end_is_refused(void)
@@ -117,6 +130,7 @@ int main(void)
     RUN(a_file_that_could_still_change_is_refused);
     RUN(another_build_is_refused);
     RUN(numbers_out_of_bounds_are_refused_by_name);
+    RUN(a_configuration_that_leaves_no_kind_of_profile_is_refused);
     RUN(a_text_without_end_is_refused);
     return 0;
 }

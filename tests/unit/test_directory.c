@@ -101,9 +101,11 @@ static void end_test(void)
     EXPECT(rmdir(directory) == 0);
 }
 
-static bool deliver(uint64_t time_unix_ns, const char *content, bool may_be_delivered)
+static bool deliver_kind(enum cprof_kind kind, uint64_t time_unix_ns, const char *content,
+                         bool may_be_delivered)
 {
     struct cprof_finished_profile profile = {
+        .kind = kind,
         .bytes = (const uint8_t *)content,
         .byte_count = strlen(content),
         .time_unix_ns = time_unix_ns,
@@ -111,6 +113,11 @@ static bool deliver(uint64_t time_unix_ns, const char *content, bool may_be_deli
     };
 
     return sink->deliver(sink, &profile);
+}
+
+static bool deliver(uint64_t time_unix_ns, const char *content, bool may_be_delivered)
+{
+    return deliver_kind(CPROF_KIND_CPU, time_unix_ns, content, may_be_delivered);
 }
 
 static void a_profile_is_a_file_with_time_service_and_instance_in_its_name(void)
@@ -188,6 +195,9 @@ static void the_newest_files_of_our_own_are_kept_and_nothing_else_is_touched(voi
         "xcpu-20200101T000000.000Z-shop-web_1.pb.gz",
         "cpu-20200101T000000.00Z-shop-web_1.pb.gz",
         "cpu-2020x101T000000.000Z-shop-web_1.pb.gz",
+        "wall-20200101T000000.000Z-shop-web_1.pb.gz",
+        "wall20200101T000000.000Z-shop-web_1.pb.gz",
+        "cpu--20200101T000000.000Z-shop-web_1.pb.gz",
         "cpu-",
     };
     const unsigned other_count = sizeof(others) / sizeof(*others);
@@ -208,6 +218,35 @@ static void the_newest_files_of_our_own_are_kept_and_nothing_else_is_touched(voi
     end_test();
 }
 
+static void each_kind_has_its_own_files_and_its_own_number_of_them(void)
+{
+    begin_test();
+    config.output_keep = 2;
+    open_sink();
+    for (unsigned i = 0; i < 4; i++) {
+        EXPECT(deliver_kind(CPROF_KIND_CPU, TIME_NS + i * MS_NS, "profile", false));
+        EXPECT(deliver_kind(CPROF_KIND_WALL, TIME_NS + i * MS_NS, "profile", false));
+    }
+    EXPECT(entries(false) == 4);
+    EXPECT(exists("cpu-20261122T152345.125Z-shop-web_1.pb.gz"));
+    EXPECT(exists("cpu-20261122T152345.126Z-shop-web_1.pb.gz"));
+    EXPECT(exists("wall-20261122T152345.125Z-shop-web_1.pb.gz"));
+    EXPECT(exists("wall-20261122T152345.126Z-shop-web_1.pb.gz"));
+    end_test();
+}
+
+static void of_two_kinds_the_one_that_is_missing_is_delivered(void)
+{
+    begin_test();
+    open_sink();
+    EXPECT(deliver_kind(CPROF_KIND_CPU, TIME_NS, "profile", false));
+    EXPECT(deliver_kind(CPROF_KIND_CPU, TIME_NS, "profile", true));
+    EXPECT(deliver_kind(CPROF_KIND_WALL, TIME_NS, "profile", true));
+    EXPECT(entries(false) == 2 && exists(NAME));
+    EXPECT(exists("wall-20261122T152345.123Z-shop-web_1.pb.gz"));
+    end_test();
+}
+
 static void with_keep_0_all_files_stay(void)
 {
     begin_test();
@@ -223,11 +262,14 @@ static void stale_temporaries_of_our_own_are_removed_at_the_start(void)
 {
     begin_test();
     create("." NAME ".tmp");
+    create(".wall-20261122T152345.123Z-shop-web_1.pb.gz.tmp");
+    create(".heap-20261122T152345.123Z-shop-web_1.pb.gz.tmp");
     create(".cpu-20261122T152345.123Z-shop-web_2.pb.gz.tmp");
     create(".tmp");
     create("..tmp");
     open_sink();
-    EXPECT(!exists("." NAME ".tmp") && entries(false) == 3);
+    EXPECT(!exists("." NAME ".tmp"));
+    EXPECT(!exists(".wall-20261122T152345.123Z-shop-web_1.pb.gz.tmp") && entries(false) == 4);
     end_test();
 }
 
@@ -285,6 +327,8 @@ int main(void)
     RUN(a_profile_that_a_killed_gateway_delivered_is_not_written_twice);
     RUN(a_link_under_the_temporary_name_is_not_followed);
     RUN(the_newest_files_of_our_own_are_kept_and_nothing_else_is_touched);
+    RUN(each_kind_has_its_own_files_and_its_own_number_of_them);
+    RUN(of_two_kinds_the_one_that_is_missing_is_delivered);
     RUN(with_keep_0_all_files_stay);
     RUN(stale_temporaries_of_our_own_are_removed_at_the_start);
     RUN(a_missing_directory_is_one_warning_and_one_notice);

@@ -61,6 +61,8 @@ static void write_slot(uint32_t slot_index)
 {
     struct cprof_log_writer writers[2] = {fake_writer(&segment, slot_index, EPOCH, 1),
                                           fake_writer(&segment, slot_index, EPOCH, 1)};
+    uint32_t threads[2] = {fake_tag(&writers[0], CPROF_NO_REF, "thread", "core0"),
+                           fake_tag(&writers[1], CPROF_NO_REF, "thread", "core1")};
     uint32_t codes[FUNCTIONS];
     struct cprof_frame frames[DEPTH];
     uint8_t table[60];
@@ -87,17 +89,19 @@ static void write_slot(uint32_t slot_index)
     }
     for (unsigned i = 0; i < STACKS; i++) {
         struct cprof_log_writer *writer = &writers[i % 2];
-        uint16_t depth = (uint16_t)below(DEPTH);
-        uint32_t tags = fake_tag(writer, CPROF_NO_REF, "thread", i % 2 ? "core1" : "core0");
+        enum cprof_stack_kind kind = (enum cprof_stack_kind)(1 + i % 3);
+        uint16_t depth = kind == CPROF_STACK_RUNNABLE ? 0 : (uint16_t)below(DEPTH);
+        uint32_t tags = fake_tag(writer, threads[i % 2], "path", "/pay");
 
         for (unsigned frame = 0; frame < depth; frame++) {
             frames[frame].code_ref = codes[below(FUNCTIONS)];
             frames[frame].byte_offset = (int32_t)below(300);
         }
-        tags = fake_tag(writer, tags, "path", "/pay");
         EXPECT(fake_stack(writer, &(struct fake_stack){.frames = frames,
                                                        .depth = depth,
-                                                       .flags = (uint8_t)below(4),
+                                                       .kind = kind,
+                                                       .flags = (uint8_t)below(8),
+                                                       .state = (uint32_t)below(CPROF_STATE_COUNT),
                                                        .tag_ref = tags,
                                                        .count = below(5),
                                                        .weight_ns = below(100 * MS),
@@ -113,7 +117,7 @@ static void write_segment(void)
         write_slot(i);
     }
     window = (struct cprof_window){
-        .kinds = CPROF_KIND_CPU,
+        .kinds = CPROF_KINDS_ALL,
         .source = CPROF_SOURCE_SCHEDULE,
         .period_ns = 10 * MS,
         .start_ns = cprof_now_ns() - 1000 * MS,
@@ -190,16 +194,19 @@ static void undo_change(const struct change *change)
     memcpy(segment.base + change->offset, change->before, change->bytes);
 }
 
-static void read_and_merge(void)
+static void read_and_merge(enum cprof_kind kind)
 {
     struct cprof_log_view view;
     struct cprof_merge merge;
     struct cprof_table table;
     struct cprof_error error;
-    static struct cprof_config config = {.tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD};
+    struct cprof_config config = {
+        .tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE,
+        .wall_idle = below(2) == 0,
+    };
 
     cprof_table_init(&table);
-    cprof_merge_begin(&merge, &table, &config, &window);
+    cprof_merge_begin(&merge, &table, &config, &window, kind);
     for (uint32_t i = 0; i < SLOTS; i++) {
         EXPECT(cprof_log_read(&view, &segment, i, EPOCH, &error));
         accepted += view.stack_count;
@@ -216,14 +223,13 @@ static void read_and_merge(void)
 static void harvest(void)
 {
     static struct cprof_config config = {.tags = CPROF_TAG_WORKER};
+    struct cprof_harvest made;
     struct cprof_window found;
     struct cprof_error error;
-    uint8_t *bytes;
-    size_t byte_count;
 
     if (cprof_harvest_find_window(&segment, &found) >= 0) {
-        EXPECT(cprof_harvest_profile(&bytes, &byte_count, &segment, &config, &found, &error));
-        free(bytes);
+        EXPECT(cprof_harvest_make(&made, &segment, &config, &found, &error));
+        cprof_harvest_reset(&made);
     }
 }
 
@@ -239,7 +245,7 @@ static void any_mutation_is_survived(uint64_t mutations)
         for (unsigned i = 0; i < count; i++) {
             make_change(&changes[i]);
         }
-        read_and_merge();
+        read_and_merge(round % 2 ? CPROF_KIND_WALL : CPROF_KIND_CPU);
         if (round % WHOLE_EACH == 0) {
             harvest();
         }

@@ -142,6 +142,74 @@ static void a_sample_in_flight_does_not_count(void)
     end_test();
 }
 
+static void off_the_cpu_the_weight_decides(void)
+{
+    struct cprof_log_writer writer;
+    struct fake_stack stack = {.kind = CPROF_STACK_OFF_CPU};
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 0, EPOCH, 1);
+    EXPECT(fake_stack(&writer, &stack));
+    stack.kind = CPROF_STACK_RUNNABLE;
+    EXPECT(fake_stack(&writer, &stack));
+    stack.weight_ns = 1;
+    EXPECT(fake_stack(&writer, &stack));
+    stack.kind = CPROF_STACK_OFF_CPU;
+    EXPECT(fake_stack(&writer, &stack));
+    read_slot(0);
+    EXPECT(view.stack_count == 2 && view.rejected == 0);
+    end_test();
+}
+
+static void a_state_that_is_none_is_unknown(void)
+{
+    static const struct {
+        uint32_t told, taken;
+    } states[] = {
+        {CPROF_STATE_NONE, CPROF_STATE_UNKNOWN},
+        {CPROF_STATE_UNKNOWN, CPROF_STATE_UNKNOWN},
+        {CPROF_STATE_COUNT - 1, CPROF_STATE_COUNT - 1},
+        {CPROF_STATE_COUNT, CPROF_STATE_UNKNOWN},
+        {CPROF_STATE_SYSTEM_CALL - 1, CPROF_STATE_UNKNOWN},
+        {CPROF_STATE_SYSTEM_CALL, CPROF_STATE_SYSTEM_CALL},
+        {CPROF_STATE_SYSTEM_CALL + CPROF_SYSTEM_CALLS_MAX - 1,
+         CPROF_STATE_SYSTEM_CALL + CPROF_SYSTEM_CALLS_MAX - 1},
+        {CPROF_STATE_SYSTEM_CALL + CPROF_SYSTEM_CALLS_MAX, CPROF_STATE_UNKNOWN},
+        {UINT32_MAX, CPROF_STATE_UNKNOWN},
+    };
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+        struct cprof_stack_record stack = {.state = states[i].told};
+
+        EXPECT(cprof_log_state(&stack) == states[i].taken);
+    }
+}
+
+static void a_thread_is_known_by_its_first_tag(void)
+{
+    struct cprof_log_writer writer;
+    uint32_t thread, tags[CPROF_TAGS_PER_STACK_MAX];
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 0, EPOCH, 1);
+    thread = tags[0] = fake_tag(&writer, CPROF_NO_REF, "thread", "core0");
+    for (unsigned i = 1; i < CPROF_TAGS_PER_STACK_MAX; i++) {
+        tags[i] = fake_tag(&writer, tags[i - 1], "a", "b");
+    }
+    for (unsigned i = 0; i < CPROF_TAGS_PER_STACK_MAX; i++) {
+        EXPECT(fake_stack(&writer, &(struct fake_stack){.tag_ref = tags[i], .count = 1}));
+    }
+    EXPECT(fake_stack(&writer, &(struct fake_stack){.count = 1}));
+    read_slot(0);
+    EXPECT(view.stack_count == CPROF_TAGS_PER_STACK_MAX + 1);
+    for (unsigned i = 0; i < CPROF_TAGS_PER_STACK_MAX; i++) {
+        EXPECT(cprof_log_thread(&view, cprof_log_stack(&view, view.stacks[i])) == thread);
+    }
+    EXPECT(cprof_log_thread(&view, cprof_log_stack(&view, view.stacks[CPROF_TAGS_PER_STACK_MAX])) ==
+           CPROF_NO_REF);
+    end_test();
+}
+
 static void a_successor_is_noticed(void)
 {
     struct cprof_log_writer first, second;
@@ -213,6 +281,10 @@ static void what_makes_no_sense_is_rejected_and_counted(void)
     SPOILED(stack->record.bytes = 41);
     SPOILED(stack->record.bytes = UINT32_MAX - 7);
     SPOILED(stack->depth = 2);
+    SPOILED(stack->kind = 0);
+    SPOILED(stack->kind = CPROF_STACK_RUNNABLE);
+    SPOILED(stack->kind = CPROF_STACK_RUNNABLE + 1);
+    SPOILED(stack->kind = 255);
     SPOILED(stack->frames[0].code_ref = CPROF_NO_REF);
     SPOILED(stack->frames[0].code_ref = UINT32_MAX);
     SPOILED(stack->frames[0].code_ref += 1);
@@ -319,6 +391,9 @@ int main(void)
     RUN(a_log_that_is_full_is_read_to_its_end);
     RUN(a_record_may_name_one_in_a_later_chunk);
     RUN(a_sample_in_flight_does_not_count);
+    RUN(off_the_cpu_the_weight_decides);
+    RUN(a_state_that_is_none_is_unknown);
+    RUN(a_thread_is_known_by_its_first_tag);
     RUN(a_successor_is_noticed);
     RUN(a_slot_of_another_epoch_gives_nothing);
     RUN(a_claim_beyond_the_log_is_cut);

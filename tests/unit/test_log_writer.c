@@ -89,6 +89,7 @@ static void a_record_is_invisible_until_it_is_published(void)
     begin();
     stack = cprof_log_reserve(&writer, CPROF_RECORD_STACK, sizeof(*stack));
     EXPECT(stack);
+    stack->kind = CPROF_STACK_ON_CPU;
     atomic_store(&stack->count, 1);
 
     EXPECT(fill_of(0) == 0);

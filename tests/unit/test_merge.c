@@ -23,17 +23,17 @@ static struct cprof_config config;
 static void begin_test(uint32_t slot_count)
 {
     memset(&config, 0, sizeof(config));
-    config.tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD;
+    config.tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE;
     fake_segment_open(&segment, slot_count, CPROF_LOG_BYTES_MIN);
     writer = fake_writer(&segment, 0, EPOCH, 1);
     cprof_table_init(&table);
 }
 
-static void merge_all(void)
+static void merge_kind(enum cprof_kind kind)
 {
     struct cprof_window window = {
         .epoch = EPOCH,
-        .kinds = CPROF_KIND_CPU,
+        .kinds = CPROF_KINDS_ALL,
         .period_ns = 10 * MS,
         .start_ns = 1,
         .end_ns = 10000 * MS + 1,
@@ -43,13 +43,18 @@ static void merge_all(void)
     struct cprof_merge merge;
     struct cprof_error error;
 
-    cprof_merge_begin(&merge, &table, &config, &window);
+    cprof_merge_begin(&merge, &table, &config, &window, kind);
     for (uint32_t i = 0; i < segment.slot_count; i++) {
         EXPECT(cprof_log_read(&view, &segment, i, EPOCH, &error));
         EXPECT(cprof_merge_slot(&merge, &view, &error));
         cprof_log_view_reset(&view);
     }
     EXPECT(cprof_merge_end(&merge, &error));
+}
+
+static void merge_all(void)
+{
+    merge_kind(CPROF_KIND_CPU);
 }
 
 static void end_test(void)

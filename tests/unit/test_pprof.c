@@ -84,6 +84,40 @@ static void what_was_written_is_read_back(void)
     free(bytes);
 }
 
+static uint8_t *written_as(enum cprof_kind kind, size_t *byte_count)
+{
+    struct cprof_error error;
+    uint8_t *bytes;
+
+    fill_table();
+    table.kind = kind;
+    EXPECT(cprof_pprof_write(&bytes, byte_count, &table, &error));
+    cprof_table_reset(&table);
+    return bytes;
+}
+
+static void a_profile_keeps_its_kind_and_no_other_kind_is_added_to_it(void)
+{
+    struct cprof_error error;
+    size_t cpu_bytes, wall_bytes;
+    uint8_t *cpu = written_as(CPROF_KIND_CPU, &cpu_bytes);
+    uint8_t *wall = written_as(CPROF_KIND_WALL, &wall_bytes);
+
+    cprof_table_init(&table);
+    EXPECT(cprof_pprof_read(&table, cpu, cpu_bytes, &error) && table.kind == CPROF_KIND_CPU);
+    EXPECT(!cprof_pprof_read(&table, wall, wall_bytes, &error));
+    EXPECT(strcmp(error.text, "it is a wall profile, and the one before is a cpu profile") == 0);
+    EXPECT(cprof_table_total_ns(&table) == 50);
+    cprof_table_reset(&table);
+
+    cprof_table_init(&table);
+    EXPECT(cprof_pprof_read(&table, wall, wall_bytes, &error) && table.kind == CPROF_KIND_WALL);
+    EXPECT(cprof_pprof_read(&table, wall, wall_bytes, &error));
+    cprof_table_reset(&table);
+    free(cpu);
+    free(wall);
+}
+
 static void profiles_that_are_read_one_after_the_other_add_up(void)
 {
     struct cprof_error error;
@@ -171,6 +205,7 @@ static void a_message_with_random_changes_is_survived(void)
 int main(void)
 {
     RUN(what_was_written_is_read_back);
+    RUN(a_profile_keeps_its_kind_and_no_other_kind_is_added_to_it);
     RUN(profiles_that_are_read_one_after_the_other_add_up);
     RUN(equal_tables_give_equal_bytes);
     RUN(an_empty_table_is_a_profile_too);

@@ -3,6 +3,7 @@
  * sources: plugin/sample/recorder.c plugin/sample/intern.c plugin/python/code_object.c
  * sources: plugin/python/text.c plugin/python/peek.c
  * sources: tests/unit/recorder_fixture.c tests/unit/fake_python.c tests/unit/fake_log.c
+ * flags: -Wl,--wrap=cprof_text_copy -Wl,--wrap=cprof_intern_add_lasting
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../../plugin/python/text.h"
 #include "expect.h"
 #include "recorder_fixture.h"
 
@@ -25,6 +27,44 @@ static struct recorder_fixture fixture;
 static struct cprof_context *context;
 static struct fake_code_object *leaf, *root;
 static struct cprof_log_view view;
+
+/* Whose death is told in the middle of the next copy of a text; NULL: nobody's. */
+static const struct fake_code_object *dies_while_read;
+
+uint32_t __real_cprof_text_copy(const struct cprof_python_layout *layout, enum cprof_peek_way way,
+                                uintptr_t address, char *to, uint32_t to_bytes);
+uint32_t __wrap_cprof_text_copy(const struct cprof_python_layout *layout, enum cprof_peek_way way,
+                                uintptr_t address, char *to, uint32_t to_bytes);
+
+uint32_t __wrap_cprof_text_copy(const struct cprof_python_layout *layout, enum cprof_peek_way way,
+                                uintptr_t address, char *to, uint32_t to_bytes)
+{
+    const struct fake_code_object *dying = dies_while_read;
+
+    dies_while_read = NULL;
+    if (dying) {
+        cprof_recorder_retire(&fixture.recorder, fake_code_address(dying));
+    }
+    return __real_cprof_text_copy(layout, way, address, to, to_bytes);
+}
+
+/* Whose death is told after it was asked for and before its entry stands; NULL: nobody's. */
+static const struct fake_code_object *dies_before_added;
+
+bool __real_cprof_intern_add_lasting(const struct cprof_intern_table *table, uint64_t key,
+                                     uint32_t ref, uint32_t note);
+bool __wrap_cprof_intern_add_lasting(const struct cprof_intern_table *table, uint64_t key,
+                                     uint32_t ref, uint32_t note);
+
+bool __wrap_cprof_intern_add_lasting(const struct cprof_intern_table *table, uint64_t key,
+                                     uint32_t ref, uint32_t note)
+{
+    if (dies_before_added && fake_code_address(dies_before_added) == key) {
+        dies_before_added = NULL;
+        cprof_recorder_retire(&fixture.recorder, key);
+    }
+    return __real_cprof_intern_add_lasting(table, key, ref, note);
+}
 
 static void begin_with(uint64_t log_bytes)
 {
@@ -79,7 +119,8 @@ static void a_stack_is_written_once_and_counted(void)
     stack = cprof_log_stack(&view, view.stacks[0]);
     EXPECT(atomic_load(&stack->count) == 100);
     EXPECT(atomic_load(&stack->weight_ns) == 100 * 10 + 99 * 100 / 2);
-    EXPECT(stack->kind == CPROF_KIND_CPU && stack->flags == 0 && stack->tag_ref == CPROF_NO_REF);
+    EXPECT(stack->kind == CPROF_STACK_ON_CPU && stack->flags == 0 &&
+           stack->tag_ref == CPROF_NO_REF);
     EXPECT(stack->depth == 2);
     EXPECT(stack->frames[0].byte_offset == 16 && stack->frames[1].byte_offset == 32);
     cprof_log_view_reset(&view);
@@ -154,7 +195,7 @@ static void an_absurd_line_table_is_left_out_and_the_first_line_stays(void)
 
 static void stacks_that_differ_anywhere_are_told_apart(void)
 {
-    struct cprof_sample sample = {.depth = 2, .weight_ns = 1, .kind = CPROF_KIND_CPU};
+    struct cprof_sample sample = {.depth = 2, .weight_ns = 1, .kind = CPROF_STACK_ON_CPU};
 
     begin();
     EXPECT(record_two_frames(16, 1) == CPROF_RECORDED);
@@ -180,7 +221,7 @@ static void stacks_that_differ_anywhere_are_told_apart(void)
 
 static void a_tick_that_is_no_sample_leaves_its_weight_alone(void)
 {
-    struct cprof_sample sample = {.depth = 2, .timer_weight_ns = 5, .kind = CPROF_KIND_CPU};
+    struct cprof_sample sample = {.depth = 2, .timer_weight_ns = 5, .kind = CPROF_STACK_ON_CPU};
     const struct cprof_stack_record *stack;
 
     begin();
@@ -198,7 +239,7 @@ static void a_tick_that_is_no_sample_leaves_its_weight_alone(void)
 
 static void tags_arrive_as_a_chain(void)
 {
-    struct cprof_sample sample = {.weight_ns = 1, .kind = CPROF_KIND_CPU};
+    struct cprof_sample sample = {.weight_ns = 1, .kind = CPROF_STACK_ON_CPU};
     struct cprof_log_tag tag;
     uint32_t ref;
 
@@ -441,6 +482,236 @@ static void a_full_log_counts_new_stacks_apart_and_known_ones_as_before(void)
     end();
 }
 
+/* leaf called by root, off the CPU: found as a stack that was read from outside. */
+static enum cprof_recorded find_two_frames(uint32_t *ref)
+{
+    struct cprof_sample sample = {
+        .depth = 2, .kind = CPROF_STACK_OFF_CPU, .state = CPROF_STATE_SLEEP};
+
+    recorder_fixture_frame(context, 0, leaf, 16);
+    recorder_fixture_frame(context, 1, root, 32);
+    return cprof_record_find(&fixture.recorder, context, &sample, ref);
+}
+
+static void a_stack_that_is_found_is_counted_by_what_is_added(void)
+{
+    const struct cprof_stack_record *stack;
+    uint32_t ref, again;
+
+    begin();
+    cprof_record_expect(&fixture.recorder, context);
+    EXPECT(find_two_frames(&ref) == CPROF_RECORDED && ref != CPROF_NO_REF);
+    EXPECT(find_two_frames(&again) == CPROF_RECORDED && again == ref);
+    stack = cprof_log_record(fixture.recorder.log, ref);
+    EXPECT(atomic_load(&stack->count) == 0 && atomic_load(&stack->weight_ns) == 0);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, 100, 1) == 100);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, 50, 0) == 50);
+
+    read_log();
+    EXPECT(view.stack_count == 1);
+    stack = cprof_log_stack(&view, view.stacks[0]);
+    EXPECT(atomic_load(&stack->count) == 1 && atomic_load(&stack->weight_ns) == 150);
+    EXPECT(stack->kind == CPROF_STACK_OFF_CPU && stack->state == CPROF_STATE_SLEEP);
+    cprof_log_view_reset(&view);
+    end();
+}
+
+static void a_weight_can_be_taken_back_but_not_below_nothing(void)
+{
+    const struct cprof_stack_record *stack;
+    uint32_t ref;
+
+    begin();
+    cprof_record_expect(&fixture.recorder, context);
+    EXPECT(find_two_frames(&ref) == CPROF_RECORDED);
+    stack = cprof_log_record(fixture.recorder.log, ref);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, 100, 1) == 100);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, -30, 0) == -30);
+    EXPECT(atomic_load(&stack->weight_ns) == 70 && atomic_load(&stack->count) == 1);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, -71, 0) == -70);
+    EXPECT(atomic_load(&stack->weight_ns) == 0);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, -INT64_MAX, 0) == 0);
+    EXPECT(atomic_load(&stack->weight_ns) == 0);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, 5, 1) == 5);
+    EXPECT(atomic_load(&stack->weight_ns) == 5 && atomic_load(&stack->count) == 2);
+    end();
+}
+
+static void stacks_that_slept_elsewhere_are_told_apart(void)
+{
+    static const struct cprof_sample samples[] = {
+        {.depth = 1, .kind = CPROF_STACK_ON_CPU},
+        {.depth = 1, .kind = CPROF_STACK_OFF_CPU, .state = CPROF_STATE_SLEEP},
+        {.depth = 1, .kind = CPROF_STACK_OFF_CPU, .state = CPROF_STATE_GIL},
+        {.depth = 1,
+         .kind = CPROF_STACK_OFF_CPU,
+         .state = CPROF_STATE_GIL,
+         .flags = CPROF_STACK_TRUNCATED},
+        {.depth = 0, .kind = CPROF_STACK_RUNNABLE},
+    };
+    uint32_t refs[sizeof(samples) / sizeof(samples[0])];
+
+    begin();
+    recorder_fixture_frame(context, 0, leaf, 16);
+    for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+        EXPECT(cprof_record_find(&fixture.recorder, context, &samples[i], &refs[i]) ==
+               CPROF_RECORDED);
+        for (size_t j = 0; j < i; j++) {
+            EXPECT(refs[i] != refs[j]);
+        }
+    }
+    end();
+}
+
+static uint64_t weight_of_leaf(const char *name)
+{
+    uint64_t weight_ns = 0;
+
+    read_log();
+    for (size_t i = 0; i < view.stack_count; i++) {
+        const struct cprof_stack_record *stack = cprof_log_stack(&view, view.stacks[i]);
+        struct cprof_log_code code;
+
+        cprof_log_code(&view, stack->frames[0].code_ref, &code);
+        weight_ns += strcmp(code.name, name) == 0 ? atomic_load(&stack->weight_ns) : 0;
+    }
+    cprof_log_view_reset(&view);
+    return weight_ns;
+}
+
+/* Finds leaf under its present name and gives it a weight of 1. */
+static void find_and_add(void)
+{
+    uint32_t ref;
+
+    cprof_record_expect(&fixture.recorder, context);
+    EXPECT(find_two_frames(&ref) == CPROF_RECORDED);
+    EXPECT(cprof_record_add(&fixture.recorder, ref, 1, 1) == 1);
+}
+
+static void a_death_between_walk_and_record_takes_the_stack_back(void)
+{
+    uint32_t ref = 1;
+
+    begin();
+    cprof_record_expect(&fixture.recorder, context);
+    cprof_recorder_retire(&fixture.recorder, fake_code_address(leaf));
+    fake_code_object_rename(leaf, "newer");
+    EXPECT(find_two_frames(&ref) == CPROF_RECORDED_UNREADABLE && ref == CPROF_NO_REF);
+    read_log();
+    EXPECT(view.stack_count == 0);
+    cprof_log_view_reset(&view);
+
+    find_and_add();
+    EXPECT(weight_of_leaf("newer") == 1 && weight_of_leaf("leaf") == 0);
+    end();
+}
+
+static void a_death_of_a_known_code_object_takes_the_stack_back(void)
+{
+    uint32_t ref;
+
+    begin();
+    find_and_add();
+    cprof_record_expect(&fixture.recorder, context);
+    cprof_recorder_retire(&fixture.recorder, fake_code_address(leaf));
+    fake_code_object_rename(leaf, "newer");
+    EXPECT(find_two_frames(&ref) == CPROF_RECORDED_UNREADABLE && ref == CPROF_NO_REF);
+
+    find_and_add();
+    EXPECT(weight_of_leaf("leaf") == 1 && weight_of_leaf("newer") == 1);
+    end();
+}
+
+static void any_death_makes_what_was_read_doubtful_once(void)
+{
+    uint32_t first, ref;
+
+    begin();
+    cprof_record_expect(&fixture.recorder, context);
+    EXPECT(find_two_frames(&first) == CPROF_RECORDED);
+    cprof_recorder_retire(&fixture.recorder, 4096); /* of an unknown one */
+    EXPECT(find_two_frames(&ref) == CPROF_RECORDED_UNREADABLE && ref == CPROF_NO_REF);
+    find_and_add();
+    find_and_add();
+    EXPECT(weight_of_leaf("leaf") == 2);
+    end();
+}
+
+static void a_death_while_the_texts_are_copied_leaves_no_entry(void)
+{
+    const struct fake_code_object *dying[2];
+
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t ref;
+
+        begin();
+        dying[0] = leaf;
+        dying[1] = root;
+        cprof_record_expect(&fixture.recorder, context);
+        dies_while_read = dying[i];
+        EXPECT(find_two_frames(&ref) == CPROF_RECORDED_UNREADABLE && ref == CPROF_NO_REF);
+        EXPECT(!dies_while_read);
+        fake_code_object_rename(leaf, "newer");
+
+        find_and_add();
+        EXPECT(weight_of_leaf("newer") == 1 && weight_of_leaf("leaf") == 0);
+        end();
+    }
+}
+
+/* The hook finds no entry to retire, and the entry comes after it. */
+static void a_death_just_before_an_entry_is_added_takes_the_entry_back(void)
+{
+    const struct fake_code_object *dying[2];
+
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t ref;
+
+        begin();
+        dying[0] = leaf;
+        dying[1] = root;
+        cprof_record_expect(&fixture.recorder, context);
+        dies_before_added = dying[i];
+        EXPECT(find_two_frames(&ref) == CPROF_RECORDED_UNREADABLE && ref == CPROF_NO_REF);
+        EXPECT(!dies_before_added);
+        fake_code_object_rename(leaf, "newer");
+
+        find_and_add();
+        EXPECT(weight_of_leaf("newer") == 1 && weight_of_leaf("leaf") == 0);
+        end();
+    }
+}
+
+static void deaths_do_not_matter_to_a_thread_that_reads_its_own_stack(void)
+{
+    begin();
+    cprof_record_expect(&fixture.recorder, context);
+    cprof_context_release(context);
+    context = cprof_context_acquire(&fixture.recorder);
+    cprof_recorder_retire(&fixture.recorder, 4096);
+    EXPECT(record_two_frames(16, 1) == CPROF_RECORDED);
+    end();
+}
+
+static void a_stack_that_finds_no_room_is_counted_nowhere(void)
+{
+    struct fake_code_object *unknown = fake_code_object_create("unknown", 1, 20000);
+    struct cprof_sample sample = {.depth = 1, .kind = CPROF_STACK_OFF_CPU};
+    uint32_t known, ref;
+
+    begin_with(CPROF_LOG_BYTES_MIN);
+    cprof_record_expect(&fixture.recorder, context);
+    EXPECT(find_two_frames(&known) == CPROF_RECORDED);
+    (void)fill_log();
+    recorder_fixture_frame(context, 0, unknown, 8);
+    EXPECT(cprof_record_find(&fixture.recorder, context, &sample, &ref) == CPROF_RECORDED_LOG_FULL);
+    EXPECT(ref == CPROF_NO_REF && atomic_load(&counters()->log_full_count) == 1);
+    EXPECT(find_two_frames(&ref) == CPROF_RECORDED && ref == known);
+    fake_code_object_free(unknown);
+    end();
+}
+
 static void there_are_so_many_contexts_and_no_more(void)
 {
     struct cprof_context *contexts[CPROF_CONTEXTS_MAX];
@@ -556,6 +827,16 @@ int main(void)
     RUN(a_death_elsewhere_does_not_write_a_stack_twice);
     RUN(the_death_of_an_unknown_code_object_changes_nothing);
     RUN(a_full_log_counts_new_stacks_apart_and_known_ones_as_before);
+    RUN(a_stack_that_is_found_is_counted_by_what_is_added);
+    RUN(a_weight_can_be_taken_back_but_not_below_nothing);
+    RUN(stacks_that_slept_elsewhere_are_told_apart);
+    RUN(a_death_between_walk_and_record_takes_the_stack_back);
+    RUN(a_death_of_a_known_code_object_takes_the_stack_back);
+    RUN(any_death_makes_what_was_read_doubtful_once);
+    RUN(a_death_while_the_texts_are_copied_leaves_no_entry);
+    RUN(a_death_just_before_an_entry_is_added_takes_the_entry_back);
+    RUN(deaths_do_not_matter_to_a_thread_that_reads_its_own_stack);
+    RUN(a_stack_that_finds_no_room_is_counted_nowhere);
     RUN(there_are_so_many_contexts_and_no_more);
     RUN(two_contexts_share_what_they_know);
     RUN(a_new_epoch_starts_from_nothing);

@@ -61,7 +61,8 @@ static int make_segment(void)
 {
     int fd;
 
-    EXPECT(cprof_segment_create(&fd, SLOTS, LOG_BYTES, &error));
+    EXPECT(cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = SLOTS}, LOG_BYTES,
+                                &error));
     return fd;
 }
 
@@ -103,7 +104,8 @@ static void a_new_segment_takes_hardly_any_memory(void)
     struct stat status;
     int fd;
 
-    EXPECT(cprof_segment_create(&fd, 64, UINT64_C(4) << 20, &error));
+    EXPECT(cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = 64}, UINT64_C(4) << 20,
+                                &error));
     EXPECT(fstat(fd, &status) == 0);
     EXPECT((uint64_t)status.st_blocks * 512 <= UINT64_C(65) * CPROF_REGION_BYTES);
     close(fd);
@@ -113,11 +115,16 @@ static void sizes_out_of_bounds_are_refused(void)
 {
     int fd;
 
-    EXPECT(!cprof_segment_create(&fd, 0, LOG_BYTES, &error));
-    EXPECT(!cprof_segment_create(&fd, CPROF_SLOTS_MAX + 1, LOG_BYTES, &error));
-    EXPECT(!cprof_segment_create(&fd, 1, LOG_BYTES - CPROF_REGION_BYTES, &error));
-    EXPECT(!cprof_segment_create(&fd, 1, LOG_BYTES + CPROF_CHUNK_BYTES, &error));
-    EXPECT(!cprof_segment_create(&fd, 1, CPROF_LOG_BYTES_MAX + CPROF_REGION_BYTES, &error));
+    EXPECT(
+        !cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = 0}, LOG_BYTES, &error));
+    EXPECT(!cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = CPROF_SLOTS_MAX + 1},
+                                 LOG_BYTES, &error));
+    EXPECT(!cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = 1},
+                                 LOG_BYTES - CPROF_REGION_BYTES, &error));
+    EXPECT(!cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = 1},
+                                 LOG_BYTES + CPROF_CHUNK_BYTES, &error));
+    EXPECT(!cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = 1},
+                                 CPROF_LOG_BYTES_MAX + CPROF_REGION_BYTES, &error));
     EXPECT(error.text[0] != '\0');
 }
 

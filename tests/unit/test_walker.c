@@ -160,6 +160,28 @@ static PyObject *probe_detached(PyObject *self, PyObject *unused)
     return PyLong_FromUnsignedLong(expect_same_frames(&walk));
 }
 
+/* probe.parked(frame): the names in the chain that begins at the frame object, inner end first. */
+static PyObject *probe_parked(PyObject *self, PyObject *frame)
+{
+    static struct walk walk;
+    PyObject *names = PyList_New(0);
+
+    (void)self;
+    EXPECT(names && Py_TYPE(frame) == (PyTypeObject *)python.frame_type);
+    EXPECT(cprof_walk_parked(&python, CPROF_PEEK_DIRECT, (uintptr_t)frame, walk.frames, DEPTH_MAX,
+                             &walk.depth, &walk.truncated) == CPROF_WALK_DONE);
+    EXPECT(!walk.truncated);
+    for (uint32_t i = 0; i < walk.depth; i++) {
+        struct cprof_code_object code;
+
+        EXPECT(cprof_code_object_read(&python, CPROF_PEEK_DIRECT, walk.frames[i].code, &code));
+        if (is_complete(&walk.frames[i], &code)) {
+            EXPECT(PyList_Append(names, (PyObject *)code.name) == 0);
+        }
+    }
+    return names;
+}
+
 static void *ask_as_stranger(void *state)
 {
     struct cprof_remembered_state none = {0};
@@ -212,11 +234,9 @@ static PyObject *probe_thread(PyObject *self, PyObject *unused)
 }
 
 static PyMethodDef functions[] = {
-    {"walk", probe_walk, METH_O, NULL},
-    {"detached", probe_detached, METH_NOARGS, NULL},
-    {"stranger", probe_stranger, METH_NOARGS, NULL},
-    {"thread", probe_thread, METH_NOARGS, NULL},
-    {0},
+    {"walk", probe_walk, METH_O, NULL},          {"detached", probe_detached, METH_NOARGS, NULL},
+    {"parked", probe_parked, METH_O, NULL},      {"stranger", probe_stranger, METH_NOARGS, NULL},
+    {"thread", probe_thread, METH_NOARGS, NULL}, {0},
 };
 
 static void the_interpreter_is_found_with_its_version(void)
@@ -366,6 +386,46 @@ static void a_walk_in_the_middle_of_an_exception_is_the_same(void)
                        "    raise ValueError\n");
 }
 
+/* The chain of a frame further out, which does not run: as a parked greenlet keeps its own. */
+static void a_parked_chain_is_seen_from_its_frame_object(void)
+{
+    python_fixture_run("import probe, sys\n"
+                       "def inner():\n"
+                       "    frame = sys._getframe(1)\n"
+                       "    names = []\n"
+                       "    while frame:\n"
+                       "        names.append(frame.f_code.co_name)\n"
+                       "        frame = frame.f_back\n"
+                       "    assert probe.parked(sys._getframe(1)) == names, names\n"
+                       "    return len(names)\n"
+                       "def middle():\n"
+                       "    return inner()\n"
+                       "class Shop:\n"
+                       "    def sell(self):\n"
+                       "        return [middle() for _ in range(1)][0]\n"
+                       "assert Shop().sell() >= 3\n"
+                       "assert next(map(lambda shop: shop.sell(), [Shop()])) >= 4\n");
+}
+
+static void a_suspended_generators_chain_is_its_own_frame(void)
+{
+    python_fixture_run("import probe\n"
+                       "def numbers():\n"
+                       "    yield 1\n"
+                       "generator = numbers()\n"
+                       "next(generator)\n"
+                       "assert probe.parked(generator.gi_frame) == ['numbers']\n");
+}
+
+static void what_is_no_parked_chain_is_refused(void)
+{
+    static struct walk walk;
+
+    EXPECT(cprof_walk_parked(&python, CPROF_PEEK_DIRECT, 8, walk.frames, DEPTH_MAX, &walk.depth,
+                             &walk.truncated) == CPROF_WALK_UNREADABLE);
+    EXPECT(walk.depth == 0 && !walk.truncated);
+}
+
 static void the_state_is_remembered_while_the_lock_is_released(void)
 {
     python_fixture_run("import probe\n"
@@ -447,6 +507,9 @@ int main(void)
     RUN(a_deep_recursion_is_cut_at_the_root_side);
     RUN(a_deep_recursion_through_c_is_seen_whole);
     RUN(a_walk_in_the_middle_of_an_exception_is_the_same);
+    RUN(a_parked_chain_is_seen_from_its_frame_object);
+    RUN(a_suspended_generators_chain_is_its_own_frame);
+    RUN(what_is_no_parked_chain_is_refused);
     RUN(the_state_is_remembered_while_the_lock_is_released);
     RUN(a_thread_that_never_ran_python_gets_no_state);
     RUN(each_thread_finds_its_own_state_by_its_id);

@@ -212,7 +212,7 @@ static void kinds_that_nobody_knows_are_ignored(void)
 {
     struct cprof_window window = a_window();
 
-    window.kinds = ~(uint32_t)CPROF_KIND_CPU;
+    window.kinds = ~(uint32_t)CPROF_KINDS_ALL;
     EXPECT(is_ignored(window));
 }
 
@@ -309,7 +309,8 @@ static void a_ring_wakes_every_sleeper_on_the_shared_page(void)
     int fd;
 
     /* As in life: the sleepers see the page through another mapping, which is read-only. */
-    EXPECT(cprof_segment_create(&fd, 1, CPROF_LOG_BYTES_MIN, &error));
+    EXPECT(cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = 1}, CPROF_LOG_BYTES_MIN,
+                                &error));
     EXPECT(cprof_segment_open(&segment, fd, &error) && cprof_slot_map(&mapping, fd, 0, &error));
     for (uint32_t i = 0; i < SLEEPERS; i++) {
         waiters[i] = (struct waiter){.control = mapping.control,

@@ -9,6 +9,7 @@ static const struct cprof_python_layout built_layout = {
     .instruction = CPROF_INSTRUCTION_INDEX_BYTES, /* f_lasti counts bytes */
     .line_format = CPROF_LINES_LNOTAB,
     .code_line_table = offsetof(PyCodeObject, co_lnotab),
+    .gil_place = CPROF_GIL_IN_RUNTIME,
     .owner_not_python = 255,
     LAYOUT_OF_FRAME_OBJECTS,
     .tstate_id = offsetof(PyThreadState, id),

@@ -1,0 +1,139 @@
+/* frames.c - see frames.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "frames.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lines.h"
+
+struct cprof_frame_location {
+    uint32_t code_ref;
+    int32_t byte_offset;
+    uint32_t location;
+};
+
+/* What is needed only while locations are made. */
+struct scratch {
+    struct cprof_log_code code;
+    uint8_t line_table[CPROF_LINE_TABLE_BYTES_MAX];
+};
+
+static int compare_pairs(const void *left, const void *right)
+{
+    const struct cprof_frame_location *a = left, *b = right;
+
+    if (a->code_ref != b->code_ref) {
+        return a->code_ref < b->code_ref ? -1 : 1;
+    }
+    return (a->byte_offset > b->byte_offset) - (a->byte_offset < b->byte_offset);
+}
+
+/* The pairs (code, offset) of all stacks, sorted, each once. */
+static bool collect_pairs(struct cprof_frames *frames, const struct cprof_log_view *view,
+                          const uint32_t *stacks, size_t stack_count)
+{
+    size_t total = 0, kept = 0;
+
+    for (size_t i = 0; i < stack_count; i++) {
+        total += cprof_log_stack(view, stacks[i])->depth;
+    }
+    frames->pairs = calloc(total + 1, sizeof(*frames->pairs));
+    if (!frames->pairs) {
+        return false;
+    }
+    for (size_t i = 0; i < stack_count; i++) {
+        const struct cprof_stack_record *stack = cprof_log_stack(view, stacks[i]);
+
+        for (unsigned frame = 0; frame < stack->depth; frame++) {
+            frames->pairs[frames->pair_count++] = (struct cprof_frame_location){
+                .code_ref = stack->frames[frame].code_ref,
+                .byte_offset = stack->frames[frame].byte_offset,
+            };
+        }
+    }
+    qsort(frames->pairs, frames->pair_count, sizeof(*frames->pairs), compare_pairs);
+    for (size_t i = 0; i < frames->pair_count; i++) {
+        if (kept == 0 || compare_pairs(&frames->pairs[kept - 1], &frames->pairs[i]) != 0) {
+            frames->pairs[kept++] = frames->pairs[i];
+        }
+    }
+    frames->pair_count = kept;
+    return true;
+}
+
+static uint32_t text_of(struct cprof_table *table, const char *text)
+{
+    return cprof_table_text(table, text, strlen(text));
+}
+
+static uint32_t function_of_code(struct cprof_table *table, const struct cprof_log_code *code)
+{
+    struct cprof_function function = {
+        .system_name = text_of(table, code->name),
+        .file = text_of(table, code->file),
+        .first_line = code->first_line,
+    };
+
+    function.name = text_of(table, code->qualified_name[0] ? code->qualified_name : code->name);
+    return cprof_table_function(table, &function);
+}
+
+/* Gives every pair its location. */
+static void locate_pairs(struct cprof_frames *frames, struct cprof_table *table,
+                         struct cprof_log_view *view, struct scratch *scratch)
+{
+    struct cprof_line_cursor cursor = {0};
+    struct cprof_location location = {0};
+
+    for (size_t i = 0; i < frames->pair_count; i++) {
+        struct cprof_frame_location *pair = &frames->pairs[i];
+
+        if (i == 0 || pair->code_ref != frames->pairs[i - 1].code_ref) {
+            size_t bytes = cprof_log_line_table(view, pair->code_ref, scratch->line_table);
+
+            cprof_log_code(view, pair->code_ref, &scratch->code);
+            location.function = function_of_code(table, &scratch->code);
+            cprof_lines_begin(&cursor, bytes ? scratch->code.line_format : CPROF_LINES_NONE,
+                              scratch->line_table, bytes, scratch->code.first_line);
+        }
+        location.line = cprof_lines_seek(&cursor, pair->byte_offset);
+        if (location.line == 0) {
+            location.line = scratch->code.first_line;
+        }
+        pair->location = cprof_table_location(table, &location);
+    }
+}
+
+bool cprof_frames_resolve(struct cprof_frames *frames, struct cprof_table *table,
+                          struct cprof_log_view *view, const uint32_t *stacks, size_t stack_count)
+{
+    struct scratch *scratch = malloc(sizeof(*scratch));
+    bool ok;
+
+    *frames = (struct cprof_frames){0};
+    ok = scratch && collect_pairs(frames, view, stacks, stack_count);
+    if (ok) {
+        locate_pairs(frames, table, view, scratch);
+    }
+    free(scratch);
+    return ok;
+}
+
+void cprof_frames_reset(struct cprof_frames *frames)
+{
+    free(frames->pairs);
+    *frames = (struct cprof_frames){0};
+}
+
+uint32_t cprof_frames_location(const struct cprof_frames *frames, const struct cprof_frame *frame)
+{
+    struct cprof_frame_location wanted = {.code_ref = frame->code_ref,
+                                          .byte_offset = frame->byte_offset};
+    const struct cprof_frame_location *found =
+        bsearch(&wanted, frames->pairs, frames->pair_count, sizeof(wanted), compare_pairs);
+
+    return found->location; /* collect_pairs saw every frame */
+}

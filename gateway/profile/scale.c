@@ -1,0 +1,115 @@
+/* scale.c - see scale.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "scale.h"
+
+#include <stdbool.h>
+
+#include "table.h"
+
+/* What threads that were not sampled used may be this part of a clock and still be no thread of
+ * its own but time at the borders of the window. */
+#define BORDER_PART 100
+
+/* What a stack's kernel time is looked for by: its innermost function. 0 and 1, which refer to
+ * no record, are the two kinds of stacks without one. */
+static uint32_t place_of(const struct cprof_stack_record *stack)
+{
+    if (stack->depth > 0) {
+        return stack->frames[0].code_ref;
+    }
+    return stack->flags & CPROF_STACK_NATIVE ? 1 : 0;
+}
+
+static void sum_up(struct cprof_scale *scale, const struct cprof_log_view *view,
+                   const uint32_t *stacks, size_t stack_count)
+{
+    for (size_t i = 0; i < stack_count; i++) {
+        const struct cprof_stack_record *stack = cprof_log_stack(view, stacks[i]);
+
+        scale->raw_ns = cprof_saturating_add(scale->raw_ns, stack->weight_ns);
+        cprof_kernel_time_add(&scale->kernel_time, place_of(stack), stack->timer_weight_ns,
+                              stack->weight_ns);
+    }
+    scale->raw_ns = cprof_saturating_add(scale->raw_ns, view->log_full_weight_ns);
+}
+
+/* What the stacks shall sum up to. What threads used that were not sampled (they lived for less
+ * than a look, or block the signal) must not be booked on the stacks of others. */
+static uint64_t choose_clock(const struct cprof_log_view *view)
+{
+    bool is_border =
+        view->sampled_clock_ns >= view->cpu_clock_ns - view->cpu_clock_ns / BORDER_PART;
+
+    return is_border ? view->cpu_clock_ns : view->sampled_clock_ns;
+}
+
+/* Perf events see user time, the timer's ticks behind system calls the time in those. What the
+ * clock has beyond them was spent in the kernel elsewhere, in page faults above all. */
+static void find_extra(struct cprof_scale *scale, const struct cprof_log_view *view,
+                       uint64_t clock_ns)
+{
+    uint64_t seen_ns = cprof_saturating_add(scale->raw_ns, view->missed_weight_ns);
+
+    if (view->other_weight_ns > 0 && clock_ns > seen_ns) {
+        scale->extra_ns = cprof_kernel_time_spread(&scale->kernel_time, clock_ns - seen_ns);
+        scale->raw_ns = cprof_saturating_add(scale->raw_ns, scale->extra_ns);
+    }
+}
+
+/* A slot that was killed, or in which one process followed another that may have been, has a
+ * clock that misses the end of a life: it is not believed where it is below the samples. A clock
+ * beyond the bounds is followed to them: there the engine was broken, not only biased. */
+bool cprof_scale_begin(struct cprof_scale *scale, const struct cprof_log_view *view,
+                       const uint32_t *stacks, size_t stack_count)
+{
+    bool complete = view->closed && !view->successors;
+    uint64_t clock_ns = choose_clock(view);
+
+    *scale = (struct cprof_scale){.numerator = 1, .denominator = 1};
+    if (!cprof_kernel_time_init(&scale->kernel_time, stack_count)) {
+        return false;
+    }
+    sum_up(scale, view, stacks, stack_count);
+    find_extra(scale, view, clock_ns);
+    if (scale->raw_ns == 0 || (clock_ns < scale->raw_ns && !complete)) {
+        return true;
+    }
+    if (clock_ns / CPROF_SCALE_MAX > scale->raw_ns) {
+        scale->numerator = CPROF_SCALE_MAX;
+    } else if (clock_ns < scale->raw_ns / CPROF_SCALE_MAX) {
+        scale->denominator = CPROF_SCALE_MAX;
+    } else {
+        scale->numerator = clock_ns;
+        scale->denominator = scale->raw_ns;
+    }
+    return true;
+}
+
+void cprof_scale_reset(struct cprof_scale *scale)
+{
+    cprof_kernel_time_reset(&scale->kernel_time);
+}
+
+uint64_t cprof_scale_stack(struct cprof_scale *scale, const struct cprof_stack_record *stack)
+{
+    uint64_t share_ns = 0;
+
+    if (scale->extra_ns > 0) {
+        share_ns =
+            cprof_kernel_time_take(&scale->kernel_time, place_of(stack), stack->timer_weight_ns);
+    }
+    return cprof_scale_weight(scale, cprof_saturating_add(stack->weight_ns, share_ns));
+}
+
+/* The running sum is scaled, not each weight, so that rounding errors do not add up. */
+uint64_t cprof_scale_weight(struct cprof_scale *scale, uint64_t weight_ns)
+{
+    uint64_t before_ns = scale->value_given_ns;
+
+    scale->weight_seen_ns = cprof_saturating_add(scale->weight_seen_ns, weight_ns);
+    scale->value_given_ns = (uint64_t)((unsigned __int128)scale->weight_seen_ns * scale->numerator /
+                                       scale->denominator);
+    return scale->value_given_ns - before_ns;
+}

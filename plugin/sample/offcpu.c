@@ -1,0 +1,396 @@
+/* offcpu.c - see offcpu.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "offcpu.h"
+
+#include <stdatomic.h>
+
+#include "../python/peek.h"
+#include "../python/walker.h"
+#include "../share/window.h"
+#include "engine_timer.h"
+#include "greenlets.h"
+#include "guard.h"
+#include "parked.h"
+#include "sleep_state.h"
+
+static struct {
+    struct cprof_slot *slot;
+    const struct cprof_python *python;
+    struct cprof_recorder *recorder;
+    struct cprof_request_view requests;
+    const sigset_t *blocked;
+    enum cprof_peek_way lasting_way;
+} offcpu;
+
+void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *python,
+                        struct cprof_recorder *recorder, const struct cprof_request_view *requests,
+                        const sigset_t *blocked)
+{
+    offcpu.slot = slot;
+    offcpu.python = python;
+    offcpu.recorder = recorder;
+    offcpu.requests = *requests;
+    offcpu.blocked = blocked;
+}
+
+void cprof_offcpu_begin(bool keeps_files)
+{
+    cprof_sleep_state_begin(keeps_files);
+    offcpu.lasting_way = cprof_peek_choose_lasting(offcpu.blocked);
+}
+
+static struct cprof_slot_counters *counters_of_slot(void)
+{
+    return &offcpu.slot->counters;
+}
+
+/* Books time that the thread spent asleep in the stack that it is known to be in. */
+static void book_due(struct cprof_thread *thread)
+{
+    struct cprof_sleep *sleep = &thread->sleep;
+
+    if (sleep->due_ns <= 0) {
+        return;
+    }
+    (void)cprof_record_add(offcpu.recorder, sleep->ref, sleep->due_ns, 1);
+    atomic_fetch_add(&counters_of_slot()->off_cpu_looks, 1);
+    atomic_fetch_add(&counters_of_slot()->off_cpu_weight_ns, (uint64_t)sleep->due_ns);
+    sleep->due_ns = 0;
+}
+
+/* Moves the clocks on; what is left when CPU time is taken off is due. Returns CPU time used. */
+static uint64_t advance(struct cprof_sleep *sleep, uint64_t now_ns, uint64_t cpu_ns)
+{
+    uint64_t wall_ns = now_ns - sleep->wall_seen_ns, used_ns = cpu_ns - sleep->cpu_seen_ns;
+
+    sleep->wall_seen_ns = now_ns;
+    sleep->cpu_seen_ns = cpu_ns;
+    sleep->due_ns += (int64_t)wall_ns - (int64_t)used_ns;
+    atomic_fetch_add(&counters_of_slot()->wall_clock_ns, wall_ns);
+    return used_ns;
+}
+
+/* The record in which the thread's run-queue time is summed up. */
+static uint32_t find_runnable(struct cprof_thread *thread)
+{
+    struct cprof_context *context = cprof_context_acquire(offcpu.recorder);
+    struct cprof_sample sample = {
+        .tag_ref = atomic_load(&thread->tag_ref),
+        .kind = CPROF_STACK_RUNNABLE,
+    };
+    uint32_t ref = CPROF_NO_REF;
+
+    if (context) {
+        (void)cprof_record_find(offcpu.recorder, context, &sample, &ref);
+        cprof_context_release(context);
+    }
+    return ref;
+}
+
+/* Run-queue time is neither sleep nor CPU time. The kernel adds it up when a wait ends, so that a
+ * look may find more of it than time has passed: what is due becomes negative then, and the next
+ * looks make up for it. */
+static void take_run_queue_time(struct cprof_thread *thread)
+{
+    struct cprof_sleep *sleep = &thread->sleep;
+    uint64_t total_ns, waited_ns;
+
+    if (!cprof_sleep_run_queue(thread, &total_ns) || total_ns <= sleep->run_queue_seen_ns) {
+        return;
+    }
+    waited_ns = total_ns - sleep->run_queue_seen_ns;
+    sleep->run_queue_seen_ns = total_ns;
+    if (sleep->runnable_ref == CPROF_NO_REF) {
+        sleep->runnable_ref = find_runnable(thread);
+    }
+    if (sleep->runnable_ref == CPROF_NO_REF) {
+        return; /* the log is full: the time stays with the sleeping stacks */
+    }
+    sleep->due_ns -= (int64_t)waited_ns;
+    (void)cprof_record_add(offcpu.recorder, sleep->runnable_ref, (int64_t)waited_ns, 1);
+    atomic_fetch_add(&counters_of_slot()->runnable_ns, waited_ns);
+}
+
+/* The thread's own state. A core keeps it as long as it lives; a C thread of the app's may have
+ * left Python and freed it, which is asked in a way that no bad address can harm: then 0, and the
+ * next scan looks for its new state. */
+static uintptr_t own_state(struct cprof_thread *thread)
+{
+    struct cprof_remembered_state now;
+
+    if (thread->core >= 0) {
+        return thread->own.address;
+    }
+    if (thread->own.address &&
+        cprof_remember_state(offcpu.python, offcpu.lasting_way, thread->own.address, &now) &&
+        now.id == thread->own.id && now.interpreter == thread->own.interpreter) {
+        return thread->own.address;
+    }
+    thread->own = (struct cprof_remembered_state){0};
+    return 0;
+}
+
+static bool walk_state(uintptr_t state, uintptr_t pc, struct cprof_context *context,
+                       struct cprof_sample *sample)
+{
+    bool truncated = false;
+
+    sample->depth = 0;
+    if (!state) {
+        return true;
+    }
+    if (cprof_walk(offcpu.python, context->way, state, pc, context->raw, offcpu.recorder->max_depth,
+                   &sample->depth, &truncated) != CPROF_WALK_DONE) {
+        return false;
+    }
+    sample->flags = truncated ? CPROF_STACK_TRUNCATED : 0;
+    return true;
+}
+
+/* A core serves a request under its app's state, if that is another than its own. */
+static bool walk_thread(struct cprof_thread *thread, uintptr_t pc, struct cprof_context *context,
+                        struct cprof_sample *sample)
+{
+    uintptr_t other = thread->core >= 0 && offcpu.requests.thread_state
+                          ? offcpu.requests.thread_state(thread->core)
+                          : 0;
+
+    if (other && walk_state(other, pc, context, sample) && sample->depth > 0) {
+        return true;
+    }
+    return walk_state(own_state(thread), pc, context, sample);
+}
+
+static bool is_serving(const struct cprof_thread *thread)
+{
+    return thread->core >= 0 && offcpu.requests.is_running &&
+           offcpu.requests.is_running(thread->core);
+}
+
+static bool read_stack(struct cprof_thread *thread, const struct cprof_sleep_state *state,
+                       struct cprof_context *context, struct cprof_sample *sample)
+{
+    bool is_true;
+
+    if (!cprof_guard_begin_reading()) {
+        return false;
+    }
+    context->way = cprof_peek_choose(offcpu.blocked);
+    is_true = walk_thread(thread, state->pc, context, sample);
+    if (is_true && sample->depth == 0 && !is_serving(thread)) {
+        sample->flags |= CPROF_STACK_IDLE;
+    }
+    return is_true;
+}
+
+/* A thread that waits for the interpreter's lock wakes up each few milliseconds to ask for it
+ * (sys.getswitchinterval()), one that waits for another lock does not. So where the futex's
+ * address is not known, it is the interpreter's if the thread keeps moving. */
+static bool seems_to_wait_for_interpreter(struct cprof_thread *thread)
+{
+    return ++thread->sleep.futex_moves > 1 &&
+           cprof_gil_is_held(offcpu.python, cprof_peek_choose(offcpu.blocked));
+}
+
+static bool waits_for_interpreter(struct cprof_thread *thread,
+                                  const struct cprof_sleep_state *state)
+{
+    if (state->state != CPROF_STATE_FUTEX) {
+        return false;
+    }
+    if (cprof_sleep_state_is_coarse()) {
+        return seems_to_wait_for_interpreter(thread);
+    }
+    return state->futex >= offcpu.python->gil_low && state->futex < offcpu.python->gil_high;
+}
+
+static bool stands_still(const struct cprof_thread *thread)
+{
+    uint64_t cpu_ns;
+
+    return cprof_engine_timer_clock(thread->tid, &cpu_ns) && cpu_ns == thread->sleep.cpu_seen_ns;
+}
+
+/* Walks the thread, proves that it slept, finds its record. CPROF_RECORDED_UNREADABLE: it could
+ * not be proved. */
+static enum cprof_recorded find_stack(struct cprof_thread *thread,
+                                      const struct cprof_sleep_state *state,
+                                      struct cprof_context *context, uint32_t *ref)
+{
+    struct cprof_sample sample = {
+        .tag_ref = atomic_load(&thread->tag_ref),
+        .kind = CPROF_STACK_OFF_CPU,
+        .state = waits_for_interpreter(thread, state) ? (uint32_t)CPROF_STATE_GIL : state->state,
+    };
+    enum cprof_recorded outcome = CPROF_RECORDED_UNREADABLE;
+
+    cprof_record_expect(offcpu.recorder, context);
+    atomic_fetch_add(&counters_of_slot()->off_cpu_walks, 1);
+    if (read_stack(thread, state, context, &sample) && stands_still(thread)) {
+        outcome = cprof_record_find(offcpu.recorder, context, &sample, ref);
+    }
+    cprof_guard_end_reading();
+    return outcome;
+}
+
+/* Time in a stack that found no room in the log. */
+static void book_log_full(struct cprof_sleep *sleep)
+{
+    if (sleep->due_ns > 0) {
+        atomic_fetch_add(&counters_of_slot()->off_cpu_log_full_ns, (uint64_t)sleep->due_ns);
+        sleep->due_ns = 0;
+    }
+}
+
+/* Where the thread sleeps now, or CPROF_NO_REF if it does not or that cannot be recorded. */
+static uint32_t look_for_stack(struct cprof_thread *thread)
+{
+    struct cprof_context *context;
+    struct cprof_sleep_state state;
+    enum cprof_recorded outcome;
+    uint32_t ref = CPROF_NO_REF;
+
+    if (!cprof_sleep_state_read(thread, &state)) {
+        return CPROF_NO_REF;
+    }
+    context = cprof_context_acquire(offcpu.recorder);
+    if (!context) {
+        return CPROF_NO_REF;
+    }
+    outcome = find_stack(thread, &state, context, &ref);
+    cprof_context_release(context);
+    if (outcome == CPROF_RECORDED_LOG_FULL) {
+        book_log_full(&thread->sleep);
+    } else if (outcome == CPROF_RECORDED_UNREADABLE) {
+        atomic_fetch_add(&counters_of_slot()->off_cpu_moved, 1);
+    }
+    return outcome == CPROF_RECORDED ? ref : CPROF_NO_REF;
+}
+
+/* Gives the stack in which the thread was last seen asleep its part of what is due: all of it if
+ * the thread is awake now; else what differs from the mean gap, which is the new stack's weight
+ * whatever became of this gap (pace.h). That part may be negative. Were the weight scaled by how
+ * much of the gap the thread slept, a stack behind a burst of CPU time would lose to the one
+ * before it. */
+static void settle_with_previous(struct cprof_thread *thread, bool is_awake, uint64_t gap_mean_ns)
+{
+    struct cprof_sleep *sleep = &thread->sleep;
+    int64_t part_ns = 0;
+
+    if (sleep->ref == CPROF_NO_REF) {
+        return;
+    }
+    if (is_awake) {
+        part_ns = sleep->due_ns;
+    } else if (gap_mean_ns > 0) {
+        part_ns = sleep->due_ns - (int64_t)gap_mean_ns;
+    }
+    part_ns = cprof_record_add(offcpu.recorder, sleep->ref, part_ns, 0);
+    atomic_fetch_add(&counters_of_slot()->off_cpu_weight_ns, (uint64_t)part_ns);
+    sleep->due_ns -= part_ns;
+}
+
+/* The greenlets of a thread that has just been found asleep. */
+static void look_at_greenlets(struct cprof_thread *thread, uint64_t now_ns, uint64_t gap_mean_ns)
+{
+    struct cprof_parked_look look = {
+        .python = offcpu.python,
+        .recorder = offcpu.recorder,
+        .context = cprof_context_acquire(offcpu.recorder),
+        .thread = thread,
+        .stands_still = stands_still,
+        .now_ns = now_ns,
+        .gap_mean_ns = gap_mean_ns,
+    };
+
+    if (!look.context) {
+        return;
+    }
+    if (cprof_guard_begin_reading()) {
+        look.context->way = cprof_peek_choose(offcpu.blocked);
+        cprof_parked_look(&look);
+    }
+    cprof_guard_end_reading();
+    cprof_context_release(look.context);
+}
+
+static void start_following(struct cprof_thread *thread, uint64_t now_ns, uint64_t cpu_ns)
+{
+    struct cprof_sleep *sleep = &thread->sleep;
+
+    *sleep = (struct cprof_sleep){
+        .is_followed = true,
+        .wall_seen_ns = now_ns,
+        .cpu_seen_ns = cpu_ns,
+        .status_file = -1,
+        .account_file = -1,
+    };
+    (void)cprof_sleep_run_queue(thread, &sleep->run_queue_seen_ns);
+}
+
+/* Returns whether the thread has run since the last look. */
+static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
+{
+    struct cprof_sleep *sleep = &thread->sleep;
+    uint64_t cpu_ns, now_ns = cprof_now_ns();
+    bool owns_greenlets = cprof_greenlets_belong_to(thread->tid);
+    uint32_t ref;
+
+    if (!cprof_engine_timer_clock(thread->tid, &cpu_ns)) {
+        return false; /* gone: the next scan will see it */
+    }
+    if (!sleep->is_followed) {
+        start_following(thread, now_ns, cpu_ns);
+    } else if (advance(sleep, now_ns, cpu_ns) == 0 && sleep->is_known) {
+        sleep->futex_moves = 0;
+        book_due(thread);
+        if (owns_greenlets) {
+            cprof_parked_book(offcpu.recorder, now_ns, gap_mean_ns);
+        }
+        return false;
+    }
+    take_run_queue_time(thread);
+    ref = look_for_stack(thread);
+    settle_with_previous(thread, ref == CPROF_NO_REF, gap_mean_ns);
+    sleep->is_known = ref != CPROF_NO_REF;
+    if (sleep->is_known) {
+        sleep->ref = ref;
+        book_due(thread);
+    }
+    if (owns_greenlets && sleep->is_known) {
+        look_at_greenlets(thread, now_ns, gap_mean_ns);
+    } else if (owns_greenlets) {
+        cprof_parked_miss(now_ns, gap_mean_ns);
+    }
+    return true;
+}
+
+bool cprof_offcpu_look(uint64_t gap_mean_ns)
+{
+    bool moved = false;
+
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        /* A core that has just registered gets its tags at the next scan. */
+        if (atomic_load(&thread->has_state) && atomic_load(&thread->tag_ref) != CPROF_NO_REF) {
+            moved |= look_at_thread(thread, gap_mean_ns);
+        }
+    }
+    return moved;
+}
+
+void cprof_offcpu_forget(struct cprof_thread *thread)
+{
+    struct cprof_sleep *sleep = &thread->sleep;
+
+    if (sleep->is_followed && sleep->ref != CPROF_NO_REF) {
+        book_due(thread);
+    }
+    if (cprof_greenlets_belong_to(thread->tid)) {
+        cprof_parked_forget();
+    }
+    cprof_sleep_close_files(thread);
+    *sleep = (struct cprof_sleep){.status_file = -1, .account_file = -1};
+}

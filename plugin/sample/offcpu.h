@@ -1,0 +1,52 @@
+/* offcpu.h - what threads do while they sleep, read from outside: no signal is ever sent to them.
+ *
+ * Proof     the CPU clock is read, the kernel says that the thread sleeps, its stack is walked,
+ *           the CPU clock is read again. Equal: it slept all the while and the stack is true.
+ *           Anything else is no sample; its time stays due until the next look.
+ * Unchanged a thread whose CPU clock still stands where it stood when its stack was recorded is
+ *           in the same stack: one clock read, no walk.
+ * Weight    each look books, at once, the thread's wall time since the last one, less its CPU
+ *           time and the time it waited for a CPU, which the kernel's scheduler accounts
+ *           (CPROF_STACK_RUNNABLE). A wall profile is this and the samples on the CPU.
+ * Names     code objects may die as soon as the thread wakes up: the recorder checks that none
+ *           did (recorder.h: expect and find).
+ * Callers   the ticker only, between the sampler's start and the process's end.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_OFFCPU_H
+#define CPROF_OFFCPU_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../python/runtime.h"
+#include "../share/layout.h"
+#include "recorder.h"
+#include "threads.h"
+
+/* What the host knows of its core threads' requests. Either may be NULL: it knows nothing. */
+struct cprof_request_view {
+    bool (*is_running)(int core);        /* is the core serving a request? */
+    uintptr_t (*thread_state)(int core); /* the thread state that it does so under, where that is
+                                          * not the core's own; 0 otherwise */
+};
+
+/* Everything must live as long as the process; `blocked` are the ticker's blocked signals. */
+void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *python,
+                        struct cprof_recorder *recorder, const struct cprof_request_view *requests,
+                        const sigset_t *blocked);
+
+/* A window begins. `keeps_files`: descriptors may stay open between looks. */
+void cprof_offcpu_begin(bool keeps_files);
+
+/* Looks at every registered thread that has run Python. `gap_mean_ns`: how long gaps like the
+ * last one are on average (pace.h), lateness included; 0: it was cut short. Returns whether any
+ * thread has run since the last look. */
+bool cprof_offcpu_look(uint64_t gap_mean_ns);
+
+/* The thread is not followed any more: books what is left. */
+void cprof_offcpu_forget(struct cprof_thread *thread);
+
+#endif

@@ -1,0 +1,26 @@
+"""Requests that mostly wait: a nap and a little work, each in a function of its own.
+
+SPDX-License-Identifier: MIT
+"""
+
+import time
+
+NAP_SECONDS = 0.03
+WORK_SECONDS = 0.005
+
+
+def nap():
+    time.sleep(NAP_SECONDS)
+
+
+def work():
+    end = time.thread_time() + WORK_SECONDS
+    while time.thread_time() < end:
+        pass
+
+
+def application(environ, start_response):
+    nap()
+    work()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"waited"]

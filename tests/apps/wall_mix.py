@@ -1,0 +1,204 @@
+"""Threads that wait in known ways and keep books of it, by the wall clock and by the kernel's.
+
+    /pid             answers the worker's pid
+    /mix?until=T     goes through all phases, over and over, on this thread and on one of its own,
+                     until the clock says T; answers both books as JSON
+    /spin?until=T    stays in Python until then; answers a book of clocks as JSON
+
+A phase is a function, so that its name says in which state its samples must be.
+
+SPDX-License-Identifier: MIT
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import socket
+import struct
+import threading
+import time
+from urllib.parse import parse_qs
+
+import burn
+import uwsgi
+
+PHASE_MS = {
+    "nap": 16,
+    "wait_for_lock": 12,
+    "wait_for_data": 10,
+    "wait_for_peer": 4,
+    "wait_for_room": 6,
+    "wait_for_event": 8,
+    "work": 3,
+}
+PR_SET_NAME = 15  # prctl(2)
+
+SPIN_MS = 20  # between two entries of a book of clocks
+
+
+def limit(one, option, ms):
+    one.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", 0, ms * 1000))
+
+
+def tcp_pair():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    return near, far
+
+
+class Places:
+    """What one thread waits for; nothing of it ever comes."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.lock.acquire()
+        self.silent, self._silent_peer = tcp_pair()
+        limit(self.silent, socket.SO_RCVTIMEO, PHASE_MS["wait_for_data"])
+        self.full, self._full_peer = tcp_pair()
+        fill(self.full)
+        limit(self.full, socket.SO_SNDTIMEO, PHASE_MS["wait_for_room"])
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(1)
+        limit(self.listener, socket.SO_RCVTIMEO, PHASE_MS["wait_for_peer"])
+
+
+def fill(one):
+    """Nobody reads at the other end."""
+    limit(one, socket.SO_SNDTIMEO, 200)
+    try:
+        while True:
+            one.send(bytes(1 << 16))
+    except BlockingIOError:
+        pass
+
+
+def nap(_places):
+    time.sleep(PHASE_MS["nap"] / 1000)
+
+
+def wait_for_lock(places):
+    places.lock.acquire(timeout=PHASE_MS["wait_for_lock"] / 1000)
+
+
+def wait_for_data(places):
+    with contextlib.suppress(BlockingIOError):
+        places.silent.recv(1)
+
+
+def wait_for_peer(places):
+    with contextlib.suppress(BlockingIOError):
+        places.listener.accept()
+
+
+def wait_for_room(places):
+    with contextlib.suppress(BlockingIOError):
+        places.full.send(b"x")
+
+
+def wait_for_event(_places):
+    select.select([], [], [], PHASE_MS["wait_for_event"] / 1000)
+
+
+def work(_places):
+    loops = PHASE_MS["work"] * burn.LOOPS_PER_MS
+    while loops:
+        loops -= 1
+
+
+PHASES = [nap, wait_for_lock, wait_for_data, wait_for_peer, wait_for_room, wait_for_event, work]
+
+
+class Clocks:
+    """Of the thread that makes it: CPU time, and time in which it waited for a CPU, ns."""
+
+    def __init__(self):
+        self._descriptor = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+
+    def read(self):
+        cpu, run_queue, _ = os.pread(self._descriptor, 64, 0).split()
+        return int(cpu), int(run_queue)
+
+    def close(self):
+        os.close(self._descriptor)
+
+
+def core_name(environ):
+    """What the profiler calls the thread."""
+    return f"uWSGIWorker{uwsgi.worker_id()}Core{environ.get('uwsgi.core', 0)}"
+
+
+def name_this_thread(name):
+    assert ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode()) == 0
+
+
+def mix_until(end, name):
+    """Entries are: phase, start, end by the clock of the day, CPU and run-queue time in it."""
+    begin = time.time()
+    clocks, places, entries = Clocks(), Places(), []
+    while time.time() < end:
+        for phase in PHASES:
+            cpu, run_queue = clocks.read()
+            start = time.time()
+            phase(places)
+            stop = time.time()
+            cpu_after, run_queue_after = clocks.read()
+            entry = (phase.__name__, start, stop, cpu_after - cpu, run_queue_after - run_queue)
+            entries.append(entry)
+    clocks.close()
+    return {"thread": name, "begin": begin, "end": time.time(), "entries": entries}
+
+
+def spin_until(end, name):
+    """Entries are: time by the clock of the day, CPU and run-queue time so far."""
+    begin = time.time()
+    clocks, entries = Clocks(), []
+    while time.time() < end:
+        entries.append((time.time(), *clocks.read()))
+        spin_on()
+    entries.append((time.time(), *clocks.read()))
+    clocks.close()
+    return {"thread": name, "begin": begin, "end": time.time(), "entries": entries}
+
+
+def spin_on():
+    loops = SPIN_MS * burn.LOOPS_PER_MS
+    while loops:
+        loops -= 1
+
+
+def mix_in_two_threads(end, name):
+    books = []
+
+    def mix_beside():
+        own_name = f"beside-{name[-5:]}"
+        name_this_thread(own_name)
+        books.append(mix_until(end, own_name))
+
+    thread = threading.Thread(target=mix_beside)
+    thread.start()
+    books.append(mix_until(end, name))
+    thread.join()
+    return books
+
+
+def spin(end, name):
+    return [spin_until(end, name)]
+
+
+ROUTES = {"/mix": mix_in_two_threads, "/spin": spin}
+
+
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    body = str(os.getpid())
+    if path in ROUTES:
+        until = float(parse_qs(environ["QUERY_STRING"])["until"][0])
+        body = json.dumps({"books": ROUTES[path](until, core_name(environ))})
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [body.encode()]

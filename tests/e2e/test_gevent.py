@@ -1,0 +1,147 @@
+"""Greenlets of gevent: each waits on its own, and the hub only waits for work.
+
+CPROF_WALL_SECONDS sets the length of each window (`make wall-truth`).
+
+SPDX-License-Identifier: MIT
+"""
+
+import contextlib
+import json
+import os
+from typing import NamedTuple
+
+import pytest
+from testenv import books, gevents
+from testenv.profiles import Profile
+
+pytestmark = pytest.mark.skipif(bool(gevents.missing()), reason=gevents.missing() or "there is one")
+
+SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "4"))
+GREENLETS = 20
+CROWD = 300
+PART = 0.05
+# While the thread runs nobody's stack can be seen: that time goes to those that are parked when it
+# sleeps next. A crowd begins, and ends, in one burst.
+PART_OF_CROWD = 0.10
+NAP_MS = 200
+WORK_MS = 5
+BLOCK_MS = 20
+
+WITHOUT_WAIT = {"running", "runnable", "gil"}
+
+
+class Seen(NamedTuple):
+    cpu: Profile
+    wall: Profile
+    book: list
+    log: str
+
+    def real(self, name):
+        """Seconds of the waits called `name` that lie in the window."""
+        window = books.window_of(self.wall)
+        return sum(
+            (end - start) * window.part(start, end) for own, start, end in self.book if own == name
+        )
+
+    def found(self, name):
+        """Seconds of waiting with the function on the stack."""
+        return self.asleep().ns_of(name) / 1e9
+
+    def asleep(self):
+        return self.wall.where(lambda sample: sample.labels["state"] not in WITHOUT_WAIT)
+
+
+def look(make, reader, load, **options):
+    """One window while each path of `load` is asked for by so many clients."""
+    server = make(
+        app="gevent_naps",
+        plugins=gevents.plugins(),
+        processes=1,
+        gevent=GREENLETS,
+        cloudprofiler_output_interval=60,
+        cloudprofiler_output_duration=SECONDS,
+        **options,
+    ).start()
+    server.wait_for_window()
+    with contextlib.ExitStack() as clients:
+        loads = [
+            clients.enter_context(server.load(path, threads=threads))
+            for path, threads in load.items()
+        ]
+        server.wait_for_window(is_open=False, seconds=SECONDS + 30)
+    assert not [failure for one in loads for failure in one.failures]
+    book = json.loads(server.get("/book"))
+    cpu = server.wait_for_first_profile()
+    wall = reader.read(cpu.with_name(cpu.name.replace("cpu-", "wall-", 1)))
+    server.stop()
+    return Seen(reader.read(cpu), wall, book, server.log)
+
+
+def assert_found(seen, name, bound=PART):
+    real, found = seen.real(name), seen.found(name)
+    print(f"{name}: {found:.2f} s for {real:.2f} s, {found / real - 1:+.4f}")
+    assert abs(found - real) <= bound * real
+
+
+@pytest.fixture(scope="module")
+def naps(make_uwsgi_for_module, profile_reader):
+    load = {f"/nap?ms={NAP_MS}": GREENLETS - 2, f"/work?ms={WORK_MS}": 1}
+    return look(make_uwsgi_for_module, profile_reader, load, cloudprofiler_wall_idle="true")
+
+
+def test_requests_that_sleep_carry_the_time_of_their_sleep(naps):
+    assert naps.real("nap") > SECONDS * GREENLETS / 3
+    assert_found(naps, "nap")
+    states = naps.wall.where(lambda sample: "nap" in sample.names()).by_state()
+    assert states["greenlet"] > 0.95 * sum(states.values())
+
+
+def test_the_hub_carries_none_of_it(naps):
+    with_hub = naps.asleep().where(
+        lambda sample: any("gevent/hub.py" in f.file and f.name == "run" for f in sample.frames)
+    )
+
+    assert with_hub.total_ns <= 0.001 * naps.wall.total_ns, with_hub.samples[:3]
+
+
+def test_idle_is_the_hubs_own_wait(naps):
+    seconds = books.window_of(naps.wall).seconds()
+    idle = naps.wall.where(lambda sample: sample.names() == ("[idle]",)).by_state()
+
+    print(f"[idle] {idle}, of {seconds:.2f} s: {naps.wall.by_state()}")
+    assert 0.1 * seconds < idle["poll"] / 1e9 < seconds
+
+
+def test_the_profile_of_the_cpu_shows_the_greenlet_that_runs(naps):
+    burning = naps.cpu.where(lambda sample: "burn" in sample.names())
+
+    assert burning.total_ns > 0.2 * naps.cpu.total_ns
+    for sample in burning.samples:
+        assert sample.names() == ("burn", "work", "application"), sample
+
+
+@pytest.fixture(scope="module")
+def crowd(make_uwsgi_for_module, profile_reader):
+    load = {f"/crowd?count={CROWD}": 1, f"/block?ms={BLOCK_MS}": 1}
+    return look(make_uwsgi_for_module, profile_reader, load)
+
+
+def test_greenlets_that_come_and_go_by_hundreds_are_all_seen(crowd):
+    assert crowd.real("short_life") > CROWD
+    assert_found(crowd, "short_life", PART_OF_CROWD)
+    assert_found(crowd, "wait_for_crowd", PART_OF_CROWD)
+
+
+def test_a_call_that_blocks_the_thread_stands_in_its_greenlet(crowd):
+    assert_found(crowd, "block", PART_OF_CROWD)
+    states = crowd.wall.where(lambda sample: "block" in sample.names()).by_state()
+    asleep = {state: ns for state, ns in states.items() if state not in WITHOUT_WAIT}
+    print(states)
+    assert asleep["sleep"] > 0.95 * sum(asleep.values())
+
+
+def test_idle_is_left_out_and_nothing_is_missing(crowd):
+    assert "[idle]" not in crowd.wall.functions()
+    assert "greenlet" not in "\n".join(
+        line for line in crowd.log.splitlines() if "warning" in line
+    ), crowd.log

@@ -1,0 +1,48 @@
+"""Several apps in one server, each in an interpreter of its own or all in one.
+
+SPDX-License-Identifier: MIT
+"""
+
+import pytest
+from testenv.profiles import wall_file_of
+from testenv.uwsgi import QUICK
+
+# What is mounted first runs in the main interpreter.
+MOUNTS = ["/first=burn.py", "/second=second.py"]
+FORMS = {
+    "threads off": {},
+    "two threads": {"threads": 2},
+    "two threads, the other way round": {"threads": 2, "mount": MOUNTS[::-1]},
+    "two threads, lazy-apps": {"threads": 2, "lazy_apps": "true"},
+    "two threads, single interpreter": {"threads": 2, "single_interpreter": "true"},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_stacks_of_each_app_are_its_own(form, uwsgi, profile_reader):
+    options = {"mount": MOUNTS, "manage_script_name": "true", **QUICK, **FORMS[form]}
+    server = uwsgi(processes=1, wsgi_file=None, **options)
+    pid = server.workers()[1]
+
+    with (
+        server.load("/first/own?ms=10", threads=2) as first,
+        server.load("/second/work?ms=10", threads=2) as second,
+    ):
+        server.wait_for_profiles()  # its window may have begun before the load
+        path = server.wait_for_profiles()[-1]
+    profile, wall = profile_reader.read(path), profile_reader.read(wall_file_of(path))
+
+    assert not first.failures + second.failures
+    own = {f"own_function_of_{pid}": "burn.py", f"second_function_of_{pid}": "second.py"}
+    for name, file in own.items():
+        found = profile.where(lambda sample, name=name: name in sample.names())
+        assert found.total_ns > 0.2 * profile.total_ns, f"{name} of {profile.functions()}"
+        for sample in found.samples:
+            assert [frame.name for frame in sample.frames] == [name, "burn_own", "application"]
+            assert all(frame.file.endswith(file) for frame in sample.frames[1:])
+
+    sleeping = wall.where(lambda sample: sample.labels["state"] == "sleep")
+    assert sleeping.samples
+    for sample in sleeping.samples:
+        assert [frame.name for frame in sample.frames] == ["rest", "application"]
+        assert all(frame.file.endswith("second.py") for frame in sample.frames)

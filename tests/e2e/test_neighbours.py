@@ -1,0 +1,134 @@
+"""What else uses signals, samples and dumps works beside the profiler, and the profiler beside it.
+
+Google's agent and py-spy are those that `make bench` has installed.
+
+SPDX-License-Identifier: MIT
+"""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+from testenv.build import PYTHON, SOURCE
+from testenv.uwsgi import QUICK
+from testenv.wait import wait_for
+
+PEERS = SOURCE / "build" / "bench" / "peers"
+PY_SPY = PEERS / "bin" / "py-spy"
+AGENTS = sorted(PEERS.glob("lib/python3.*/site-packages/googlecloudprofiler"))
+
+SIGNAL = signal.SIGRTMIN + 3  # as in tests/apps/neighbours.py
+NAP_MS = 20
+BURN_MS = 5
+DUMP_MS = 50
+AGENT_MS = 1500
+COMMAND_SECONDS = 60
+
+
+def own_version_of_agent():
+    """Whether the agent was installed for the Python that is tested."""
+    version = subprocess.run(
+        [PYTHON, "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=COMMAND_SECONDS,
+    ).stdout.strip()
+    return [path for path in AGENTS if version in path.parts]
+
+
+def start(uwsgi, **options):
+    return uwsgi(app="neighbours", processes=1, **QUICK, **options)
+
+
+def next_window(server, reader):
+    """CPU and wall profile of a window that is wholly under load from now on."""
+    with (
+        server.load(f"/nap?ms={NAP_MS}", threads=1) as naps,
+        server.load(f"/burn?ms={BURN_MS}", threads=1) as burns,
+    ):
+        server.wait_for_profiles()  # its window may have begun before the load
+        cpu = server.wait_for_profiles()[-1]
+    assert naps.done and burns.done and not naps.failures + burns.failures
+    wall = cpu.with_name(cpu.name.replace("cpu-", "wall-", 1))
+    return reader.read(cpu), reader.read(wall)
+
+
+def assert_both_work(server, reader):
+    cpu, wall = next_window(server, reader)
+    assert cpu.share("burn") > 0.3, cpu.functions()
+    assert wall.where(lambda sample: sample.labels["state"] == "sleep").share("nap") > 0.9
+    assert server.our_errors == []
+
+
+def test_the_apps_wakeup_descriptor_never_hears_of_the_profiler(uwsgi, profile_reader):
+    server = start(uwsgi, cloudprofiler_period_ms=1)
+    server.get("/listen")
+
+    assert_both_work(server, profile_reader)
+    assert json.loads(server.get("/heard")) == []
+
+    os.kill(server.workers()[1], SIGNAL)
+    wait_for(lambda: json.loads(server.get("/heard")) == [SIGNAL], "the app's own signal")
+
+
+def test_wall_profiles_go_on_without_the_signal(uwsgi, profile_reader):
+    server = start(uwsgi)
+    server.get("/take")
+    server.wait_for_log(r"\[cloudprofiler\] warning: the application has taken SIGURG")
+
+    _, wall = next_window(server, profile_reader)
+
+    assert wall.where(lambda sample: sample.labels["state"] == "sleep").share("nap") > 0.9
+    assert wall.ns_of("burn") == 0, "samples of a signal that is not ours"
+
+
+@pytest.mark.parametrize("threads", [None, 2], ids=["threads off", "two threads"])
+def test_faulthandler_dumps_and_profiles_go_on(threads, uwsgi, profile_reader):
+    server = start(uwsgi, threads=threads, enable_threads="true")
+    server.get(f"/dump?ms={DUMP_MS}")
+
+    assert_both_work(server, profile_reader)
+
+    assert int(server.get("/dumps")) >= 5
+
+
+@pytest.mark.skipif(not PY_SPY.exists(), reason="no py-spy; make bench installs it")
+def test_py_spy_reads_a_worker_that_is_profiled(uwsgi, profile_reader, tmp_path):
+    server = start(uwsgi)
+    record = tmp_path / "record"
+    words = [PY_SPY, "record", "--duration", "3", "--format", "raw", "--output", record]
+
+    spy = subprocess.Popen([*words, "--pid", str(server.workers()[1])], stderr=subprocess.PIPE)
+    try:
+        assert_both_work(server, profile_reader)
+        with server.load(f"/burn?ms={BURN_MS}", threads=1):
+            _, said = spy.communicate(timeout=COMMAND_SECONDS)
+    finally:
+        spy.kill()
+    assert spy.returncode == 0, said
+    assert "burn (burn.py" in record.read_text()
+    dump = subprocess.run(
+        [PY_SPY, "dump", "--pid", str(server.workers()[1])],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=True,
+    )
+    assert "Python v" in dump.stdout
+
+
+@pytest.mark.skipif(not own_version_of_agent(), reason="no agent; make bench installs it")
+def test_googles_agent_profiles_the_same_worker(uwsgi, profile_reader):
+    packages = own_version_of_agent()[0].parent
+    server = start(uwsgi, enable_threads="true", env={"PYTHONPATH": str(packages)})
+
+    with server.load(f"/agent?ms={AGENT_MS}", count=1, threads=1) as agent:
+        files = server.wait_for_profiles(2)  # the second window is wholly the agent's
+        agent.join()
+
+    assert agent.failures == [] and int(agent.bodies.pop()) > 0
+    assert profile_reader.read(files[-1]).share("burn") > 0.3
+    assert_both_work(server, profile_reader)

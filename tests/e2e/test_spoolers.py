@@ -1,0 +1,83 @@
+"""Spoolers are profiled, each process as a slot of its own.
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+import signal
+
+import pytest
+from testenv.profiles import merged, wall_file_of
+from testenv.uwsgi import NO_MASTER, QUICK
+
+SPOOLER = {"app": "background", "spooler": "%d/spool", **QUICK}
+FORMS = {
+    "threads off": {},
+    "two threads": {"threads": 2},
+    "lazy-apps": {"lazy_apps": "true", "spooler_import": "background"},
+}
+
+
+def spooler_pids(server, count):
+    pids = server.wait_for_log(r"^spawned the uWSGI spooler on dir .* with pid (\d+)", count)
+    return [int(pid) for pid in pids]
+
+
+def assert_in_next_window(server, profile_reader, pids):
+    """The spoolers 1, 2 ... with these pids are in a window that begins from now on."""
+    with server.load("/spool?ms=20", threads=1) as load:
+        server.wait_for_profiles()  # its window may have begun before
+        paths = server.wait_for_profiles(3)
+    profile = merged(map(profile_reader.read, paths))
+    wall = merged(profile_reader.read(wall_file_of(path)) for path in paths)
+    assert load.failures == []
+    sleeping = wall.where(lambda sample: "rest" in sample.names())
+    assert "sleep" in sleeping.label_values("state")
+    assert sleeping.label_values("worker") == {f"spooler {n}" for n in range(1, len(pids) + 1)}
+    for number, pid in enumerate(pids, 1):
+        name = f"own_function_of_{pid}"
+        found = profile.where(lambda sample, name=name: name in sample.names())
+        assert found.samples, f"{name} is not in {profile.functions()}"
+        assert found.label_values("worker") == {f"spooler {number}"}
+        assert found.label_values("thread") == {f"uWSGISpooler{number}"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_spooler_is_profiled_and_so_is_its_successor(form, uwsgi, profile_reader):
+    server = uwsgi(**SPOOLER, **FORMS[form])
+    assert "of 2 workers, 1 spooler, a sample" in server.log
+    (first,) = spooler_pids(server, 1)
+    assert_in_next_window(server, profile_reader, [first])
+
+    os.kill(first, signal.SIGKILL)
+
+    _, second = spooler_pids(server, 2)
+    assert_in_next_window(server, profile_reader, [second])
+
+
+def test_each_process_of_several_spoolers_is_a_slot(uwsgi, profile_reader):
+    directories = ["%d/first", "%d/second"]
+    server = uwsgi(**{**SPOOLER, "spooler": directories}, spooler_processes=2, mules=1)
+    assert "of 2 workers, 1 mule, 4 spoolers, a sample" in server.log
+
+    # A task that names no directory goes to the first, to either of its processes.
+    assert_in_next_window(server, profile_reader, spooler_pids(server, 4)[:2])
+
+
+def test_a_spooler_that_recycles_itself_is_profiled_again(uwsgi, profile_reader):
+    server = uwsgi(**SPOOLER, spooler_max_tasks=20)
+
+    with server.load("/spool?ms=10", threads=1) as load:
+        spooler_pids(server, 3)
+        server.wait_for_profiles()
+        profile = profile_reader.read(server.wait_for_profiles()[-1])
+        later = spooler_pids(server, 3)[1:]
+
+    assert load.failures == []
+    assert profile.functions() & {f"own_function_of_{pid}" for pid in later}
+
+
+def test_a_spooler_without_a_master_is_profiled(uwsgi, profile_reader):
+    server = uwsgi(**SPOOLER, **NO_MASTER)
+
+    assert_in_next_window(server, profile_reader, spooler_pids(server, 1))

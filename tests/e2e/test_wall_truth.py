@@ -1,0 +1,206 @@
+"""Wall profiles of threads that keep books of what they do.
+
+CPROF_WALL_SECONDS sets the length of each window (`make wall-truth`).
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+from collections import Counter
+from typing import NamedTuple
+
+import pytest
+from testenv import books
+from testenv.profiles import Profile
+
+PHASE_STATES = {
+    "nap": {"sleep"},
+    "wait_for_lock": {"futex"},
+    "wait_for_data": {"recv"},
+    "wait_for_peer": {"accept"},
+    "wait_for_room": {"send"},
+    "wait_for_event": {"poll"},
+    "work": set(),
+}
+
+SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "5"))
+CORES = 4
+SHARE_POINTS = 0.03
+TOTAL_PART = 0.02
+# A thread of the app is noticed up to 0.2 s after it began; and while all were idle there was a
+# look each 0.1 s on average, so that the first one after that weighs as much, whatever it should.
+# A window that is long enough hides both.
+NOTICED_S = 0.4
+STATES_RIGHT = 0.99
+# Every thread may be in these whatever it does: it takes the CPU and the GIL after each wait.
+ANYWHERE = {"running", "runnable", "gil"}
+
+# Who reads the states: as root all is open; a server that has changed its user cannot read
+# /proc/self/task/TID/syscall until it has been reloaded.
+USERS = {"syscall": None, "wchan": "www-data"}
+# Of TCP, wchan does not tell whether it waits for data or for room; of a thread that the scheduler
+# has kept on its queue after it fell asleep (Linux 6.12 and later) it tells nothing; and a wait
+# for the interpreter's lock is not known as such at once.
+LESS_BY_WCHAN = {"asleep", "futex"}
+KNOWN_BY_WCHAN = ("nap", "wait_for_lock", "wait_for_peer", "wait_for_event")
+KNOWN_PART = 0.5  # the more the CPUs are contended for, the more stay on the queue
+GIL_PART = 0.5
+
+
+class Seen(NamedTuple):
+    profile: Profile
+    window: books.Window
+    answers: list
+    by_wchan: bool
+
+    def books(self):
+        return [book for answer in self.answers for book in answer["books"]]
+
+
+def look(make, reader, path, connections, **options):
+    server = make(
+        app="wall_mix",
+        cloudprofiler_output_interval=60,
+        cloudprofiler_output_duration=SECONDS,
+        **options,
+    ).start()
+    profile, answers = books.keep_busy(server, path, connections, SECONDS, reader)
+    server.stop()
+    by_wchan = "come from wchan" in server.log
+    assert by_wchan == (options.get("user") is not None), server.log_tail()
+    return Seen(profile, books.window_of(profile), answers, by_wchan)
+
+
+def phase_of(sample):
+    """The phase in which the sample was taken, if any: phases never nest."""
+    return next((name for name in sample.names() if name in PHASE_STATES), None)
+
+
+def ns_by_thread(profile):
+    sums = {}
+    for sample in profile.samples:
+        thread = sample.labels.get("worker"), sample.labels.get("thread")
+        sums[thread] = sums.get(thread, 0) + sample.ns
+    return sums
+
+
+@pytest.fixture(scope="module", params=USERS)
+def mix(request, make_uwsgi_for_module, profile_reader):
+    user = USERS[request.param]
+    return look(
+        make_uwsgi_for_module, profile_reader, "/mix", CORES, processes=1, threads=CORES, user=user
+    )
+
+
+def test_each_phase_has_its_share(mix):
+    truth, awake = {}, mix.profile.where(lambda sample: sample.labels["state"] != "runnable")
+    for book in mix.books():
+        for name, phase in books.phases(book["entries"], mix.window).items():
+            truth[name] = truth.get(name, books.NOTHING).plus(phase)
+    real = {name: phase.wall - phase.run_queue for name, phase in truth.items()}
+    found = {name: awake.ns_of(name) / 1e9 for name in truth}
+    looks = int(mix.profile.comment("off-cpu looks"))
+
+    assert looks > 300 * SECONDS / 2
+    for name, seconds in real.items():
+        share = seconds / sum(real.values())
+        off = found[name] / sum(found.values()) - share
+        print(f"{name}: {found[name]:.2f} s for {seconds:.2f} s, share {share:.3f} {off:+.4f}")
+        assert abs(off) <= max(SHARE_POINTS, books.binomial_bound(share, looks))
+    print(f"{looks} looks; together {sum(found.values()) / sum(real.values()) - 1:+.4f}")
+
+
+def test_each_busy_thread_has_the_whole_window(mix):
+    found = ns_by_thread(mix.profile)
+
+    off = {}
+    for book in mix.books():
+        seconds = books.seconds_in(book, mix.window)
+        off[book["thread"]] = found.get(("1", book["thread"]), 0) / 1e9 - seconds
+        print(f"{book['thread']}: {off[book['thread']]:+.3f} s of {seconds:.3f} s")
+    assert len(off) == 2 * CORES
+    assert max(map(abs, off.values())) <= max(TOTAL_PART * mix.window.seconds(), NOTICED_S)
+
+
+def counts_by_phase_and_state(profile):
+    counts = Counter()
+    for sample in profile.samples:
+        name, state = phase_of(sample), sample.labels["state"]
+        if name is not None and state not in ANYWHERE:
+            counts[name, state] += sample.count
+    return counts
+
+
+def test_each_wait_has_its_state(mix):
+    counts = counts_by_phase_and_state(mix.profile)
+    right = sum(count for (name, state), count in counts.items() if state in PHASE_STATES[name])
+    less = LESS_BY_WCHAN if mix.by_wchan else set()
+    not_wrong = sum(
+        count for (name, state), count in counts.items() if state in PHASE_STATES[name] | less
+    )
+    print(
+        f"{right} right, {not_wrong - right} less than right, of {sum(counts.values())}: {counts}"
+    )
+
+    assert not_wrong >= STATES_RIGHT * sum(counts.values())
+    for name in KNOWN_BY_WCHAN:
+        (state,) = PHASE_STATES[name]
+        whole = sum(count for (own, _), count in counts.items() if own == name)
+        assert counts[name, state] >= (KNOWN_PART if less else STATES_RIGHT) * whole, name
+
+
+def test_waiting_for_the_interpreter_is_not_what_a_wait_is_for(mix):
+    waits = mix.profile.where(lambda sample: PHASE_STATES.get(phase_of(sample)))
+    gil = dict.fromkeys(PHASE_STATES, 0)
+    for sample in waits.samples:
+        if sample.labels["state"] == "gil":
+            gil[phase_of(sample)] += sample.ns
+    print({name: f"{ns / 1e9:.3f} s" for name, ns in gil.items()})
+
+    assert sum(gil.values()) < 0.25 * waits.total_ns
+
+
+@pytest.fixture(scope="module", params=USERS)
+def taking_turns(request, make_uwsgi_for_module, profile_reader):
+    user = USERS[request.param]
+    return look(
+        make_uwsgi_for_module, profile_reader, "/spin", CORES, processes=1, threads=CORES, user=user
+    )
+
+
+def test_one_thread_runs_while_three_wait_for_the_interpreter(taking_turns):
+    seen = taking_turns
+    others = set()
+    found = seen.profile.where(lambda sample: "spin_until" in sample.names()).by_state()
+    runnable = seen.profile.by_state().get("runnable", 0) / 1e9
+    truth = books.NOTHING
+    for book in seen.books():
+        truth = truth.plus(books.clocks(book["entries"], seen.window))
+    gil = truth.wall - truth.cpu - truth.run_queue
+    print(f"truth: {truth}, gil {gil:.3f}; found {found}, runnable {runnable:.3f}")
+
+    assert abs(found["running"] / 1e9 - truth.cpu) <= SHARE_POINTS * truth.wall
+    found_gil = found["gil"] / 1e9
+    if seen.by_wchan:
+        assert found_gil >= GIL_PART * gil
+        found_gil += (found["futex"] + found.get("asleep", 0)) / 1e9
+        others = LESS_BY_WCHAN
+    assert abs(found_gil - gil) <= SHARE_POINTS * truth.wall
+    assert abs(runnable - truth.run_queue) <= SHARE_POINTS * truth.wall
+    rest = sum(ns for state, ns in found.items() if state not in ANYWHERE | others)
+    assert rest <= 0.01 * sum(found.values()), found
+
+
+def test_four_processes_on_fewer_cpus_wait_for_a_cpu(make_uwsgi, profile_reader):
+    seen = look(make_uwsgi, profile_reader, "/spin", CORES, processes=CORES)
+
+    assert len(seen.answers) == CORES
+    found = seen.profile.where(lambda sample: sample.labels["state"] == "runnable").total_ns / 1e9
+    whole = seen.profile.total_ns / 1e9
+    truth = books.NOTHING
+    for book in seen.books():
+        truth = truth.plus(books.clocks(book["entries"], seen.window))
+    print(f"truth: {truth}; found: runnable {found:.3f}, in all {whole:.3f}")
+    assert truth.run_queue > 0.2 * truth.wall, "there were enough CPUs"
+    assert abs(found - truth.run_queue) <= TOTAL_PART * truth.wall
+    assert abs(whole - truth.wall) <= max(TOTAL_PART * truth.wall, CORES * NOTICED_S)

@@ -1,0 +1,292 @@
+/* test_pace.c - see plugin/sample/pace.h. What the looks book is simulated here, by the rules of
+ * pace.h and offcpu.h, against threads whose truth is known.
+ *
+ * sources: plugin/sample/pace.c
+ * flags: -lm
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../plugin/sample/pace.h"
+
+#include <math.h>
+
+#include "expect.h"
+
+#define MS        UINT64_C(1000000)
+#define PERIOD_NS (10 * MS)
+#define DRAWS     200000u
+
+/* What pace.c may draw: 64 whole steps and a part, of which 7.5 make the mean. */
+#define GAP_MEANS_MAX 8.7
+
+static double mean_of_gaps(struct cprof_pace *pace, bool moved, uint64_t cost_ns)
+{
+    double sum_ns = 0;
+
+    for (uint32_t i = 0; i < DRAWS; i++) {
+        sum_ns += (double)cprof_pace_next(pace, moved, cost_ns);
+    }
+    return sum_ns / DRAWS;
+}
+
+static bool is_close(double value, double wanted)
+{
+    return fabs(value - wanted) <= wanted / 100;
+}
+
+static void gaps_have_the_period_as_their_mean_while_something_moves(void)
+{
+    struct cprof_pace pace;
+
+    cprof_pace_begin(&pace, PERIOD_NS, 1);
+    EXPECT(is_close(mean_of_gaps(&pace, true, 0), PERIOD_NS));
+    EXPECT(pace.mean_ns == PERIOD_NS);
+}
+
+/* The chance that a gap ends in the next millisecond is the same however long it was so far. */
+static void a_gap_does_not_know_how_long_it_was(void)
+{
+    uint32_t longer[60] = {0}; /* than so many milliseconds */
+    struct cprof_pace pace;
+
+    cprof_pace_begin(&pace, 15 * MS, 8); /* of whole steps of 2 ms */
+    for (uint32_t i = 0; i < 10 * DRAWS; i++) {
+        uint64_t gap_ns = cprof_pace_next(&pace, true, 0);
+
+        for (uint32_t ms = 0; ms < 60 && gap_ns >= ms * MS; ms++) {
+            longer[ms]++;
+        }
+    }
+    for (uint32_t ms = 0; ms + 2 < 60; ms += 2) {
+        double odds = 1 - (double)longer[ms + 2] / longer[ms];
+
+        EXPECT(fabs(odds - 1.0 / 8) < 4 * sqrt(7.0 / 64 / longer[ms]));
+    }
+}
+
+static void gaps_double_while_nothing_moves_up_to_a_bound(void)
+{
+    static const uint64_t means_ms[] = {20, 40, 80, 100, 100, 100};
+    struct cprof_pace pace;
+
+    cprof_pace_begin(&pace, PERIOD_NS, 2);
+    for (size_t i = 0; i < sizeof(means_ms) / sizeof(means_ms[0]); i++) {
+        (void)cprof_pace_next(&pace, false, 0);
+        EXPECT(pace.mean_ns == means_ms[i] * MS);
+    }
+    (void)cprof_pace_next(&pace, true, 0);
+    EXPECT(pace.mean_ns == PERIOD_NS);
+}
+
+static void the_slowest_gaps_have_the_mean_that_is_said(void)
+{
+    struct cprof_pace pace;
+
+    cprof_pace_begin(&pace, PERIOD_NS, 3);
+    for (uint32_t i = 0; i < 5; i++) {
+        (void)cprof_pace_next(&pace, false, 0);
+    }
+    EXPECT(is_close(mean_of_gaps(&pace, false, 0), (double)pace.mean_ns));
+}
+
+static void gaps_on_the_way_there_have_their_mean(void)
+{
+    double sums_ns[3] = {0};
+    struct cprof_pace pace;
+
+    cprof_pace_begin(&pace, PERIOD_NS, 4);
+    for (uint32_t i = 0; i < DRAWS; i++) {
+        (void)cprof_pace_next(&pace, true, 0);
+        for (uint32_t j = 0; j < 3; j++) {
+            sums_ns[j] += (double)cprof_pace_next(&pace, false, 0);
+        }
+    }
+    for (uint32_t j = 0; j < 3; j++) {
+        EXPECT(is_close(sums_ns[j] / DRAWS, (double)(PERIOD_NS << (j + 1))));
+    }
+}
+
+static void no_gap_is_longer_than_the_bound_on_its_steps(void)
+{
+    struct cprof_pace pace;
+    uint64_t longest_ns = 0;
+
+    cprof_pace_begin(&pace, PERIOD_NS, 5);
+    for (uint32_t i = 0; i < 20 * DRAWS; i++) {
+        uint64_t gap_ns = cprof_pace_next(&pace, false, 0);
+
+        longest_ns = gap_ns > longest_ns ? gap_ns : longest_ns;
+    }
+    EXPECT((double)longest_ns < GAP_MEANS_MAX * (double)CPROF_PACE_MEAN_MAX_NS);
+    EXPECT((double)longest_ns > 8.0 * (double)CPROF_PACE_MEAN_MAX_NS); /* the bound was met */
+}
+
+static void looks_that_cost_much_are_rare_even_while_something_moves(void)
+{
+    struct cprof_pace pace;
+
+    cprof_pace_begin(&pace, PERIOD_NS, 6);
+    (void)cprof_pace_next(&pace, true, PERIOD_NS / 50); /* just cheap enough */
+    EXPECT(pace.mean_ns == PERIOD_NS);
+    EXPECT(is_close(mean_of_gaps(&pace, true, MS), 50.0 * MS));
+    (void)cprof_pace_next(&pace, true, 1000 * MS);
+    EXPECT(pace.mean_ns == CPROF_PACE_MEAN_MAX_NS);
+}
+
+static void a_long_period_is_kept(void)
+{
+    const uint64_t period_ns = 1000 * MS;
+    struct cprof_pace pace;
+
+    cprof_pace_begin(&pace, period_ns, 7);
+    for (uint32_t i = 0; i < 1000; i++) {
+        (void)cprof_pace_next(&pace, i % 2, 100 * MS);
+        EXPECT(pace.mean_ns == period_ns);
+    }
+}
+
+static void any_seed_draws_gaps_of_its_own(void)
+{
+    struct cprof_pace zero, one, three;
+    uint32_t equal = 0;
+
+    cprof_pace_begin(&zero, PERIOD_NS, 0);
+    cprof_pace_begin(&one, PERIOD_NS, 1);
+    cprof_pace_begin(&three, PERIOD_NS, 3);
+    for (uint32_t i = 0; i < 1000; i++) {
+        uint64_t gap_ns = cprof_pace_next(&one, false, 0);
+
+        EXPECT(cprof_pace_next(&zero, false, 0) == gap_ns); /* 0 would draw nothing but 0 */
+        equal += cprof_pace_next(&three, false, 0) == gap_ns;
+    }
+    EXPECT(equal < 10);
+}
+
+/* A thread that waits for requests and sleeps for a fixed time in each: idle, busy, idle ... */
+struct life {
+    double idle_mean_ns, busy_ns;
+    uint64_t random;
+    uint64_t number; /* of the present stretch; odd: busy */
+    double end_ns;   /* of the present stretch */
+    double busy_sum_ns;
+};
+
+static double random_part(uint64_t *random)
+{
+    *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return ((double)(*random >> 11) + 0.5) / 9007199254740992.0;
+}
+
+static void live_until(struct life *life, double now_ns)
+{
+    while (life->end_ns <= now_ns) {
+        life->number++;
+        if (life->number % 2) {
+            life->end_ns += life->busy_ns;
+            life->busy_sum_ns += life->busy_ns;
+        } else {
+            life->end_ns += -life->idle_mean_ns * log(random_part(&life->random));
+        }
+    }
+}
+
+/* What the looks booked on the busy stack, by the rules of offcpu.c. */
+struct books {
+    struct cprof_pace pace;
+    double now_ns, last_ns;
+    uint64_t number; /* of the stretch that the last look saw */
+    double busy_ns;
+};
+
+static void book(struct books *books, uint64_t number, double weight_ns)
+{
+    books->busy_ns += number % 2 ? weight_ns : 0;
+}
+
+static void look(struct books *books, const struct life *life)
+{
+    bool moved = life->number != books->number;
+    double gap_ns = books->now_ns - books->last_ns;
+    double new_ns = moved ? (double)books->pace.mean_ns : gap_ns;
+
+    book(books, life->number, new_ns);
+    book(books, books->number, gap_ns - new_ns);
+    books->number = life->number;
+    books->last_ns = books->now_ns;
+    books->now_ns += (double)cprof_pace_next(&books->pace, moved, 0);
+}
+
+#define BATCHES 200u
+#define CYCLES  2500u /* a batch has so many requests, about */
+
+struct estimate {
+    double bias;  /* (booked - truth) / truth */
+    double sigma; /* of that, from how the batches differ */
+};
+
+/* A batch's error is what it booked beyond the truth. */
+static double run_batch(struct life *life, struct books *books)
+{
+    double before_ns = books->busy_ns - life->busy_sum_ns;
+    uint64_t end = life->number + UINT64_C(2) * CYCLES;
+
+    while (life->number < end) {
+        live_until(life, books->now_ns);
+        look(books, life);
+    }
+    return books->busy_ns - life->busy_sum_ns - before_ns;
+}
+
+static struct estimate estimate(uint64_t busy_ms, uint64_t idle_mean_ms)
+{
+    struct life life = {.idle_mean_ns = (double)(idle_mean_ms * MS),
+                        .busy_ns = (double)(busy_ms * MS),
+                        .random = busy_ms + idle_mean_ms};
+    struct books books = {.busy_ns = 0};
+    double sum = 0, squares = 0, truth_ns;
+
+    cprof_pace_begin(&books.pace, PERIOD_NS, busy_ms);
+    for (uint32_t batch = 0; batch < BATCHES; batch++) {
+        double error_ns = run_batch(&life, &books);
+
+        sum += error_ns;
+        squares += error_ns * error_ns;
+    }
+    truth_ns = life.busy_sum_ns / BATCHES;
+    return (struct estimate){
+        .bias = sum / BATCHES / truth_ns,
+        .sigma = sqrt((squares - sum * sum / BATCHES) / (BATCHES - 1) / BATCHES) / truth_ns,
+    };
+}
+
+static void the_looks_do_not_bend_what_requests_get(void)
+{
+    static const uint64_t busy_ms[] = {10, 20, 50, 250}, idle_mean_ms[] = {10, 50, 500};
+
+    for (size_t i = 0; i < sizeof(busy_ms) / sizeof(busy_ms[0]); i++) {
+        for (size_t j = 0; j < sizeof(idle_mean_ms) / sizeof(idle_mean_ms[0]); j++) {
+            struct estimate found = estimate(busy_ms[i], idle_mean_ms[j]);
+
+            (void)fprintf(stderr, "  %u ms busy, about %u ms idle: %+.2f %%, sigma %.2f %%\n",
+                          (unsigned)busy_ms[i], (unsigned)idle_mean_ms[j], found.bias * 100,
+                          found.sigma * 100);
+            EXPECT(found.sigma < 0.005); /* else the test could not see much */
+            EXPECT(fabs(found.bias) < 3 * found.sigma);
+        }
+    }
+}
+
+int main(void)
+{
+    RUN(gaps_have_the_period_as_their_mean_while_something_moves);
+    RUN(a_gap_does_not_know_how_long_it_was);
+    RUN(gaps_double_while_nothing_moves_up_to_a_bound);
+    RUN(the_slowest_gaps_have_the_mean_that_is_said);
+    RUN(gaps_on_the_way_there_have_their_mean);
+    RUN(no_gap_is_longer_than_the_bound_on_its_steps);
+    RUN(looks_that_cost_much_are_rare_even_while_something_moves);
+    RUN(a_long_period_is_kept);
+    RUN(any_seed_draws_gaps_of_its_own);
+    RUN(the_looks_do_not_bend_what_requests_get);
+    return 0;
+}
