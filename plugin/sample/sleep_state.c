@@ -113,6 +113,9 @@ static bool parse_status(const struct cprof_thread *thread, const char *text,
         descriptor = kind_of_descriptor(thread, fields[FIRST_ARGUMENT]);
     }
     state->state = cprof_state_of_system_call(number, descriptor);
+    if (cprof_state_waits_for_time(number, fields)) {
+        state->state = CPROF_STATE_SLEEP;
+    }
     state->pc = fields[number < 0 ? PC_ONLY : PC_WITH_CALL];
     state->futex = state->state == CPROF_STATE_FUTEX ? fields[FIRST_ARGUMENT] : 0;
     return true;

@@ -232,6 +232,24 @@ uint32_t cprof_state_of_system_call(long number, enum cprof_descriptor_kind desc
     return own_state(number);
 }
 
+bool cprof_state_waits_for_time(long number, const uint64_t arguments[2])
+{
+    switch (number) {
+    case SYS_pselect6:
+#ifdef SYS_select
+    case SYS_select:
+#endif
+        return arguments[0] == 0;
+    case SYS_ppoll:
+#ifdef SYS_poll
+    case SYS_poll:
+#endif
+        return arguments[1] == 0;
+    default:
+        return false;
+    }
+}
+
 uint32_t cprof_state_of_kernel_function(const char *wchan)
 {
     for (size_t i = 0; i < KERNEL_FUNCTIONS; i++) {

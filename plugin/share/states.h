@@ -29,6 +29,10 @@ uint32_t cprof_state_of_system_call(long number, enum cprof_descriptor_kind desc
 /* Whether that depends on what the call's first argument, a descriptor, is. */
 bool cprof_state_needs_descriptor(long number);
 
+/* Whether a call that waits for descriptors was given none, and so only waits for time to pass:
+ * time.sleep() up to CPython 3.10. `arguments`: the call's first two. */
+bool cprof_state_waits_for_time(long number, const uint64_t arguments[2]);
+
 /* The state of a thread that sleeps in the kernel's function `wchan` (proc(5)), where no system
  * call can be known. */
 uint32_t cprof_state_of_kernel_function(const char *wchan);

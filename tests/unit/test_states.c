@@ -201,8 +201,20 @@ static void any_number_has_a_sound_name(void)
     EXPECT(is_named(UINT32_MAX, "asleep"));
 }
 
+static void a_wait_for_no_descriptor_waits_for_time(void)
+{
+    const uint64_t none[2] = {0, 0}, one[2] = {1, 1};
+
+    EXPECT(cprof_state_waits_for_time(SYS_pselect6, none));
+    EXPECT(cprof_state_waits_for_time(SYS_ppoll, none));
+    EXPECT(!cprof_state_waits_for_time(SYS_pselect6, one));
+    EXPECT(!cprof_state_waits_for_time(SYS_ppoll, one));
+    EXPECT(!cprof_state_waits_for_time(SYS_recvfrom, none));
+}
+
 int main(void)
 {
+    RUN(a_wait_for_no_descriptor_waits_for_time);
     RUN(each_state_has_its_word);
     RUN(system_calls_are_told_by_what_they_wait_for);
     RUN(reads_and_writes_depend_on_what_they_read_and_write);
