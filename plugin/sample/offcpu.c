@@ -367,14 +367,32 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
     return true;
 }
 
+/* A core that has just registered gets its tags at the next scan. */
+static bool can_be_followed(const struct cprof_thread *thread)
+{
+    return atomic_load(&thread->has_state) && atomic_load(&thread->tag_ref) != CPROF_NO_REF;
+}
+
+void cprof_offcpu_follow(void)
+{
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        uint64_t cpu_ns;
+
+        if (can_be_followed(thread) && !thread->sleep.is_followed &&
+            cprof_engine_timer_clock(thread->tid, &cpu_ns)) {
+            start_following(thread, cprof_now_ns(), cpu_ns);
+        }
+    }
+}
+
 bool cprof_offcpu_look(uint64_t gap_mean_ns)
 {
     bool moved = false;
 
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
-        /* A core that has just registered gets its tags at the next scan. */
-        if (atomic_load(&thread->has_state) && atomic_load(&thread->tag_ref) != CPROF_NO_REF) {
+        if (can_be_followed(thread)) {
             moved |= look_at_thread(thread, gap_mean_ns);
         }
     }

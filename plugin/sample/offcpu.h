@@ -41,6 +41,9 @@ void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *pyth
 /* A window begins. `keeps_files`: descriptors may stay open between looks. */
 void cprof_offcpu_begin(bool keeps_files);
 
+/* The time of threads that are new counts from now on, however far the next look may be. */
+void cprof_offcpu_follow(void);
+
 /* Looks at every registered thread that has run Python. `gap_mean_ns`: how long gaps like the
  * last one are on average (pace.h), lateness included; 0: it was cut short. Returns whether any
  * thread has run since the last look. */

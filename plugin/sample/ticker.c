@@ -127,11 +127,14 @@ struct agenda {
 };
 
 /* Scans are rarer where they are expensive. */
-static void scan(struct agenda *agenda, uint64_t now_ns)
+static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
 {
     uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), pause_ns;
 
     cprof_thread_watch_look(signal_is_ours());
+    if (wants_wall) {
+        cprof_offcpu_follow();
+    }
     publish_clocks();
     pause_ns = (read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns) * ROUND_COST_MAX;
     agenda->scan_ns = now_ns + (pause_ns > ROUND_NS ? pause_ns : ROUND_NS);
@@ -155,7 +158,7 @@ static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand
     uint64_t now_ns = cprof_now_ns(), next_ns = demand->end_ns;
 
     if (now_ns >= agenda->scan_ns) {
-        scan(agenda, now_ns);
+        scan(agenda, wants_wall, now_ns);
     }
     if (wants_wall && now_ns >= agenda->look_ns) {
         look_at_sleepers(agenda);

@@ -27,7 +27,7 @@ SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "5"))
 CORES = 4
 SHARE_POINTS = 0.03
 TOTAL_PART = 0.02
-# A thread of the app is noticed up to 0.2 s after it began; and while all were idle there was a
+# A thread of the app is noticed up to 0.1 s after it began; and while all were idle there was a
 # look each 0.1 s on average, so that the first one after that weighs as much, whatever it should.
 # A window that is long enough hides both.
 NOTICED_S = 0.4
