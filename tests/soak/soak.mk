@@ -1,18 +1,25 @@
-# `make soak` and `make crash-load`: long runs on several CPythons; tools/matrix builds for each.
+# `make soak`, `make kill-soak`, `make crash-load`: long runs. Those on several CPythons have
+# tools/matrix build for each.
 
 SOAK_SECONDS       ?= 120
+KILL_SOAK_SECONDS  ?= 300
 CRASH_LOAD_SECONDS ?= 150
-export SOAK_PYTHONS SOAK_WITHOUT_PERF CRASH_LOAD_PYTHONS
+export SOAK_PYTHONS SOAK_WITHOUT_PERF KILL_SOAK_SEED CRASH_LOAD_PYTHONS
 
 build/soak/c_threads.so: tests/soak/c_threads.c
 	@mkdir -p $(@D)
 	@echo 'link $@'
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -pthread $(STRICT) -O2 -g -fPIC -shared -o $@ $<
 
-.PHONY: soak crash-load deps-soak
+.PHONY: soak kill-soak crash-load deps-soak
 deps-soak:
 	@tools/install-packages demo test soak
 soak: deps-soak build/soak/c_threads.so ## Torture several CPythons (SOAK_SECONDS each, SOAK_PYTHONS).
 	@$(PYTHON) tests/soak/soak.py build/soak/c_threads.so $(SOAK_SECONDS)
+	@$(MAKE) --no-print-directory kill-soak
+kill-soak: deps-soak ## Kill, reload and resize a loaded server at random (KILL_SOAK_SECONDS, KILL_SOAK_SEED).
+	@$(MAKE) --no-print-directory build
+	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
+		$(PYTHON) tests/soak/kills.py $(KILL_SOAK_SECONDS)
 crash-load: deps-soak ## Load a trivial app as fast as it goes (CRASH_LOAD_SECONDS, CRASH_LOAD_PYTHONS).
 	@$(PYTHON) tests/soak/crash_load.py $(CRASH_LOAD_SECONDS)

@@ -1,0 +1,159 @@
+"""What may happen to a server's processes at any moment: kills, reloads, fewer and more workers.
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+import re
+import signal
+import time
+from typing import NamedTuple
+
+from testenv import processes
+from testenv.uwsgi import GATEWAY_COMM
+from testenv.wait import wait_for
+
+RELOAD_SECONDS = 60
+# Of itself, uWSGI 2.0 hangs when it is told to reload several times within a quarter of a second.
+BETWEEN_RELOADS_S = 2
+
+MULE_BORN = re.compile(r"^spawned uWSGI mule (\d+) \(pid: (\d+)\)", re.MULTILINE)
+SPOOLER_BORN = re.compile(r"^spawned the uWSGI spooler on dir .* with pid (\d+)", re.MULTILINE)
+
+
+class Event(NamedTuple):
+    kind: str
+    moment: float  # by the clock of the day, just before it
+    pid: int | None = None  # whom it hit
+    slot: str = ""  # the victim's, as profiles call it
+
+
+def send(verb, pid, parent):
+    """Sends a signal if the process lives and is a child of `parent`, whatever became of its
+    number meanwhile; returns whether it was sent."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        found = processes.process(pid)
+        if not found or found.parent != parent or found.state == "Z":
+            return False
+        signal.pidfd_send_signal(handle, verb)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def workers(server):
+    return [(pid, str(number)) for number, pid in server.workers().items()]
+
+
+def mules(server):
+    return [(int(pid), f"mule {number}") for number, pid in MULE_BORN.findall(server.log)]
+
+
+def spoolers(server):
+    return [(int(pid), "spooler 1") for pid in SPOOLER_BORN.findall(server.log)]
+
+
+def gateways(server):
+    found = processes.children(server.master_pid)
+    return [(one.pid, "") for one in found if one.name == GATEWAY_COMM]
+
+
+KILLS = {
+    "SIGKILL worker": (signal.SIGKILL, workers),
+    "SIGTERM worker": (signal.SIGTERM, workers),
+    "SIGKILL mule": (signal.SIGKILL, mules),
+    "SIGKILL spooler": (signal.SIGKILL, spoolers),
+    "SIGKILL gateway": (signal.SIGKILL, gateways),
+}
+NO_MERCY = "SIGKILL by uWSGI"
+# Those that take a worker away in the middle of its requests.
+CUTTING = {"SIGKILL worker", "SIGTERM worker", NO_MERCY}
+
+EXECUTED = "gracefully (RE)spawned uWSGI master"
+CHAINED = "chain reloading complete"
+
+
+def touch(server):
+    path = server.directory / "uwsgi.ini"
+    later = path.stat().st_mtime + 10  # uWSGI compares whole seconds
+    os.utime(path, (later, later))
+
+
+# What starts a reload, and the line of the log that ends it.
+RELOADS = {
+    "SIGHUP": (lambda server: server.reload_by_signal(), EXECUTED),
+    "touch reload": (touch, EXECUTED),
+    "chain reload": (lambda server: server.write_fifo("c"), CHAINED),
+}
+CHEAPER = {"cheaper up": "+", "cheaper down": "-"}
+
+
+class Events:
+    """Makes events; `made` are those that took place."""
+
+    def __init__(self, server, random, with_gateway):
+        self.made = []
+        self._server = server
+        self._random = random
+        self._deck = []
+        self._kinds = [*KILLS, *RELOADS, *CHEAPER]
+        if not with_gateway:
+            self._kinds.remove("SIGKILL gateway")
+        self._reload_ends = None  # the line of the last reload's end, and how many are wanted
+        self._reload_over_at = -BETWEEN_RELOADS_S
+
+    def make_one(self):
+        """Makes the next event that is possible now; all kinds come equally often."""
+        if not self._deck:
+            self._deck = self._random.sample(self._kinds, len(self._kinds))
+        possible = [kind for kind in self._deck if kind not in RELOADS or self._may_reload()]
+        if possible:
+            self._make(possible[0])
+            self._deck.remove(possible[0])
+        elif self._reload_ends:
+            wait_for(self._reload_is_over, "the end of a reload", RELOAD_SECONDS)
+
+    def finish(self):
+        """Waits until the last reload is over."""
+        wait_for(self._reload_is_over, "the end of the last reload", RELOAD_SECONDS)
+
+    def _reload_is_over(self):
+        if self._reload_ends:
+            line, count = self._reload_ends
+            if self._server.log.count(line) < count:
+                return False
+            self._reload_ends = None
+            self._reload_over_at = time.monotonic()
+        return True
+
+    def _may_reload(self):
+        over = self._reload_is_over()
+        return over and time.monotonic() > self._reload_over_at + BETWEEN_RELOADS_S
+
+    def _make(self, kind):
+        if kind in KILLS:
+            self._kill(kind)
+            return
+        self.made.append(Event(kind, time.time()))
+        if kind in RELOADS:
+            reload, line = RELOADS[kind]
+            self._reload_ends = (line, self._server.log.count(line) + 1)
+            reload(self._server)
+        else:
+            self._server.write_fifo(CHEAPER[kind])
+
+    def _kill(self, kind):
+        verb, find = KILLS[kind]
+        found = find(self._server)
+        self._random.shuffle(found)
+        for pid, slot in found:
+            moment = time.time()
+            if send(verb, pid, self._server.master_pid):
+                self.made.append(Event(kind, moment, pid, slot))
+                return

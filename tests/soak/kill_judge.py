@@ -1,0 +1,145 @@
+"""Judges a server's life under kills and reloads: which failed requests nothing explains, and what
+the profiles miss or say wrongly.
+
+SPDX-License-Identifier: MIT
+"""
+
+import math
+import re
+import time
+from collections import Counter
+
+from kill_clients import WORK_NS
+from kill_events import CUTTING, MULE_BORN, NO_MERCY, RELOADS, SPOOLER_BORN, Event
+from testenv.profiles import KINDS
+from testenv.uwsgi import WORKER_BORN
+
+OWN_FUNCTION = re.compile(r"own_function_of_(\d+)")
+OWN_FILE = "own.py"
+SHOWN_NO_MERCY = re.compile(
+    r"^(.*) - worker (\d+) \(pid: (\d+)\) is taking too much time to die", re.MULTILINE
+)
+SIGMAS = 3
+
+# From an event to the beginning of the next window that has samples: a reload ends and starts
+# all processes meanwhile, on a machine that may be busy.
+NEXT_WINDOW_S = 15.0
+# Of a worker that is in no profile: its last window and a gateway's absence may hide some.
+UNSEEN_WORK_NS = 1_000_000_000
+
+
+def without_mercy(log):
+    """The workers that uWSGI killed itself, as events.
+
+    With threads, uWSGI 2.0 waits for a worker's other threads in the handler of the signal that
+    tells it to reload, and a handler that interrupts Python holds the GIL that they need.
+    """
+    return [
+        Event(NO_MERCY, time.mktime(time.strptime(moment, "%a %b %d %H:%M:%S %Y")), int(pid), slot)
+        for moment, slot, pid in SHOWN_NO_MERCY.findall(log)
+    ]
+
+
+def is_more_often(events, base, workers):
+    """Whether uWSGI killed more of the workers that it reloaded than in `base`, beyond chance;
+    one worker is granted."""
+    (killed, reloaded), (base_killed, base_reloaded) = (
+        (
+            sum(one.kind == NO_MERCY for one in found),
+            workers * sum(one.kind in RELOADS for one in found),
+        )
+        for found in (events, base)
+    )
+    if not reloaded or not base_reloaded:
+        return killed > 1
+    part = (killed + base_killed) / (reloaded + base_reloaded)
+    deviation = math.sqrt(part * (1 - part) * (1 / reloaded + 1 / base_reloaded))
+    return (killed - 1) / reloaded > base_killed / base_reloaded + SIGMAS * deviation
+
+
+def may_have_cut(event, failure):
+    """Whether the event explains why the request failed."""
+    if event.kind not in CUTTING or event.moment > failure.ended:
+        return False
+    if failure.pid is None:
+        return failure.began <= event.moment
+    return failure.pid == event.pid
+
+
+def sort_failures(failures, events, threads):
+    """How many requests each event cut, and the failures that no event explains: a worker that is
+    killed loses at most one request for each of its threads."""
+    cuts, unexplained = Counter(), []
+    # Those that know whom they lost come first.
+    for failure in sorted(failures, key=lambda one: one.pid is None):
+        found = [e for e in events if may_have_cut(e, failure) and cuts[e] < threads]
+        if found:
+            cuts[found[0]] += 1
+        else:
+            unexplained.append(failure)
+    return cuts, unexplained
+
+
+def slots_of_processes(log):
+    """The slot of each process that ever was, by its pid."""
+    slots = {}
+    for first, first_pid, again, again_pid in WORKER_BORN.findall(log):
+        slots[int(first_pid or again_pid)] = first or again
+    for number, pid in MULE_BORN.findall(log):
+        slots[int(pid)] = f"mule {number}"
+    for pid in SPOOLER_BORN.findall(log):
+        slots[int(pid)] = "spooler 1"
+    return slots
+
+
+def began(profile):
+    return profile.message.time_nanos / 1e9
+
+
+def gap_after(event, profiles):
+    """Seconds from the event to the next window that shows what it should: a sample, and of a
+    mule or spooler that was killed one of its successor; None: never."""
+    slot = event.slot if not event.slot.isdigit() else ""
+    for profile in profiles:  # oldest first
+        if began(profile) < event.moment or not profile.samples:
+            continue
+        if not slot or slot in profile.label_values("worker"):
+            return began(profile) - event.moment
+    return None
+
+
+def gaps(events, profiles):
+    """The longest gap, and what there is to complain of."""
+    longest, complaints = 0.0, []
+    for kind in KINDS:
+        of_kind = sorted((one for one in profiles if one.kind == kind), key=began)
+        for event in events:
+            gap = gap_after(event, of_kind)
+            if gap is None or gap > NEXT_WINDOW_S:
+                complaints.append(f"{kind} profiles after {event}: {gap} s")
+            longest = max(longest, gap or 0.0)
+    return longest, complaints
+
+
+def strangers(profiles, slots):
+    """Functions that bear a pid, in the slot of another process."""
+    found = set()
+    for profile in profiles:
+        for sample in profile.samples:
+            for frame in sample.frames:
+                match = OWN_FUNCTION.fullmatch(frame.name)
+                if match and slots.get(int(match[1])) != sample.labels.get("worker"):
+                    found.add(f"{frame.name} in {sample.labels} in {profile.path.name}")
+                elif (frame.file == OWN_FILE) != bool(match):
+                    found.add(f"{frame} in {profile.path.name}")
+    return sorted(found)
+
+
+def unseen(work, profiles):
+    """Processes that worked a lot and are in no CPU profile; `work` counts answers by pid."""
+    seen = set().union(*(one.functions() for one in profiles if one.kind == "cpu"))
+    return [
+        f"process {pid} worked {count * WORK_NS / 1e9:.1f} s and is in no profile"
+        for pid, count in work.items()
+        if count * WORK_NS > UNSEEN_WORK_NS and f"own_function_of_{pid}" not in seen
+    ]

@@ -1,0 +1,230 @@
+"""Kills, reloads and resizes a loaded server at random, under back-to-back windows of both kinds.
+
+usage: kills.py SECONDS   (`make kill-soak`)
+
+The server is that of tests/testenv/build.py: by default Debian's pair. KILL_SOAK_SEED in the
+environment repeats a run's order of events. A third of the time the same is done without the
+plugin: a request that no kill explains may fail only as often as it does there. The logs are left
+in build/kill-soak/. Prints what was seen; exit status 1 when a bound is broken.
+
+SPDX-License-Identifier: MIT
+"""
+
+import argparse
+import math
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import kill_judge
+import pythons
+from kill_clients import Clients
+from kill_events import CUTTING, Events
+from profile_check import Checker
+from soak_server import ask_for_truth, number
+from testenv.build import PYTHON, SOURCE, UWSGI, build_plugin
+from testenv.profiles import KINDS, ProfileReader, profile_files, wall_file_of
+from testenv.uwsgi import CRASH, PYTHON_FIRST, QUICK, WITHOUT_PROFILER, Uwsgi
+
+LOGS = SOURCE / "build" / "kill-soak"
+WORKERS = 4
+THREADS = 2
+PAUSE_S = (0.1, 1.5)  # between two events, drawn at random
+PLAIN_PART = 1 / 3
+# A reload without a window costs some.
+WINDOWS_PART_MIN = 0.5
+FAILURES_SHOWN = 10
+NEAR_S = 5
+SIGMAS = 3
+
+FORM = {
+    "app": "killed",
+    "processes": WORKERS,
+    "threads": THREADS,
+    "cheaper": 1,
+    "cheaper_initial": WORKERS,
+    "mule": "background.py",
+    "mules": 1,
+    "spooler": "%d/spool",
+    "touch_reload": "%p",
+    "worker_reload_mercy": 3,
+}
+PROFILED = {**QUICK, "cloudprofiler_output_keep": 0}
+
+
+class Life(NamedTuple):
+    """What was seen of one server."""
+
+    server: Uwsgi
+    seconds: float
+    events: list
+    done: int
+    work: Counter
+    failures: list
+    ending: list  # what was wrong with it; empty: nothing
+
+
+def disturb(server, events, seconds, random):
+    """Events for so long. The pauses are the disorder itself: nothing is awaited by them."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        events.make_one()
+        time.sleep(random.uniform(*PAUSE_S))
+    events.finish()
+    server.wait_until_live()
+
+
+def wait_for_last_windows(server):
+    """A window that began after the last event, of both kinds."""
+    server.wait_for_profiles()  # it may have begun before
+    wall_file_of(server.wait_for_profiles(2)[-1])
+
+
+def live(directory, plugin_dir, seconds, seed, profiled=True):
+    """A server's life under load and events."""
+    random = Random(seed)
+    plugins = PYTHON_FIRST if profiled else WITHOUT_PROFILER
+    options = FORM | (PROFILED if profiled else {})
+    server = Uwsgi(directory, plugin_dir, plugins=plugins, **options)
+    ending = []
+    try:
+        server.start()
+        server.wait_for_workers(WORKERS)
+        events = Events(server, random, with_gateway=profiled)
+        with Clients(directory / "http.sock") as clients:
+            try:
+                disturb(server, events, seconds, random)
+                if profiled:
+                    wait_for_last_windows(server)
+            except AssertionError as error:
+                ending.append(str(error)[:400])
+        try:
+            server.stop()
+        except AssertionError as error:
+            ending.append(f"at the end: {str(error)[:400]}")
+    finally:
+        if server.master_pid:
+            server.kill()
+    made = events.made + kill_judge.without_mercy(server.log)
+    done = sum(clients.done.values())
+    return Life(server, seconds, made, done, clients.work, clients.failures, ending)
+
+
+def read_profiles(server, reader):
+    return [reader.read(path) for kind in KINDS for path in profile_files(server.profiles, kind)]
+
+
+def check_names(profiles):
+    checker = Checker(ask_for_truth([one.message for one in profiles]), [])
+    for profile in profiles:
+        checker.check(profile.message)
+    return checker
+
+
+def judge_profiles(life, profiles):
+    """What was counted, and what there is to complain of."""
+    log = life.server.log
+    longest, complaints = kill_judge.gaps(life.events, profiles)
+    complaints += kill_judge.strangers(profiles, kill_judge.slots_of_processes(log))
+    complaints += kill_judge.unseen(life.work, profiles)
+    names = check_names(profiles)
+    complaints += names.findings
+    rejected = sum(number(one, "rejected records") for one in profiles)
+    by_kind = Counter(one.kind for one in profiles)
+    if rejected:
+        complaints.append(f"{rejected} rejected records")
+    if min(by_kind[kind] for kind in KINDS) < WINDOWS_PART_MIN * life.seconds:
+        complaints.append(f"too few windows: {dict(by_kind)}")
+    if not names.checked:
+        complaints.append("no name was checked")
+    print(
+        f"profiles: {by_kind['cpu']} cpu, {by_kind['wall']} wall; samples: "
+        f"{sum(one.total_count for one in profiles)}; names checked: {names.checked}, wrong: "
+        f"{names.wrong}; longest wait for a window after an event: {longest:.1f} s"
+    )
+    return complaints
+
+
+def judge_log(life):
+    log = life.server.log
+    crashes = [line for line in log.splitlines() if CRASH.search(line)]
+    return life.ending + crashes + life.server.our_errors
+
+
+def judge_requests(life):
+    """The failures that nothing explains; prints the events and the requests."""
+    cuts, unexplained = kill_judge.sort_failures(life.failures, life.events, THREADS)
+    ends = sum(event.kind in CUTTING for event in life.events)
+    print(f"events: {dict(Counter(event.kind for event in life.events))}")
+    print(
+        f"requests: {life.done} in {life.seconds:.0f} s; cut: {sum(cuts.values())} by {ends} "
+        f"ends of a worker; failed otherwise: {len(unexplained)}"
+    )
+    for failure in unexplained[:FAILURES_SHOWN]:
+        near = [event for event in life.events if abs(event.moment - failure.ended) < NEAR_S]
+        print(f"    {failure}, near {near}")
+    return unexplained
+
+
+def compare(life, unexplained, base):
+    """What failed that does not fail without the plugin."""
+    print("without the plugin:")
+    expected = len(judge_requests(base)) / PLAIN_PART
+    print("also wrong:", judge_log(base) or "nothing")
+    complaints = []
+    if len(unexplained) > expected + SIGMAS * math.sqrt(expected):
+        complaints.append(f"{len(unexplained)} requests failed that nothing explains")
+    if kill_judge.is_more_often(life.events, base.events, WORKERS):
+        complaints.append("uWSGI killed workers in reloads more often than without the plugin")
+    return complaints
+
+
+def run(workspace, plugin_dir, seconds, seed):
+    """What there is to complain of; empty: nothing."""
+    print(f"seed {seed}; with the plugin:")
+    life = live(workspace / "kills", plugin_dir, seconds, seed)
+    complaints = judge_log(life)
+    unexplained = judge_requests(life)
+    print("warnings:", dict(Counter(life.server.our_warnings)))
+    complaints += judge_profiles(life, read_profiles(life.server, ProfileReader(workspace)))
+    if not life.done or len(life.events) < seconds / (2 * PAUSE_S[1]):
+        complaints.append(f"only {life.done} requests, {len(life.events)} events")
+    base = live(workspace / "plain", plugin_dir, seconds * PLAIN_PART, seed, profiled=False)
+    return complaints + compare(life, unexplained, base)
+
+
+def keep_logs(workspace):
+    LOGS.mkdir(parents=True, exist_ok=True)
+    for log in workspace.glob("*/log"):
+        shutil.copy(log, LOGS / f"{log.parent.name}.log")
+
+
+def main(seconds, seed):
+    # A run that is ended from outside ends its servers, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    workspace = Path(tempfile.mkdtemp(prefix="cprof-kills-"))
+    workspace.chmod(0o755)
+    try:
+        print(f"{UWSGI}, {PYTHON}")
+        complaints = run(workspace, build_plugin(workspace / "plugin"), seconds, seed)
+    finally:
+        keep_logs(workspace)
+        shutil.rmtree(workspace)
+    print("\n".join(complaints) or "nothing to complain of")
+    sys.exit(1 if complaints else 0)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("seconds", type=pythons.seconds, help="of kills (KILL_SOAK_SECONDS)")
+    chosen = os.environ.get("KILL_SOAK_SEED") or Random().randrange(1_000_000)
+    main(parser.parse_args().seconds, int(chosen))

@@ -1,0 +1,112 @@
+"""Ten seconds of kills, and that their judge finds what is wrong.
+
+SPDX-License-Identifier: MIT
+"""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import kill_judge
+import kills
+from kill_clients import Failure
+from kill_events import NO_MERCY, Event
+from testenv.profiles import Frame, Profile, Sample
+
+SECONDS = 10
+SEED = 7
+THREADS = 2
+
+
+def failed(pid, began=10.0, ended=11.0):
+    return Failure("/own", began, ended, pid, "cut")
+
+
+def killed(pid, moment=10.5, kind="SIGKILL worker"):
+    return Event(kind, moment, pid, "1")
+
+
+def test_a_server_lives_through_kills_and_reloads(workspace, plugin_dir):
+    assert kills.run(workspace, plugin_dir, SECONDS, SEED) == []
+
+
+def test_a_kill_explains_one_failure_for_each_thread():
+    failures = [failed(None), failed(7), failed(7), failed(7)]
+
+    cuts, unexplained = kill_judge.sort_failures(failures, [killed(7)], THREADS)
+
+    assert sum(cuts.values()) == THREADS
+    assert unexplained == [failed(7), failed(None)]
+
+
+def test_failures_of_other_workers_and_other_times_are_not_explained():
+    failures = [failed(8), failed(7, ended=10.2), failed(None, began=10.8), failed(None, 9.0, 10.2)]
+
+    _, unexplained = kill_judge.sort_failures(failures, [killed(7)], THREADS)
+
+    assert set(unexplained) == set(failures)
+
+
+def test_a_mules_kill_explains_no_failure():
+    events = [killed(7, kind="SIGKILL mule")]
+
+    assert kill_judge.sort_failures([failed(7)], events, THREADS) == (Counter(), [failed(7)])
+
+
+def test_workers_that_uwsgi_kills_more_often_than_without_us_are_found():
+    reloads = [Event("SIGHUP", float(n)) for n in range(30)]
+    few = [killed(n, kind=NO_MERCY) for n in range(10)]
+    many = [killed(n, kind=NO_MERCY) for n in range(90)]
+
+    assert kill_judge.is_more_often(reloads + many, reloads + few, 4)
+    assert not kill_judge.is_more_often(reloads + few, reloads + few, 4)
+
+
+def test_the_workers_that_uwsgi_killed_are_read_from_its_log():
+    log = "Sun Nov 22 20:49:59 2026 - worker 3 (pid: 14) is taking too much time to die...NO MERCY"
+
+    (event,) = kill_judge.without_mercy(log)
+
+    assert (event.kind, event.pid, event.slot) == (NO_MERCY, 14, "3")
+
+
+class _Message:
+    def __init__(self, began):
+        self.time_nanos = int(began * 1e9)
+
+
+def profile(began, kind="cpu", worker="1", function="own_function_of_7", file="own.py"):
+    sample = Sample((Frame(function, file, 1),), 1, 1, {"worker": worker})
+    return Profile([sample], _Message(began), path=Path(f"{kind}-{began}"), kind=kind)
+
+
+def test_an_event_without_a_later_window_is_found():
+    profiles = [profile(11.0), profile(11.0, "wall")]
+
+    assert kill_judge.gaps([killed(7)], profiles) == (0.5, [])
+    assert len(kill_judge.gaps([killed(7, moment=11.5)], profiles)[1]) == 2
+    assert len(kill_judge.gaps([killed(7)], profiles[:1])[1]) == 1
+
+
+def test_a_killed_mules_successor_is_missed():
+    mule = Event("SIGKILL mule", 10.5, 7, "mule 1")
+    own = [profile(11.0, kind, "mule 1") for kind in ("cpu", "wall")]
+    others = [profile(11.0), profile(11.0, "wall")]
+
+    assert kill_judge.gaps([mule], others + own)[1] == []
+    assert len(kill_judge.gaps([mule], others)[1]) == 2
+
+
+def test_another_processs_function_is_a_stranger():
+    assert kill_judge.strangers([profile(1.0)], {7: "1"}) == []
+    assert len(kill_judge.strangers([profile(1.0)], {7: "2"})) == 1
+    assert len(kill_judge.strangers([profile(1.0, file="burn.py")], {7: "2"})) == 1
+    assert len(kill_judge.strangers([profile(1.0, function="rest")], {7: "1"})) == 1
+
+
+def test_a_process_that_worked_and_is_in_no_profile_is_found():
+    work = Counter({7: 1000, 8: 1000, 9: 1})
+
+    assert len(kill_judge.unseen(work, [profile(1.0)])) == 1
