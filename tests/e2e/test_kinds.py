@@ -7,7 +7,7 @@ import subprocess
 from collections import Counter
 
 import pytest
-from testenv.profiles import profile_files, wait_for_files
+from testenv.profiles import profile_files, wait_for_files, wall_file_of
 
 CORES = 2
 CLIENTS = 3
@@ -18,8 +18,9 @@ def pair_of(server, clients=CLIENTS):
     with server.load("/", threads=clients):
         server.wait_for_profiles()
         cpu = server.wait_for_profiles()[-1]
+        wall = wall_file_of(cpu)
     server.stop()
-    return cpu, cpu.with_name(cpu.name.replace("cpu-", "wall-", 1))
+    return cpu, wall
 
 
 @pytest.fixture(scope="module")
