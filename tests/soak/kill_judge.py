@@ -12,13 +12,22 @@ from collections import Counter
 from kill_clients import WORK_NS
 from kill_events import CUTTING, MULE_BORN, NO_MERCY, RELOADS, SPOOLER_BORN, Event
 from testenv.profiles import KINDS
-from testenv.uwsgi import WORKER_BORN
+from testenv.uwsgi import CRASH, WORKER_BORN
 
 OWN_FUNCTION = re.compile(r"own_function_of_(\d+)")
 OWN_FILE = "own.py"
 SHOWN_NO_MERCY = re.compile(
     r"^(.*) - worker (\d+) \(pid: (\d+)\) is taking too much time to die", re.MULTILINE
 )
+# With threads, uWSGI 2.0 follows a null pointer when a worker is told to reload before its threads
+# have started, with a profiler and without.
+TOLD_WHILE_STARTING = re.compile(
+    r"^!!! uWSGI process (\d+) got Segmentation Fault !!!\n\*\*\* backtrace of \1 \*\*\*\n"
+    r".*uwsgi_backtrace.*\n.*uwsgi_segfault.*\n.*\n.*\(gracefully_kill\+",
+    re.MULTILINE,
+)
+PID = re.compile(r"\bprocess (\d+) |\(pid: (\d+)\)")
+
 SIGMAS = 3
 
 # From an event to the beginning of the next window that has samples: a reload ends and starts
@@ -38,6 +47,19 @@ def without_mercy(log):
         Event(NO_MERCY, time.mktime(time.strptime(moment, "%a %b %d %H:%M:%S %Y")), int(pid), slot)
         for moment, slot, pid in SHOWN_NO_MERCY.findall(log)
     ]
+
+
+def crashes(log):
+    """The log's lines about crashes, and how many processes crashed by uWSGI's own fault, whose
+    lines are left out."""
+    own = set(TOLD_WHILE_STARTING.findall(log))
+
+    def is_own(line):
+        match = PID.search(line)
+        return match is not None and (match[1] or match[2]) in own
+
+    lines = [line for line in log.splitlines() if CRASH.search(line) and not is_own(line)]
+    return lines, len(own)
 
 
 def is_more_often(events, base, workers):

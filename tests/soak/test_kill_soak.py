@@ -72,6 +72,25 @@ def test_the_workers_that_uwsgi_killed_are_read_from_its_log():
     assert (event.kind, event.pid, event.slot) == (NO_MERCY, 14, "3")
 
 
+CRASHED = """!!! uWSGI process 64 got Segmentation Fault !!!
+*** backtrace of 64 ***
+/usr/bin/uwsgi(uwsgi_backtrace+0x2f) [0x55681fb7b4df]
+/usr/bin/uwsgi(uwsgi_segfault+0x23) [0x55681fb7b8f3]
+/lib/x86_64-linux-gnu/libc.so.6(+0x3c050) [0x7fd533aae050]
+/usr/bin/uwsgi({function}+0x5a) [0x55681fb7a4ca]
+*** end of backtrace ***
+DAMN ! worker 1 (pid: 64) died, killed by signal 11 :( trying respawn ...
+"""
+
+
+def test_only_the_crash_that_uwsgi_has_by_itself_is_left_out():
+    own = CRASHED.format(function="gracefully_kill")
+    other = CRASHED.format(function="python_call").replace("64", "65")
+
+    assert kill_judge.crashes(own) == ([], 1)
+    assert len(kill_judge.crashes(own + other)[0]) == 2
+
+
 class _Message:
     def __init__(self, began):
         self.time_nanos = int(began * 1e9)
