@@ -20,9 +20,12 @@ SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "4"))
 GREENLETS = 20
 CROWD = 300
 PART = 0.05
-# While the thread runs nobody's stack can be seen: that time goes to those that are parked when it
-# sleeps next. A crowd begins, and ends, in one burst.
+# While the thread is awake nobody's stack can be seen: that time goes to those that are parked when
+# it sleeps next. A crowd begins, and ends, in one burst; and where the machine starves the thread,
+# there is much of that time.
 PART_OF_CROWD = 0.10
+STARVED = 0.5
+PART_OF_STARVED = 0.20
 NAP_MS = 200
 WORK_MS = 5
 BLOCK_MS = 20
@@ -46,6 +49,11 @@ class Seen(NamedTuple):
     def found(self, name):
         """Seconds of waiting with the function on the stack."""
         return self.asleep().ns_of(name) / 1e9
+
+    def is_starved(self):
+        states = self.wall.by_state()
+        awake = states["running"] + states.get("runnable", 0)
+        return awake / 1e9 > STARVED * books.window_of(self.wall).seconds()
 
     def asleep(self):
         return self.wall.where(lambda sample: sample.labels["state"] not in WITHOUT_WAIT)
@@ -80,7 +88,7 @@ def look(make, reader, load, **options):
 def assert_found(seen, name, bound=PART):
     real, found = seen.real(name), seen.found(name)
     print(f"{name}: {found:.2f} s for {real:.2f} s, {found / real - 1:+.4f}")
-    assert abs(found - real) <= bound * real
+    assert abs(found - real) <= (PART_OF_STARVED if seen.is_starved() else bound) * real
 
 
 @pytest.fixture(scope="module")

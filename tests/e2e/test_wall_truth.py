@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 from testenv import books
+from testenv.build import PYTHON_PREFIX, others_may_enter
 from testenv.profiles import Profile
 
 PHASE_STATES = {
@@ -23,7 +24,7 @@ PHASE_STATES = {
     "work": set(),
 }
 
-SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "5"))
+SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "6"))
 CORES = 4
 SHARE_POINTS = 0.03
 TOTAL_PART = 0.02
@@ -84,9 +85,16 @@ def ns_by_thread(profile):
     return sums
 
 
+def skip_unless_readable(user):
+    """A user whose home is not that of the interpreter may not enter it."""
+    if user and not others_may_enter(PYTHON_PREFIX):
+        pytest.skip(f"{user} cannot read {PYTHON_PREFIX}")
+
+
 @pytest.fixture(scope="module", params=USERS)
 def mix(request, make_uwsgi_for_module, profile_reader):
     user = USERS[request.param]
+    skip_unless_readable(user)
     return look(
         make_uwsgi_for_module, profile_reader, "/mix", CORES, processes=1, threads=CORES, user=user
     )
@@ -106,7 +114,7 @@ def test_each_phase_has_its_share(mix):
         share = seconds / sum(real.values())
         off = found[name] / sum(found.values()) - share
         print(f"{name}: {found[name]:.2f} s for {seconds:.2f} s, share {share:.3f} {off:+.4f}")
-        assert abs(off) <= max(SHARE_POINTS, books.binomial_bound(share, looks))
+        assert abs(off) <= max(SHARE_POINTS, books.share_bound(share, looks))
     print(f"{looks} looks; together {sum(found.values()) / sum(real.values()) - 1:+.4f}")
 
 
@@ -163,6 +171,7 @@ def test_waiting_for_the_interpreter_is_not_what_a_wait_is_for(mix):
 @pytest.fixture(scope="module", params=USERS)
 def taking_turns(request, make_uwsgi_for_module, profile_reader):
     user = USERS[request.param]
+    skip_unless_readable(user)
     return look(
         make_uwsgi_for_module, profile_reader, "/spin", CORES, processes=1, threads=CORES, user=user
     )
@@ -179,14 +188,16 @@ def test_one_thread_runs_while_three_wait_for_the_interpreter(taking_turns):
     gil = truth.wall - truth.cpu - truth.run_queue
     print(f"truth: {truth}, gil {gil:.3f}; found {found}, runnable {runnable:.3f}")
 
-    assert abs(found["running"] / 1e9 - truth.cpu) <= SHARE_POINTS * truth.wall
+    # The kernel books a wait for a CPU when it ends, which those at the window's end do later.
+    bound = max(SHARE_POINTS * truth.wall, CORES * NOTICED_S)
+    assert abs(found["running"] / 1e9 - truth.cpu) <= bound
     found_gil = found["gil"] / 1e9
     if seen.by_wchan:
         assert found_gil >= GIL_PART * gil
         found_gil += (found["futex"] + found.get("asleep", 0)) / 1e9
         others = LESS_BY_WCHAN
-    assert abs(found_gil - gil) <= SHARE_POINTS * truth.wall
-    assert abs(runnable - truth.run_queue) <= SHARE_POINTS * truth.wall
+    assert abs(found_gil - gil) <= bound
+    assert abs(runnable - truth.run_queue) <= bound
     rest = sum(ns for state, ns in found.items() if state not in ANYWHERE | others)
     assert rest <= 0.01 * sum(found.values()), found
 
@@ -202,5 +213,6 @@ def test_four_processes_on_fewer_cpus_wait_for_a_cpu(make_uwsgi, profile_reader)
         truth = truth.plus(books.clocks(book["entries"], seen.window))
     print(f"truth: {truth}; found: runnable {found:.3f}, in all {whole:.3f}")
     assert truth.run_queue > 0.2 * truth.wall, "there were enough CPUs"
-    assert abs(found - truth.run_queue) <= TOTAL_PART * truth.wall
+    # The kernel books a wait when it ends, which that at the window's end does later.
+    assert abs(found - truth.run_queue) <= max(TOTAL_PART * truth.wall, CORES * NOTICED_S)
     assert abs(whole - truth.wall) <= max(TOTAL_PART * truth.wall, CORES * NOTICED_S)

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from typing import NamedTuple
 
 MARGIN_S = 0.3  # of the requests' life beyond the window's end
+SIGMAS = 5
 
 
 class Window(NamedTuple):
@@ -89,5 +90,7 @@ def keep_busy(server, path, connections, window_seconds, reader):
     return wall, [json.loads(body) for body in load.bodies]
 
 
-def binomial_bound(share, samples, sigmas=4):
-    return sigmas * math.sqrt(share * (1 - share) / samples)
+def share_bound(share, looks):
+    """How far off chance alone may put a share; looks that come late weigh more than others, so
+    that there are in effect fewer of them."""
+    return SIGMAS * math.sqrt(share * (1 - share) / looks)

@@ -10,6 +10,7 @@ SPDX-License-Identifier: MIT
 
 import os
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -22,6 +23,12 @@ PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 PYTHON_PLUGIN = os.environ.get("UWSGI_PYTHON_PLUGIN", "python3")
 
 BUILD_SECONDS = 300
+
+PYTHON_PREFIX = Path(
+    subprocess.check_output(
+        [PYTHON, "-c", "import sys; print(sys.base_prefix)"], text=True, timeout=60
+    ).strip()
+)
 
 
 def _run(command, directory, **environment):
@@ -43,6 +50,11 @@ def _check(directory):
     for name in (PLUGIN, GATEWAY):
         assert (directory / name).is_file(), f"the build left no {name} in {directory}"
     return directory
+
+
+def others_may_enter(directory):
+    """Whether any user can reach what lies in it."""
+    return all(part.stat().st_mode & stat.S_IXOTH for part in [directory, *directory.parents])
 
 
 def build_plugin(directory):
