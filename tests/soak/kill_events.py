@@ -71,9 +71,11 @@ KILLS = {
     "SIGKILL spooler": (signal.SIGKILL, spoolers),
     "SIGKILL gateway": (signal.SIGKILL, gateways),
 }
+# uWSGI's own, found in its log.
 NO_MERCY = "SIGKILL by uWSGI"
+CHEAPED = "cheaped by uWSGI"
 # Those that take a worker away in the middle of its requests.
-CUTTING = {"SIGKILL worker", "SIGTERM worker", NO_MERCY}
+CUTTING = ("SIGKILL worker", "SIGTERM worker", NO_MERCY, CHEAPED)
 
 EXECUTED = "gracefully (RE)spawned uWSGI master"
 CHAINED = "chain reloading complete"
@@ -92,6 +94,8 @@ RELOADS = {
     "chain reload": (lambda server: server.write_fifo("c"), CHAINED),
 }
 CHEAPER = {"cheaper up": "+", "cheaper down": "-"}
+# How many of the others there are for each reload, which takes its time.
+OTHERS = 3
 
 
 class Events:
@@ -102,26 +106,24 @@ class Events:
         self._server = server
         self._random = random
         self._deck = []
-        self._kinds = [*KILLS, *RELOADS, *CHEAPER]
-        if not with_gateway:
-            self._kinds.remove("SIGKILL gateway")
+        others = [kind for kind in (*KILLS, *CHEAPER) if with_gateway or kind != "SIGKILL gateway"]
+        self._kinds = [*RELOADS, *(others * OTHERS)]
         self._reload_ends = None  # the line of the last reload's end, and how many are wanted
         self._reload_over_at = -BETWEEN_RELOADS_S
 
     def make_one(self):
-        """Makes the next event that is possible now; all kinds come equally often."""
+        """Makes the next event that is possible now; no kind comes oftener than it should."""
         if not self._deck:
             self._deck = self._random.sample(self._kinds, len(self._kinds))
-        possible = [kind for kind in self._deck if kind not in RELOADS or self._may_reload()]
-        if possible:
-            self._make(possible[0])
-            self._deck.remove(possible[0])
-        elif self._reload_ends:
-            wait_for(self._reload_is_over, "the end of a reload", RELOAD_SECONDS)
+        for kind in dict.fromkeys(self._deck):
+            if self._make(kind):
+                self._deck.remove(kind)
+                return
+        self.finish()
 
     def finish(self):
         """Waits until the last reload is over."""
-        wait_for(self._reload_is_over, "the end of the last reload", RELOAD_SECONDS)
+        wait_for(self._reload_is_over, "the end of a reload", RELOAD_SECONDS)
 
     def _reload_is_over(self):
         if self._reload_ends:
@@ -137,9 +139,11 @@ class Events:
         return over and time.monotonic() > self._reload_over_at + BETWEEN_RELOADS_S
 
     def _make(self, kind):
+        """Whether it was possible."""
         if kind in KILLS:
-            self._kill(kind)
-            return
+            return self._kill(kind)
+        if kind in RELOADS and not self._may_reload():
+            return False
         self.made.append(Event(kind, time.time()))
         if kind in RELOADS:
             reload, line = RELOADS[kind]
@@ -147,6 +151,7 @@ class Events:
             reload(self._server)
         else:
             self._server.write_fifo(CHEAPER[kind])
+        return True
 
     def _kill(self, kind):
         verb, find = KILLS[kind]
@@ -156,4 +161,5 @@ class Events:
             moment = time.time()
             if send(verb, pid, self._server.master_pid):
                 self.made.append(Event(kind, moment, pid, slot))
-                return
+                return True
+        return False

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 
 from kill_clients import WORK_NS
-from kill_events import CUTTING, MULE_BORN, NO_MERCY, RELOADS, SPOOLER_BORN, Event
+from kill_events import CHEAPED, CUTTING, MULE_BORN, NO_MERCY, RELOADS, SPOOLER_BORN, Event
 from testenv.profiles import KINDS
 from testenv.uwsgi import CRASH, WORKER_BORN
 
@@ -18,6 +18,9 @@ OWN_FUNCTION = re.compile(r"own_function_of_(\d+)")
 OWN_FILE = "own.py"
 SHOWN_NO_MERCY = re.compile(
     r"^(.*) - worker (\d+) \(pid: (\d+)\) is taking too much time to die", re.MULTILINE
+)
+WORKER_ENDED = re.compile(
+    r"^worker (\d+) killed successfully \(pid: (\d+)\)|^uWSGI worker (\d+) cheaped\.", re.MULTILINE
 )
 # With threads, uWSGI 2.0 follows a null pointer when a worker is told to reload before its threads
 # have started, with a profiler and without.
@@ -49,6 +52,21 @@ def without_mercy(log):
     ]
 
 
+def cheaped(log):
+    """The workers that uWSGI ended since there were too many, as events without a moment.
+
+    With threads, uWSGI 2.0 ends such a worker when its first thread is out of work, and does not
+    wait for the others.
+    """
+    events, last = [], {}
+    for ended, pid, slot in WORKER_ENDED.findall(log):
+        if slot:
+            events.append(Event(CHEAPED, 0.0, last.get(slot), slot))
+        else:
+            last[ended] = int(pid)
+    return events
+
+
 def crashes(log):
     """The log's lines about crashes, and how many processes crashed by uWSGI's own fault, whose
     lines are left out."""
@@ -62,21 +80,26 @@ def crashes(log):
     return lines, len(own)
 
 
-def is_more_often(events, base, workers):
-    """Whether uWSGI killed more of the workers that it reloaded than in `base`, beyond chance;
-    one worker is granted."""
-    (killed, reloaded), (base_killed, base_reloaded) = (
-        (
-            sum(one.kind == NO_MERCY for one in found),
-            workers * sum(one.kind in RELOADS for one in found),
-        )
-        for found in (events, base)
-    )
-    if not reloaded or not base_reloaded:
-        return killed > 1
-    part = (killed + base_killed) / (reloaded + base_reloaded)
-    deviation = math.sqrt(part * (1 - part) * (1 / reloaded + 1 / base_reloaded))
-    return (killed - 1) / reloaded > base_killed / base_reloaded + SIGMAS * deviation
+def is_more_often(found, tries, base_found, base_tries):
+    """Whether something happened more often than in the base, beyond chance; one is granted.
+    Without a try on either side there is nothing to compare."""
+    if not tries or not base_tries:
+        return False
+    part = (found + base_found) / (tries + base_tries)
+    deviation = math.sqrt(part * (1 - part) * (1 / tries + 1 / base_tries))
+    return (found - 1) / tries > base_found / base_tries + SIGMAS * deviation
+
+
+def reloads_without_mercy(events, workers):
+    """How many workers uWSGI killed in reloads, and how many it told to reload."""
+    kinds = Counter(event.kind for event in events)
+    return kinds[NO_MERCY], max(kinds[NO_MERCY], workers * sum(kinds[kind] for kind in RELOADS))
+
+
+def cuts_by(kind, cuts, events, threads):
+    """How many requests the events of a kind cut, and how many they could."""
+    could = threads * sum(event.kind == kind for event in events)
+    return sum(count for event, count in cuts.items() if event.kind == kind), could
 
 
 def may_have_cut(event, failure):
@@ -135,7 +158,7 @@ def gaps(events, profiles):
     longest, complaints = 0.0, []
     for kind in KINDS:
         of_kind = sorted((one for one in profiles if one.kind == kind), key=began)
-        for event in events:
+        for event in (one for one in events if one.kind != CHEAPED):
             gap = gap_after(event, of_kind)
             if gap is None or gap > NEXT_WINDOW_S:
                 complaints.append(f"{kind} profiles after {event}: {gap} s")

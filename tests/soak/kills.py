@@ -44,7 +44,6 @@ PLAIN_PART = 1 / 3
 WINDOWS_PART_MIN = 0.5
 FAILURES_SHOWN = 10
 NEAR_S = 5
-SIGMAS = 3
 
 FORM = {
     "app": "killed",
@@ -121,7 +120,7 @@ def live(directory, plugin_dir, seconds, seed, profiled=True):
     finally:
         if server.master_pid:
             server.kill()
-    made = events.made + kill_judge.without_mercy(server.log)
+    made = events.made + kill_judge.without_mercy(server.log) + kill_judge.cheaped(server.log)
     done = sum(clients.done.values())
     return Life(server, seconds, made, done, clients.work, clients.failures, ending)
 
@@ -169,30 +168,45 @@ def judge_log(life):
 
 
 def judge_requests(life):
-    """The failures that nothing explains; prints the events and the requests."""
+    """How many requests each event cut, and the failures that nothing explains; prints both."""
     cuts, unexplained = kill_judge.sort_failures(life.failures, life.events, THREADS)
-    ends = sum(event.kind in CUTTING for event in life.events)
+    by_kind = Counter()
+    for event, count in cuts.items():
+        by_kind[event.kind] += count
     print(f"events: {dict(Counter(event.kind for event in life.events))}")
     print(
-        f"requests: {life.done} in {life.seconds:.0f} s; cut: {sum(cuts.values())} by {ends} "
-        f"ends of a worker; failed otherwise: {len(unexplained)}"
+        f"requests: {life.done} in {life.seconds:.0f} s; cut: {dict(by_kind)}; "
+        f"failed otherwise: {len(unexplained)}"
     )
     for failure in unexplained[:FAILURES_SHOWN]:
         near = [event for event in life.events if abs(event.moment - failure.ended) < NEAR_S]
         print(f"    {failure}, near {near}")
-    return unexplained
+    return cuts, unexplained
 
 
-def compare(life, unexplained, base):
-    """What failed that does not fail without the plugin."""
+def compare(life, cuts, unexplained, base):
+    """What fails more often than without the plugin."""
     print("without the plugin:")
-    expected = len(judge_requests(base)) / PLAIN_PART
+    base_cuts, base_unexplained = judge_requests(base)
     print("also wrong:", judge_log(base) or "nothing")
+    expected = len(base_unexplained) / PLAIN_PART
     complaints = []
-    if len(unexplained) > expected + SIGMAS * math.sqrt(expected):
+    if len(unexplained) > expected + kill_judge.SIGMAS * math.sqrt(expected):
         complaints.append(f"{len(unexplained)} requests failed that nothing explains")
-    if kill_judge.is_more_often(life.events, base.events, WORKERS):
-        complaints.append("uWSGI killed workers in reloads more often than without the plugin")
+    pairs = {
+        "uWSGI killed workers in reloads": [
+            kill_judge.reloads_without_mercy(one.events, WORKERS) for one in (life, base)
+        ]
+    }
+    for kind in CUTTING:
+        pairs[f"{kind}: requests were cut"] = [
+            kill_judge.cuts_by(kind, one_cuts, one.events, THREADS)
+            for one_cuts, one in ((cuts, life), (base_cuts, base))
+        ]
+    for what, (ours, plain) in pairs.items():
+        print(f"    {what}: {ours[0]} of {ours[1]}, without the plugin {plain[0]} of {plain[1]}")
+        if kill_judge.is_more_often(*ours, *plain):
+            complaints.append(f"{what}, more often than without the plugin")
     return complaints
 
 
@@ -201,13 +215,13 @@ def run(workspace, plugin_dir, seconds, seed):
     print(f"seed {seed}; with the plugin:")
     life = live(workspace / "kills", plugin_dir, seconds, seed)
     complaints = judge_log(life)
-    unexplained = judge_requests(life)
+    cuts, unexplained = judge_requests(life)
     print("warnings:", dict(Counter(life.server.our_warnings)))
     complaints += judge_profiles(life, read_profiles(life.server, ProfileReader(workspace)))
     if not life.done or len(life.events) < seconds / (2 * PAUSE_S[1]):
         complaints.append(f"only {life.done} requests, {len(life.events)} events")
     base = live(workspace / "plain", plugin_dir, seconds * PLAIN_PART, seed, profiled=False)
-    return complaints + compare(life, unexplained, base)
+    return complaints + compare(life, cuts, unexplained, base)
 
 
 def keep_logs(workspace):

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import kill_judge
 import kills
 from kill_clients import Failure
-from kill_events import NO_MERCY, Event
+from kill_events import CHEAPED, NO_MERCY, Event
 from testenv.profiles import Frame, Profile, Sample
 
 SECONDS = 10
@@ -55,13 +55,23 @@ def test_a_mules_kill_explains_no_failure():
     assert kill_judge.sort_failures([failed(7)], events, THREADS) == (Counter(), [failed(7)])
 
 
-def test_workers_that_uwsgi_kills_more_often_than_without_us_are_found():
+def test_what_happens_more_often_than_without_us_is_found():
     reloads = [Event("SIGHUP", float(n)) for n in range(30)]
-    few = [killed(n, kind=NO_MERCY) for n in range(10)]
-    many = [killed(n, kind=NO_MERCY) for n in range(90)]
+    few, many = ([killed(n, kind=NO_MERCY) for n in range(count)] for count in (10, 90))
+    base = kill_judge.reloads_without_mercy(reloads + few, 4)
 
-    assert kill_judge.is_more_often(reloads + many, reloads + few, 4)
-    assert not kill_judge.is_more_often(reloads + few, reloads + few, 4)
+    assert kill_judge.is_more_often(*kill_judge.reloads_without_mercy(reloads + many, 4), *base)
+    assert not kill_judge.is_more_often(*base, *base)
+
+
+def test_the_workers_that_uwsgi_cheaped_are_read_from_its_log():
+    log = """worker 2 killed successfully (pid: 12)
+worker 3 killed successfully (pid: 13)
+uWSGI worker 2 cheaped.
+worker 2 killed successfully (pid: 14)
+"""
+
+    assert kill_judge.cheaped(log) == [Event(CHEAPED, 0.0, 12, "2")]
 
 
 def test_the_workers_that_uwsgi_killed_are_read_from_its_log():
