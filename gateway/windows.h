@@ -34,7 +34,7 @@
 #include "../plugin/share/layout.h"
 #include "../plugin/share/segment.h"
 #include "harvest.h"
-#include "loop.h"
+#include "loop/loop.h"
 
 struct cprof_windows;
 
