@@ -412,3 +412,11 @@ void cprof_offcpu_forget(struct cprof_thread *thread)
     cprof_sleep_close_files(thread);
     *sleep = (struct cprof_sleep){.status_file = -1, .account_file = -1};
 }
+
+void cprof_offcpu_end(void)
+{
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        cprof_offcpu_forget(thread);
+    }
+}

@@ -52,4 +52,7 @@ bool cprof_offcpu_look(uint64_t gap_mean_ns);
 /* The thread is not followed any more: books what is left. */
 void cprof_offcpu_forget(struct cprof_thread *thread);
 
+/* No window collects wall time any more: the same for all threads. */
+void cprof_offcpu_end(void);
+
 #endif
