@@ -31,7 +31,7 @@ void cprof_left_correct_end(struct cprof_control *control, struct cprof_window *
     uint64_t closed_ns = atomic_load(&control->closed_ns), until_ns = cprof_now_ns();
     uint64_t sampled_ns = atomic_load(&control->epoch_end_ns);
 
-    if (closed_ns > window->start_ns && closed_ns < until_ns) {
+    if (closed_ns > window->start_ns && closed_ns <= until_ns) {
         until_ns = closed_ns;
         window->end_ns = closed_ns < window->end_ns ? closed_ns : window->end_ns;
     }
