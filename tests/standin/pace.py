@@ -12,7 +12,6 @@ class Hold:
 
     def offer(self, _deployment, _kinds, _now_s):
         """(kind, duration) for a waiting call, or None: not yet."""
-        return None
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The stand-in itself: listeners, paths, scripts and records. The package's docstring is the manual.
+"""The stand-in itself: listeners, paths, scripts, records. The package is its manual.
 
 SPDX-License-Identifier: MIT
 """
