@@ -93,14 +93,22 @@ class Client:
         headers = {name.lower(): value for name, value in answer.getheaders()}
         return Answer(answer.status, headers, answer.read())
 
-    def call(self, method, target, document, *, headers=None, body=None):
-        """A JSON call to the API. `headers` over the usual ones; None takes one away."""
+    def send_call(self, method, target, document, *, headers=None, body=None):
         data = json.dumps(document).encode() if body is None else body
         merged = {"host": "localhost", "content-length": str(len(data)), **HEADERS}
         merged |= headers or {}
         chosen = {name: value for name, value in merged.items() if value is not None}
         self.send(method, target, chosen, data)
+
+    def call(self, *what, **how):
+        """A JSON call to the API: method, path and query, document; `body` in its place.
+        `headers` over the usual ones; None takes one away."""
+        self.send_call(*what, **how)
         return self.read()
+
+    def send_create(self, **over):
+        """Sends the call and does not wait for its answer."""
+        self.send_call("POST", PROFILES, create_document(**over))
 
     def create(self, **over):
         return self.call("POST", PROFILES, create_document(**over))

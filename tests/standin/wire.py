@@ -134,8 +134,9 @@ class Wire(asyncio.Protocol):
         """Ends the connection by a TCP reset; what was not sent yet is thrown away."""
         linger_no_time = struct.pack("ii", 1, 0)
         sock = self._transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_no_time)
+        if sock:  # not gone already
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_no_time)
         self._transport.abort()
 
     async def tunnel_to(self, host, port):
