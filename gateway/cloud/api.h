@@ -7,7 +7,7 @@
  * Memory    what is returned is the caller's, to be freed by free(), whatever allocator jansson was
  *           given.
  * Source    google/devtools/cloudprofiler/v2/profiler.proto; docs/cloud-profiler.md.
- * Errors    of the API: trouble.h. Durations: duration.h.
+ * Errors    of the API: api_trouble.h. Durations: duration.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,8 +22,8 @@
 #include "../../plugin/base/config.h"
 #include "../../plugin/base/error.h"
 #include "../../plugin/share/layout.h"
+#include "api_trouble.h"
 #include "duration.h"
-#include "trouble.h"
 
 #define CPROF_API_DURATION_NS_MAX   (UINT64_C(600) * 1000000000)
 #define CPROF_API_LABEL_BYTES_MAX   512u                  /* of a label's value: the API's limit */

@@ -1,4 +1,4 @@
-/* trouble.h - what an answer of the API that is an error says.
+/* api_trouble.h - what an answer of the API that is an error says.
  *
  * Callers   uploader.c, by api.h. Pure: no socket, no clock, no log.
  * Forms     {"error": {status, message, details}} as google.rpc.Status in JSON; without details and
@@ -7,8 +7,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CPROF_TROUBLE_H
-#define CPROF_TROUBLE_H
+#ifndef CPROF_API_TROUBLE_H
+#define CPROF_API_TROUBLE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
-/* test_trouble.c - see gateway/cloud/trouble.h.
+/* test_api_trouble.c - see gateway/cloud/api_trouble.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../gateway/cloud/trouble.h"
+#include "../../gateway/cloud/api_trouble.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -67,6 +67,13 @@ static void a_delay_that_is_none_gives_way_to_the_sentence(void)
         trouble_of("{\"error\":{\"message\":\"backoff for 5s\",\"details\":[{\"retryDelay\":\"-9s\""
                    "},{\"retryDelay\":7},null,[],\"x\"]}}")
             .retry_delay_ns == 5 * SECOND_NS);
+}
+
+static void the_first_delay_counts(void)
+{
+    EXPECT(trouble_of("{\"error\":{\"message\":\"backoff for 5s\","
+                      "\"details\":[{\"retryDelay\":\"50s\"},{\"retryDelay\":\"9s\"}]}}")
+               .retry_delay_ns == 50 * SECOND_NS);
 }
 
 static void the_reason_is_that_of_error_info(void)
@@ -184,6 +191,7 @@ int main(void)
     RUN(a_back_off_with_details_is_read);
     RUN(a_back_off_in_the_sentence_alone_is_read);
     RUN(a_delay_that_is_none_gives_way_to_the_sentence);
+    RUN(the_first_delay_counts);
     RUN(the_reason_is_that_of_error_info);
     RUN(what_is_not_the_api_s_says_nothing);
     RUN(no_body_says_nothing);

@@ -1,11 +1,11 @@
-/* trouble.c - see trouble.h.
+/* api_trouble.c - see api_trouble.h.
  *
  * jansson's getters take any value, NULL too, and give NULL for what is not of their type: a wrong
  * shape reads as an absence.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "trouble.h"
+#include "api_trouble.h"
 
 #include <jansson.h>
 #include <stdbool.h>
