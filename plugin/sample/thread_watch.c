@@ -305,11 +305,20 @@ static void forget(struct cprof_thread *thread)
     cprof_thread_remove(thread);
 }
 
-static void remove_unseen(void)
+/* A directory that is read while threads end may leave out living ones (proc_task_readdir in
+ * fs/proc/base.c goes on by position when the thread where it stood is gone). */
+static bool is_gone(struct cprof_thread *thread)
+{
+    uint64_t cpu_ns;
+
+    return *place_of_tid(thread->tid) != thread || !cprof_engine_timer_clock(thread->tid, &cpu_ns);
+}
+
+static void remove_gone(void)
 {
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
-        if (!thread->seen) {
+        if (!thread->seen && is_gone(thread)) {
             disarm(thread);
             forget(thread);
         }
@@ -351,15 +360,16 @@ void cprof_thread_watch_look(bool ticks)
     index_threads();
     complete = scan();
     if (complete) {
-        remove_unseen();
+        remove_gone();
         return;
     }
     if (!watch.warned_of_missing_proc) {
         watch.warned_of_missing_proc = true;
         cprof_log(
             CPROF_LOG_WARNING,
-            "/proc/self/task cannot be read (a chroot without /proc?): threads of the app are "
-            "not seen, and wall profiles show no thread that sleeps");
+            "/proc/self/task does not show this process's threads (a chroot or a process "
+            "namespace without a /proc of its own?): threads of the app are not seen, and wall "
+            "profiles show no thread that sleeps");
     }
     /* Without /proc the threads that registered themselves are all that is known. */
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
