@@ -2,7 +2,8 @@
  *
  * sources: plugin/sample/thread_watch.c plugin/sample/thread_scan.c plugin/sample/threads.c
  * sources: plugin/sample/engine_timer.c plugin/sample/engine_perf.c plugin/sample/rearm.c
- * sources: plugin/sample/guard.c plugin/sample/recorder.c plugin/sample/intern.c
+ * sources: plugin/sample/descriptors.c plugin/sample/guard.c plugin/sample/recorder.c
+ * sources: plugin/sample/intern.c
  * sources: plugin/python/thread_state.c plugin/python/code_object.c plugin/python/text.c
  * sources: plugin/python/peek.c tests/unit/recorder_fixture.c tests/unit/fake_python.c
  * sources: tests/unit/fake_log.c
