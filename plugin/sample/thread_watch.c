@@ -43,7 +43,7 @@ static struct {
     uint64_t period_ns;
     uint32_t app_threads; /* that have a record now */
     int task_directory;   /* open, or -1 */
-    bool warned_of_blocked_signal, warned_of_missing_proc;
+    bool warned_of_blocked_signal, warned_of_missing_proc, warned_of_missing_timer;
 } watch = {.task_directory = -1};
 
 static struct cprof_thread *threads_by_tid[TID_PLACES];
@@ -180,6 +180,17 @@ static void follow_clock(struct cprof_thread *thread)
     }
 }
 
+static void warn_of_missing_timer(const struct cprof_thread *thread)
+{
+    if (!watch.warned_of_missing_timer) {
+        watch.warned_of_missing_timer = true;
+        cprof_log(CPROF_LOG_WARNING,
+                  "thread %d (%s) gets no timer, RLIMIT_SIGPENDING is used up: its CPU time is "
+                  "not seen",
+                  thread->tid, thread->name);
+    }
+}
+
 static void arm(struct cprof_thread *thread)
 {
     struct cprof_slot_counters *counters = &watch.slot->counters;
@@ -194,6 +205,9 @@ static void arm(struct cprof_thread *thread)
         atomic_fetch_add(&counters->perf_refused, 1);
     }
     if (!cprof_engine_timer_arm(thread, watch.period_ns)) {
+        if (errno == EAGAIN) {
+            warn_of_missing_timer(thread);
+        }
         cprof_engine_perf_disarm(thread);
         return;
     }
