@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "../python/gil_wait.h"
 #include "../python/peek.h"
 #include "../python/walker.h"
 #include "../share/window.h"
@@ -185,25 +186,15 @@ static bool read_stack(struct cprof_thread *thread, const struct cprof_sleep_sta
     return is_true;
 }
 
-/* A thread that waits for the interpreter's lock wakes up each few milliseconds to ask for it
- * (sys.getswitchinterval()), one that waits for another lock does not. So where the futex's
- * address is not known, it is the interpreter's if the thread keeps moving. */
-static bool seems_to_wait_for_interpreter(struct cprof_thread *thread)
-{
-    return ++thread->sleep.futex_moves > 1 &&
-           cprof_gil_is_held(offcpu.python, cprof_peek_choose(offcpu.blocked));
-}
-
+/* The futex's address tells whose it is. Where that is refused, the C library does. */
 static bool waits_for_interpreter(struct cprof_thread *thread,
                                   const struct cprof_sleep_state *state)
 {
-    if (state->state != CPROF_STATE_FUTEX) {
-        return false;
+    if (state->futex) {
+        return state->futex >= offcpu.python->gil_low && state->futex < offcpu.python->gil_high;
     }
-    if (cprof_sleep_state_is_coarse()) {
-        return seems_to_wait_for_interpreter(thread);
-    }
-    return state->futex >= offcpu.python->gil_low && state->futex < offcpu.python->gil_high;
+    return (state->state == CPROF_STATE_FUTEX || state->state == CPROF_STATE_UNKNOWN) &&
+           cprof_gil_is_awaited(offcpu.python, offcpu.lasting_way, own_state(thread), thread->tid);
 }
 
 static bool stands_still(const struct cprof_thread *thread)
@@ -222,13 +213,17 @@ static enum cprof_recorded find_stack(struct cprof_thread *thread,
     struct cprof_sample sample = {
         .tag_ref = atomic_load(&thread->tag_ref),
         .kind = CPROF_STACK_OFF_CPU,
-        .state = waits_for_interpreter(thread, state) ? (uint32_t)CPROF_STATE_GIL : state->state,
     };
     enum cprof_recorded outcome = CPROF_RECORDED_UNREADABLE;
+    bool is_true = false;
 
     cprof_record_expect(offcpu.recorder, context);
     atomic_fetch_add(&counters_of_slot()->off_cpu_walks, 1);
-    if (read_stack(thread, state, context, &sample) && stands_still(thread)) {
+    if (read_stack(thread, state, context, &sample)) {
+        sample.state = waits_for_interpreter(thread, state) ? CPROF_STATE_GIL : state->state;
+        is_true = stands_still(thread);
+    }
+    if (is_true) {
         outcome = cprof_record_find(offcpu.recorder, context, &sample, ref);
     }
     cprof_guard_end_reading();
@@ -292,23 +287,37 @@ static void settle_with_previous(struct cprof_thread *thread, bool is_awake, uin
     sleep->due_ns -= part_ns;
 }
 
-/* The greenlets of a thread that has just been found asleep. */
-static void look_at_greenlets(struct cprof_thread *thread, uint64_t now_ns, uint64_t gap_mean_ns)
+/* The state under which the thread's greenlets run: its own, unless its core serves a request
+ * under another. */
+static uintptr_t state_of_greenlets(struct cprof_thread *thread)
+{
+    uintptr_t other = thread->core >= 0 && offcpu.requests.thread_state
+                          ? offcpu.requests.thread_state(thread->core)
+                          : 0;
+
+    return other ? 0 : own_state(thread);
+}
+
+/* The greenlets of a thread that has run since the last look. */
+static void look_at_greenlets(struct cprof_thread *thread, bool is_asleep, uint64_t now_ns,
+                              uint64_t gap_mean_ns)
 {
     struct cprof_parked_look look = {
         .python = offcpu.python,
         .recorder = offcpu.recorder,
         .context = cprof_context_acquire(offcpu.recorder),
         .thread = thread,
-        .stands_still = stands_still,
+        .stands_still = is_asleep ? stands_still : NULL,
         .now_ns = now_ns,
         .gap_mean_ns = gap_mean_ns,
     };
 
     if (!look.context) {
+        cprof_parked_miss(now_ns, gap_mean_ns);
         return;
     }
     if (cprof_guard_begin_reading()) {
+        look.thread_state = state_of_greenlets(thread);
         look.context->way = cprof_peek_choose(offcpu.blocked);
         cprof_parked_look(&look);
     }
@@ -344,7 +353,6 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
     if (!sleep->is_followed) {
         start_following(thread, now_ns, cpu_ns);
     } else if (advance(sleep, now_ns, cpu_ns) == 0 && sleep->is_known) {
-        sleep->futex_moves = 0;
         book_due(thread);
         if (owns_greenlets) {
             cprof_parked_book(offcpu.recorder, now_ns, gap_mean_ns);
@@ -359,10 +367,8 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
         sleep->ref = ref;
         book_due(thread);
     }
-    if (owns_greenlets && sleep->is_known) {
-        look_at_greenlets(thread, now_ns, gap_mean_ns);
-    } else if (owns_greenlets) {
-        cprof_parked_miss(now_ns, gap_mean_ns);
+    if (owns_greenlets) {
+        look_at_greenlets(thread, sleep->is_known, now_ns, gap_mean_ns);
     }
     return true;
 }

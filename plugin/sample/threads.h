@@ -39,7 +39,6 @@ struct cprof_sleep {
     bool is_followed;      /* the clocks below are known */
     bool is_known;         /* the thread is in `ref`, as long as its CPU clock stands still */
     uint32_t ref;          /* record of the stack in which it was last seen asleep, or NO_REF */
-    uint32_t futex_moves;  /* looks in a row that saw it in a futex, and each time moved on */
     uint32_t runnable_ref; /* where its run-queue time is summed, or NO_REF */
     uint64_t wall_seen_ns;
     uint64_t cpu_seen_ns;
