@@ -16,6 +16,10 @@
 #include "parked.h"
 #include "sleep_state.h"
 
+/* Questions in a row that named no sleep before they are given up for the window: a kernel may
+ * never say. */
+#define VAIN_QUESTIONS_MAX 1000u
+
 static struct {
     struct cprof_slot *slot;
     const struct cprof_python *python;
@@ -23,6 +27,7 @@ static struct {
     struct cprof_request_view requests;
     const sigset_t *blocked;
     enum cprof_peek_way lasting_way;
+    uint32_t vain_questions;
 } offcpu;
 
 void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *python,
@@ -39,6 +44,7 @@ void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *pyth
 void cprof_offcpu_begin(bool keeps_files)
 {
     cprof_sleep_state_begin(keeps_files);
+    offcpu.vain_questions = 0;
     offcpu.lasting_way = cprof_peek_choose_lasting(offcpu.blocked);
 }
 
@@ -58,6 +64,10 @@ static void book_due(struct cprof_thread *thread)
     (void)cprof_record_add(offcpu.recorder, sleep->ref, sleep->due_ns, 1);
     atomic_fetch_add(&counters_of_slot()->off_cpu_looks, 1);
     atomic_fetch_add(&counters_of_slot()->off_cpu_weight_ns, (uint64_t)sleep->due_ns);
+    if (sleep->is_unnamed) {
+        sleep->unnamed_ns += sleep->due_ns;
+        sleep->unnamed_looks++;
+    }
     sleep->due_ns = 0;
 }
 
@@ -206,8 +216,7 @@ static bool stands_still(const struct cprof_thread *thread)
 
 /* Walks the thread, proves that it slept, finds its record. CPROF_RECORDED_UNREADABLE: it could
  * not be proved. */
-static enum cprof_recorded find_stack(struct cprof_thread *thread,
-                                      const struct cprof_sleep_state *state,
+static enum cprof_recorded find_stack(struct cprof_thread *thread, struct cprof_sleep_state *state,
                                       struct cprof_context *context, uint32_t *ref)
 {
     struct cprof_sample sample = {
@@ -220,7 +229,11 @@ static enum cprof_recorded find_stack(struct cprof_thread *thread,
     cprof_record_expect(offcpu.recorder, context);
     atomic_fetch_add(&counters_of_slot()->off_cpu_walks, 1);
     if (read_stack(thread, state, context, &sample)) {
-        sample.state = waits_for_interpreter(thread, state) ? CPROF_STATE_GIL : state->state;
+        if (waits_for_interpreter(thread, state)) {
+            state->state = CPROF_STATE_GIL;
+            state->is_unsaid = false;
+        }
+        sample.state = state->state;
         is_true = stands_still(thread);
     }
     if (is_true) {
@@ -239,8 +252,9 @@ static void book_log_full(struct cprof_sleep *sleep)
     }
 }
 
-/* Where the thread sleeps now, or CPROF_NO_REF if it does not or that cannot be recorded. */
-static uint32_t look_for_stack(struct cprof_thread *thread)
+/* Where the thread sleeps now, or CPROF_NO_REF if it does not or that cannot be recorded.
+ * *is_unnamed: it is not known in what, and may be later. */
+static uint32_t look_for_stack(struct cprof_thread *thread, bool *is_unnamed)
 {
     struct cprof_context *context;
     struct cprof_sleep_state state;
@@ -256,12 +270,33 @@ static uint32_t look_for_stack(struct cprof_thread *thread)
     }
     outcome = find_stack(thread, &state, context, &ref);
     cprof_context_release(context);
+    *is_unnamed = state.is_unsaid;
     if (outcome == CPROF_RECORDED_LOG_FULL) {
         book_log_full(&thread->sleep);
     } else if (outcome == CPROF_RECORDED_UNREADABLE) {
         atomic_fetch_add(&counters_of_slot()->off_cpu_moved, 1);
     }
     return outcome == CPROF_RECORDED ? ref : CPROF_NO_REF;
+}
+
+/* The thread still sleeps where it did: asks once more in what. */
+static void name_sleep(struct cprof_thread *thread)
+{
+    struct cprof_sleep *sleep = &thread->sleep;
+    bool is_unnamed = true;
+    uint32_t ref = look_for_stack(thread, &is_unnamed);
+    int64_t moved_ns;
+
+    if (ref == CPROF_NO_REF || is_unnamed) {
+        offcpu.vain_questions++;
+        return;
+    }
+    offcpu.vain_questions = 0;
+    moved_ns = -cprof_record_add(offcpu.recorder, sleep->ref, -sleep->unnamed_ns,
+                                 -(uint64_t)sleep->unnamed_looks);
+    (void)cprof_record_add(offcpu.recorder, ref, moved_ns, sleep->unnamed_looks);
+    sleep->ref = ref;
+    sleep->is_unnamed = false;
 }
 
 /* Gives the stack in which the thread was last seen asleep its part of what is due: all of it if
@@ -344,7 +379,7 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
 {
     struct cprof_sleep *sleep = &thread->sleep;
     uint64_t cpu_ns, now_ns = cprof_now_ns();
-    bool owns_greenlets = cprof_greenlets_belong_to(thread->tid);
+    bool owns_greenlets = cprof_greenlets_belong_to(thread->tid), is_unnamed = false;
     uint32_t ref;
 
     if (!cprof_engine_timer_clock(thread->tid, &cpu_ns)) {
@@ -360,9 +395,12 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
         return false;
     }
     take_run_queue_time(thread);
-    ref = look_for_stack(thread);
+    ref = look_for_stack(thread, &is_unnamed);
     settle_with_previous(thread, ref == CPROF_NO_REF, gap_mean_ns);
     sleep->is_known = ref != CPROF_NO_REF;
+    sleep->is_unnamed = sleep->is_known && is_unnamed;
+    sleep->unnamed_looks = 0;
+    sleep->unnamed_ns = 0;
     if (sleep->is_known) {
         sleep->ref = ref;
         book_due(thread);
@@ -403,6 +441,20 @@ bool cprof_offcpu_look(uint64_t gap_mean_ns)
         }
     }
     return moved;
+}
+
+bool cprof_offcpu_name_sleeps(void)
+{
+    bool is_left = false;
+
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        if (thread->sleep.is_unnamed && stands_still(thread)) {
+            name_sleep(thread);
+            is_left |= thread->sleep.is_unnamed;
+        }
+    }
+    return is_left && offcpu.vain_questions < VAIN_QUESTIONS_MAX;
 }
 
 void cprof_offcpu_forget(struct cprof_thread *thread)
