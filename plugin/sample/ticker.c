@@ -22,7 +22,7 @@
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
 #define ROUND_COST_MAX   50u              /* a look takes at most one part in so many of the time */
-#define NAME_NS          UINT64_C(500000) /* before a sleep that had no name is asked for it anew */
+#define NAME_NS          UINT64_C(500000) /* between two questions for what a sleep that has no name is */
 #define DRAIN_NS         UINT64_C(1000000) /* between two looks at handlers that are inside */
 #define STACK_BYTES      (256 * 1024)
 #define LEAVE_NS         1000000
@@ -125,7 +125,6 @@ struct agenda {
     uint64_t scan_ns; /* the threads and their clocks */
     uint64_t look_ns; /* sleeping threads */
     uint64_t name_ns; /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
-    uint64_t name_pause_ns;
     struct cprof_pace pace;
 };
 
@@ -156,10 +155,7 @@ static void look_at_sleepers(struct agenda *agenda)
 
 static void name_sleeps(struct agenda *agenda)
 {
-    bool is_left = cprof_offcpu_name_sleeps();
-
-    agenda->name_pause_ns *= 2;
-    agenda->name_ns = is_left ? cprof_now_ns() + agenda->name_pause_ns : UINT64_MAX;
+    agenda->name_ns = cprof_offcpu_name_sleeps() ? cprof_now_ns() + NAME_NS : UINT64_MAX;
 }
 
 /* Does what is due and returns how long there is nothing to do. */
@@ -173,7 +169,6 @@ static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand
     }
     if (wants_wall && now_ns >= agenda->look_ns) {
         look_at_sleepers(agenda);
-        agenda->name_pause_ns = NAME_NS / 2;
         agenda->name_ns = 0;
     }
     if (wants_wall && now_ns >= agenda->name_ns) {
