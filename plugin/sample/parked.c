@@ -5,7 +5,6 @@
 #include "parked.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
 #include "../base/log.h"
 #include "../python/greenlet.h"
@@ -24,6 +23,7 @@ static struct {
     uint64_t looked_ns;   /* when the last look was, 0: not yet */
     int64_t passed_ns;    /* time that has passed and is in no weight; may be negative */
     uint64_t total_ns;    /* the weights of all looks so far */
+    uint32_t places;      /* places below this have a total below */
     uint32_t first_place; /* where the next look begins: the last one came so far */
     /* What the total was when a look last saw what is in the place, or that nothing is. */
     uint64_t seen_total_ns[CPROF_GREENLETS_MAX];
@@ -130,6 +130,16 @@ static enum seen find_stack(const struct cprof_parked_look *look, uintptr_t addr
     return SEEN_PARKED;
 }
 
+/* At all looks so far nothing was in a place that had never been used. */
+static void begin_new_places(void)
+{
+    uint32_t places = cprof_greenlets_places();
+
+    for (; parked.places < places; parked.places++) {
+        parked.seen_total_ns[parked.places] = parked.total_ns;
+    }
+}
+
 /* A look has come, whatever it finds. Its weight must be the mean gap, on average, and must not
  * depend on what is found. That holds for the mean and what earlier gaps have left over; and so
  * the weights of all looks make up the window's time. What a look cannot see, because the thread
@@ -138,6 +148,7 @@ static void advance(uint64_t now_ns, uint64_t gap_mean_ns)
 {
     int64_t gap_ns = (int64_t)(now_ns - parked.looked_ns), weight_ns;
 
+    begin_new_places();
     if (parked.looked_ns != 0) {
         weight_ns = parked.passed_ns + (gap_mean_ns ? (int64_t)gap_mean_ns : gap_ns);
         weight_ns = weight_ns > 0 ? weight_ns : 0;
@@ -202,10 +213,11 @@ static bool look_at_place(const struct cprof_parked_look *look, uint32_t place)
 
 void cprof_parked_look(const struct cprof_parked_look *look)
 {
-    uint32_t places = cprof_greenlets_places();
-    uint32_t begin = parked.first_place < places ? parked.first_place : 0;
+    uint32_t places, begin;
 
     advance(look->now_ns, look->gap_mean_ns);
+    places = parked.places;
+    begin = parked.first_place < places ? parked.first_place : 0;
     for (uint32_t i = 0; i < places; i++) {
         parked.first_place = (begin + i) % places;
         if (!look_at_place(look, parked.first_place) && !begin_proof(look).counts_switches) {
@@ -223,7 +235,7 @@ void cprof_parked_miss(uint64_t now_ns, uint64_t gap_mean_ns)
 void cprof_parked_book(struct cprof_recorder *recorder, uint64_t now_ns, uint64_t gap_mean_ns)
 {
     advance(now_ns, gap_mean_ns);
-    for (uint32_t place = 0; place < cprof_greenlets_places(); place++) {
+    for (uint32_t place = 0; place < parked.places; place++) {
         struct cprof_greenlet *greenlet = cprof_greenlet_at(place);
         bool is_known = greenlet && greenlet->birth_seen == atomic_load(&greenlet->birth);
 
@@ -237,7 +249,7 @@ void cprof_parked_forget(void)
          greenlet = cprof_greenlet_next(greenlet)) {
         greenlet->ref = CPROF_NO_REF;
     }
-    memset(parked.seen_total_ns, 0, cprof_greenlets_places() * sizeof(parked.seen_total_ns[0]));
+    parked.places = 0;
     parked.looked_ns = 0;
     parked.passed_ns = 0;
     parked.total_ns = 0;

@@ -41,6 +41,10 @@ ANYWHERE = {"running", "runnable", "gil"}
 USERS = {"syscall": None, "wchan": "www-data"}
 # Of TCP, wchan does not tell whether it waits for data or for room.
 BY_WCHAN = PHASE_STATES | {"wait_for_data": {"socket"}, "wait_for_room": {"socket"}}
+# The less the machine is free, the more often a thread waits for the mutex in the interpreter's
+# lock, which wchan shows as any other lock, or wakes up before the kernel told what it sleeps in.
+LESS_BY_WCHAN = {"futex", "asleep"}
+RIGHT_BY_WCHAN = 0.95
 
 
 class Seen(NamedTuple):
@@ -137,10 +141,16 @@ def counts_by_phase_and_state(profile):
 def test_each_wait_has_its_state(mix):
     counts = counts_by_phase_and_state(mix.profile)
     states = BY_WCHAN if mix.by_wchan else PHASE_STATES
+    less = LESS_BY_WCHAN if mix.by_wchan else set()
+    whole = sum(counts.values())
     right = sum(count for (name, state), count in counts.items() if state in states[name])
-    print(f"{right} right, of {sum(counts.values())}: {counts}")
+    not_wrong = sum(
+        count for (name, state), count in counts.items() if state in states[name] | less
+    )
+    print(f"{right} right, {not_wrong - right} less than right, of {whole}: {counts}")
 
-    assert right >= STATES_RIGHT * sum(counts.values())
+    assert not_wrong >= STATES_RIGHT * whole
+    assert right >= (RIGHT_BY_WCHAN if mix.by_wchan else STATES_RIGHT) * whole
 
 
 def test_waiting_for_the_interpreter_is_not_what_a_wait_is_for(mix):

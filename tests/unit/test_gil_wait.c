@@ -1,7 +1,8 @@
 /* test_gil_wait.c - real threads that wait in real condition variables and semaphores, under
  * thread states laid out by hand; see plugin/python/gil_wait.h.
  *
- * sources: plugin/python/gil_wait.c plugin/python/runtime.c plugin/python/peek.c
+ * sources: tests/unit/python_fixture.c plugin/python/runtime.c plugin/python/gil_wait.c
+ * sources: plugin/python/peek.c
  * flags: $(embedded_python)
  *
  * The sleepers are never woken: they end with the test program.
@@ -9,8 +10,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include "../../plugin/python/gil_wait.h"
-
-#include <Python.h>
 
 #include <pthread.h>
 #include <sched.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "expect.h"
+#include "python_fixture.h"
 
 #define SECONDS_MAX 20
 
@@ -36,8 +36,6 @@ struct waiter {
     _Atomic pid_t tid;
     uintptr_t state[64]; /* a thread state, of which one word matters */
 };
-
-static struct cprof_python python;
 
 static void in_lock(void)
 {
@@ -161,11 +159,9 @@ static void where_the_place_of_the_handler_is_not_known_nothing_is_found(void)
 
 int main(void)
 {
-    struct cprof_error error;
+    static PyMethodDef no_functions[] = {{NULL, NULL, 0, NULL}};
 
-    Py_InitializeEx(0);
-    EXPECT(cprof_python_find(&python, &error) == CPROF_PYTHON_READY);
-    cprof_python_attach(&python);
+    python_fixture_begin(no_functions);
     EXPECT(python.pthread_tid_offset > 0 && python.pthread_cleanup_offset > 0);
     EXPECT(python.gil_high > python.gil_low);
     EXPECT(sem_init(&semaphore, 0, 0) == 0);
