@@ -49,10 +49,18 @@ void cprof_offcpu_follow(void);
  * thread has run since the last look. */
 bool cprof_offcpu_look(uint64_t gap_mean_ns);
 
+/* Asks again what threads sleep in of which the kernel said nothing at the last look; what is
+ * found holds for the whole sleep. Returns whether it is worth to ask once more. */
+bool cprof_offcpu_name_sleeps(void);
+
 /* The thread is not followed any more: books what is left. */
 void cprof_offcpu_forget(struct cprof_thread *thread);
 
-/* No window collects wall time any more: the same for all threads. */
+/* A window begins or ends beside others: what was booked so far stays where it is, whatever
+ * cprof_offcpu_name_sleeps finds later. */
+void cprof_offcpu_settle(void);
+
+/* No window collects wall time any more: forgets all threads. */
 void cprof_offcpu_end(void);
 
 #endif

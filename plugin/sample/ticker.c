@@ -14,6 +14,7 @@
 
 #include "../base/log.h"
 #include "../share/window.h"
+#include "descriptors.h"
 #include "guard.h"
 #include "offcpu.h"
 #include "oncpu.h"
@@ -21,7 +22,8 @@
 #include "thread_watch.h"
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
-#define ROUND_COST_MAX   50u /* a look takes at most one part in so many of the time */
+#define ROUND_COST_MAX   50u              /* a look takes at most one part in so many of the time */
+#define NAME_NS          UINT64_C(500000) /* between two questions for what a sleep that has no name is */
 #define DRAIN_NS         UINT64_C(1000000) /* between two looks at handlers that are inside */
 #define STACK_BYTES      (256 * 1024)
 #define LEAVE_NS         1000000
@@ -132,6 +134,7 @@ static void join_epoch(const struct cprof_window_demand *demand)
 {
     uint64_t now_ns = cprof_now_ns();
 
+    cprof_descriptors_begin();
     cprof_offcpu_begin(ticker.has_own_descriptors);
     cprof_thread_watch_begin(demand->period_ns, cprof_peek_choose_lasting(&ticker.blocked));
     cprof_recorder_begin(ticker.work.recorder, demand->epoch, ticker.work.incarnation);
@@ -157,6 +160,7 @@ static void leave_epoch(uint32_t epoch)
 struct agenda {
     uint64_t scan_ns; /* the threads and their clocks */
     uint64_t look_ns; /* sleeping threads */
+    uint64_t name_ns; /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
     struct cprof_pace pace;
 };
 
@@ -188,6 +192,12 @@ static void look_at_sleepers(struct agenda *agenda, uint64_t now_ns, uint64_t ga
 
     cost_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
     agenda->look_ns = now_ns + cprof_pace_next(&agenda->pace, moved, cost_ns);
+    agenda->name_ns = 0;
+}
+
+static void name_sleeps(struct agenda *agenda)
+{
+    agenda->name_ns = cprof_offcpu_name_sleeps() ? cprof_now_ns() + NAME_NS : UINT64_MAX;
 }
 
 /* Does what is due and returns how long there is nothing to do. */
@@ -203,8 +213,12 @@ static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand
         now_ns = cprof_now_ns();
         look_at_sleepers(agenda, now_ns, mean_gap_ns(agenda, now_ns));
     }
+    if (wants_wall && now_ns >= agenda->name_ns) {
+        name_sleeps(agenda);
+    }
     next_ns = agenda->scan_ns < next_ns ? agenda->scan_ns : next_ns;
     next_ns = wants_wall && agenda->look_ns < next_ns ? agenda->look_ns : next_ns;
+    next_ns = wants_wall && agenda->name_ns < next_ns ? agenda->name_ns : next_ns;
     now_ns = cprof_now_ns();
     return next_ns > now_ns ? next_ns - now_ns : 0;
 }
@@ -234,9 +248,11 @@ static void settle(struct agenda *agenda, const struct cprof_window_demand *befo
 
     if (had_wall) {
         look_at_sleepers(agenda, now_ns, 0);
+        cprof_offcpu_settle();
     }
     if (had_wall && !wants_wall) {
         cprof_offcpu_end();
+        agenda->name_ns = UINT64_MAX;
     }
     if (after->period_ns != before->period_ns) {
         change_period(agenda, after->period_ns, now_ns);
@@ -255,7 +271,7 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
 {
     const struct cprof_control *control = ticker.work.mapping->control;
     struct cprof_window_demand before;
-    struct agenda agenda = {0};
+    struct agenda agenda = {.name_ns = UINT64_MAX};
 
     cprof_pace_begin(&agenda.pace, demand.period_ns, cprof_now_ns());
     do {
