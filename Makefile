@@ -102,8 +102,9 @@ build/objects/%.o: %.c $(PREPARED)
 ##@ Testing
 
 # Each tests/unit/test_*.c is a program under the address and undefined behaviour sanitizers,
-# each tsan_*.c one under the thread sanitizer. tools/unit-rules writes their rules.
-UNIT_SOURCES    := $(sort $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c))
+# each tsan_*.c one under the thread sanitizer; *_gateway.c stand in for the gateway in a test on
+# a real uWSGI. tools/unit-rules writes their rules.
+UNIT_SOURCES    := $(sort $(wildcard $(addprefix tests/unit/,test_*.c tsan_*.c *_gateway.c)))
 UNIT_PROGRAMS   := $(UNIT_SOURCES:tests/unit/%.c=build/unit/%)
 LIBRARY_SOURCES := $(wildcard plugin/base/*.c plugin/share/*.c) \
 	$(filter-out gateway/main.c,$(GATEWAY_SOURCES))
