@@ -193,13 +193,13 @@ static enum cprof_http_outcome outcome_of(const struct cprof_http_intake *intake
     }
 }
 
-/* libcurl's words name host, port or certificate and are worth more than its general sentence. Of
- * URL and proxy they may quote a password. */
+/* libcurl's words name host, port or certificate and are worth more than its general sentence; but
+ * they may quote the URL of a proxy, which may hold a password. */
 static const char *words_of(const struct cprof_http_intake *intake, CURLcode code)
 {
-    bool may_quote = code == CURLE_URL_MALFORMAT || code == CURLE_COULDNT_RESOLVE_PROXY;
+    bool quotes_url = strchr(intake->words, '@') || strstr(intake->words, "://");
 
-    return intake->words[0] && !may_quote ? intake->words : curl_easy_strerror(code);
+    return intake->words[0] && !quotes_url ? intake->words : curl_easy_strerror(code);
 }
 
 static int64_t retry_after_of(CURL *easy)

@@ -71,8 +71,7 @@ static void free_call(struct cprof_http_call *call)
     free(call);
 }
 
-/* Takes the call from its line, and its transfer from libcurl: a connection that waits for an
- * answer is closed with it, an HTTP/2 stream is reset. */
+/* Takes the call from its line and its transfer from libcurl. */
 static void take_off(struct cprof_http_call *call)
 {
     struct cprof_http_call **link = &call->line->calls;
@@ -85,6 +84,15 @@ static void take_off(struct cprof_http_call *call)
     }
     (void)curl_multi_remove_handle(call->line->multi.handle, call->easy);
     set_wake(call->line);
+}
+
+/* The same for a call that is under way. libcurl would keep an HTTP/2 connection open and tell the
+ * server of the stream's end no earlier than with the next request: meanwhile the server might
+ * answer a create call that nobody waits for. */
+static void take_off_early(struct cprof_http_call *call)
+{
+    (void)curl_easy_setopt(call->easy, CURLOPT_FORBID_REUSE, 1L);
+    take_off(call);
 }
 
 static void tell(struct cprof_http_call *call, const struct cprof_http_answer *answer)
@@ -122,7 +130,7 @@ static void break_off(struct cprof_http_call *call)
                                  : "no answer within the time that the call was given",
     };
 
-    take_off(call);
+    take_off_early(call);
     tell(call, &answer);
 }
 
@@ -286,7 +294,7 @@ void cprof_http_cancel(struct cprof_http_call *call)
     if (!call || call->finishing) {
         return;
     }
-    take_off(call);
+    take_off_early(call);
     free_call(call);
 }
 

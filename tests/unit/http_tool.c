@@ -119,9 +119,9 @@ static void on_finished(void *context, const struct cprof_http_answer *answer)
     EXPECT(strlen(answer->body) <= answer->body_bytes && !answer->body[answer->body_bytes]);
     cprof_http_cancel(plan->call); /* does no harm to one that is finished */
     plan->call = NULL;
-    print(json_pack("{ss ss si ss+ sI sI sI sb ss}", "url", plan->request.url, "outcome",
+    print(json_pack("{ss ss si ss# sI sI sI sb ss}", "url", plan->request.url, "outcome",
                     outcome_names[answer->outcome], "status", (int)answer->status, "body",
-                    answer->body, answer->body_bytes < 4096 ? (int)answer->body_bytes : 0, "",
+                    answer->body, answer->body_bytes < 4096 ? (int)answer->body_bytes : 0,
                     "body_bytes", (json_int_t)answer->body_bytes, "date_unix_s",
                     (json_int_t)answer->date_unix_s, "retry_after_s",
                     (json_int_t)answer->retry_after_s, "metadata_flavor",
