@@ -29,9 +29,10 @@ struct cprof_place {
 
 struct cprof_metadata;
 
-/* NULL without memory. The client is borrowed. disabled: every question is answered with an empty
- * place at the next turn of the loop. */
-struct cprof_metadata *cprof_metadata_create(struct cprof_http_client *client, bool disabled);
+/* NULL without memory. Client and loop are borrowed. disabled: every question is answered with an
+ * empty place at the next turn of the loop. */
+struct cprof_metadata *cprof_metadata_create(struct cprof_http_client *client,
+                                             struct cprof_loop *loop, bool disabled);
 void cprof_metadata_destroy(struct cprof_metadata *metadata);
 
 typedef void cprof_metadata_found(void *context, const struct cprof_place *place);

@@ -60,6 +60,7 @@ struct cprof_config {
     uint32_t disable_wall;
     uint32_t upload; /* there is a service and uploads are not disabled */
     uint32_t disable_metadata;
+    uint32_t initial_backoff_s;
     uint32_t wall_idle; /* threads that wait for a request stand in wall profiles, too */
     uint32_t worker_frame;
     uint32_t worker_count; /* the first slots are workers, */

@@ -45,7 +45,12 @@ enum cprof_kind {
 /* Who asked for a window. */
 enum cprof_window_source {
     CPROF_SOURCE_SCHEDULE = 1, /* the local schedule */
+    CPROF_SOURCE_CLOUD = 2,    /* Cloud Profiler, by its create call */
+    CPROF_SOURCE_DEMAND = 3,   /* somebody who asks for one profile, now */
 };
+
+/* What an orderer leaves beside a window for a later gateway. */
+#define CPROF_TICKET_BYTES_MAX 8184u
 
 /* A window descriptor: immutable while its bit stands in window_mask. Written by the gateway. */
 struct cprof_window {
@@ -259,6 +264,7 @@ enum cprof_state {
     CPROF_STATE_WAIT,     /* a child process */
     CPROF_STATE_FAULT,    /* memory that is not there yet: no system call */
     CPROF_STATE_GREENLET, /* another greenlet of its thread to give way */
+    CPROF_STATE_SOCKET,   /* data from a socket or room in it: the kernel does not say which */
     CPROF_STATE_COUNT,
     CPROF_STATE_SYSTEM_CALL = 0x1000, /* + the number of any other system call */
 };
