@@ -137,8 +137,9 @@ static json_t *header_json(const struct cprof_jwt_claims *claims)
 
 static json_t *claims_json(const struct cprof_jwt_claims *claims)
 {
-    return json_pack("{s:I, s:I, s:s, s:s, s:s}", "iat", (json_int_t)claims->issued_unix_s, "exp",
-                     (json_int_t)(claims->issued_unix_s + claims->lifetime_s), "iss",
+    json_int_t issued = claims->issued_unix_s, expiry = issued + claims->lifetime_s;
+
+    return json_pack("{s:I, s:I, s:s, s:s, s:s}", "iat", issued, "exp", expiry, "iss",
                      claims->issuer, "aud", claims->audience, "scope", claims->scope);
 }
 
