@@ -1,9 +1,13 @@
 /* api.h - what is said to the Cloud Profiler API (v2, REST) and what it says: JSON, and no more.
  *
  * Callers   uploader.c. Pure: no socket, no clock, no log.
- * Trust     none in answers: sizes are bounded, types checked, what is unknown is kept as it is and
- *           sent back.
+ * Trust     none in answers: sizes are bounded (jansson bounds the nesting), types checked; what is
+ *           unknown is kept as it is and sent back. Texts of the deployment are cleaned and cut to
+ *           what the API takes.
+ * Memory    what is returned is the caller's, to be freed by free(), whatever allocator jansson was
+ *           given.
  * Source    google/devtools/cloudprofiler/v2/profiler.proto; docs/cloud-profiler.md.
+ * Errors    of the API: api_trouble.h. Durations: duration.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,10 +22,12 @@
 #include "../../plugin/base/config.h"
 #include "../../plugin/base/error.h"
 #include "../../plugin/share/layout.h"
+#include "api_trouble.h"
+#include "duration.h"
 
-#define CPROF_API_ANSWER_BYTES_MAX (256u * 1024u)
-#define CPROF_API_TEXT_BYTES       256u
-#define CPROF_API_DURATION_NS_MAX  (UINT64_C(600) * 1000000000)
+#define CPROF_API_DURATION_NS_MAX   (UINT64_C(600) * 1000000000)
+#define CPROF_API_LABEL_BYTES_MAX   512u                  /* of a label's value: the API's limit */
+#define CPROF_API_PROFILE_BYTES_MAX (64u * 1024u * 1024u) /* far more than a profile ever has */
 
 /* The deployment: project, target and labels, as the API's limits want them. */
 struct cprof_deployment {
@@ -32,7 +38,8 @@ struct cprof_deployment {
     char instance[CPROF_INSTANCE_BYTES];       /* empty: none; a label of the profile */
 };
 
-/* "/v2/projects/ID/profiles": where a create goes, behind the endpoint. */
+/* "/v2/projects/ID/profiles": where a create goes, behind the endpoint. False: it does not fit, or
+ * the project's id is none (6 to 63 of a-z 0-9 - : .), so that it must not stand in a path. */
 bool cprof_api_create_path(char *path, size_t path_bytes,
                            const struct cprof_deployment *deployment) CPROF_MUST_USE;
 /* The create request's body for these kinds (enum cprof_kind, at least one). malloc'd; NULL without
@@ -49,30 +56,18 @@ struct cprof_session {
 
 /* Reads the answer of create, or the ticket of a window. Refused with the error: not JSON, no name
  * or one of another project or with other characters, a kind that was not asked for, a duration
- * that is none or not in (0, 10 min]. The caller ends it with cprof_session_reset, if true. */
+ * that is none or not in (0, 10 min], labels that are none, more than CPROF_TICKET_BYTES_MAX bytes
+ * of compact JSON. The caller ends it with cprof_session_reset, if true. */
 bool cprof_session_read(struct cprof_session *session, const char *text, size_t text_bytes,
                         const char *project_id, uint32_t kinds,
                         struct cprof_error *error) CPROF_MUST_USE;
 void cprof_session_reset(struct cprof_session *session);
 
-/* "10s", "1.500s" (proto3 JSON Duration) in ns. False: it is none, negative, or does not fit. */
-bool cprof_api_duration(const char *text, uint64_t *duration_ns) CPROF_MUST_USE;
-
-/* The update request's body: the session's own JSON with profileBytes and with the label `instance`
- * added to its labels. malloc'd; NULL without memory. */
+/* The update request's body: the session's own JSON with profileBytes (standard base64) and with
+ * the label `instance` added to its labels. malloc'd; NULL without memory, or beyond
+ * CPROF_API_PROFILE_BYTES_MAX. It goes to /v2/NAME. */
 char *cprof_api_update_body(const struct cprof_session *session,
                             const struct cprof_deployment *deployment, const uint8_t *bytes,
                             size_t byte_count);
-
-/* An answer that is an error. Texts are printable, cut at their size; empty: not said. */
-struct cprof_api_trouble {
-    char status[CPROF_API_TEXT_BYTES];  /* "PERMISSION_DENIED" */
-    char message[CPROF_API_TEXT_BYTES]; /* the server's sentence */
-    char reason[CPROF_API_TEXT_BYTES];  /* of google.rpc.ErrorInfo: "SERVICE_DISABLED" */
-    uint64_t retry_delay_ns; /* of RetryInfo, or of the message's "backoff for 33m0s"; 0: none */
-};
-
-/* Reads the body of an answer of status 400 and above, whatever it is. Never fails. */
-void cprof_api_read_trouble(struct cprof_api_trouble *trouble, const char *text, size_t text_bytes);
 
 #endif
