@@ -12,13 +12,13 @@
 
 #include "../../plugin/base/machine.h"
 #include "../../plugin/share/layout.h"
+#include "../credentials/secret.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
 #define HTTP_UNAUTHORIZED 401
 
-#define URL_BYTES           (CPROF_ENDPOINT_BYTES + CPROF_API_TEXT_BYTES + 64)
-#define AUTHORIZATION_BYTES (CPROF_TOKEN_BYTES + 32)
+#define URL_BYTES (CPROF_ENDPOINT_BYTES + CPROF_API_TEXT_BYTES + 64)
 
 /* A clock that is further off than this is named beside a refused token. */
 #define CLOCK_SKEW_S 60
@@ -134,13 +134,14 @@ static void answered(void *context, const struct cprof_http_answer *answer)
 
 static void start(struct cprof_caller *caller, const struct cprof_token *token)
 {
-    char authorization[AUTHORIZATION_BYTES], quota[CPROF_PROJECT_ID_BYTES + 64], client[256];
+    char quota[256], client[256];
+    char *authorization = NULL;
     struct cprof_error error;
     struct cprof_http_request request = {
         .channel = CPROF_HTTP_API,
         .method = caller->method,
         .url = caller->url,
-        .headers = {authorization, "Content-Type: application/json", "Accept: application/json",
+        .headers = {NULL, "Content-Type: application/json", "Accept: application/json",
                     "x-goog-api-format-version: 2", client,
                     token->quota_project[0] != '\0' ? quota : NULL},
         .body = caller->body,
@@ -149,12 +150,16 @@ static void start(struct cprof_caller *caller, const struct cprof_token *token)
         .answer_bytes_max = CPROF_API_ANSWER_BYTES_MAX,
     };
 
-    (void)snprintf(authorization, sizeof(authorization), "Authorization: Bearer %s", token->text);
+    if (asprintf(&authorization, "Authorization: Bearer %s", token->text) < 0) {
+        reply_with_trouble(caller, CPROF_TROUBLE_CREDENTIALS, "no memory for the token");
+        return;
+    }
+    request.headers[0] = authorization;
     (void)snprintf(quota, sizeof(quota), "x-goog-user-project: %s", token->quota_project);
     (void)snprintf(client, sizeof(client), "x-goog-api-client: gl-python/%s gccl/%s",
                    caller->config->python_version, CPROF_VERSION);
     caller->http_call = cprof_http_start(caller->client, &request, answered, caller, &error);
-    explicit_bzero(authorization, sizeof(authorization));
+    cprof_secret_free(authorization);
     if (!caller->http_call) {
         reply_with_trouble(caller, CPROF_TROUBLE_BROKEN, error.text);
     }

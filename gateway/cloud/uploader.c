@@ -131,6 +131,12 @@ static void create_failed(struct cprof_uploader *uploader, enum cprof_trouble tr
     turn_in(uploader, wait_ns);
 }
 
+static void count_dropped(struct cprof_uploader *uploader)
+{
+    uploader->counts.dropped++;
+    uploader->host.count(uploader->host.context, false);
+}
+
 static void end_session(struct cprof_uploader *uploader)
 {
     if (uploader->in_session) {
@@ -142,7 +148,6 @@ static void end_session(struct cprof_uploader *uploader)
 
 static void drop_session(struct cprof_uploader *uploader, const char *why)
 {
-    uploader->counts.dropped++;
     cprof_log(CPROF_LOG_WARNING, "Cloud Profiler: the profile that was asked for is dropped: %s",
               why);
     end_session(uploader);
@@ -168,6 +173,7 @@ static void open_window(struct cprof_uploader *uploader)
     if (++uploader->window_tries < WINDOW_TRIES) {
         turn_in(uploader, WINDOW_RETRY_NS);
     } else {
+        count_dropped(uploader);
         drop_session(uploader, "no window could be opened for it");
     }
 }
@@ -242,7 +248,7 @@ static void drop_upload(struct cprof_uploader *uploader, const char *why)
 {
     const struct cprof_pending *item = &uploader->pending.items[0];
 
-    uploader->counts.dropped++;
+    count_dropped(uploader);
     cprof_log(item->adopted ? CPROF_LOG_INFO : CPROF_LOG_WARNING,
               "Cloud Profiler: a profile is dropped: %s", why);
     finish_upload(uploader);
@@ -276,6 +282,7 @@ static void updated(void *context, const struct cprof_reply *reply)
     cprof_session_reset(&uploader->sending);
     if (reply->trouble == CPROF_TROUBLE_NONE) {
         uploader->counts.uploaded++;
+        uploader->host.count(uploader->host.context, true);
         uploader->counts.bytes += item->byte_count;
         uploader->counts.last_upload_unix_ns = cprof_now_unix_ns();
         cprof_log(CPROF_LOG_DEBUG, "Cloud Profiler: a profile of %zu bytes is sent",
@@ -372,7 +379,7 @@ static void add_pending(struct cprof_uploader *uploader, const struct cprof_pend
                         size_t ticket_bytes)
 {
     if (!cprof_pending_add(&uploader->pending, item, ticket_bytes)) {
-        uploader->counts.dropped++;
+        count_dropped(uploader);
         cprof_log(CPROF_LOG_WARNING, "Cloud Profiler: a profile is dropped: too many wait");
         uploader->host.release(uploader->host.context, item->handle);
     }
@@ -395,6 +402,7 @@ void cprof_uploader_window_finished(struct cprof_uploader *uploader, int handle,
     }
     if (!bytes) {
         uploader->host.release(uploader->host.context, handle);
+        uploader->counts.dropped++; /* who lost the window has told the host */
         drop_session(uploader, "its window is lost");
         return;
     }
@@ -417,7 +425,7 @@ void cprof_uploader_adopt(struct cprof_uploader *uploader, int handle, const cha
     };
 
     if (!bytes) {
-        uploader->counts.dropped++;
+        uploader->counts.dropped++; /* likewise */
         uploader->host.release(uploader->host.context, handle);
         return;
     }

@@ -40,6 +40,8 @@ struct cprof_upload_host {
     bool (*expects_more)(void *context);
     /* The window is done with: its logs may be given back. */
     void (*release)(void *context, int handle);
+    /* A profile was sent, or given up. */
+    void (*count)(void *context, bool sent);
 };
 
 /* Counts for the log, the metrics and the page. */

@@ -37,7 +37,7 @@ def test_profiles_of_all_workers_arrive_over_one_connection(
 
     assert [upload.kind for upload in uploads[:4]] == ["CPU", "WALL", "CPU", "WALL"]
     for upload in uploads[:4]:
-        profile = profile_reader(upload.save(tmp_path))
+        profile = profile_reader.read(upload.save(tmp_path))
         assert profile.label_values("worker") == {str(n) for n in range(1, WORKERS + 1)}
         assert "burn" in profile.functions()
         assert "burn" in pprof.top(upload.save(tmp_path))
@@ -104,7 +104,7 @@ def test_local_files_are_written_beside_the_uploads(
         uploads = standin.wait_for_uploads(3)
 
     for upload in uploads:
-        assert "burn" in profile_reader(upload.save(tmp_path)).functions()
+        assert "burn" in profile_reader.read(upload.save(tmp_path)).functions()
         assert upload.message.duration_nanos == pytest.approx(1.5e9, rel=0.1)
     assert server.our_warnings == []
 
@@ -117,7 +117,7 @@ def test_a_killed_gateway_s_session_is_sent_by_the_next(cloud, standin, tmp_path
         os.kill(server.gateway(), signal.SIGKILL)
         upload = standin.wait_for_uploads(1)[0]
 
-    assert "burn" in profile_reader(upload.save(tmp_path)).functions()
+    assert "burn" in profile_reader.read(upload.save(tmp_path)).functions()
     assert len(standin.uploads) == 1
     assert standin.problems == []
 
@@ -133,7 +133,7 @@ def test_a_reload_in_a_session_sends_what_was_sampled(cloud, standin, tmp_path, 
         server.wait_for_new_workers(old)
         upload = standin.wait_for_uploads(1)[0]
 
-    assert "burn" in profile_reader(upload.save(tmp_path)).functions()
+    assert "burn" in profile_reader.read(upload.save(tmp_path)).functions()
     assert standin.problems == []
 
 
