@@ -40,7 +40,7 @@ def test_profiles_of_all_workers_arrive_over_one_connection(
         profile = profile_reader.read(upload.save(tmp_path))
         assert profile.label_values("worker") == {str(n) for n in range(1, WORKERS + 1)}
         assert "burn" in profile.functions()
-        assert "burn" in pprof.top(upload.save(tmp_path))
+        assert "burn" in pprof.run("-top", upload.save(tmp_path))
     assert standin.most_open("api") == 1
     assert len(standin.connections_of("api")) == 1
     assert standin.problems == []
@@ -128,7 +128,7 @@ def test_a_reload_in_a_session_sends_what_was_sampled(cloud, standin, tmp_path, 
     old = server.wait_for_workers(2)
     with server.load("/burn?ms=20") as load:
         server.wait_for_window()
-        load.wait_for_answers(20)
+        load.wait_for_requests(20)
         server.reload_by_signal()
         server.wait_for_new_workers(old)
         upload = standin.wait_for_uploads(1)[0]
