@@ -2,6 +2,7 @@
 20 % of them in three functions at depth 34. No look at a clock.
 
     /work    one such request
+    /nap     20 ms asleep at the same depth
     /pid     nothing
 
 With BENCH_AGENT set it runs Google's own agent; see agent.py.
@@ -10,11 +11,13 @@ SPDX-License-Identifier: MIT
 """
 
 import os
+import time
 
 from flask import Flask
 
 LOOPS_PER_PERCENT = int(os.environ["BENCH_LOOPS"]) // 100
 SHARES = {"half": 50, "third": 30, "fifth": 20}
+NAP_S = 0.020
 RUNGS = 27  # with Flask's 5 frames, leaves_below and the leaf: 34
 
 app = Flask(__name__)
@@ -41,23 +44,34 @@ def leaves_below():
     fifth(SHARES["fifth"] * LOOPS_PER_PERCENT)
 
 
-def make_ladder():
-    """The first of RUNGS functions, each of which calls the next, the last leaves_below."""
-    callees = [f"rung_{number}" for number in range(1, RUNGS)] + ["leaves_below"]
+def nap_below():
+    time.sleep(NAP_S)
+
+
+def make_ladder(lowest):
+    """The first of RUNGS functions, each of which calls the next, the last `lowest`."""
+    callees = [f"rung_{number}" for number in range(1, RUNGS)] + ["lowest"]
     text = "".join(
         f"def rung_{number}():\n    return {callee}()\n" for number, callee in enumerate(callees)
     )
-    names = {"leaves_below": leaves_below}
+    names = {"lowest": lowest}
     exec(compile(text, "ladder.py", "exec"), names)
     return names["rung_0"]
 
 
-work_below = make_ladder()
+work_below = make_ladder(leaves_below)
+nap_far_below = make_ladder(nap_below)
 
 
 @app.get("/work")
 def work():
     work_below()
+    return "done"
+
+
+@app.get("/nap")
+def nap():
+    nap_far_below()
     return "done"
 
 
