@@ -5,6 +5,7 @@
 #include "common.h"
 
 #include <internal/pycore_code.h>
+#include <internal/pycore_frame.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_interpframe_structs.h>
 
