@@ -24,9 +24,9 @@ from testenv.wait import wait_for
 
 sys.path.insert(0, str(APPS))
 import burn
+from truth import SHARES
 
 APP = SOURCE / "bench" / "app"
-SHARES = {"half": 50, "third": 30, "fifth": 20}
 WORKERS = 4
 REQUEST_MS = 5
 PERIOD_NS = 10_000_000
@@ -102,7 +102,7 @@ class Contender:
             enable_threads="true",
             wsgi_file=APP / "split.py",
             callable="app",
-            **{"pythonpath": APP, **options},
+            **{"pythonpath": [APP, APPS], **options},
         )
         self._pids = {}
 
@@ -249,7 +249,7 @@ class Agent(Contender):
         if setting:
             environment[setting] = "1"
         super().__init__(
-            name, directory, plugin_dir, environment, path, pythonpath=[str(APP), str(package)]
+            name, directory, plugin_dir, environment, path, pythonpath=[APP, APPS, package]
         )
 
     def findings(self):

@@ -230,26 +230,21 @@ def print_race(lives, overflows, missing, bounds):
 
 
 class Asleep:
-    """What profiling wall time costs in one life under requests that sleep. `more_ns` is the CPU
+    """What profiling wall time costs in one life under requests that sleep. `more_us` is the CPU
     time of a request beyond that of the server with nothing in the same round: it holds what the
     profiler does in the app's threads, too, and all that the machine's other users disturb."""
 
     def __init__(self, life, partner):
         rounds = [pair for pair in zip(life.turns, partner.turns, strict=True) if all(pair)]
         turns = [mine for mine, _ in rounds]
-        per_request = [mine.total_ns / mine.requests for mine in turns]
-        self.more_ns = Spread.of(
-            [
-                mine_ns - other.total_ns / other.requests
-                for mine_ns, (_, other) in zip(per_request, rounds, strict=True)
-            ]
-        )
+        us = [[turn.total_ns / turn.requests / 1000 for turn in pair] for pair in rounds]
+        self.more_us = Spread.of([mine - other for mine, other in us])
         own_ns = sum(turn.thread_ns + turn.helper_ns for turn in turns)
         requests = sum(turn.requests for turn in turns)
         samples = WORKERS * sum(turn.elapsed_ns for turn in turns) / PERIOD_NS
-        self.part = self.more_ns.median / statistics.median(per_request)
+        self.part = self.more_us.median / statistics.median(mine for mine, _ in us)
         self.own_part = own_ns / sum(turn.total_ns for turn in turns)
-        self.us_a_sample = self.more_ns.median * requests / samples / 1000
+        self.us_a_sample = self.more_us.median * requests / samples
         self.own_us_a_sample = own_ns / samples / 1000
 
 
@@ -262,21 +257,17 @@ def print_asleep(lives, bounds):
     print(
         "                CPU time per request, us,  part of all      of that in threads   crashes,"
     )
-    print(
-        "                over that with nothing     CPU time  each   and process of its   failed"
-    )
+    print("                over that with nothing     CPU time  each   and process of its   failed")
     print(
         "                                                 %   sample own, %  each sample  requests"
     )
-    found = {
-        name: Asleep(life, partner) for name, life in lives.items() if name != race.NOTHING
-    }
+    found = {name: Asleep(life, partner) for name, life in lives.items() if name != race.NOTHING}
     for name, one in found.items():
-        more = one.more_ns
+        life = lives[name]
         print(
-            f"{name:15} {more.median / 1000:7.1f} [{more.lower / 1000:6.1f} {more.upper / 1000:6.1f}]"
-            f"  {100 * one.part:9.2f} {one.us_a_sample:6.1f}  {100 * one.own_part:6.2f}"
-            f"  {one.own_us_a_sample:11.1f}  {lives[name].crashes:3d} {lives[name].failed_requests:3d}"
+            f"{name:15} {_quartiles(one.more_us)}  {100 * one.part:10.2f} {one.us_a_sample:6.1f}"
+            f"  {100 * one.own_part:6.2f}  {one.own_us_a_sample:11.1f}"
+            f"  {life.crashes:3d} {life.failed_requests:3d}"
         )
     if race.AGENT_WALL in found:
         for name in (race.OURS_WALL, race.OURS_BOTH):

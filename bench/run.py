@@ -5,8 +5,8 @@ usage: run.py LIBRARY SECONDS PEERS [overflows|asleep]
 LIBRARY is build/bench/overflow.so. SECONDS is about what the run takes; it takes longer where
 that would not give enough overflows. PEERS is a directory for the virtual environment with the
 other profilers; what pip cannot install is left out and named. With `overflows` only part (a) is
-measured, and nothing is installed; with `asleep` only part (d). Bounds are printed with what was found; the exit status only
-says whether everything could be measured.
+measured, and nothing is installed; with `asleep` only part (d). Bounds are printed with what was
+found; the exit status only says whether everything could be measured.
 
 SPDX-License-Identifier: MIT
 """

@@ -1,8 +1,8 @@
 """Google's own agent in a worker, without its connection.
 
 Its client thread is replaced by one that calls one of its profilers in the same way, back to
-back, so that nothing leaves the machine. The package is imported in the master and the thread starts
-after the fork, the one way in which it works without lazy-apps.
+back, so that nothing leaves the machine. The package is imported in the master and the thread
+starts after the fork, the one way in which it works without lazy-apps.
 
 BENCH_AGENT        directory for each worker's profiles (PID-NUMBER.pb.gz) and, beside each, the
                    process's CPU time over the call in ns (.cpu)

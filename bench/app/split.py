@@ -14,28 +14,13 @@ import os
 import time
 
 from flask import Flask
+from truth import SHARES, fifth, half, ladder, third
 
 LOOPS_PER_PERCENT = int(os.environ["BENCH_LOOPS"]) // 100
-SHARES = {"half": 50, "third": 30, "fifth": 20}
 NAP_S = 0.020
 RUNGS = 27  # with Flask's 5 frames, leaves_below and the leaf: 34
 
 app = Flask(__name__)
-
-
-def half(loops):
-    while loops:
-        loops -= 1
-
-
-def third(loops):
-    while loops:
-        loops -= 1
-
-
-def fifth(loops):
-    while loops:
-        loops -= 1
 
 
 def leaves_below():
@@ -48,19 +33,8 @@ def nap_below():
     time.sleep(NAP_S)
 
 
-def make_ladder(lowest):
-    """The first of RUNGS functions, each of which calls the next, the last `lowest`."""
-    callees = [f"rung_{number}" for number in range(1, RUNGS)] + ["lowest"]
-    text = "".join(
-        f"def rung_{number}():\n    return {callee}()\n" for number, callee in enumerate(callees)
-    )
-    names = {"lowest": lowest}
-    exec(compile(text, "ladder.py", "exec"), names)
-    return names["rung_0"]
-
-
-work_below = make_ladder(leaves_below)
-nap_far_below = make_ladder(nap_below)
+work_below = ladder(RUNGS, leaves_below)
+nap_far_below = ladder(RUNGS, nap_below)
 
 
 @app.get("/work")

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import pytest
 from testenv import books, gevents
 from testenv.profiles import Profile
-from testenv.uwsgi import CRASH
 
 pytestmark = pytest.mark.skipif(bool(gevents.missing()), reason=gevents.missing() or "there is one")
 
@@ -90,22 +89,6 @@ def assert_found(seen, name, bound=PART):
     real, found = seen.real(name), seen.found(name)
     print(f"{name}: {found:.2f} s for {real:.2f} s, {found / real - 1:+.4f}")
     assert abs(found - real) <= (PART_OF_STARVED if seen.is_starved() else bound) * real
-
-
-@pytest.fixture(scope="module", autouse=True)
-def gevent_works(make_uwsgi_for_module):
-    """On a Python that is newer than it, gevent may crash at the first request by itself."""
-    server = make_uwsgi_for_module(
-        app="gevent_naps", plugins=gevents.plugins()[:-1], processes=1, gevent=GREENLETS
-    )
-    try:
-        server.start()
-    except AssertionError:
-        server.kill()
-        if not CRASH.search(server.log):
-            raise
-        pytest.skip("gevent crashes here, without the profiler too")
-    server.stop()
 
 
 @pytest.fixture(scope="module")

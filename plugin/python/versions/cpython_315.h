@@ -18,10 +18,7 @@ static const struct cprof_python_layout built_layout = {
     .tstate_head = offsetof(PyThreadState, current_frame),
     .interp_next = offsetof(PyInterpreterState, next),
     .interp_threads_head = offsetof(PyInterpreterState, threads.head),
-    .gil_place = CPROF_GIL_BY_INTERPRETER,
-    .interp_gil = offsetof(PyInterpreterState, ceval.gil),
-    .gil_bytes = sizeof(struct _gil_runtime_state),
-    .gil_locked = offsetof(struct _gil_runtime_state, locked),
+    LAYOUT_OF_OWN_LOCKS,
     .frame_bytes = offsetof(_PyInterpreterFrame, localsplus),
     .frame_code = offsetof(_PyInterpreterFrame, f_executable),
     .code_tag_mask = 3, /* f_executable is a _PyStackRef, whose low bits are tags */
