@@ -18,7 +18,10 @@ import sysconfig
 HEADERS_FROM_UWSGI = os.path.join(".uwsgi_plugins_builder", "uwsgi.h")
 GENERATED_DIR = os.path.join("build", "generated")
 GATEWAY_PROGRAM = "cloudprofiler-gateway"
-DEBIAN_PACKAGES = "python3-dev protobuf-c-compiler libprotobuf-c-dev zlib1g-dev"
+DEBIAN_PACKAGES = (
+    "python3-dev protobuf-c-compiler libprotobuf-c-dev zlib1g-dev libcurl4-openssl-dev"
+    " libjansson-dev libssl-dev"
+)
 
 # The gateway handles data that a hostile app may have written: the usual hardening.
 GATEWAY_CFLAGS = (
@@ -26,7 +29,7 @@ GATEWAY_CFLAGS = (
     " -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection"
 ).split()
 GATEWAY_LDFLAGS = "-pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed".split()
-GATEWAY_LIBS = ["-lprotobuf-c", "-lz"]
+GATEWAY_LIBS = ["-lprotobuf-c", "-lz", "-lcurl", "-ljansson", "-lcrypto"]
 
 
 def stop(message):

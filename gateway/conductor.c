@@ -26,7 +26,7 @@
 #include "../plugin/base/log.h"
 #include "../plugin/share/window.h"
 #include "harvest.h"
-#include "loop.h"
+#include "loop/loop.h"
 #include "schedule.h"
 #include "sinks/directory.h"
 #include "slots.h"

@@ -13,6 +13,7 @@
 #include "../plugin/share/layout.h"
 
 #define INTERVAL_S_MAX (366u * 24u * 3600u)
+#define BACKOFF_S_MAX  3600u
 #define DURATION_S_MAX 3600u /* CPROF_WINDOW_NS_MAX */
 
 static const int config_seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
@@ -27,6 +28,12 @@ static bool texts_are_terminated(const struct cprof_config *config)
     return is_terminated(config->service, sizeof(config->service)) &&
            is_terminated(config->service_version, sizeof(config->service_version)) &&
            is_terminated(config->instance, sizeof(config->instance)) &&
+           is_terminated(config->instance_label, sizeof(config->instance_label)) &&
+           is_terminated(config->project_id, sizeof(config->project_id)) &&
+           is_terminated(config->zone, sizeof(config->zone)) &&
+           is_terminated(config->credentials, sizeof(config->credentials)) &&
+           is_terminated(config->api_endpoint, sizeof(config->api_endpoint)) &&
+           is_terminated(config->ca_file, sizeof(config->ca_file)) &&
            is_terminated(config->output_dir, sizeof(config->output_dir)) &&
            is_terminated(config->uwsgi_version, sizeof(config->uwsgi_version)) &&
            is_terminated(config->python_version, sizeof(config->python_version));
@@ -55,6 +62,11 @@ static bool numbers_are_sound(const struct cprof_config *config, struct cprof_er
            check(config->disable_cpu <= 1, "disable_cpu", config->disable_cpu, error) &&
            check(config->disable_wall <= 1 && !(config->disable_cpu && config->disable_wall),
                  "disable_wall", config->disable_wall, error) &&
+           check(config->upload <= 1, "upload", config->upload, error) &&
+           check(config->disable_metadata <= 1, "disable_metadata", config->disable_metadata,
+                 error) &&
+           check(config->initial_backoff_s >= 1 && config->initial_backoff_s <= BACKOFF_S_MAX,
+                 "initial_backoff_s", config->initial_backoff_s, error) &&
            check(config->wall_idle <= 1, "wall_idle", config->wall_idle, error) &&
            check(config->worker_frame <= 1, "worker_frame", config->worker_frame, error) &&
            check(config->slot_count >= 1 && config->slot_count <= CPROF_SLOTS_MAX, "slot_count",

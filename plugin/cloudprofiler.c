@@ -149,8 +149,9 @@ static bool is_inert(void)
         cprof_notice("disabled: not profiling");
     } else if (options->config.disable_cpu && options->config.disable_wall) {
         cprof_notice("CPU and wall profiles are both disabled: not profiling");
-    } else if (options->config.output_dir[0] == '\0') {
-        cprof_notice("no cloudprofiler-output-dir is given: not profiling");
+    } else if (options->config.output_dir[0] == '\0' && !options->config.upload) {
+        cprof_notice("neither cloudprofiler-service nor cloudprofiler-output-dir is given: not "
+                     "profiling");
     } else if (slots.workers + slots.mules + slots.spoolers == 0) {
         cprof_notice("this instance has no workers: not profiling");
     } else if (!cprof_engine_timer_spares_system_calls(&error)) {
@@ -195,16 +196,20 @@ static void announce(const struct cprof_config *config)
     const char *kinds = config->disable_wall  ? "CPU profiles"
                         : config->disable_cpu ? "wall profiles"
                                               : "CPU and wall profiles";
-    char processes[128] = "";
+    char processes[128] = "", directory[CPROF_PATH_BYTES + 64] = "";
     int refused = cprof_engine_perf_probe();
 
     append_count(processes, sizeof(processes), config->worker_count, "worker");
     append_count(processes, sizeof(processes), config->mule_count, "mule");
     append_count(processes, sizeof(processes), config->spooler_count, "spooler");
-    cprof_notice("version " CPROF_VERSION ": %s of %s, a sample each %u ms; %u s of each %u s go "
-                 "to %s",
-                 kinds, processes, config->period_ms, config->output_duration_s,
-                 config->output_interval_s, config->output_dir);
+    if (config->output_dir[0] != '\0') {
+        (void)snprintf(directory, sizeof(directory), "; %u s of each %u s go to %s",
+                       config->output_duration_s, config->output_interval_s, config->output_dir);
+    }
+    cprof_notice("version " CPROF_VERSION ": %s of %s, a sample each %u ms%s%s%s", kinds, processes,
+                 config->period_ms, directory,
+                 config->upload ? "; to Cloud Profiler as service " : "",
+                 config->upload ? config->service : "");
     if (refused && !config->disable_cpu) {
         cprof_notice("perf_event_open is refused (%s): CPU time is sampled on the kernel's tick "
                      "alone, which misjudges requests of a few milliseconds; docs/engines.md "

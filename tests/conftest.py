@@ -84,3 +84,24 @@ def profile_reader(workspace):
 @pytest.fixture(scope="session")
 def pprof(workspace):
     return Pprof(workspace)
+
+
+@pytest.fixture
+def make_standin(tmp_path):
+    """Starts stand-ins for Google; see the package standin for the arguments. Each is stopped
+    when the test ends."""
+    # Here, so that tests without it need none of its libraries.
+    from standin import StandIn
+
+    with contextlib.ExitStack() as ends:
+
+        def make(**how):
+            directory = Path(tempfile.mkdtemp(prefix="standin-", dir=tmp_path))
+            return ends.enter_context(StandIn(directory, **how))
+
+        yield make
+
+
+@pytest.fixture
+def standin(make_standin):
+    return make_standin()

@@ -14,11 +14,14 @@
 #include <stdint.h>
 
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
-#define CPROF_CONFIG_VERSION 2
+#define CPROF_CONFIG_VERSION 3
 
 #define CPROF_SERVICE_BYTES         256 /* 255 characters are the API's limit */
 #define CPROF_SERVICE_VERSION_BYTES 513
 #define CPROF_INSTANCE_BYTES        256
+#define CPROF_PROJECT_ID_BYTES      64 /* 63 characters are the API's limit */
+#define CPROF_ZONE_BYTES            128
+#define CPROF_ENDPOINT_BYTES        512
 #define CPROF_PATH_BYTES            4096
 
 /* cloudprofiler-tag, as a set. */
@@ -35,8 +38,14 @@ struct cprof_config {
 
     char service[CPROF_SERVICE_BYTES]; /* empty: none was given */
     char service_version[CPROF_SERVICE_VERSION_BYTES];
-    char instance[CPROF_INSTANCE_BYTES]; /* host name */
-    char output_dir[CPROF_PATH_BYTES];   /* empty: no local files */
+    char instance[CPROF_INSTANCE_BYTES];       /* host name */
+    char instance_label[CPROF_INSTANCE_BYTES]; /* cloudprofiler-instance; empty: not given */
+    char project_id[CPROF_PROJECT_ID_BYTES];   /* empty: none was given */
+    char zone[CPROF_ZONE_BYTES];               /* empty: none was given */
+    char credentials[CPROF_PATH_BYTES];        /* a key file; empty: the standard search */
+    char api_endpoint[CPROF_ENDPOINT_BYTES];   /* https://HOST[:PORT] */
+    char ca_file[CPROF_PATH_BYTES];            /* empty: the system's */
+    char output_dir[CPROF_PATH_BYTES];         /* empty: no local files */
     char uwsgi_version[64];
     char python_version[64];
 
@@ -49,6 +58,9 @@ struct cprof_config {
     uint32_t tags;        /* enum cprof_tag_bit */
     uint32_t disable_cpu; /* 0 or 1, and so below */
     uint32_t disable_wall;
+    uint32_t upload; /* there is a service and uploads are not disabled */
+    uint32_t disable_metadata;
+    uint32_t initial_backoff_s;
     uint32_t wall_idle; /* threads that wait for a request stand in wall profiles, too */
     uint32_t worker_frame;
     uint32_t worker_count; /* the first slots are workers, */

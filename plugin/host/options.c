@@ -1,4 +1,4 @@
-/* options.c - see options.h. The one file that may end the process.
+/* options.c - see options.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -7,10 +7,10 @@
 #include "options.h"
 
 #include <fcntl.h>
-#include <regex.h>
 
 #include "../base/log.h"
 #include "../share/layout.h"
+#include "option_values.h"
 
 extern struct uwsgi_server uwsgi;
 
@@ -18,6 +18,14 @@ extern struct uwsgi_server uwsgi;
 
 #define SERVICE_PATTERN  "^[a-z0-9]([-a-z0-9_.]{0,253}[a-z0-9])?$"
 #define SERVICE_ACCEPTED "1 to 255 of a-z 0-9 - _ . (first and last: a letter or digit)"
+
+#define PROJECT_PATTERN "^[a-z][-a-z0-9:.]{4,61}[a-z0-9]$"
+#define PROJECT_ACCEPTED                                                                           \
+    "a project's id: 6 to 63 of a-z 0-9 - : . (first: a letter, last: a letter or digit)"
+
+#define ENDPOINT_PATTERN  "^https://([-A-Za-z0-9.]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]{1,5})?$"
+#define ENDPOINT_ACCEPTED "https://HOST or https://HOST:PORT"
+#define ENDPOINT_DEFAULT  "https://cloudprofiler.googleapis.com"
 
 #define GATEWAY_PROGRAM "/cloudprofiler-gateway"
 
@@ -37,144 +45,57 @@ static struct {
             .period_ms = 10,
             .max_depth = 128,
             .verbose = CPROF_LOG_WARNING,
+            .initial_backoff_s = 60,
+            .api_endpoint = ENDPOINT_DEFAULT,
             .log_bytes = 4 * MIB,
         },
 };
-
-/* Says what is wrong and ends the start, which has not forked yet. */
-__attribute__((noreturn)) static void refuse(const char *option, const char *value,
-                                             const char *accepted)
-{
-    cprof_log(CPROF_LOG_ERROR, "%s: \"%s\" is not accepted; give %s", option, value ? value : "",
-              accepted);
-    exit(1);
-}
 
 /* For what the world may have changed since the first start: a directory or a program that is
  * gone must not take a server down that reloads. It serves on without the profiler then. */
 static void refuse_path(const char *option, const char *path, const char *accepted)
 {
     if (!uwsgi.is_a_reload) {
-        refuse(option, path, accepted);
+        cprof_option_refuse(option, path, accepted);
     }
     cprof_log(CPROF_LOG_ERROR, "%s: \"%s\" cannot be used any more, it should be %s: not profiling",
               option, path, accepted);
     state.options.unusable = true;
 }
 
-/* An unsigned decimal number and nothing else. */
-static bool parse_number(const char *text, uint64_t lowest, uint64_t highest, uint64_t *number)
-{
-    char *end;
+static struct cprof_number_option interval_range = {&state.options.config.output_interval_s, 1,
+                                                    86400, "seconds"};
+static struct cprof_number_option duration_range = {&state.options.config.output_duration_s, 1, 600,
+                                                    "seconds"};
+static struct cprof_number_option keep_range = {&state.options.config.output_keep, 0, 1000000,
+                                                "files (0: all)"};
+static struct cprof_number_option period_range = {&state.options.config.period_ms, 1, 1000,
+                                                  "milliseconds"};
+static struct cprof_number_option depth_range = {&state.options.config.max_depth, 1,
+                                                 CPROF_DEPTH_MAX, "frames"};
+static struct cprof_number_option backoff_range = {&state.options.config.initial_backoff_s, 1, 3600,
+                                                   "seconds"};
+static struct cprof_number_option verbose_range = {&state.options.config.verbose, 0, 3,
+                                                   "(0 error, 1 warning, 2 info, 3 debug)"};
 
-    if (!text || !isdigit((unsigned char)text[0])) {
-        return false;
-    }
-    errno = 0;
-    *number = strtoull(text, &end, 10);
-    return errno == 0 && *end == '\0' && *number >= lowest && *number <= highest;
-}
+#define TEXT_OPTION(field) .text = (field), .text_bytes = sizeof(field)
 
-struct number_range {
-    uint32_t *number;
-    uint32_t lowest;
-    uint32_t highest;
-    const char *unit;
-};
-
-static struct number_range interval_range = {&state.options.config.output_interval_s, 1, 86400,
-                                             "seconds"};
-static struct number_range duration_range = {&state.options.config.output_duration_s, 1, 600,
-                                             "seconds"};
-static struct number_range keep_range = {&state.options.config.output_keep, 0, 1000000,
-                                         "files (0: all)"};
-static struct number_range period_range = {&state.options.config.period_ms, 1, 1000,
-                                           "milliseconds"};
-static struct number_range depth_range = {&state.options.config.max_depth, 1, CPROF_DEPTH_MAX,
-                                          "frames"};
-static struct number_range verbose_range = {&state.options.config.verbose, 0, 3,
-                                            "(0 error, 1 warning, 2 info, 3 debug)"};
-
-static void set_number(char *option, char *value, void *data)
-{
-    const struct number_range *range = data;
-    uint64_t number;
-    char accepted[128];
-
-    if (!parse_number(value, range->lowest, range->highest, &number)) {
-        (void)snprintf(accepted, sizeof(accepted), "a whole number from %u to %u %s", range->lowest,
-                       range->highest, range->unit);
-        refuse(option, value, accepted);
-    }
-    *range->number = (uint32_t)number;
-}
-
-static void set_flag(char *option, char *value, void *data)
-{
-    static const char *const yes[] = {"true", "yes", "on", "1"};
-    static const char *const no[] = {"false", "no", "off", "0"};
-    uint32_t *flag = data;
-
-    *flag = 1;
-    for (size_t i = 0; value && i < sizeof(yes) / sizeof(yes[0]); i++) {
-        if (strcasecmp(value, yes[i]) == 0) {
-            return;
-        }
-        if (strcasecmp(value, no[i]) == 0) {
-            *flag = 0;
-            return;
-        }
-    }
-    if (value && value[0] != '\0') {
-        refuse(option, value, "true or false, or nothing");
-    }
-}
-
-struct text_place {
-    char *text;
-    size_t text_bytes;
-};
-
-static struct text_place version_place = {state.options.config.service_version,
-                                          sizeof(state.options.config.service_version)};
-static struct text_place directory_place = {state.options.config.output_dir,
-                                            sizeof(state.options.config.output_dir)};
-static struct text_place gateway_place = {state.options.gateway_binary,
-                                          sizeof(state.options.gateway_binary)};
-
-static void set_text(char *option, char *value, void *data)
-{
-    const struct text_place *place = data;
-    char accepted[64];
-
-    if (!value || value[0] == '\0' || strlen(value) >= place->text_bytes) {
-        (void)snprintf(accepted, sizeof(accepted), "1 to %zu bytes of text", place->text_bytes - 1);
-        refuse(option, value, accepted);
-    }
-    (void)snprintf(place->text, place->text_bytes, "%s", value);
-}
-
-static bool is_service_name(const char *name)
-{
-    regex_t pattern;
-    bool matches;
-
-    if (regcomp(&pattern, SERVICE_PATTERN, REG_EXTENDED | REG_NOSUB) != 0) {
-        return false;
-    }
-    matches = regexec(&pattern, name, 0, NULL, 0) == 0;
-    regfree(&pattern);
-    return matches;
-}
-
-static void set_service(char *option, char *value, void *data)
-{
-    (void)data;
-    if (!value || !is_service_name(value)) {
-        refuse(option, value, SERVICE_ACCEPTED);
-    }
-    (void)snprintf(state.options.config.service, sizeof(state.options.config.service), "%s", value);
-}
+static struct cprof_text_option service_text = {TEXT_OPTION(state.options.config.service),
+                                                .pattern = SERVICE_PATTERN,
+                                                .accepted = SERVICE_ACCEPTED};
+static struct cprof_text_option version_text = {TEXT_OPTION(state.options.config.service_version)};
+static struct cprof_text_option project_text = {TEXT_OPTION(state.options.config.project_id),
+                                                .pattern = PROJECT_PATTERN,
+                                                .accepted = PROJECT_ACCEPTED};
+static struct cprof_text_option zone_text = {TEXT_OPTION(state.options.config.zone)};
+static struct cprof_text_option instance_text = {TEXT_OPTION(state.options.config.instance_label)};
+static struct cprof_text_option endpoint_text = {TEXT_OPTION(state.options.config.api_endpoint),
+                                                 .pattern = ENDPOINT_PATTERN,
+                                                 .accepted = ENDPOINT_ACCEPTED};
+static struct cprof_text_option credentials_text = {TEXT_OPTION(state.options.config.credentials)};
+static struct cprof_text_option ca_text = {TEXT_OPTION(state.options.config.ca_file)};
+static struct cprof_text_option directory_text = {TEXT_OPTION(state.options.config.output_dir)};
+static struct cprof_text_option gateway_text = {TEXT_OPTION(state.options.gateway_binary)};
 
 static void add_tag(char *option, char *value, void *data)
 {
@@ -189,7 +110,7 @@ static void add_tag(char *option, char *value, void *data)
     } else if (value && strcmp(value, "state") == 0) {
         *tags |= CPROF_TAG_STATE;
     } else {
-        refuse(option, value, "worker, thread or state");
+        cprof_option_refuse(option, value, "worker, thread or state");
     }
 }
 
@@ -203,7 +124,7 @@ static void set_log_size(char *option, char *value, void *data)
 
     (void)data;
     if (length == 0 || length >= sizeof(digits)) {
-        refuse(option, value, accepted);
+        cprof_option_refuse(option, value, accepted);
     }
     (void)snprintf(digits, sizeof(digits), "%s", value);
     if (tolower((unsigned char)digits[length - 1]) == 'k') {
@@ -214,57 +135,90 @@ static void set_log_size(char *option, char *value, void *data)
     if (unit != 1) {
         digits[length - 1] = '\0';
     }
-    if (!parse_number(digits, 1, CPROF_LOG_BYTES_MAX, &number) ||
+    if (!cprof_option_parse_number(digits, 1, CPROF_LOG_BYTES_MAX, &number) ||
         number * unit < CPROF_LOG_BYTES_MIN || number * unit > CPROF_LOG_BYTES_MAX) {
-        refuse(option, value, accepted);
+        cprof_option_refuse(option, value, accepted);
     }
     state.options.config.log_bytes =
         (number * unit + CPROF_REGION_BYTES - 1) / CPROF_REGION_BYTES * CPROF_REGION_BYTES;
 }
 
-static uint32_t disable_flag;
+static uint32_t disable_flag, disable_upload_flag;
 
 /* NOLINTBEGIN(readability-redundant-casting): uWSGI's table has no const in it. */
 struct uwsgi_option cprof_option_table[] = {
     {(char *)PREFIX "service", required_argument, 0,
-     (char *)"name of the service in profiles and file names (default: GAE_SERVICE or K_SERVICE "
-             "of the environment)",
-     set_service, NULL, 0},
+     (char *)"name of the service; profiles of a named service go to Cloud Profiler (default: "
+             "GAE_SERVICE or K_SERVICE of the environment)",
+     cprof_option_set_text, &service_text, 0},
     {(char *)PREFIX "service-version", required_argument, 0,
      (char *)"version of the service, at most 512 bytes (default: GAE_VERSION or K_REVISION of "
              "the environment)",
-     set_text, &version_place, 0},
+     cprof_option_set_text, &version_text, 0},
+    {(char *)PREFIX "project-id", required_argument, 0,
+     (char *)"the Google Cloud project that profiles go to (default: GOOGLE_CLOUD_PROJECT of the "
+             "environment, the project of the credentials, the metadata server's)",
+     cprof_option_set_text, &project_text, 0},
+    {(char *)PREFIX "zone", required_argument, 0,
+     (char *)"label of the deployment, at most 127 bytes (default: the metadata server's)",
+     cprof_option_set_text, &zone_text, 0},
+    {(char *)PREFIX "instance", required_argument, 0,
+     (char *)"label of the profiles, at most 255 bytes (default: the metadata server's, else the "
+             "host name)",
+     cprof_option_set_text, &instance_text, 0},
+    {(char *)PREFIX "credentials", required_argument, 0,
+     (char *)"a JSON file with credentials for Google Cloud (default: "
+             "GOOGLE_APPLICATION_CREDENTIALS of the environment, gcloud's well-known file, the "
+             "metadata server)",
+     cprof_option_set_text, &credentials_text, 0},
+    {(char *)PREFIX "api-endpoint", required_argument, 0,
+     (char *)"where the profiling API is (default: " ENDPOINT_DEFAULT ")", cprof_option_set_text,
+     &endpoint_text, 0},
+    {(char *)PREFIX "ca-file", required_argument, 0,
+     (char *)"PEM file with the CA certificates that are trusted (default: the system's)",
+     cprof_option_set_text, &ca_text, 0},
+    {(char *)PREFIX "initial-backoff", required_argument, 0,
+     (char *)"seconds that bound the random wait after the first call that failed, 1 to 3600; "
+             "it grows to an hour (default: 60)",
+     cprof_option_set_number, &backoff_range, 0},
+    {(char *)PREFIX "disable-metadata", no_argument, 0,
+     (char *)"never ask the metadata server of Google Cloud (default: off)", cprof_option_set_flag,
+     &state.options.config.disable_metadata, 0},
+    {(char *)PREFIX "disable-upload", no_argument, 0,
+     (char *)"send nothing to Cloud Profiler, though a service is named (default: off)",
+     cprof_option_set_flag, &disable_upload_flag, 0},
     {(char *)PREFIX "disable-cpu-profiling", no_argument, 0,
-     (char *)"take no CPU profiles (default: off)", set_flag, &state.options.config.disable_cpu, 0},
+     (char *)"take no CPU profiles (default: off)", cprof_option_set_flag,
+     &state.options.config.disable_cpu, 0},
     {(char *)PREFIX "disable-wall-profiling", no_argument, 0,
-     (char *)"take no wall profiles (default: off)", set_flag, &state.options.config.disable_wall,
-     0},
+     (char *)"take no wall profiles (default: off)", cprof_option_set_flag,
+     &state.options.config.disable_wall, 0},
     {(char *)PREFIX "wall-idle", no_argument, 0,
      (char *)"keep threads that wait for a request in wall profiles, as [idle] (default: off)",
-     set_flag, &state.options.config.wall_idle, 0},
+     cprof_option_set_flag, &state.options.config.wall_idle, 0},
     {(char *)PREFIX "period-ms", required_argument, 0,
      (char *)"CPU time between two samples of a thread, and shortest time between two looks at a "
              "sleeping one, 1 to 1000 ms (default: 10)",
-     set_number, &period_range, 0},
+     cprof_option_set_number, &period_range, 0},
     {(char *)PREFIX "max-depth", required_argument, 0,
-     (char *)"frames kept of a stack, 1 to 1024, the innermost ones (default: 128)", set_number,
-     &depth_range, 0},
+     (char *)"frames kept of a stack, 1 to 1024, the innermost ones (default: 128)",
+     cprof_option_set_number, &depth_range, 0},
     {(char *)PREFIX "verbose", required_argument, 0,
-     (char *)"what is logged: 0 errors, 1 warnings, 2 info, 3 debug (default: 1)", set_number,
-     &verbose_range, 0},
+     (char *)"what is logged: 0 errors, 1 warnings, 2 info, 3 debug (default: 1)",
+     cprof_option_set_number, &verbose_range, 0},
     {(char *)PREFIX "output-dir", required_argument, 0,
      (char *)"write pprof files to this directory, which must exist (default: none are written)",
-     set_text, &directory_place, 0},
+     cprof_option_set_text, &directory_text, 0},
     {(char *)PREFIX "output-interval", required_argument, 0,
      (char *)"seconds from the start of a file's profile to the start of the next, 1 to 86400 "
              "(default: 60)",
-     set_number, &interval_range, 0},
+     cprof_option_set_number, &interval_range, 0},
     {(char *)PREFIX "output-duration", required_argument, 0,
-     (char *)"seconds that a file's profile covers, 1 to 600 (default: 10)", set_number,
-     &duration_range, 0},
+     (char *)"seconds that a file's profile covers, 1 to 600 (default: 10)",
+     cprof_option_set_number, &duration_range, 0},
     {(char *)PREFIX "output-keep", required_argument, 0,
      (char *)"number of files of each kind kept in output-dir, 0 for all (default: 100)",
-     set_number, &keep_range, 0},
+     cprof_option_set_number, &keep_range, 0},
     {(char *)PREFIX "tag", required_argument, 0,
      (char *)"tag samples with: worker, thread, or state (wall profiles: what the thread waits "
              "in); may be repeated (default: all three)",
@@ -272,18 +226,18 @@ struct uwsgi_option cprof_option_table[] = {
     {(char *)PREFIX "worker-frame", no_argument, 0,
      (char *)"put the worker as the root frame of each stack, for viewers that show no tags "
              "(default: off)",
-     set_flag, &state.options.config.worker_frame, 0},
+     cprof_option_set_flag, &state.options.config.worker_frame, 0},
     {(char *)PREFIX "log-size", required_argument, 0,
      (char *)"shared memory for one worker's samples, 256k to 1024m, used only as needed "
              "(default: 4m)",
      set_log_size, NULL, 0},
     {(char *)PREFIX "gateway-binary", required_argument, 0,
-     (char *)"the gateway program (default: cloudprofiler-gateway beside the plugin)", set_text,
-     &gateway_place, 0},
+     (char *)"the gateway program (default: cloudprofiler-gateway beside the plugin)",
+     cprof_option_set_text, &gateway_text, 0},
     {(char *)PREFIX "disable", no_argument, 0,
      (char *)"load the plugin but do nothing; so does CLOUDPROFILER_DISABLE=1 in the environment "
              "(default: off)",
-     set_flag, &disable_flag, 0},
+     cprof_option_set_flag, &disable_flag, 0},
     UWSGI_END_OF_OPTIONS};
 /* NOLINTEND(readability-redundant-casting) */
 
@@ -331,7 +285,7 @@ static void take_environment(void)
     }
     value = environment_value("GAE_SERVICE", "K_SERVICE", &name);
     if (config->service[0] == '\0' && value) {
-        if (is_service_name(value)) {
+        if (cprof_option_accepts(&service_text, value)) {
             (void)snprintf(config->service, sizeof(config->service), "%s", value);
         } else {
             cprof_log(CPROF_LOG_WARNING, "%s of the environment is no service name (%s): ignored",
@@ -372,7 +326,7 @@ static void check_gateway_binary(void)
 
     if (binary[0] == '\0') {
         if (length + sizeof(GATEWAY_PROGRAM) > sizeof(state.options.gateway_binary)) {
-            refuse(PREFIX "gateway-binary", state.plugin_directory, "a shorter path");
+            cprof_option_refuse(PREFIX "gateway-binary", state.plugin_directory, "a shorter path");
         }
         memcpy(binary, state.plugin_directory, length);
         memcpy(binary + length, GATEWAY_PROGRAM, sizeof(GATEWAY_PROGRAM));
@@ -408,6 +362,38 @@ static void check_output_dir(void)
     }
 }
 
+/* What the gateway will read as this uid. On a reload a file that is gone is the gateway's to
+ * complain of: local profiles go on. */
+static void check_file(const char *option, char *path, size_t path_bytes)
+{
+    char *resolved = realpath(path, NULL);
+    struct stat status;
+    char accepted[128];
+
+    (void)snprintf(accepted, sizeof(accepted), "a file that uid %u can read", (unsigned)geteuid());
+    if (!uwsgi.is_a_reload &&
+        (!resolved || strlen(resolved) >= path_bytes || stat(resolved, &status) != 0 ||
+         !S_ISREG(status.st_mode) || faccessat(AT_FDCWD, resolved, R_OK, AT_EACCESS) != 0)) {
+        cprof_option_refuse(option, path, accepted);
+    }
+    if (resolved && strlen(resolved) < path_bytes) {
+        (void)snprintf(path, path_bytes, "%s", resolved);
+    }
+    free(resolved);
+}
+
+static void check_upload(void)
+{
+    struct cprof_config *config = &state.options.config;
+
+    if (config->credentials[0] != '\0') {
+        check_file(PREFIX "credentials", config->credentials, sizeof(config->credentials));
+    }
+    if (config->ca_file[0] != '\0') {
+        check_file(PREFIX "ca-file", config->ca_file, sizeof(config->ca_file));
+    }
+}
+
 const struct cprof_options *cprof_options_finish(void)
 {
     struct cprof_config *config = &state.options.config;
@@ -421,19 +407,25 @@ const struct cprof_options *cprof_options_finish(void)
         return &state.options;
     }
     if (config->disable_cpu && config->disable_wall) {
-        refuse(PREFIX "disable-wall-profiling", "true",
-               "this option or " PREFIX "disable-cpu-profiling, not both; " PREFIX
-               "disable takes no profiles at all");
+        cprof_option_refuse(PREFIX "disable-wall-profiling", "true",
+                            "this option or " PREFIX "disable-cpu-profiling, not both; " PREFIX
+                            "disable takes no profiles at all");
     }
     if (config->output_duration_s > config->output_interval_s) {
         (void)snprintf(duration, sizeof(duration), "%u", config->output_duration_s);
         (void)snprintf(accepted, sizeof(accepted),
                        "at most the " PREFIX "output-interval, which is %u seconds",
                        config->output_interval_s);
-        refuse(PREFIX "output-duration", duration, accepted);
+        cprof_option_refuse(PREFIX "output-duration", duration, accepted);
     }
+    config->upload = config->service[0] != '\0' && !disable_upload_flag;
     if (config->output_dir[0] != '\0') {
         check_output_dir();
+    }
+    if (config->upload) {
+        check_upload();
+    }
+    if (config->output_dir[0] != '\0' || config->upload) {
         check_gateway_binary();
     }
     return &state.options;

@@ -1,8 +1,7 @@
 /* options.h - the option table, its validation, and the configuration that comes out of it.
  *
  * Reading   uWSGI calls the table's functions while it parses its configuration, in any order;
- *           a value that cannot be right ends the start at once, as uWSGI's own options do:
- *           one line with option, value and what is accepted, exit status 1.
+ *           a value that cannot be right ends the start at once (option_values.h).
  * Finishing what depends on more than one option, on the environment or on the final uid is
  *           checked by cprof_options_finish, still before the first fork.
  * Callers   the master (or the only process), before any fork.

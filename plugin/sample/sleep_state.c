@@ -13,6 +13,7 @@
 
 #include "../base/log.h"
 #include "../share/states.h"
+#include "descriptors.h"
 
 #define PATH_BYTES 64
 #define TEXT_BYTES 512
@@ -66,7 +67,7 @@ static ssize_t read_file(pid_t tid, const char *file, int *kept, char *text)
     length = pread(descriptor, text, TEXT_BYTES - 1, 0);
     reason = errno;
     text[length > 0 ? length : 0] = '\0';
-    if (kept && state_source.keeps_files && length >= 0) {
+    if (kept && state_source.keeps_files && length >= 0 && cprof_descriptors_may_keep(descriptor)) {
         *kept = descriptor;
     } else {
         (void)close(descriptor);

@@ -14,6 +14,7 @@
 
 #include "../base/log.h"
 #include "../share/window.h"
+#include "descriptors.h"
 #include "guard.h"
 #include "offcpu.h"
 #include "oncpu.h"
@@ -93,6 +94,7 @@ static void join_epoch(const struct cprof_window_demand *demand)
 {
     struct cprof_slot *slot = ticker.work.mapping->slot;
 
+    cprof_descriptors_begin();
     cprof_offcpu_begin(ticker.has_own_descriptors);
     cprof_thread_watch_begin(demand->period_ns, cprof_peek_choose_lasting(&ticker.blocked));
     cprof_recorder_begin(ticker.work.recorder, demand->epoch, ticker.work.incarnation);

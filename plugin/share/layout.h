@@ -45,7 +45,12 @@ enum cprof_kind {
 /* Who asked for a window. */
 enum cprof_window_source {
     CPROF_SOURCE_SCHEDULE = 1, /* the local schedule */
+    CPROF_SOURCE_CLOUD = 2,    /* Cloud Profiler, by its create call */
+    CPROF_SOURCE_DEMAND = 3,   /* somebody who asks for one profile, now */
 };
+
+/* What an orderer leaves beside a window for a later gateway. */
+#define CPROF_TICKET_BYTES_MAX 8184u
 
 /* A window descriptor: immutable while its bit stands in window_mask. Written by the gateway. */
 struct cprof_window {

@@ -4,6 +4,7 @@ SPDX-License-Identifier: MIT
 """
 
 import os
+import pwd
 
 import pytest
 
@@ -15,6 +16,14 @@ BAD_VALUES = [
     ("service", "sh op", "a-z"),
     ("service", "s" * 256, "255"),
     ("service-version", "v" * 513, "512"),
+    ("project-id", "Shop-1", "6 to 63"),
+    ("project-id", "short", "6 to 63"),
+    ("zone", "z" * 128, "127"),
+    ("instance", "i" * 256, "255"),
+    ("api-endpoint", "http://localhost", "https://HOST"),
+    ("api-endpoint", "https://user:word@localhost", "https://HOST"),
+    ("api-endpoint", "https://localhost/path", "https://HOST"),
+    ("initial-backoff", "0", "1 to 3600"),
     ("period-ms", "0", "1 to 1000"),
     ("period-ms", "abc", "1 to 1000"),
     ("period-ms", "1001", "1 to 1000"),
@@ -59,6 +68,35 @@ def test_a_bad_value_is_refused_with_what_would_be_accepted(make_uwsgi, option, 
     assert name in message
     assert value[:200] in message
     assert accepted in message
+
+
+FILES = ["credentials", "ca-file"]
+
+
+@pytest.mark.parametrize("option", FILES)
+@pytest.mark.parametrize("path", ["/nowhere/file", "/etc"])
+def test_a_file_for_uploads_must_be_there(make_uwsgi, option, path):
+    upload = {"cloudprofiler_service": "shop", "cloudprofiler_disable_upload": None}
+
+    message = refused(make_uwsgi(**upload, **{f"cloudprofiler-{option}": path}))
+
+    assert f"cloudprofiler-{option}" in message
+    assert path in message
+    assert "a file that uid" in message
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can change to another user")
+@pytest.mark.parametrize("option", FILES)
+def test_a_file_that_the_final_user_cannot_read_is_refused(make_uwsgi, workspace, option):
+    private = workspace / f"roots-own-{option}"
+    private.write_text("{}")
+    private.chmod(0o600)
+    upload = {"cloudprofiler_service": "shop", "cloudprofiler_disable_upload": None}
+
+    message = refused(make_uwsgi(user="www-data", **upload, **{f"cloudprofiler-{option}": private}))
+
+    assert str(private) in message
+    assert f"uid {pwd.getpwnam('www-data').pw_uid} can read" in message
 
 
 def test_both_kinds_of_profile_cannot_be_off(make_uwsgi):

@@ -135,6 +135,8 @@ class Uwsgi:
                 "cloudprofiler-output-dir": self.profiles,
                 "cloudprofiler-output-interval": 2,
                 "cloudprofiler-output-duration": 1,
+                # Tests talk to loopback alone; those of uploads take this away.
+                "cloudprofiler-disable-upload": "true",
             }
         if user:
             for path in (directory, self.profiles):

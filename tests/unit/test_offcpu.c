@@ -6,6 +6,7 @@
  * sources: plugin/python/code_object.c plugin/python/text.c plugin/python/peek.c
  * sources: plugin/python/greenlet.c plugin/sample/recorder.c plugin/sample/intern.c
  * sources: plugin/sample/guard.c plugin/sample/threads.c plugin/sample/sleep_state.c
+ * sources: plugin/sample/descriptors.c
  * sources: plugin/sample/engine_timer.c plugin/sample/rearm.c plugin/sample/greenlets.c
  * sources: plugin/sample/parked.c plugin/sample/offcpu.c
  * flags: $(embedded_python)

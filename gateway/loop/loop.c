@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <stddef.h>
 
-#include "../plugin/share/window.h"
+#include "../../plugin/share/window.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -37,6 +37,24 @@ bool cprof_loop_add_timer(struct cprof_loop *loop, struct cprof_loop_timer *time
         }
     }
     return false;
+}
+
+void cprof_loop_remove_watch(struct cprof_loop *loop, const struct cprof_loop_watch *watch)
+{
+    for (unsigned i = 0; i < CPROF_LOOP_WATCHES_MAX; i++) {
+        if (loop->watches[i] == watch) {
+            loop->watches[i] = NULL;
+        }
+    }
+}
+
+void cprof_loop_remove_timer(struct cprof_loop *loop, const struct cprof_loop_timer *timer)
+{
+    for (unsigned i = 0; i < CPROF_LOOP_TIMERS_MAX; i++) {
+        if (loop->timers[i] == timer) {
+            loop->timers[i] = NULL;
+        }
+    }
 }
 
 void cprof_loop_stop(struct cprof_loop *loop)
@@ -77,11 +95,13 @@ static void wait_once(struct cprof_loop *loop)
 {
     struct pollfd fds[CPROF_LOOP_WATCHES_MAX];
     struct cprof_loop_watch *watched[CPROF_LOOP_WATCHES_MAX];
+    unsigned places[CPROF_LOOP_WATCHES_MAX];
     nfds_t count = 0;
 
     for (unsigned i = 0; i < CPROF_LOOP_WATCHES_MAX; i++) {
         if (loop->watches[i]) {
             watched[count] = loop->watches[i];
+            places[count] = i;
             fds[count] =
                 (struct pollfd){.fd = watched[count]->fd, .events = watched[count]->events};
             count++;
@@ -91,7 +111,8 @@ static void wait_once(struct cprof_loop *loop)
         return;
     }
     for (nfds_t i = 0; i < count && !loop->stopped; i++) {
-        if (fds[i].revents) {
+        /* One that was polled may have been removed since by another's callback. */
+        if (fds[i].revents && loop->watches[places[i]] == watched[i]) {
             watched[i]->ready(watched[i]->context, fds[i].revents);
         }
     }

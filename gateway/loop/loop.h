@@ -1,6 +1,6 @@
 /* loop.h - waits for descriptors and for points in time; everything else is a callback.
  *
- * Callers   conductor.c. One thread.
+ * Callers   conductor.c, windows and the HTTP client. One thread.
  * Memory    watches and timers are their owners' and borrowed while they are added.
  * Idle      sleeps in poll until the earliest timer.
  *
@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../plugin/base/attributes.h"
+#include "../../plugin/base/attributes.h"
 
 #define CPROF_LOOP_WATCHES_MAX 64
 #define CPROF_LOOP_TIMERS_MAX  16
@@ -46,6 +46,11 @@ void cprof_loop_init(struct cprof_loop *loop);
 /* False: all places are taken. */
 bool cprof_loop_add_watch(struct cprof_loop *loop, struct cprof_loop_watch *watch) CPROF_MUST_USE;
 bool cprof_loop_add_timer(struct cprof_loop *loop, struct cprof_loop_timer *timer) CPROF_MUST_USE;
+
+/* Takes a place back, from a callback too, its own included; nothing is called for it afterwards.
+ * Does nothing for what was never added. */
+void cprof_loop_remove_watch(struct cprof_loop *loop, const struct cprof_loop_watch *watch);
+void cprof_loop_remove_timer(struct cprof_loop *loop, const struct cprof_loop_timer *timer);
 
 /* Runs until a callback calls cprof_loop_stop. */
 void cprof_loop_run(struct cprof_loop *loop);

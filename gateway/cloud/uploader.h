@@ -1,0 +1,70 @@
+/* uploader.h - the sink of Cloud Profiler: create (hangs), a window, update, create ...
+ *
+ * Callers   conductor.c. One thread, on the loop; nothing blocks.
+ * Windows   ordered from gateway/windows.h by callbacks that the conductor lends, so that this room
+ *           knows no shared memory.
+ * Troubles  each kind is said once, in the operator's words with what to do (messages.c), and once
+ *           more when all is well again; between them it is tried on with back-off, for ever.
+ * Kills     the session travels as the window's ticket: a later gateway uploads what it finds,
+ *           while the name is still good. At the end nothing is waited for.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_UPLOADER_H
+#define CPROF_UPLOADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../plugin/base/attributes.h"
+#include "../../plugin/base/config.h"
+#include "../../plugin/base/error.h"
+#include "../loop/loop.h"
+
+/* A window as the uploader wants it. */
+struct cprof_upload_order {
+    enum cprof_kind kind;
+    uint64_t duration_ns;
+    const char *ticket; /* borrowed for the call */
+    size_t ticket_bytes;
+};
+
+/* What the conductor lends. */
+struct cprof_upload_host {
+    void *context;
+    /* Opens a window; returns its handle, or -1: none is free now. */
+    int (*open)(void *context, const struct cprof_upload_order *order);
+    /* The window is done with: its logs may be given back. */
+    void (*release)(void *context, int handle);
+};
+
+/* Counts for the log, the metrics and the page. */
+struct cprof_upload_counts {
+    uint64_t created, uploaded, dropped, failed_creates, failed_updates, bytes;
+    uint64_t last_upload_unix_ns; /* 0: none yet */
+};
+
+struct cprof_uploader;
+
+/* NULL with the error. config and host are borrowed. Starts at the next turn of the loop. */
+struct cprof_uploader *cprof_uploader_create(struct cprof_loop *loop,
+                                             const struct cprof_config *config,
+                                             const struct cprof_upload_host *host,
+                                             struct cprof_error *error);
+/* Breaks off whatever hangs, at once, and says how many profiles were not sent. */
+void cprof_uploader_destroy(struct cprof_uploader *uploader);
+
+/* The window `handle` is finished; bytes (NULL: it was lost) are copied. */
+void cprof_uploader_window_finished(struct cprof_uploader *uploader, int handle,
+                                    const uint8_t *bytes, size_t byte_count);
+
+/* A window of a gateway before this one, finished; to be called before the first turn of the loop
+ * or any time later. The ticket is not trusted. */
+void cprof_uploader_adopt(struct cprof_uploader *uploader, int handle, const char *ticket,
+                          size_t ticket_bytes, const uint8_t *bytes, size_t byte_count);
+
+void cprof_uploader_counts(const struct cprof_uploader *uploader,
+                           struct cprof_upload_counts *counts);
+
+#endif

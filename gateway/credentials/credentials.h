@@ -1,0 +1,69 @@
+/* credentials.h - access tokens for the profiling API, from wherever the operator has put a key.
+ *
+ * Callers   gateway/cloud. One thread, on the loop. Never the master or a worker.
+ * Search    cloudprofiler-credentials; GOOGLE_APPLICATION_CREDENTIALS; the well-known file
+ *           ($CLOUDSDK_CONFIG or ~/.config/gcloud, application_default_credentials.json); the
+ *           metadata server. A file that was named and is missing is an error, no fall-through.
+ * Kinds     service_account, authorized_user, external_account (file and URL sources, text and
+ *           JSON, with and without impersonation), impersonated_service_account, metadata server.
+ * Files     read again when they change (device, inode, size, times), so that a rotated key works
+ *           at the next token. At most 64 KiB.
+ * Secrets   keys, assertions and tokens live here and in requests alone; they are wiped when done
+ *           with, never logged and never in an error's text. One exception of necessity: libcurl's
+ *           and jansson's own copies (jansson's are wiped by json_set_alloc_funcs).
+ * Trust     key files are the operator's, answers of servers are not.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_CREDENTIALS_H
+#define CPROF_CREDENTIALS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../plugin/base/attributes.h"
+#include "../../plugin/base/error.h"
+#include "../http/client.h"
+#include "metadata.h"
+
+#define CPROF_CREDENTIALS_SCOPE "https://www.googleapis.com/auth/monitoring.write"
+
+#define CPROF_TOKEN_BYTES 16384u /* tokens of workload identity federation are long */
+
+struct cprof_token {
+    const char *text;          /* borrowed for the callback */
+    const char *quota_project; /* value for x-goog-user-project; empty: none */
+};
+
+struct cprof_credentials;
+
+/* NULL without memory. path: cloudprofiler-credentials, may be empty. Client and metadata are
+ * borrowed. Nothing is read or asked yet. */
+struct cprof_credentials *cprof_credentials_create(struct cprof_http_client *client,
+                                                   struct cprof_loop *loop,
+                                                   struct cprof_metadata *metadata,
+                                                   const char *path);
+/* Cancels what is under way, without a callback. NULL does nothing. */
+void cprof_credentials_destroy(struct cprof_credentials *credentials);
+
+/* token: NULL with the error, which names the file or server and what to do, without a secret. */
+typedef void cprof_credentials_ready(void *context, const struct cprof_token *token,
+                                     const struct cprof_error *error);
+
+/* Gets a token that is good for at least some minutes: the present one, or a new one of the server
+ * (asked up to three times on 5xx, 408, 429 and broken connections). `ready` is called once, at a
+ * later turn of the loop. One question at a time. */
+void cprof_credentials_get(struct cprof_credentials *credentials, cprof_credentials_ready *ready,
+                           void *context);
+
+/* The API refused the token (401): the next get asks for a new one. */
+void cprof_credentials_drop_token(struct cprof_credentials *credentials);
+
+/* The project that the key file names; empty: none, or no file was read yet. Reads the file. */
+const char *cprof_credentials_project(struct cprof_credentials *credentials);
+
+/* By how many seconds this machine's clock is ahead of the last server that said its date, if that
+ * is more than a minute; else 0. */
+int64_t cprof_credentials_clock_skew_s(const struct cprof_credentials *credentials);
+
+#endif

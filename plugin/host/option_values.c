@@ -1,0 +1,101 @@
+/* option_values.c - see option_values.h. The one file that may end the process.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "option_values.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../base/log.h"
+
+void cprof_option_refuse(const char *option, const char *value, const char *accepted)
+{
+    cprof_log(CPROF_LOG_ERROR, "%s: \"%s\" is not accepted; give %s", option, value ? value : "",
+              accepted);
+    exit(1);
+}
+
+bool cprof_option_parse_number(const char *text, uint64_t lowest, uint64_t highest,
+                               uint64_t *number)
+{
+    char *end;
+
+    if (!text || !isdigit((unsigned char)text[0])) {
+        return false;
+    }
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    return errno == 0 && *end == '\0' && *number >= lowest && *number <= highest;
+}
+
+void cprof_option_set_number(char *option, char *value, void *data)
+{
+    const struct cprof_number_option *place = data;
+    uint64_t number;
+    char accepted[128];
+
+    if (!cprof_option_parse_number(value, place->lowest, place->highest, &number)) {
+        (void)snprintf(accepted, sizeof(accepted), "a whole number from %u to %u %s", place->lowest,
+                       place->highest, place->unit);
+        cprof_option_refuse(option, value, accepted);
+    }
+    *place->number = (uint32_t)number;
+}
+
+void cprof_option_set_flag(char *option, char *value, void *data)
+{
+    static const char *const yes[] = {"true", "yes", "on", "1"};
+    static const char *const no[] = {"false", "no", "off", "0"};
+    uint32_t *flag = data;
+
+    *flag = 1;
+    for (size_t i = 0; value && i < sizeof(yes) / sizeof(yes[0]); i++) {
+        if (strcasecmp(value, yes[i]) == 0) {
+            return;
+        }
+        if (strcasecmp(value, no[i]) == 0) {
+            *flag = 0;
+            return;
+        }
+    }
+    if (value && value[0] != '\0') {
+        cprof_option_refuse(option, value, "true or false, or nothing");
+    }
+}
+
+bool cprof_option_accepts(const struct cprof_text_option *option, const char *text)
+{
+    regex_t pattern;
+    bool matches;
+
+    if (!text || text[0] == '\0' || strlen(text) >= option->text_bytes) {
+        return false;
+    }
+    if (!option->pattern) {
+        return true;
+    }
+    if (regcomp(&pattern, option->pattern, REG_EXTENDED | REG_NOSUB) != 0) {
+        return false;
+    }
+    matches = regexec(&pattern, text, 0, NULL, 0) == 0;
+    regfree(&pattern);
+    return matches;
+}
+
+void cprof_option_set_text(char *option, char *value, void *data)
+{
+    const struct cprof_text_option *place = data;
+    char accepted[64];
+
+    if (!cprof_option_accepts(place, value)) {
+        (void)snprintf(accepted, sizeof(accepted), "1 to %zu bytes of text", place->text_bytes - 1);
+        cprof_option_refuse(option, value, place->accepted ? place->accepted : accepted);
+    }
+    (void)snprintf(place->text, place->text_bytes, "%s", value);
+}

@@ -1,0 +1,50 @@
+/* option_values.h - functions that take one option's value, and the refusal of a bad one.
+ *
+ * Callers   the option table (options.c), while uWSGI parses its configuration: the master or the
+ *           only process, before any fork. Signatures are uWSGI's (struct uwsgi_option.func).
+ * Refusal   one line with option, value and what is accepted, then exit status 1, as uWSGI's own
+ *           options do. This room alone ends the process.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_OPTION_VALUES_H
+#define CPROF_OPTION_VALUES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Says what is wrong and ends the start. */
+__attribute__((noreturn)) void cprof_option_refuse(const char *option, const char *value,
+                                                   const char *accepted);
+
+/* An unsigned decimal number and nothing else. */
+bool cprof_option_parse_number(const char *text, uint64_t lowest, uint64_t highest,
+                               uint64_t *number);
+
+/* data: where a whole number goes, and its bounds. */
+struct cprof_number_option {
+    uint32_t *number;
+    uint32_t lowest;
+    uint32_t highest;
+    const char *unit;
+};
+void cprof_option_set_number(char *option, char *value, void *data);
+
+/* data: uint32_t, becomes 0 or 1. No value means 1. */
+void cprof_option_set_flag(char *option, char *value, void *data);
+
+/* data: where a text goes. pattern: an extended regular expression, or NULL for any text that
+ * fits; accepted says in words what it asks for. */
+struct cprof_text_option {
+    char *text;
+    size_t text_bytes;
+    const char *pattern;
+    const char *accepted;
+};
+void cprof_option_set_text(char *option, char *value, void *data);
+
+/* Does `text` fit into the place and match its pattern? */
+bool cprof_option_accepts(const struct cprof_text_option *option, const char *text);
+
+#endif
