@@ -232,6 +232,7 @@ help: ## Print this list.
 -include tests/truth/truth.mk
 -include tests/soak/soak.mk
 -include tests/wall.mk
+-include tests/standin/conformance.mk
 ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)
 -include build/unit.mk
 endif

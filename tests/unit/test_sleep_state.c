@@ -144,6 +144,8 @@ static void expect_gone(struct sleeper *mortal)
            cprof_sleep_run_queue(&mortal->thread, &run_queue_ns)) {
         EXPECT(has_time_left(end));
     }
+    /* It may have gone between the two reads. */
+    EXPECT(!cprof_sleep_state_read(&mortal->thread, &state));
 }
 
 static bool is_in_libc(uintptr_t pc)
