@@ -233,6 +233,7 @@ help: ## Print this list.
 -include tests/soak/soak.mk
 -include tests/fuzz/fuzz.mk
 -include tests/wall.mk
+-include tests/standin/conformance.mk
 ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)
 -include build/unit.mk
 endif

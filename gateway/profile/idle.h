@@ -2,7 +2,7 @@
  *
  * The sampler says it of threads without a Python frame. A gevent server has frames while it
  * waits: those of gevent's hub, and greenlets in which uWSGI itself sleeps. Such a stack has no
- * frame of the app's: all its files are gevent's.
+ * frame of the app's: all its files are in the one directory that is gevent's.
  *
  * Callers   merge.c. Pure.
  *

@@ -104,3 +104,11 @@ uintptr_t cprof_greenlet_frame(const struct cprof_python *python, enum cprof_pee
     frame = part ? (uintptr_t)cprof_peek_word(way, part + layout->frame, 0) : 0;
     return is_frame_object(python, way, frame) ? frame : 0;
 }
+
+bool cprof_greenlet_switches(const struct cprof_python *python, enum cprof_peek_way way,
+                             const struct cprof_greenlet_layout *layout, uintptr_t state,
+                             uint64_t *switches)
+{
+    return layout->implementation && state && python->layout.tstate_context_version &&
+           cprof_peek_words(way, switches, state + python->layout.tstate_context_version, 1);
+}

@@ -7,13 +7,14 @@
  * pointer; a running greenlet has NULL there.)
  *
  * Callers   the type: the main thread of a worker, before requests are served. Frames: the
- *           ticker, while the thread that owns the greenlet sleeps.
+ *           ticker, while the thread that owns the greenlet sleeps, or has not switched.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef CPROF_PYTHON_GREENLET_H
 #define CPROF_PYTHON_GREENLET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "peek.h"
@@ -37,5 +38,13 @@ bool cprof_greenlet_learn(const struct cprof_python *python, enum cprof_peek_way
  * ended. */
 uintptr_t cprof_greenlet_frame(const struct cprof_python *python, enum cprof_peek_way way,
                                const struct cprof_greenlet_layout *layout, uintptr_t address);
+
+/* How often the thread of this state has changed its context so far: each switch to a greenlet
+ * that was parked does, before anything of that greenlet is touched (TPythonState.cpp of greenlet
+ * 1.0 and later). What was parked all the while that this number stood still has not moved, even
+ * if its thread ran. False: not known here. */
+bool cprof_greenlet_switches(const struct cprof_python *python, enum cprof_peek_way way,
+                             const struct cprof_greenlet_layout *layout, uintptr_t state,
+                             uint64_t *switches);
 
 #endif

@@ -60,7 +60,9 @@ struct cprof_python_layout {
     uint16_t tstate_id;
     uint16_t tstate_native_thread_id; /* 0: not kept (up to 3.10) */
     uint16_t tstate_thread_id;        /* pthread_self(); 0 where the native id is kept */
+    uint16_t tstate_owner;            /* the same in all versions */
     uint16_t tstate_head;             /* frame, cframe or current_frame */
+    uint16_t tstate_context_version;  /* 8 bytes that count switches of context; 0: not kept */
 
     /* _PyCFrame. */
     uint16_t cframe_current_frame;
@@ -70,7 +72,6 @@ struct cprof_python_layout {
     uint16_t interp_threads_head;
     uint16_t interp_gil; /* with CPROF_GIL_BY_INTERPRETER: the pointer, and its target's size */
     uint16_t gil_bytes;
-    uint16_t gil_locked; /* in that target: 1 while the lock is held */
 
     /* _PyInterpreterFrame, or PyFrameObject up to 3.10. */
     uint16_t frame_bytes; /* what must be read of one, a multiple of 8 */

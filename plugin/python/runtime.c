@@ -158,6 +158,38 @@ static uint16_t find_pthread_tid_offset(void)
     return places == 1 ? found : 0;
 }
 
+static void clean_nothing(void *unused)
+{
+    (void)unused;
+}
+
+/* The one place in the thread's descriptor that holds the address of the cleanup handler which was
+ * pushed last (760 in glibc 2.36). 0 if there is none or more than one. */
+static uint16_t find_pthread_cleanup_offset(void)
+{
+    const char *descriptor = (const char *)pthread_self(); /* NOLINT(performance-no-int-to-ptr) */
+    struct _pthread_cleanup_buffer buffer;
+    const void *pushed = &buffer;
+    void (*push)(struct _pthread_cleanup_buffer *, void (*)(void *), void *);
+    void (*pop)(struct _pthread_cleanup_buffer *, int);
+    uint16_t found = 0, places = 0;
+
+    find_symbol(&push, "_pthread_cleanup_push");
+    find_symbol(&pop, "_pthread_cleanup_pop");
+    if (!push || !pop) {
+        return 0;
+    }
+    push(&buffer, clean_nothing, NULL);
+    for (uint16_t offset = 0; offset < PTHREAD_BYTES; offset += sizeof(void *)) {
+        if (memcmp(descriptor + offset, &pushed, sizeof(pushed)) == 0) {
+            found = offset;
+            places++;
+        }
+    }
+    pop(&buffer, 0);
+    return places == 1 ? found : 0;
+}
+
 /* The object that the dynamic linker knows by this name. */
 static void find_object(const char *name, uintptr_t *low, uintptr_t *high)
 {
@@ -227,9 +259,8 @@ void cprof_python_attach(struct cprof_python *python)
     if (!interpreter) {
         return;
     }
-    if (python->layout.tstate_thread_id) {
-        python->pthread_tid_offset = find_pthread_tid_offset();
-    }
+    python->pthread_tid_offset = find_pthread_tid_offset();
+    python->pthread_cleanup_offset = find_pthread_cleanup_offset();
     memcpy(&threads_head, interpreter + python->layout.interp_threads_head, sizeof(threads_head));
     python->can_enumerate =
         threads_head && threads_head == python->interpreter_threads_head(interpreter);

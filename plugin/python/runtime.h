@@ -31,8 +31,9 @@ struct cprof_python {
     uintptr_t eval_start;            /* _PyEval_EvalFrameDefault, 0 where it is not exported */
     uintptr_t gil_low, gil_high; /* futexes in here are the interpreter's lock; equal: unknown */
     uint16_t pthread_tid_offset; /* of the thread id in what pthread_self() points to; 0: unknown */
-    bool can_enumerate;          /* the lists of thread states lie where the layout says */
-    char version[32];            /* "3.11.2" */
+    uint16_t pthread_cleanup_offset; /* of the innermost cleanup handler there; 0: unknown */
+    bool can_enumerate;              /* the lists of thread states lie where the layout says */
+    char version[32];                /* "3.11.2" */
 };
 
 /* How the search ended. */

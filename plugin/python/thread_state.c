@@ -98,19 +98,6 @@ uintptr_t cprof_current_state(const struct cprof_python *python, enum cprof_peek
     return current_by_caller(python, way, remembered);
 }
 
-bool cprof_gil_is_held(const struct cprof_python *python, enum cprof_peek_way way)
-{
-    int32_t locked = 0;
-
-    if (python->layout.current == CPROF_CURRENT_OF_HOLDER) {
-        return python->current_thread_state() != NULL;
-    }
-    return python->gil_low != 0 &&
-           cprof_peek_bytes(way, &locked, python->gil_low + python->layout.gil_locked,
-                            sizeof(locked)) &&
-           locked == 1;
-}
-
 uint64_t cprof_tid_of_state(const struct cprof_python *python, enum cprof_peek_way way,
                             uintptr_t state)
 {

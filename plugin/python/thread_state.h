@@ -47,9 +47,6 @@ CPROF_SIGSAFE uintptr_t cprof_current_state(const struct cprof_python *python,
                                             const struct cprof_stack_bounds *stack,
                                             struct cprof_remembered_state *remembered);
 
-/* Whether some thread of this process holds the GIL now. Any thread that has none itself. */
-bool cprof_gil_is_held(const struct cprof_python *python, enum cprof_peek_way way);
-
 /* A thread state and the native id of its thread. */
 struct cprof_thread_of_state {
     uint64_t tid;

@@ -109,7 +109,7 @@ static enum cprof_walk walk_from(const struct cprof_python *python, enum cprof_p
     const struct cprof_python_layout *layout = &python->layout;
     const size_t frame_words = layout->frame_bytes / sizeof(uint64_t);
     uint32_t skipped = 0, depth = 0;
-    bool ends_in_python = false, is_late = walk->is_running && layout->links_late;
+    bool ends_in_python = false, is_pure = true, is_late = walk->is_running && layout->links_late;
 
     for (; address; *walk->depth = depth) {
         struct frame_words words;
@@ -119,6 +119,7 @@ static enum cprof_walk walk_from(const struct cprof_python *python, enum cprof_p
         }
         address = word_at(&words, layout->frame_previous);
         ends_in_python = is_python(layout, &words);
+        is_pure = is_pure && ends_in_python;
         if (!ends_in_python && ++skipped <= SKIPPED_FRAMES_MAX) {
             continue;
         }
@@ -134,8 +135,10 @@ static enum cprof_walk walk_from(const struct cprof_python *python, enum cprof_p
         }
         depth++;
     }
-    return walk->is_running && ends_in_python && !may_end_in_python(layout) ? CPROF_WALK_STARTING
-                                                                            : CPROF_WALK_DONE;
+    if (!walk->is_running) {
+        return is_pure ? CPROF_WALK_DONE : CPROF_WALK_PARKING;
+    }
+    return ends_in_python && !may_end_in_python(layout) ? CPROF_WALK_STARTING : CPROF_WALK_DONE;
 }
 
 enum cprof_walk cprof_walk(const struct cprof_python *python, enum cprof_peek_way way,

@@ -30,6 +30,7 @@ enum cprof_walk {
     CPROF_WALK_DONE,
     CPROF_WALK_ENTRY,      /* refused: entering the evaluation loop */
     CPROF_WALK_STARTING,   /* refused: the innermost frame may not be linked yet */
+    CPROF_WALK_PARKING,    /* a chain that should stand still has frames of the interpreter's own */
     CPROF_WALK_UNREADABLE, /* a frame is gone or makes no sense */
 };
 
@@ -46,7 +47,9 @@ CPROF_SIGSAFE enum cprof_walk cprof_walk(const struct cprof_python *python, enum
                                          uint32_t *depth, bool *truncated);
 
 /* The same for a chain that no thread runs, such as a parked greenlet's: from the frame object
- * (PyFrameObject) at its inner end. It must stand still. */
+ * (PyFrameObject) at its inner end. It must stand still. The evaluation loop's own frames lie on
+ * the C stack, which others use while it is parked, so that greenlet takes them out of the chain:
+ * one that has any is not parked yet (CPROF_WALK_PARKING). */
 enum cprof_walk cprof_walk_parked(const struct cprof_python *python, enum cprof_peek_way way,
                                   uintptr_t frame_object, struct cprof_raw_frame *frames,
                                   uint32_t frames_max, uint32_t *depth, bool *truncated);

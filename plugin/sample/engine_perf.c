@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "engine_timer.h"
 
 static int open_event(pid_t tid, uint64_t period_ns)
@@ -53,6 +54,11 @@ bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns)
     int descriptor = open_event(thread->tid, period_ns);
 
     if (descriptor < 0) {
+        return false;
+    }
+    if (!cprof_descriptors_may_keep(descriptor)) {
+        (void)close(descriptor);
+        errno = EMFILE;
         return false;
     }
     if (ioctl(descriptor, PERF_EVENT_IOC_ID, &thread->perf_id) != 0 ||

@@ -23,7 +23,8 @@
 int cprof_engine_perf_probe(void);
 
 /* Gives the thread a perf event that signals each period_ns of user time. False if the kernel
- * refuses, with errno set: the thread has none then. */
+ * refuses or too few descriptors are left (descriptors.h), with errno set: the thread has none
+ * then. */
 bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns);
 
 /* Takes it away: disabled first, since a copy of the descriptor in a forked child would keep

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "../python/gil_wait.h"
 #include "../python/peek.h"
 #include "../python/walker.h"
 #include "../share/window.h"
@@ -15,6 +16,10 @@
 #include "parked.h"
 #include "sleep_state.h"
 
+/* Questions in a row that named no sleep before they are given up for the window: a kernel may
+ * never say. */
+#define VAIN_QUESTIONS_MAX 1000u
+
 static struct {
     struct cprof_slot *slot;
     const struct cprof_python *python;
@@ -22,6 +27,7 @@ static struct {
     struct cprof_request_view requests;
     const sigset_t *blocked;
     enum cprof_peek_way lasting_way;
+    uint32_t vain_questions;
 } offcpu;
 
 void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *python,
@@ -38,6 +44,7 @@ void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *pyth
 void cprof_offcpu_begin(bool keeps_files)
 {
     cprof_sleep_state_begin(keeps_files);
+    offcpu.vain_questions = 0;
     offcpu.lasting_way = cprof_peek_choose_lasting(offcpu.blocked);
 }
 
@@ -57,6 +64,10 @@ static void book_due(struct cprof_thread *thread)
     (void)cprof_record_add(offcpu.recorder, sleep->ref, sleep->due_ns, 1);
     atomic_fetch_add(&counters_of_slot()->off_cpu_looks, 1);
     atomic_fetch_add(&counters_of_slot()->off_cpu_weight_ns, (uint64_t)sleep->due_ns);
+    if (sleep->is_unnamed) {
+        sleep->unnamed_ns += sleep->due_ns;
+        sleep->unnamed_looks++;
+    }
     sleep->due_ns = 0;
 }
 
@@ -185,25 +196,15 @@ static bool read_stack(struct cprof_thread *thread, const struct cprof_sleep_sta
     return is_true;
 }
 
-/* A thread that waits for the interpreter's lock wakes up each few milliseconds to ask for it
- * (sys.getswitchinterval()), one that waits for another lock does not. So where the futex's
- * address is not known, it is the interpreter's if the thread keeps moving. */
-static bool seems_to_wait_for_interpreter(struct cprof_thread *thread)
-{
-    return ++thread->sleep.futex_moves > 1 &&
-           cprof_gil_is_held(offcpu.python, cprof_peek_choose(offcpu.blocked));
-}
-
+/* The futex's address tells whose it is. Where that is refused, the C library does. */
 static bool waits_for_interpreter(struct cprof_thread *thread,
                                   const struct cprof_sleep_state *state)
 {
-    if (state->state != CPROF_STATE_FUTEX) {
-        return false;
+    if (state->futex) {
+        return state->futex >= offcpu.python->gil_low && state->futex < offcpu.python->gil_high;
     }
-    if (cprof_sleep_state_is_coarse()) {
-        return seems_to_wait_for_interpreter(thread);
-    }
-    return state->futex >= offcpu.python->gil_low && state->futex < offcpu.python->gil_high;
+    return (state->state == CPROF_STATE_FUTEX || state->state == CPROF_STATE_UNKNOWN) &&
+           cprof_gil_is_awaited(offcpu.python, offcpu.lasting_way, own_state(thread), thread->tid);
 }
 
 static bool stands_still(const struct cprof_thread *thread)
@@ -215,20 +216,27 @@ static bool stands_still(const struct cprof_thread *thread)
 
 /* Walks the thread, proves that it slept, finds its record. CPROF_RECORDED_UNREADABLE: it could
  * not be proved. */
-static enum cprof_recorded find_stack(struct cprof_thread *thread,
-                                      const struct cprof_sleep_state *state,
+static enum cprof_recorded find_stack(struct cprof_thread *thread, struct cprof_sleep_state *state,
                                       struct cprof_context *context, uint32_t *ref)
 {
     struct cprof_sample sample = {
         .tag_ref = atomic_load(&thread->tag_ref),
         .kind = CPROF_STACK_OFF_CPU,
-        .state = waits_for_interpreter(thread, state) ? (uint32_t)CPROF_STATE_GIL : state->state,
     };
     enum cprof_recorded outcome = CPROF_RECORDED_UNREADABLE;
+    bool is_true = false;
 
     cprof_record_expect(offcpu.recorder, context);
     atomic_fetch_add(&counters_of_slot()->off_cpu_walks, 1);
-    if (read_stack(thread, state, context, &sample) && stands_still(thread)) {
+    if (read_stack(thread, state, context, &sample)) {
+        if (waits_for_interpreter(thread, state)) {
+            state->state = CPROF_STATE_GIL;
+            state->is_unsaid = false;
+        }
+        sample.state = state->state;
+        is_true = stands_still(thread);
+    }
+    if (is_true) {
         outcome = cprof_record_find(offcpu.recorder, context, &sample, ref);
     }
     cprof_guard_end_reading();
@@ -244,8 +252,9 @@ static void book_log_full(struct cprof_sleep *sleep)
     }
 }
 
-/* Where the thread sleeps now, or CPROF_NO_REF if it does not or that cannot be recorded. */
-static uint32_t look_for_stack(struct cprof_thread *thread)
+/* Where the thread sleeps now, or CPROF_NO_REF if it does not or that cannot be recorded.
+ * *is_unnamed: it is not known in what, and may be later. */
+static uint32_t look_for_stack(struct cprof_thread *thread, bool *is_unnamed)
 {
     struct cprof_context *context;
     struct cprof_sleep_state state;
@@ -261,12 +270,33 @@ static uint32_t look_for_stack(struct cprof_thread *thread)
     }
     outcome = find_stack(thread, &state, context, &ref);
     cprof_context_release(context);
+    *is_unnamed = state.is_unsaid;
     if (outcome == CPROF_RECORDED_LOG_FULL) {
         book_log_full(&thread->sleep);
     } else if (outcome == CPROF_RECORDED_UNREADABLE) {
         atomic_fetch_add(&counters_of_slot()->off_cpu_moved, 1);
     }
     return outcome == CPROF_RECORDED ? ref : CPROF_NO_REF;
+}
+
+/* The thread still sleeps where it did: asks once more in what. */
+static void name_sleep(struct cprof_thread *thread)
+{
+    struct cprof_sleep *sleep = &thread->sleep;
+    bool is_unnamed = true;
+    uint32_t ref = look_for_stack(thread, &is_unnamed);
+    int64_t moved_ns;
+
+    if (ref == CPROF_NO_REF || is_unnamed) {
+        offcpu.vain_questions++;
+        return;
+    }
+    offcpu.vain_questions = 0;
+    moved_ns = -cprof_record_add(offcpu.recorder, sleep->ref, -sleep->unnamed_ns,
+                                 -(uint64_t)sleep->unnamed_looks);
+    (void)cprof_record_add(offcpu.recorder, ref, moved_ns, sleep->unnamed_looks);
+    sleep->ref = ref;
+    sleep->is_unnamed = false;
 }
 
 /* Gives the stack in which the thread was last seen asleep its part of what is due: all of it if
@@ -292,23 +322,37 @@ static void settle_with_previous(struct cprof_thread *thread, bool is_awake, uin
     sleep->due_ns -= part_ns;
 }
 
-/* The greenlets of a thread that has just been found asleep. */
-static void look_at_greenlets(struct cprof_thread *thread, uint64_t now_ns, uint64_t gap_mean_ns)
+/* The state under which the thread's greenlets run: its own, unless its core serves a request
+ * under another. */
+static uintptr_t state_of_greenlets(struct cprof_thread *thread)
+{
+    uintptr_t other = thread->core >= 0 && offcpu.requests.thread_state
+                          ? offcpu.requests.thread_state(thread->core)
+                          : 0;
+
+    return other ? 0 : own_state(thread);
+}
+
+/* The greenlets of a thread that has run since the last look. */
+static void look_at_greenlets(struct cprof_thread *thread, bool is_asleep, uint64_t now_ns,
+                              uint64_t gap_mean_ns)
 {
     struct cprof_parked_look look = {
         .python = offcpu.python,
         .recorder = offcpu.recorder,
         .context = cprof_context_acquire(offcpu.recorder),
         .thread = thread,
-        .stands_still = stands_still,
+        .stands_still = is_asleep ? stands_still : NULL,
         .now_ns = now_ns,
         .gap_mean_ns = gap_mean_ns,
     };
 
     if (!look.context) {
+        cprof_parked_miss(now_ns, gap_mean_ns);
         return;
     }
     if (cprof_guard_begin_reading()) {
+        look.thread_state = state_of_greenlets(thread);
         look.context->way = cprof_peek_choose(offcpu.blocked);
         cprof_parked_look(&look);
     }
@@ -335,7 +379,7 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
 {
     struct cprof_sleep *sleep = &thread->sleep;
     uint64_t cpu_ns, now_ns = cprof_now_ns();
-    bool owns_greenlets = cprof_greenlets_belong_to(thread->tid);
+    bool owns_greenlets = cprof_greenlets_belong_to(thread->tid), is_unnamed = false;
     uint32_t ref;
 
     if (!cprof_engine_timer_clock(thread->tid, &cpu_ns)) {
@@ -344,7 +388,6 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
     if (!sleep->is_followed) {
         start_following(thread, now_ns, cpu_ns);
     } else if (advance(sleep, now_ns, cpu_ns) == 0 && sleep->is_known) {
-        sleep->futex_moves = 0;
         book_due(thread);
         if (owns_greenlets) {
             cprof_parked_book(offcpu.recorder, now_ns, gap_mean_ns);
@@ -352,17 +395,18 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
         return false;
     }
     take_run_queue_time(thread);
-    ref = look_for_stack(thread);
+    ref = look_for_stack(thread, &is_unnamed);
     settle_with_previous(thread, ref == CPROF_NO_REF, gap_mean_ns);
     sleep->is_known = ref != CPROF_NO_REF;
+    sleep->is_unnamed = sleep->is_known && is_unnamed;
+    sleep->unnamed_looks = 0;
+    sleep->unnamed_ns = 0;
     if (sleep->is_known) {
         sleep->ref = ref;
         book_due(thread);
     }
-    if (owns_greenlets && sleep->is_known) {
-        look_at_greenlets(thread, now_ns, gap_mean_ns);
-    } else if (owns_greenlets) {
-        cprof_parked_miss(now_ns, gap_mean_ns);
+    if (owns_greenlets) {
+        look_at_greenlets(thread, sleep->is_known, now_ns, gap_mean_ns);
     }
     return true;
 }
@@ -397,6 +441,20 @@ bool cprof_offcpu_look(uint64_t gap_mean_ns)
         }
     }
     return moved;
+}
+
+bool cprof_offcpu_name_sleeps(void)
+{
+    bool is_left = false;
+
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        if (thread->sleep.is_unnamed && stands_still(thread)) {
+            name_sleep(thread);
+            is_left |= thread->sleep.is_unnamed;
+        }
+    }
+    return is_left && offcpu.vain_questions < VAIN_QUESTIONS_MAX;
 }
 
 void cprof_offcpu_forget(struct cprof_thread *thread)

@@ -49,6 +49,10 @@ void cprof_offcpu_follow(void);
  * thread has run since the last look. */
 bool cprof_offcpu_look(uint64_t gap_mean_ns);
 
+/* Asks again what threads sleep in of which the kernel said nothing at the last look; what is
+ * found holds for the whole sleep. Returns whether it is worth to ask once more. */
+bool cprof_offcpu_name_sleeps(void);
+
 /* The thread is not followed any more: books what is left. */
 void cprof_offcpu_forget(struct cprof_thread *thread);
 

@@ -85,6 +85,7 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
         return CPROF_MISS_ENTRY;
     case CPROF_WALK_STARTING:
         return CPROF_MISS_STARTING;
+    case CPROF_WALK_PARKING: /* not of a chain that runs */
     case CPROF_WALK_UNREADABLE:
         return CPROF_MISS_UNREADABLE;
     }

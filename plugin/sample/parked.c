@@ -5,7 +5,6 @@
 #include "parked.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
 #include "../base/log.h"
 #include "../python/greenlet.h"
@@ -24,6 +23,7 @@ static struct {
     uint64_t looked_ns;   /* when the last look was, 0: not yet */
     int64_t passed_ns;    /* time that has passed and is in no weight; may be negative */
     uint64_t total_ns;    /* the weights of all looks so far */
+    uint32_t places;      /* places below this have a total below */
     uint32_t first_place; /* where the next look begins: the last one came so far */
     /* What the total was when a look last saw what is in the place, or that nothing is. */
     uint64_t seen_total_ns[CPROF_GREENLETS_MAX];
@@ -49,52 +49,106 @@ static bool knows_layout(const struct cprof_parked_look *look, uintptr_t address
     if (parked.layout.frame != 0) {
         return true;
     }
-    if (parked.lessons >= LESSONS_MAX) {
+    if (parked.lessons >= LESSONS_MAX || !look->stands_still) {
         return false;
     }
     parked.lessons++;
     return cprof_greenlet_learn(look->python, look->context->way, address, &parked.layout);
 }
 
-/* The record of the greenlet's stack, or CPROF_NO_REF if it is not parked or the thread woke. */
-static uint32_t find_stack(const struct cprof_parked_look *look, uintptr_t address)
+/* What proves that a parked stack stood still. */
+struct proof {
+    bool counts_switches;
+    uint64_t switches;
+};
+
+static struct proof begin_proof(const struct cprof_parked_look *look)
+{
+    struct proof proof = {0};
+
+    proof.counts_switches = cprof_greenlet_switches(
+        look->python, look->context->way, &parked.layout, look->thread_state, &proof.switches);
+    return proof;
+}
+
+static bool is_proven(const struct cprof_parked_look *look, const struct proof *proof)
+{
+    struct proof now;
+
+    if (look->stands_still && look->stands_still(look->thread)) {
+        return true;
+    }
+    /* What was read before must not be read after the number, whatever the machine prefers. */
+    atomic_thread_fence(memory_order_acquire);
+    now = begin_proof(look);
+    return proof->counts_switches && now.counts_switches && now.switches == proof->switches;
+}
+
+/* The frame of a greenlet that is parked, or 0. */
+static uintptr_t find_frame(const struct cprof_parked_look *look, uintptr_t address)
+{
+    return knows_layout(look, address)
+               ? cprof_greenlet_frame(look->python, look->context->way, &parked.layout, address)
+               : 0;
+}
+
+enum seen {
+    SEEN_NOTHING, /* nothing could be proved */
+    SEEN_PARKED,
+    SEEN_ELSEWHERE, /* it runs, has not begun or has ended */
+};
+
+/* Finds the record of the greenlet's stack, if it is parked. */
+static enum seen find_stack(const struct cprof_parked_look *look, uintptr_t address, uint32_t *ref)
 {
     struct cprof_sample sample = {
         .tag_ref = atomic_load(&look->thread->tag_ref),
         .kind = CPROF_STACK_OFF_CPU,
         .state = CPROF_STATE_GREENLET,
     };
+    enum cprof_walk outcome = CPROF_WALK_UNREADABLE;
     bool truncated = false;
+    struct proof proof = begin_proof(look);
     uintptr_t frame;
-    uint32_t ref = CPROF_NO_REF;
 
+    atomic_thread_fence(memory_order_acquire);
     cprof_record_expect(look->recorder, look->context);
-    frame = knows_layout(look, address)
-                ? cprof_greenlet_frame(look->python, look->context->way, &parked.layout, address)
-                : 0;
-    if (!frame ||
-        cprof_walk_parked(look->python, look->context->way, frame, look->context->raw,
-                          look->recorder->max_depth, &sample.depth,
-                          &truncated) != CPROF_WALK_DONE ||
-        sample.depth == 0) {
-        return CPROF_NO_REF;
+    frame = find_frame(look, address);
+    if (frame) {
+        outcome = cprof_walk_parked(look->python, look->context->way, frame, look->context->raw,
+                                    look->recorder->max_depth, &sample.depth, &truncated);
+    }
+    if (outcome == CPROF_WALK_PARKING || find_frame(look, address) != frame ||
+        !is_proven(look, &proof)) {
+        return SEEN_NOTHING;
     }
     sample.flags = truncated ? CPROF_STACK_TRUNCATED : 0;
-    if (!look->stands_still(look->thread) ||
-        cprof_record_find(look->recorder, look->context, &sample, &ref) != CPROF_RECORDED) {
-        return CPROF_NO_REF;
+    if (outcome != CPROF_WALK_DONE || sample.depth == 0 ||
+        cprof_record_find(look->recorder, look->context, &sample, ref) != CPROF_RECORDED) {
+        return SEEN_ELSEWHERE;
     }
-    return ref;
+    return SEEN_PARKED;
+}
+
+/* At all looks so far nothing was in a place that had never been used. */
+static void begin_new_places(void)
+{
+    uint32_t places = cprof_greenlets_places();
+
+    for (; parked.places < places; parked.places++) {
+        parked.seen_total_ns[parked.places] = parked.total_ns;
+    }
 }
 
 /* A look has come, whatever it finds. Its weight must be the mean gap, on average, and must not
  * depend on what is found. That holds for the mean and what earlier gaps have left over; and so
  * the weights of all looks make up the window's time. What a look cannot see, because the thread
- * is awake or wakes up, gets its weight from the next one. */
+ * wakes up or switches, gets its weight from the next one. */
 static void advance(uint64_t now_ns, uint64_t gap_mean_ns)
 {
     int64_t gap_ns = (int64_t)(now_ns - parked.looked_ns), weight_ns;
 
+    begin_new_places();
     if (parked.looked_ns != 0) {
         weight_ns = parked.passed_ns + (gap_mean_ns ? (int64_t)gap_mean_ns : gap_ns);
         weight_ns = weight_ns > 0 ? weight_ns : 0;
@@ -117,7 +171,26 @@ static void settle(struct cprof_recorder *recorder, uint32_t place, uint32_t ref
     }
 }
 
-/* False: the thread woke up, and nothing is known. */
+/* A thread may switch while one of its greenlets is looked at, and be still the next time. */
+#define TRIES_MAX 3u
+
+static enum seen try_at(const struct cprof_parked_look *look, const struct cprof_greenlet *greenlet,
+                        uint32_t birth, uint32_t *ref)
+{
+    enum seen seen = SEEN_NOTHING;
+    uintptr_t address = atomic_load(&greenlet->address);
+
+    for (uint32_t tries = 0; address && seen == SEEN_NOTHING && tries < TRIES_MAX; tries++) {
+        seen = find_stack(look, address, ref);
+    }
+    if (address == 0 || atomic_load(&greenlet->address) != address ||
+        atomic_load(&greenlet->birth) != birth) {
+        return SEEN_ELSEWHERE; /* it ended meanwhile */
+    }
+    return seen;
+}
+
+/* False: nothing is known. */
 static bool look_at_place(const struct cprof_parked_look *look, uint32_t place)
 {
     struct cprof_greenlet *greenlet = cprof_greenlet_at(place);
@@ -125,14 +198,14 @@ static bool look_at_place(const struct cprof_parked_look *look, uint32_t place)
 
     if (greenlet) {
         uint32_t birth = atomic_load(&greenlet->birth);
-        uintptr_t address = atomic_load(&greenlet->address);
+        enum seen seen = try_at(look, greenlet, birth, &ref);
 
-        ref = address ? find_stack(look, address) : CPROF_NO_REF;
-        if (ref == CPROF_NO_REF && !look->stands_still(look->thread)) {
+        if (seen == SEEN_NOTHING) {
             return false;
         }
         greenlet->birth_seen = birth;
-        greenlet->ref = ref;
+        greenlet->ref = seen == SEEN_PARKED ? ref : CPROF_NO_REF;
+        ref = greenlet->ref;
     }
     settle(look->recorder, place, ref);
     return true;
@@ -140,14 +213,15 @@ static bool look_at_place(const struct cprof_parked_look *look, uint32_t place)
 
 void cprof_parked_look(const struct cprof_parked_look *look)
 {
-    uint32_t places = cprof_greenlets_places();
-    uint32_t begin = parked.first_place < places ? parked.first_place : 0;
+    uint32_t places, begin;
 
     advance(look->now_ns, look->gap_mean_ns);
+    places = parked.places;
+    begin = parked.first_place < places ? parked.first_place : 0;
     for (uint32_t i = 0; i < places; i++) {
         parked.first_place = (begin + i) % places;
-        if (!look_at_place(look, parked.first_place)) {
-            break;
+        if (!look_at_place(look, parked.first_place) && !begin_proof(look).counts_switches) {
+            break; /* the thread woke up */
         }
     }
     say_what_is_missing();
@@ -161,7 +235,7 @@ void cprof_parked_miss(uint64_t now_ns, uint64_t gap_mean_ns)
 void cprof_parked_book(struct cprof_recorder *recorder, uint64_t now_ns, uint64_t gap_mean_ns)
 {
     advance(now_ns, gap_mean_ns);
-    for (uint32_t place = 0; place < cprof_greenlets_places(); place++) {
+    for (uint32_t place = 0; place < parked.places; place++) {
         struct cprof_greenlet *greenlet = cprof_greenlet_at(place);
         bool is_known = greenlet && greenlet->birth_seen == atomic_load(&greenlet->birth);
 
@@ -175,7 +249,7 @@ void cprof_parked_forget(void)
          greenlet = cprof_greenlet_next(greenlet)) {
         greenlet->ref = CPROF_NO_REF;
     }
-    memset(parked.seen_total_ns, 0, cprof_greenlets_places() * sizeof(parked.seen_total_ns[0]));
+    parked.places = 0;
     parked.looked_ns = 0;
     parked.passed_ns = 0;
     parked.total_ns = 0;

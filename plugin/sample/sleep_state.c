@@ -13,6 +13,7 @@
 
 #include "../base/log.h"
 #include "../share/states.h"
+#include "descriptors.h"
 
 #define PATH_BYTES 64
 #define TEXT_BYTES 512
@@ -66,7 +67,7 @@ static ssize_t read_file(pid_t tid, const char *file, int *kept, char *text)
     length = pread(descriptor, text, TEXT_BYTES - 1, 0);
     reason = errno;
     text[length > 0 ? length : 0] = '\0';
-    if (kept && state_source.keeps_files && length >= 0) {
+    if (kept && state_source.keeps_files && length >= 0 && cprof_descriptors_may_keep(descriptor)) {
         *kept = descriptor;
     } else {
         (void)close(descriptor);
@@ -142,9 +143,11 @@ static bool read_coarsely(const struct cprof_thread *thread, struct cprof_sleep_
     if (!is_asleep(thread)) {
         return false;
     }
-    state->state = read_file(thread->tid, "wchan", NULL, function) > 0
-                       ? cprof_state_of_kernel_function(function)
-                       : (uint32_t)CPROF_STATE_UNKNOWN;
+    state->state = CPROF_STATE_UNKNOWN;
+    if (read_file(thread->tid, "wchan", NULL, function) > 0) {
+        state->state = cprof_state_of_kernel_function(function);
+        state->is_unsaid = strcmp(function, "0") == 0;
+    }
     /* A thread that has just been woken is in no function, which is written as 0 (proc(5)). So is,
      * since Linux 6.12, one that fell asleep but that the scheduler has kept on its queue. */
     return state->state != CPROF_STATE_UNKNOWN || is_asleep(thread);

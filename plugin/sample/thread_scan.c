@@ -33,9 +33,25 @@ static void visit_entries(const char *entries, long bytes, void (*visit)(pid_t, 
     }
 }
 
+/* In a process namespace without a /proc of its own the directory holds the numbers that the
+ * threads have outside. */
+static bool lists_calling_thread(int directory)
+{
+    char name[16];
+
+    (void)snprintf(name, sizeof(name), "%d", (int)syscall(SYS_gettid));
+    return faccessat(directory, name, F_OK, 0) == 0;
+}
+
 int cprof_thread_scan_open(void)
 {
-    return open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int directory = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (directory >= 0 && !lists_calling_thread(directory)) {
+        (void)close(directory);
+        return -1;
+    }
+    return directory;
 }
 
 void cprof_thread_scan_close(int directory)

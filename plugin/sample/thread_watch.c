@@ -43,7 +43,7 @@ static struct {
     uint64_t period_ns;
     uint32_t app_threads; /* that have a record now */
     int task_directory;   /* open, or -1 */
-    bool warned_of_blocked_signal, warned_of_missing_proc;
+    bool warned_of_blocked_signal, warned_of_missing_proc, warned_of_missing_timer;
 } watch = {.task_directory = -1};
 
 static struct cprof_thread *threads_by_tid[TID_PLACES];
@@ -180,6 +180,17 @@ static void follow_clock(struct cprof_thread *thread)
     }
 }
 
+static void warn_of_missing_timer(const struct cprof_thread *thread)
+{
+    if (!watch.warned_of_missing_timer) {
+        watch.warned_of_missing_timer = true;
+        cprof_log(CPROF_LOG_WARNING,
+                  "thread %d (%s) gets no timer, RLIMIT_SIGPENDING is used up: its CPU time is "
+                  "not seen",
+                  thread->tid, thread->name);
+    }
+}
+
 static void arm(struct cprof_thread *thread)
 {
     struct cprof_slot_counters *counters = &watch.slot->counters;
@@ -194,6 +205,9 @@ static void arm(struct cprof_thread *thread)
         atomic_fetch_add(&counters->perf_refused, 1);
     }
     if (!cprof_engine_timer_arm(thread, watch.period_ns)) {
+        if (errno == EAGAIN) {
+            warn_of_missing_timer(thread);
+        }
         cprof_engine_perf_disarm(thread);
         return;
     }
@@ -305,11 +319,20 @@ static void forget(struct cprof_thread *thread)
     cprof_thread_remove(thread);
 }
 
-static void remove_unseen(void)
+/* A directory that is read while threads end may leave out living ones (proc_task_readdir in
+ * fs/proc/base.c goes on by position when the thread where it stood is gone). */
+static bool is_gone(struct cprof_thread *thread)
+{
+    uint64_t cpu_ns;
+
+    return *place_of_tid(thread->tid) != thread || !cprof_engine_timer_clock(thread->tid, &cpu_ns);
+}
+
+static void remove_gone(void)
 {
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
-        if (!thread->seen) {
+        if (!thread->seen && is_gone(thread)) {
             disarm(thread);
             forget(thread);
         }
@@ -351,15 +374,16 @@ void cprof_thread_watch_look(bool ticks)
     index_threads();
     complete = scan();
     if (complete) {
-        remove_unseen();
+        remove_gone();
         return;
     }
     if (!watch.warned_of_missing_proc) {
         watch.warned_of_missing_proc = true;
         cprof_log(
             CPROF_LOG_WARNING,
-            "/proc/self/task cannot be read (a chroot without /proc?): threads of the app are "
-            "not seen, and wall profiles show no thread that sleeps");
+            "/proc/self/task does not show this process's threads (a chroot or a process "
+            "namespace without a /proc of its own?): threads of the app are not seen, and wall "
+            "profiles show no thread that sleeps");
     }
     /* Without /proc the threads that registered themselves are all that is known. */
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;

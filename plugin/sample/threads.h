@@ -36,11 +36,13 @@ struct cprof_timing {
 
 /* How the thread's wall time is followed: see offcpu.h. The ticker's alone. */
 struct cprof_sleep {
-    bool is_followed;      /* the clocks below are known */
-    bool is_known;         /* the thread is in `ref`, as long as its CPU clock stands still */
-    uint32_t ref;          /* record of the stack in which it was last seen asleep, or NO_REF */
-    uint32_t futex_moves;  /* looks in a row that saw it in a futex, and each time moved on */
-    uint32_t runnable_ref; /* where its run-queue time is summed, or NO_REF */
+    bool is_followed;       /* the clocks below are known */
+    bool is_known;          /* the thread is in `ref`, as long as its CPU clock stands still */
+    uint32_t ref;           /* record of the stack in which it was last seen asleep, or NO_REF */
+    uint32_t runnable_ref;  /* where its run-queue time is summed, or NO_REF */
+    bool is_unnamed;        /* `ref` says only that it sleeps; the kernel may tell more later */
+    uint32_t unnamed_looks; /* booked there in this sleep, to be moved then */
+    int64_t unnamed_ns;
     uint64_t wall_seen_ns;
     uint64_t cpu_seen_ns;
     uint64_t run_queue_seen_ns;

@@ -14,6 +14,7 @@
 
 #include "../base/log.h"
 #include "../share/window.h"
+#include "descriptors.h"
 #include "guard.h"
 #include "offcpu.h"
 #include "oncpu.h"
@@ -21,7 +22,8 @@
 #include "thread_watch.h"
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
-#define ROUND_COST_MAX   50u /* a look takes at most one part in so many of the time */
+#define ROUND_COST_MAX   50u              /* a look takes at most one part in so many of the time */
+#define NAME_NS          UINT64_C(500000) /* between two questions for what a sleep that has no name is */
 #define DRAIN_NS         UINT64_C(1000000) /* between two looks at handlers that are inside */
 #define STACK_BYTES      (256 * 1024)
 #define LEAVE_NS         1000000
@@ -93,6 +95,7 @@ static void join_epoch(const struct cprof_window_demand *demand)
 {
     struct cprof_slot *slot = ticker.work.mapping->slot;
 
+    cprof_descriptors_begin();
     cprof_offcpu_begin(ticker.has_own_descriptors);
     cprof_thread_watch_begin(demand->period_ns, cprof_peek_choose_lasting(&ticker.blocked));
     cprof_recorder_begin(ticker.work.recorder, demand->epoch, ticker.work.incarnation);
@@ -123,6 +126,7 @@ static uint32_t epoch_of_slot(void)
 struct agenda {
     uint64_t scan_ns; /* the threads and their clocks */
     uint64_t look_ns; /* sleeping threads */
+    uint64_t name_ns; /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
     struct cprof_pace pace;
 };
 
@@ -151,6 +155,11 @@ static void look_at_sleepers(struct agenda *agenda)
     agenda->look_ns = now_ns + cprof_pace_next(&agenda->pace, moved, cost_ns);
 }
 
+static void name_sleeps(struct agenda *agenda)
+{
+    agenda->name_ns = cprof_offcpu_name_sleeps() ? cprof_now_ns() + NAME_NS : UINT64_MAX;
+}
+
 /* Does what is due and returns how long there is nothing to do. */
 static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand *demand)
 {
@@ -162,9 +171,14 @@ static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand
     }
     if (wants_wall && now_ns >= agenda->look_ns) {
         look_at_sleepers(agenda);
+        agenda->name_ns = 0;
+    }
+    if (wants_wall && now_ns >= agenda->name_ns) {
+        name_sleeps(agenda);
     }
     next_ns = agenda->scan_ns < next_ns ? agenda->scan_ns : next_ns;
     next_ns = wants_wall && agenda->look_ns < next_ns ? agenda->look_ns : next_ns;
+    next_ns = wants_wall && agenda->name_ns < next_ns ? agenda->name_ns : next_ns;
     now_ns = cprof_now_ns();
     return next_ns > now_ns ? next_ns - now_ns : 0;
 }
@@ -173,7 +187,7 @@ static void sample_epoch(struct cprof_window_demand demand)
 {
     const struct cprof_control *control = ticker.work.mapping->control;
     uint32_t epoch = demand.epoch, kinds = demand.kinds;
-    struct agenda agenda = {0};
+    struct agenda agenda = {.name_ns = UINT64_MAX};
 
     join_epoch(&demand);
     cprof_pace_begin(&agenda.pace, demand.period_ns, cprof_now_ns());

@@ -264,6 +264,7 @@ enum cprof_state {
     CPROF_STATE_WAIT,     /* a child process */
     CPROF_STATE_FAULT,    /* memory that is not there yet: no system call */
     CPROF_STATE_GREENLET, /* another greenlet of its thread to give way */
+    CPROF_STATE_SOCKET,   /* data from a socket or room in it: the kernel does not say which */
     CPROF_STATE_COUNT,
     CPROF_STATE_SYSTEM_CALL = 0x1000, /* + the number of any other system call */
 };

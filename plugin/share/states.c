@@ -147,6 +147,8 @@ static const struct {
     {"__inet_stream_connect", CPROF_STATE_CONNECT},
     {"inet_stream_connect", CPROF_STATE_CONNECT},
     {"unix_wait_for_peer", CPROF_STATE_CONNECT},
+    /* TCP, for data and for room; reads of terminals and of inotify share it. */
+    {"wait_woken", CPROF_STATE_SOCKET},
     {"sk_stream_wait_memory", CPROF_STATE_SEND},
     {"sock_alloc_send_pskb", CPROF_STATE_SEND},
     {"sock_wait_for_wmem", CPROF_STATE_SEND},
@@ -187,6 +189,7 @@ static const char *const state_names[CPROF_STATE_COUNT] = {
     [CPROF_STATE_GIL] = "gil",          [CPROF_STATE_SLEEP] = "sleep",
     [CPROF_STATE_FILE] = "file",        [CPROF_STATE_WAIT] = "wait",
     [CPROF_STATE_FAULT] = "page fault", [CPROF_STATE_GREENLET] = "greenlet",
+    [CPROF_STATE_SOCKET] = "socket",
 };
 
 static uint32_t own_state(long number)

@@ -4,6 +4,7 @@
     /nap?ms=N         sleeps in gevent
     /crowd?count=C    makes C greenlets, each of which sleeps for CROWD_MS and ends
     /work?ms=N        burns CPU, and then sleeps for REST_PARTS times as long
+    /toil?ms=N        the same, and sleeps for TOIL_REST_PARTS times as long
     /block?ms=N       sleeps so that nobody else can run
     /book             answers, as JSON, all waits so far: name, start and end by the clock of the
                       day; of /block without the time in which the thread waited for a CPU
@@ -22,6 +23,7 @@ import gevent
 
 CROWD_MS = 200
 REST_PARTS = 5
+TOIL_REST_PARTS = 2
 
 book = []
 
@@ -65,7 +67,12 @@ def work(ms):
     nap(REST_PARTS * ms)
 
 
-ROUTES = {"/nap": nap, "/work": work, "/block": block, "/crowd": wait_for_crowd}
+def toil(ms):
+    burn.burn(ms)
+    nap(TOIL_REST_PARTS * ms)
+
+
+ROUTES = {"/nap": nap, "/work": work, "/toil": toil, "/block": block, "/crowd": wait_for_crowd}
 
 
 def application(environ, start_response):

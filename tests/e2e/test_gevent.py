@@ -20,14 +20,15 @@ SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "4"))
 GREENLETS = 20
 CROWD = 300
 PART = 0.05
-# While the thread is awake nobody's stack can be seen: that time goes to those that are parked when
-# it sleeps next. A crowd begins, and ends, in one burst; and where the machine starves the thread,
-# there is much of that time.
+PART_OF_BUSY = 0.10
+# A crowd begins, and ends, in one burst; and a thread that the machine starves ends its waits late.
 PART_OF_CROWD = 0.10
 STARVED = 0.5
 PART_OF_STARVED = 0.20
 NAP_MS = 200
+SHORT_NAP_MS = 40
 WORK_MS = 5
+TOIL_MS = 20
 BLOCK_MS = 20
 
 WITHOUT_WAIT = {"running", "runnable", "gil"}
@@ -126,6 +127,16 @@ def test_the_profile_of_the_cpu_shows_the_greenlet_that_runs(naps):
     assert burning.total_ns > 0.2 * naps.cpu.total_ns
     for sample in burning.samples:
         assert sample.names() == ("burn", "work", "application"), sample
+
+
+def test_time_in_which_the_thread_is_busy_goes_to_whom_it_belongs(make_uwsgi, profile_reader):
+    seen = look(
+        make_uwsgi,
+        profile_reader,
+        {f"/nap?ms={SHORT_NAP_MS}": GREENLETS - 2, f"/toil?ms={TOIL_MS}": 1},
+    )
+
+    assert_found(seen, "nap", PART_OF_BUSY)
 
 
 @pytest.fixture(scope="module")

@@ -89,6 +89,25 @@ def test_a_server_in_another_root_is_profiled(form, make_uwsgi, workspace, profi
     assert_profiles_go_on(server, profile_reader)
 
 
+def can_have_own_processes():
+    return subprocess.run(["unshare", "--pid", "--fork", "true"], check=False).returncode == 0
+
+
+@needs_root
+@pytest.mark.skipif(not can_have_own_processes(), reason="no process namespaces here")
+def test_a_server_whose_threads_have_other_numbers_in_proc_has_cpu_profiles(
+    make_uwsgi, profile_reader
+):
+    server = make_uwsgi(launcher=("unshare", "--pid", "--fork"), **QUICK).start()
+    [first] = processes.children(server.master_pid)
+    server.adopt(first.pid)
+
+    assert_profiles_go_on(server, profile_reader)
+
+    assert len(server.our_warnings) == 2, "one of each worker"
+    assert all("does not show this process's threads" in one for one in server.our_warnings)
+
+
 def assert_both_are_profiled(server, profile_reader, old, new):
     with server.load("/own?ms=10", threads=8) as load:
         load.wait_for_bodies({str(pid).encode() for pid in {*old, *new}})

@@ -45,15 +45,16 @@ fuzz-long: deps-fuzz ## Look for inputs that break a fuzz target (FUZZ_SECONDS e
 $(FUZZ_LONG): fuzz-long-%: build/libfuzzer/fuzz_%
 	@mkdir -p build/fuzz-new/$* build/fuzz-found tests/fuzz/corpus/$*
 	@echo 'fuzz $* for $(FUZZ_SECONDS) s; what breaks it is kept in build/fuzz-found'
-	@ASAN_OPTIONS=quarantine_size_mb=16 $< -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -len_control=0 -timeout=10 -rss_limit_mb=1024 -use_value_profile=1 \
-		-print_final_stats=1 -artifact_prefix=build/fuzz-found/$*- \
+	@ASAN_OPTIONS=quarantine_size_mb=16 $< -max_total_time=$(FUZZ_SECONDS) -max_len=4096 \
+		-len_control=0 -timeout=10 -rss_limit_mb=1024 -use_value_profile=1 -print_final_stats=1 \
+		-artifact_prefix=build/fuzz-found/$*- \
 		build/fuzz-new/$* tests/fuzz/corpus/$* > build/fuzz-found/$*.log 2>&1 || \
 		{ tail -n 60 build/fuzz-found/$*.log; exit 1; }
 	@grep -E 'stat::number_of_executed_units|cov: ' build/fuzz-found/$*.log | tail -n 2
 
-# Of what fuzz-long found, the smallest inputs that reach each part of the code.
+# Of what fuzz-long found, the fewest inputs that reach each part of the code.
 fuzz-corpus: deps-fuzz ## Keep the inputs of fuzz-long that reach something new.
 	@$(MAKE) --no-print-directory -j1 $(FUZZ_TARGETS:%=fuzz-corpus-%)
 $(FUZZ_TARGETS:%=fuzz-corpus-%): fuzz-corpus-%: build/libfuzzer/fuzz_%
 	@mkdir -p build/fuzz-new/$*
-	@$< -merge=1 tests/fuzz/corpus/$* build/fuzz-new/$* 2>&1 | tail -n 1
+	@$< -set_cover_merge=1 -use_counters=0 tests/fuzz/corpus/$* build/fuzz-new/$* 2>&1 | tail -n 1

@@ -58,7 +58,7 @@ class Grant:
     """One profile that a create call will be told to make."""
 
     kind: str
-    duration: str
+    duration: str | None  # None: the answer has none
     opaque: str
     extra: dict  # fields put into the answer beside, or over, the usual ones
     forced: bool = False  # given even to a client that did not ask for this kind
@@ -149,6 +149,7 @@ class ProfilerApi:
             "duration": grant.duration,
             **grant.extra,
         }
+        profile = {name: value for name, value in profile.items() if value is not None}
         self._sessions[name] = Session(profile)
         return profile
 
@@ -180,7 +181,7 @@ class ProfilerApi:
     def _check_echo(document, profile):
         """What the client sends back must be what it was given."""
         for name in ("name", "profileType", "deployment", "duration"):
-            if name in document and document[name] != profile[name]:
+            if name in document and document[name] != profile.get(name):
                 refuse(f"{name} is not what the profile was created with")
         for name in set(profile) - {*PROFILE_TYPES}:
             if name in document and document[name] != profile[name]:
@@ -204,7 +205,7 @@ class ProfilerApi:
             Upload(
                 name=profile["name"],
                 kind=profile["profileType"],
-                duration=profile["duration"],
+                duration=profile.get("duration"),
                 deployment=profile["deployment"],
                 labels=labels,
                 bytes=data,

@@ -14,7 +14,7 @@ def _texts():
     return {"type": "object", "additionalProperties": _text()}
 
 
-def _schema(name, **properties):
+def _schema(name, /, **properties):
     return {"type": "object", "id": name, "properties": properties}
 
 

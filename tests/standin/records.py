@@ -56,7 +56,7 @@ class Upload:
 
     name: str
     kind: str  # "CPU", "WALL", ...
-    duration: str
+    duration: str | None
     deployment: dict
     labels: dict  # the profile's own
     bytes: bytes  # as sent: gzip of the serialized profile

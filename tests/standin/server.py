@@ -159,7 +159,7 @@ class StandIn:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(STOP_SECONDS)
             self._loop.close()
-        assert not self._crashes, self._crashes
+        assert not self._crashes, "\n".join(self._crashes)
 
     def _do(self, work):
         """Runs a coroutine in the loop's thread and waits for it."""
@@ -216,7 +216,8 @@ class StandIn:
 
     def release(self, kind="CPU", duration="1s", *, opaque=None, extra=None, forced=False):
         """Answers a create call that hangs, or the next that comes, and that asked for `kind`
-        (with `forced`: any). `extra`: fields of the answer beside, or over, the usual ones."""
+        (with `forced`: any). `extra`: fields of the answer beside, or over, the usual ones; a
+        value of None takes one away."""
         grant = Grant(kind, duration, opaque or new_opaque(), dict(extra or {}), forced)
         self._loop.call_soon_threadsafe(self._api.release, grant)
 

@@ -21,6 +21,7 @@ from .steps import Reply
 PROJECT = "lab-project"
 ACCOUNT = f"agent@{PROJECT}.iam.gserviceaccount.com"
 TARGET_ACCOUNT = f"target@{PROJECT}.iam.gserviceaccount.com"
+ACCOUNTS = (ACCOUNT, TARGET_ACCOUNT, f"sa@{PROJECT}.iam.gserviceaccount.com")
 KEY_ID = "0123456789abcdef0123456789abcdef01234567"
 CLIENT_ID = "cid.apps.googleusercontent.com"
 CLIENT_SECRET = "csecret"
@@ -335,7 +336,7 @@ class Tokens:
     async def impersonation(self, request, account):
         self.check_bearer(request, IAM_SCOPES)
         rules.check_headers(request)
-        if urllib.parse.unquote(account) not in (ACCOUNT, TARGET_ACCOUNT):
+        if urllib.parse.unquote(account) not in ACCOUNTS:
             raise ApiError(404, "Not found; Gaia id not found for the account")
         document = rules.parse_object(request.body)
         types = {"delegates": (list, type(None)), "scope": list, "lifetime": str}
@@ -365,6 +366,7 @@ class Tokens:
         return Reply(200, SUBJECT_TOKEN.encode(), headers)
 
     async def use_token(self, request):
-        """Says whether a bearer would be let in."""
-        self.check_bearer(request)
+        """A path for a client's library alone: a POST is let in if its bearer would be."""
+        if request.method == "POST":
+            self.check_bearer(request)
         return json_reply({})

@@ -21,6 +21,8 @@ from .http2 import Http2
 from .records import Connection
 
 HANDSHAKE_SECONDS = 20
+# How long a client has to answer TLS's close before the connection is cut.
+GOODBYE_SECONDS = 0.3
 
 
 class Wire(asyncio.Protocol):
@@ -57,6 +59,7 @@ class Wire(asyncio.Protocol):
                 self._listener.tls,
                 server_side=True,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=GOODBYE_SECONDS,
             )
         except (OSError, EOFError) as problem:  # ssl.SSLError is an OSError
             self.record.tls_problem = str(problem) or type(problem).__name__
@@ -134,8 +137,9 @@ class Wire(asyncio.Protocol):
         """Ends the connection by a TCP reset; what was not sent yet is thrown away."""
         linger_no_time = struct.pack("ii", 1, 0)
         sock = self._transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_no_time)
+        if sock:  # not gone already
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_no_time)
         self._transport.abort()
 
     async def tunnel_to(self, host, port):

@@ -228,6 +228,44 @@ static void idle_threads_are_left_out_unless_asked_for(void)
     end_test();
 }
 
+/* 10 ms asleep in a function of `inner` that one of `outer` has called. */
+static void sleep_in_files(const char *function, enum cprof_state state, const char *inner,
+                           const char *outer)
+{
+    struct cprof_frame frames[] = {
+        {.code_ref = fake_code(&writer, &(struct fake_code){.name = function, .file = inner})},
+        {.code_ref = fake_code(&writer, &(struct fake_code){.name = "outer", .file = outer})},
+    };
+    struct fake_stack stack = {.frames = frames,
+                               .depth = 2,
+                               .kind = CPROF_STACK_OFF_CPU,
+                               .state = state,
+                               .tag_ref = thread,
+                               .count = 1,
+                               .weight_ns = 10 * MS};
+
+    EXPECT(fake_stack(&writer, &stack));
+}
+
+static void only_what_is_all_of_gevent_is_idle(void)
+{
+    begin_test();
+    config.wall_idle = 1;
+    sleep_in_files("idle", CPROF_STATE_POLL, "/lib/gevent/_ffi/loop.py", "/lib/gevent/hub.py");
+    sleep_in_files("idle", CPROF_STATE_GREENLET, "/srv/gevent/lib/gevent/hub.py",
+                   "/srv/gevent/lib/gevent/greenlet.py");
+    sleep_in_files("busy", CPROF_STATE_RECV, "/lib/gevent/hub.py", "/lib/gevent/hub.py");
+    sleep_in_files("a", CPROF_STATE_GREENLET, "/lib/gevent/hub.py", "/srv/app.py");
+    sleep_in_files("b", CPROF_STATE_GREENLET, "/lib/gevent/hub.py", "/srv/gevent/app.py");
+    sleep_in_files("c", CPROF_STATE_GREENLET, "/srv/gevent/lib/gevent/hub.py",
+                   "/srv/gevent/app.py");
+    merge(CPROF_KIND_WALL);
+    EXPECT(ns_of("[idle]", "poll") == 10 * MS && ns_of("[idle]", "greenlet") == 10 * MS);
+    EXPECT(ns_of("busy", "recv") == 10 * MS && table.sample_count == 6);
+    EXPECT(ns_of("a", "greenlet") && ns_of("b", "greenlet") && ns_of("c", "greenlet"));
+    end_test();
+}
+
 static void run_queue_time_goes_to_what_its_thread_ran(void)
 {
     begin_test();
@@ -357,6 +395,7 @@ int main(void)
     RUN(any_state_has_a_name);
     RUN(the_state_is_a_label_only_where_it_is_asked_for);
     RUN(idle_threads_are_left_out_unless_asked_for);
+    RUN(only_what_is_all_of_gevent_is_idle);
     RUN(run_queue_time_goes_to_what_its_thread_ran);
     RUN(run_queue_time_of_a_thread_that_never_ran_goes_to_where_it_slept);
     RUN(cpu_time_without_a_stack_is_running);

@@ -2,7 +2,7 @@
  *
  * The sleepers are never woken: they end with the test program.
  *
- * sources: plugin/sample/sleep_state.c tests/unit/child.c
+ * sources: plugin/sample/sleep_state.c plugin/sample/descriptors.c tests/unit/child.c
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,12 +17,14 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../../plugin/base/log.h"
+#include "../../plugin/sample/descriptors.h"
 #include "../../plugin/share/layout.h"
 #include "child.h"
 #include "expect.h"
@@ -30,6 +32,8 @@
 #define SECONDS_MAX 20
 #define NOBODY      65534u
 #define PIPE_ENDS   2
+
+#define FEW_DESCRIPTORS 40u
 
 static int pipe_ends[PIPE_ENDS], socket_ends[PIPE_ENDS];
 static uint32_t word; /* a futex */
@@ -140,6 +144,8 @@ static void expect_gone(struct sleeper *mortal)
            cprof_sleep_run_queue(&mortal->thread, &run_queue_ns)) {
         EXPECT(has_time_left(end));
     }
+    /* It may have gone between the two reads. */
+    EXPECT(!cprof_sleep_state_read(&mortal->thread, &state));
 }
 
 static bool is_in_libc(uintptr_t pc)
@@ -307,6 +313,33 @@ static void files_of_a_thread_that_ended_are_closed_by_the_next_read(void)
     EXPECT(count_open_files() == before && !cprof_sleep_state_is_coarse());
 }
 
+/* The limit is this test program's alone, and lowered for good. */
+static void be_short_of_descriptors(void *unused)
+{
+    static struct sleeper sleepers[FEW_DESCRIPTORS];
+    struct rlimit few = {.rlim_cur = FEW_DESCRIPTORS, .rlim_max = FEW_DESCRIPTORS};
+    struct cprof_sleep_state state;
+    uint64_t run_queue_ns;
+
+    (void)unused;
+    EXPECT(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    cprof_descriptors_begin();
+    cprof_sleep_state_begin(true);
+    for (uint32_t i = 0; i < FEW_DESCRIPTORS; i++) {
+        (void)start(&sleepers[i], in_nanosleep);
+        EXPECT(cprof_sleep_run_queue(&sleepers[i].thread, &run_queue_ns));
+    }
+    for (uint32_t i = 0; i < FEW_DESCRIPTORS; i++) {
+        expect_state(&sleepers[i], CPROF_STATE_SLEEP, &state);
+    }
+    EXPECT(sleepers[0].thread.sleep.account_file >= 0);
+}
+
+static void every_thread_is_read_where_descriptors_are_too_few_to_be_kept(void)
+{
+    EXPECT(child_run(be_short_of_descriptors, NULL) == CHILD_RETURNED);
+}
+
 /* What the kernel says, read independently. */
 static uint64_t run_queue_time_of(pid_t tid)
 {
@@ -380,7 +413,10 @@ int main(void)
 {
     cprof_log_setup(count_warning, CPROF_LOG_WARNING);
     EXPECT(pipe(pipe_ends) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, socket_ends) == 0);
-    RUN(where_the_system_call_is_refused_the_kernels_function_serves); /* forks: before threads */
+    cprof_descriptors_begin();
+    /* These two fork: before threads. */
+    RUN(where_the_system_call_is_refused_the_kernels_function_serves);
+    RUN(every_thread_is_read_where_descriptors_are_too_few_to_be_kept);
     RUN(a_sleeping_threads_state_is_its_system_call);
     RUN(a_thread_that_waits_for_a_lock_tells_its_address);
     RUN(a_running_thread_is_not_asleep);

@@ -21,8 +21,8 @@ static bool is_named(uint32_t state, const char *wanted)
 static void each_state_has_its_word(void)
 {
     static const char *const words[CPROF_STATE_COUNT] = {
-        "running", "asleep", "recv",  "send", "poll", "accept",     "connect",
-        "futex",   "gil",    "sleep", "file", "wait", "page fault", "greenlet",
+        "running", "asleep", "recv", "send", "poll",       "accept",   "connect", "futex",
+        "gil",     "sleep",  "file", "wait", "page fault", "greenlet", "socket",
     };
 
     for (uint32_t state = 0; state < CPROF_STATE_COUNT; state++) {
@@ -151,6 +151,7 @@ static void functions_of_the_kernel_are_told_by_the_start_of_their_names(void)
         {"inet_wait_for_connect", CPROF_STATE_CONNECT},
         {"sk_stream_wait_memory", CPROF_STATE_SEND},
         {"sk_wait_data", CPROF_STATE_RECV},
+        {"wait_woken", CPROF_STATE_SOCKET},
         {"unix_stream_data_wait", CPROF_STATE_RECV},
         {"__skb_wait_for_more_packets", CPROF_STATE_RECV},
         {"do_wait", CPROF_STATE_WAIT},

@@ -1,6 +1,6 @@
 /* test_thread_scan.c - see plugin/sample/thread_scan.h.
  *
- * sources: plugin/sample/thread_scan.c
+ * sources: plugin/sample/thread_scan.c tests/unit/child.c
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,16 +8,19 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "expect.h"
 
 #define SLEEPERS 150u /* more than one read of the directory holds */
 #define NOBODY   (1 << 22)
+#define REFUSED  77
 
 static pthread_barrier_t started, ended;
 static pid_t tids[SLEEPERS];
@@ -138,6 +141,28 @@ static void a_thread_that_is_gone_has_no_name_and_blocks_nothing(void)
     EXPECT(name[0] == '\0' && !cprof_thread_scan_blocks(NOBODY, SIGURG));
 }
 
+static void expect_no_directory(void *unused)
+{
+    (void)unused;
+    EXPECT(cprof_thread_scan_open() == -1);
+}
+
+static void enter_process_namespace(void *unused)
+{
+    (void)unused;
+    if (unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0) {
+        _exit(REFUSED);
+    }
+    _exit(child_run(expect_no_directory, NULL)); /* in the namespace is who is forked next */
+}
+
+static void a_directory_that_lists_threads_by_other_numbers_is_refused(void)
+{
+    int status = child_run(enter_process_namespace, NULL);
+
+    EXPECT(status == CHILD_RETURNED || status == REFUSED);
+}
+
 int main(void)
 {
     RUN(each_scan_visits_every_thread_once_with_its_name_and_mask);
@@ -145,5 +170,6 @@ int main(void)
     RUN(the_open_directory_is_closed_on_exec);
     RUN(a_name_is_cut_to_the_room_that_there_is);
     RUN(a_thread_that_is_gone_has_no_name_and_blocks_nothing);
+    RUN(a_directory_that_lists_threads_by_other_numbers_is_refused);
     return 0;
 }

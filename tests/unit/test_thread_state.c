@@ -252,34 +252,6 @@ static void no_state_is_ours_before_our_thread_is_known(void)
     EXPECT(ask() == 0 && remembered.address == 0);
 }
 
-static void the_lock_is_held_if_some_thread_has_the_interpreter(void)
-{
-    begin(CPROF_CURRENT_OF_HOLDER);
-    EXPECT(!cprof_gil_is_held(&python, CPROF_PEEK_DIRECT));
-    current = &other;
-    EXPECT(cprof_gil_is_held(&python, CPROF_PEEK_DIRECT));
-}
-
-static void the_lock_is_held_if_its_own_word_says_so(void)
-{
-    struct {
-        uint64_t interval;
-        int32_t locked;
-    } lock = {.locked = 0};
-
-    begin(CPROF_CURRENT_OF_CALLER);
-    EXPECT(!cprof_gil_is_held(&python, CPROF_PEEK_DIRECT)); /* where it lies is not known */
-    python.gil_low = (uintptr_t)&lock;
-    python.layout.gil_locked = (uint16_t)((uintptr_t)&lock.locked - (uintptr_t)&lock);
-    EXPECT(!cprof_gil_is_held(&python, CPROF_PEEK_DIRECT));
-    lock.locked = 1;
-    EXPECT(cprof_gil_is_held(&python, CPROF_PEEK_DIRECT));
-    lock.locked = -1; /* there is no lock yet */
-    EXPECT(!cprof_gil_is_held(&python, CPROF_PEEK_DIRECT));
-    python.gil_low = 8;
-    EXPECT(!cprof_gil_is_held(&python, CPROF_PEEK_DIRECT));
-}
-
 static void an_unreadable_state_is_not_remembered(void)
 {
     begin(CPROF_CURRENT_OF_CALLER);
@@ -387,8 +359,6 @@ int main(void)
     RUN(the_holders_state_is_ours_if_it_names_our_thread);
     RUN(the_holders_state_is_not_ours_if_it_names_another_thread);
     RUN(no_state_is_ours_before_our_thread_is_known);
-    RUN(the_lock_is_held_if_some_thread_has_the_interpreter);
-    RUN(the_lock_is_held_if_its_own_word_says_so);
     RUN(an_unreadable_state_is_not_remembered);
     RUN(states_are_found_in_every_interpreter);
     RUN(states_are_found_by_the_descriptors_of_their_threads);

@@ -160,16 +160,19 @@ static PyObject *probe_detached(PyObject *self, PyObject *unused)
     return PyLong_FromUnsignedLong(expect_same_frames(&walk));
 }
 
-/* probe.parked(frame): the names in the chain that begins at the frame object, inner end first. */
+/* probe.parked(frame): the names in the chain that begins at the frame object, inner end first.
+ * A chain of a stack that runs has frames of the interpreter's own from 3.12 on. */
 static PyObject *probe_parked(PyObject *self, PyObject *frame)
 {
     static struct walk walk;
     PyObject *names = PyList_New(0);
+    enum cprof_walk outcome;
 
     (void)self;
     EXPECT(names && Py_TYPE(frame) == (PyTypeObject *)python.frame_type);
-    EXPECT(cprof_walk_parked(&python, CPROF_PEEK_DIRECT, (uintptr_t)frame, walk.frames, DEPTH_MAX,
-                             &walk.depth, &walk.truncated) == CPROF_WALK_DONE);
+    outcome = cprof_walk_parked(&python, CPROF_PEEK_DIRECT, (uintptr_t)frame, walk.frames,
+                                DEPTH_MAX, &walk.depth, &walk.truncated);
+    EXPECT(outcome == CPROF_WALK_DONE || outcome == CPROF_WALK_PARKING);
     EXPECT(!walk.truncated);
     for (uint32_t i = 0; i < walk.depth; i++) {
         struct cprof_code_object code;

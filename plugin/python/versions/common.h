@@ -22,9 +22,19 @@
     .unicode_state = offsetof(PyASCIIObject, state), .unicode_ascii_data = sizeof(PyASCIIObject),  \
     .unicode_compact_data = sizeof(PyCompactUnicodeObject)
 
+/* Context variables are kept from 3.7 on. */
+#if PY_VERSION_HEX >= 0x03070000
+#define CONTEXT_VERSION_OFFSET offsetof(PyThreadState, context_ver)
+#else
+#define CONTEXT_VERSION_OFFSET 0
+#endif
+
 /* What every version keeps of a thread state. */
 #define LAYOUT_OF_THREAD_STATES                                                                    \
-    .tstate_next = offsetof(PyThreadState, next), .tstate_interp = offsetof(PyThreadState, interp)
+    .tstate_next = offsetof(PyThreadState, next),                                                  \
+    .tstate_interp = offsetof(PyThreadState, interp),                                              \
+    .tstate_owner = offsetof(PyThreadState, thread_id),                                            \
+    .tstate_context_version = CONTEXT_VERSION_OFFSET
 
 /* 3.6 to 3.10: frames are PyFrameObjects, chained from the thread state, and interpreters start
  * with `next` and `tstate_head` (Include/internal/pycore_interp.h; compared at load time). */

@@ -23,7 +23,6 @@ static const struct cprof_python_layout built_layout = {
     .gil_place = CPROF_GIL_BY_INTERPRETER,
     .interp_gil = offsetof(PyInterpreterState, ceval.gil),
     .gil_bytes = sizeof(struct _gil_runtime_state),
-    .gil_locked = offsetof(struct _gil_runtime_state, locked),
     .frame_bytes = offsetof(_PyInterpreterFrame, localsplus),
     .frame_code = offsetof(_PyInterpreterFrame, f_code),
     .frame_previous = offsetof(_PyInterpreterFrame, previous),

@@ -1,0 +1,176 @@
+/* test_thread_watch.c - see plugin/sample/thread_watch.h. The ticker is the main thread.
+ *
+ * sources: plugin/sample/thread_watch.c plugin/sample/thread_scan.c plugin/sample/threads.c
+ * sources: plugin/sample/engine_timer.c plugin/sample/engine_perf.c plugin/sample/rearm.c
+ * sources: plugin/sample/descriptors.c plugin/sample/guard.c plugin/sample/recorder.c
+ * sources: plugin/sample/intern.c
+ * sources: plugin/python/thread_state.c plugin/python/code_object.c plugin/python/text.c
+ * sources: plugin/python/peek.c tests/unit/recorder_fixture.c tests/unit/fake_python.c
+ * sources: tests/unit/fake_log.c
+ * flags: -Wl,--wrap=cprof_thread_scan
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../plugin/sample/thread_watch.h"
+
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../../plugin/sample/guard.h"
+#include "../../plugin/sample/offcpu.h"
+#include "../../plugin/sample/thread_scan.h"
+#include "../../plugin/sample/threads.h"
+#include "expect.h"
+#include "recorder_fixture.h"
+
+#define LOG_BYTES (UINT64_C(256) * 1024)
+#define PERIOD_NS UINT64_C(10000000)
+#define MAX_DEPTH 16u
+#define CORES     1u
+
+static struct recorder_fixture fixture;
+static const struct cprof_python no_threads_listed;
+
+static pthread_t sleeper;
+static pthread_barrier_t started, ended;
+static pid_t sleeper_tid;
+
+/* What the kernel leaves out of the directory. */
+static pid_t left_out;
+static void (*visit_others)(pid_t tid, void *data);
+
+bool __real_cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void *data);
+bool __wrap_cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void *data);
+
+static void visit_if_listed(pid_t tid, void *data)
+{
+    if (tid != left_out) {
+        visit_others(tid, data);
+    }
+}
+
+bool __wrap_cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void *data)
+{
+    visit_others = visit;
+    return __real_cprof_thread_scan(directory, visit_if_listed, data);
+}
+
+/* Wall time is not looked at here. */
+void cprof_offcpu_forget(struct cprof_thread *thread)
+{
+    (void)thread;
+}
+
+static void *sleep_till_end(void *unused)
+{
+    sleeper_tid = (pid_t)syscall(SYS_gettid);
+    (void)pthread_barrier_wait(&started);
+    (void)pthread_barrier_wait(&ended);
+    return unused;
+}
+
+static void begin(void)
+{
+    left_out = 0;
+    recorder_fixture_begin(&fixture, LOG_BYTES, MAX_DEPTH);
+    EXPECT(cprof_threads_create() && cprof_guard_set());
+    cprof_thread_watch_setup(fixture.recorder.slot, &no_threads_listed, &fixture.recorder, CORES);
+    cprof_thread_watch_enter(true);
+    cprof_thread_watch_begin(PERIOD_NS, CPROF_PEEK_SYSTEM);
+    EXPECT(pthread_barrier_init(&started, NULL, 2) == 0);
+    EXPECT(pthread_barrier_init(&ended, NULL, 2) == 0);
+    EXPECT(pthread_create(&sleeper, NULL, sleep_till_end, NULL) == 0);
+    (void)pthread_barrier_wait(&started);
+}
+
+static void end_sleeper(void)
+{
+    (void)pthread_barrier_wait(&ended);
+    EXPECT(pthread_join(sleeper, NULL) == 0);
+}
+
+static void end(void)
+{
+    cprof_thread_watch_end();
+    recorder_fixture_end(&fixture);
+}
+
+static void look(void)
+{
+    cprof_thread_watch_look(false);
+}
+
+static struct cprof_thread *register_core(int core, pid_t tid)
+{
+    struct cprof_thread *thread = cprof_thread_add(tid);
+
+    EXPECT(thread);
+    thread->core = core;
+    cprof_thread_publish(thread);
+    return thread;
+}
+
+static uint32_t record_count(void)
+{
+    uint32_t count = 0;
+
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        count++;
+    }
+    return count;
+}
+
+static void a_thread_that_a_scan_left_out_stays_as_long_as_it_lives(void)
+{
+    struct cprof_thread *core;
+
+    begin();
+    core = register_core(0, sleeper_tid);
+
+    left_out = sleeper_tid;
+    look();
+    EXPECT(cprof_thread_of_tid(sleeper_tid) == core && core->core == 0);
+
+    left_out = 0;
+    look();
+    EXPECT(cprof_thread_of_tid(sleeper_tid) == core && record_count() == 1);
+    end_sleeper();
+    end();
+}
+
+static void a_thread_that_has_ended_is_forgotten(void)
+{
+    begin();
+    look();
+    EXPECT(cprof_thread_of_tid(sleeper_tid));
+
+    end_sleeper();
+    look();
+    EXPECT(record_count() == 0);
+    end();
+}
+
+static void a_core_that_registers_late_takes_the_place_of_what_the_scan_had_met(void)
+{
+    struct cprof_thread *core;
+
+    begin();
+    look();
+    core = register_core(0, sleeper_tid);
+    EXPECT(record_count() == 2);
+
+    look();
+    EXPECT(record_count() == 1 && cprof_thread_of_tid(sleeper_tid) == core);
+    end_sleeper();
+    end();
+}
+
+int main(void)
+{
+    RUN(a_thread_that_a_scan_left_out_stays_as_long_as_it_lives);
+    RUN(a_thread_that_has_ended_is_forgotten);
+    RUN(a_core_that_registers_late_takes_the_place_of_what_the_scan_had_met);
+    return 0;
+}
