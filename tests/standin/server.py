@@ -58,6 +58,7 @@ class Listener:
         self.tls = tls
         self._holder = self._bind(0)
         self.port = self._holder.getsockname()[1]
+        self.stalls = False  # connections are accepted, and nothing is ever read or answered
         self._server = None
 
     @staticmethod
@@ -199,6 +200,11 @@ class StandIn:
                 self._listeners[name].close()
 
         self._do(close())
+
+    def stall(self, *names, stalls=True):
+        """From now on new connections are accepted and left alone: not even TLS is begun."""
+        for name in names or LISTENERS:
+            self._listeners[name].stalls = stalls
 
     def drop_connections(self, reset=False):
         """Ends all open connections."""
@@ -410,9 +416,10 @@ class StandIn:
             request.problem = "CONNECT to a stranger"
             wire.drop()
             return
-        await exchange.say_connected()
-        request.status = 200
+        # First the tunnel: the client goes on as soon as it has its answer.
         await wire.tunnel_to("127.0.0.1", listener.port)
+        request.status = 200
+        await exchange.say_connected()
 
     async def _deliver(self, wire, request, exchange, reply, step):
         headers = {"date": email.utils.formatdate(self.now(), usegmt=True), **reply.headers}

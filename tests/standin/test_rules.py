@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from . import error
+from . import error, rules
 from .client import DEPLOYMENT, PROFILES, Client, create_document, message, packed
 from .tokens import PROJECT
 
@@ -126,6 +126,12 @@ def test_a_body_without_a_length_is_refused(client):
     answer = client.call("POST", PROFILES, None, headers=chunked, body=body)
 
     assert answer.status == 411
+
+
+def test_a_body_over_the_limit_is_refused(client, monkeypatch):
+    monkeypatch.setattr(rules, "BODY_BYTES_MAX", 100)
+
+    assert "too large" in client.create().error["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"a": NaN}', b'{"a": 1, "a": 1}'])

@@ -43,7 +43,9 @@ class Wire(asyncio.Protocol):
     def connection_made(self, transport):
         self._transport = transport
         self.record = self._server.opened(self, self._listener.name)
-        if self._listener.tls:
+        if self._listener.stalls:
+            transport.pause_reading()
+        elif self._listener.tls:
             # Until TLS is in between, nothing may read.
             transport.pause_reading()
             self._run(self._secure())
