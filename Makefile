@@ -102,9 +102,11 @@ build/objects/%.o: %.c $(PREPARED)
 ##@ Testing
 
 # Each tests/unit/test_*.c is a program under the address and undefined behaviour sanitizers,
-# each tsan_*.c one under the thread sanitizer; *_gateway.c stand in for the gateway in a test on
-# a real uWSGI. tools/unit-rules writes their rules.
-UNIT_SOURCES    := $(sort $(wildcard $(addprefix tests/unit/,test_*.c tsan_*.c *_gateway.c)))
+# each tsan_*.c one under the thread sanitizer. tools/unit-rules writes their rules. http_tool.c is
+# a program that the tests in tests/http drive, windows_gateway.c stands in for the gateway in a
+# test on a real uWSGI.
+UNIT_SOURCES    := $(sort $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c)) \
+	tests/unit/http_tool.c tests/unit/windows_gateway.c
 UNIT_PROGRAMS   := $(UNIT_SOURCES:tests/unit/%.c=build/unit/%)
 LIBRARY_SOURCES := $(wildcard plugin/base/*.c plugin/share/*.c) \
 	$(filter-out gateway/main.c,$(GATEWAY_SOURCES))
@@ -140,7 +142,7 @@ build/unit.mk: $(UNIT_SOURCES) tools/unit-rules
 
 .PHONY: test
 test: deps-test ## Run all tests: unit tests and tests on a real uWSGI.
-	$(MAKE) --no-print-directory -j$(JOBS) build objects unit step-programs
+	$(MAKE) --no-print-directory -j$(JOBS) build objects unit step-programs fuzz-programs
 	CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' $(PYTHON) -m pytest \
 		-n $(TEST_JOBS) --dist loadfile tests/
 
@@ -232,6 +234,7 @@ help: ## Print this list.
 -include tests/matrix.mk
 -include tests/truth/truth.mk
 -include tests/soak/soak.mk
+-include tests/fuzz/fuzz.mk
 -include tests/wall.mk
 -include tests/standin/conformance.mk
 ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)

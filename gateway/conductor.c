@@ -13,6 +13,7 @@
 
 #include "../plugin/base/log.h"
 #include "../plugin/share/window.h"
+#include "cloud_windows.h"
 #include "loop/loop.h"
 #include "schedule.h"
 #include "sinks/directory.h"
@@ -41,8 +42,9 @@ struct conductor {
     struct cprof_loop_watch signals;
     struct cprof_windows *windows;
     struct cprof_schedule schedule;
-    bool begun;              /* left windows were taken on and the schedule has started */
-    struct cprof_sink *sink; /* NULL: profiles have nowhere to go */
+    bool begun;                        /* left windows were taken on and the schedule has started */
+    struct cprof_sink *sink;           /* of the schedule; NULL: there is none */
+    struct cprof_cloud_windows *cloud; /* NULL: nothing is uploaded */
 };
 
 static void beat(void *context, uint64_t now_ns)
@@ -85,11 +87,27 @@ static void deliver(void *context, const struct cprof_window_result *result)
     conductor->work.due_ns = 0;
 }
 
+/* Local files go on without it. */
+static void start_upload(struct conductor *conductor)
+{
+    struct cprof_error error;
+
+    if (!conductor->config->upload) {
+        return;
+    }
+    conductor->cloud = cprof_cloud_windows_create(conductor->config, conductor->control,
+                                                  conductor->windows, &conductor->loop, &error);
+    if (!conductor->cloud) {
+        cprof_log(CPROF_LOG_ERROR, "nothing is sent to Cloud Profiler: %s", error.text);
+    }
+}
+
 static void begin(struct conductor *conductor, uint64_t now_ns)
 {
     const struct cprof_config *config = conductor->config;
 
     conductor->begun = true;
+    start_upload(conductor);
     cprof_windows_adopt(conductor->windows, CPROF_SOURCE_SCHEDULE, deliver, conductor);
     cprof_windows_begin(conductor->windows, conductor->previous_fds, conductor->previous_count);
     for (size_t i = 0; i < conductor->previous_count; i++) {
@@ -218,6 +236,7 @@ bool cprof_conductor_run(const struct cprof_config *config, const struct cprof_s
     if (ok) {
         cprof_loop_run(&conductor.loop);
     }
+    cprof_cloud_windows_destroy(conductor.cloud);
     cprof_windows_destroy(conductor.windows);
     if (conductor.sink) {
         conductor.sink->destroy(conductor.sink);
