@@ -23,6 +23,16 @@ static bool is_terminated(const char *text, size_t bytes)
     return memchr(text, '\0', bytes) != NULL;
 }
 
+static bool root_tags_are_sound(const struct cprof_config *config)
+{
+    for (uint32_t i = 0; i < CPROF_ROOT_TAGS_MAX; i++) {
+        if (!is_terminated(config->root_tags[i], sizeof(config->root_tags[i]))) {
+            return false;
+        }
+    }
+    return config->root_tag_count <= CPROF_ROOT_TAGS_MAX;
+}
+
 static bool texts_are_terminated(const struct cprof_config *config)
 {
     return is_terminated(config->service, sizeof(config->service)) &&
@@ -36,7 +46,8 @@ static bool texts_are_terminated(const struct cprof_config *config)
            is_terminated(config->ca_file, sizeof(config->ca_file)) &&
            is_terminated(config->output_dir, sizeof(config->output_dir)) &&
            is_terminated(config->uwsgi_version, sizeof(config->uwsgi_version)) &&
-           is_terminated(config->python_version, sizeof(config->python_version));
+           is_terminated(config->python_version, sizeof(config->python_version)) &&
+           root_tags_are_sound(config);
 }
 
 static bool check(bool sound, const char *name, uint64_t value, struct cprof_error *error)
