@@ -18,6 +18,7 @@
 #include "../plugin/base/log.h"
 #include "conductor.h"
 #include "config_reader.h"
+#include "credentials/secret.h"
 #include "top.h"
 
 #define TOP_COUNT_DEFAULT 15
@@ -217,6 +218,7 @@ int main(int argc, char **argv)
     int option;
 
     protect_memory();
+    cprof_secret_guard_json();
     cprof_log_setup(write_line, CPROF_LOG_ERROR);
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (option == OPTION_HELP) {

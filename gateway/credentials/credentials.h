@@ -1,16 +1,15 @@
 /* credentials.h - access tokens for the profiling API, from wherever the operator has put a key.
  *
  * Callers   gateway/cloud. One thread, on the loop. Never the master or a worker.
- * Search    cloudprofiler-credentials; GOOGLE_APPLICATION_CREDENTIALS; the well-known file
- *           ($CLOUDSDK_CONFIG or ~/.config/gcloud, application_default_credentials.json); the
- *           metadata server. A file that was named and is missing is an error, no fall-through.
+ * Search    a key file (key_search.h), then the metadata server. A file that was named and is
+ *           missing is an error, no fall-through.
  * Kinds     service_account, authorized_user, external_account (file and URL sources, text and
- *           JSON, with and without impersonation), impersonated_service_account, metadata server.
+ *           JSON, with and without impersonation), impersonated_service_account (key_file.h).
  * Files     read again when they change (device, inode, size, times), so that a rotated key works
  *           at the next token. At most 64 KiB.
  * Secrets   keys, assertions and tokens live here and in requests alone; they are wiped when done
- *           with, never logged and never in an error's text. One exception of necessity: libcurl's
- *           and jansson's own copies (jansson's are wiped by json_set_alloc_funcs).
+ *           with (jansson's copies, too: cprof_secret_guard_json, which main calls), never logged
+ *           and never in an error's text. libcurl's own buffers are out of reach.
  * Trust     key files are the operator's, answers of servers are not.
  *
  * SPDX-License-Identifier: MIT
@@ -24,15 +23,13 @@
 #include "../../plugin/base/attributes.h"
 #include "../../plugin/base/error.h"
 #include "../http/client.h"
+#include "../loop/loop.h"
 #include "metadata.h"
-
-#define CPROF_CREDENTIALS_SCOPE "https://www.googleapis.com/auth/monitoring.write"
-
-#define CPROF_TOKEN_BYTES 16384u /* tokens of workload identity federation are long */
 
 struct cprof_token {
     const char *text;          /* borrowed for the callback */
-    const char *quota_project; /* value for x-goog-user-project; empty: none */
+    const char *quota_project; /* value for x-goog-user-project: GOOGLE_CLOUD_QUOTA_PROJECT, or
+                                * what the key file names; empty: none */
 };
 
 struct cprof_credentials;
@@ -46,20 +43,23 @@ struct cprof_credentials *cprof_credentials_create(struct cprof_http_client *cli
 /* Cancels what is under way, without a callback. NULL does nothing. */
 void cprof_credentials_destroy(struct cprof_credentials *credentials);
 
-/* token: NULL with the error, which names the file or server and what to do, without a secret. */
+/* token: NULL with the error, which names the file or server and what to do, without a secret. The
+ * callback may ask again, but not destroy. */
 typedef void cprof_credentials_ready(void *context, const struct cprof_token *token,
                                      const struct cprof_error *error);
 
 /* Gets a token that is good for at least some minutes: the present one, or a new one of the server
- * (asked up to three times on 5xx, 408, 429 and broken connections). `ready` is called once, at a
- * later turn of the loop. One question at a time. */
+ * (asked up to three times on 5xx, 408, 429 and broken connections). If there is no new one to be
+ * had, the present one is given for as long as it lives. `ready` is called once, at a later turn of
+ * the loop. One question at a time. */
 void cprof_credentials_get(struct cprof_credentials *credentials, cprof_credentials_ready *ready,
                            void *context);
 
-/* The API refused the token (401): the next get asks for a new one. */
+/* The API refused the token (401): it is wiped, and the next get asks for a new one. */
 void cprof_credentials_drop_token(struct cprof_credentials *credentials);
 
-/* The project that the key file names; empty: none, or no file was read yet. Reads the file. */
+/* The project that the key file names; empty: none, or there is no file that can be read. Reads the
+ * file. Good until the next call of this room. */
 const char *cprof_credentials_project(struct cprof_credentials *credentials);
 
 /* By how many seconds this machine's clock is ahead of the last server that said its date, if that

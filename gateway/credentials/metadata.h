@@ -7,6 +7,8 @@
  * Outside   of Google Cloud one look finds out that nobody answers, or not with the header
  *           Metadata-Flavor: Google; that is remembered and no error. NO_GCE_CHECK=true and
  *           cloudprofiler-disable-metadata spare that look.
+ * Trust     little: other clouds have their own servers at this address. Answers are bounded and of
+ *           the characters of names; others count as not said.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,6 +20,10 @@
 #include "../../plugin/base/attributes.h"
 #include "../../plugin/base/config.h"
 #include "../http/client.h"
+#include "../loop/loop.h"
+
+/* How many may ask at the same time: credentials.c and the uploader, and room to spare. */
+#define CPROF_METADATA_QUESTIONS_MAX 4u
 
 /* What is known of the machine; empty texts: the server does not know (404). */
 struct cprof_place {
@@ -33,20 +39,24 @@ struct cprof_metadata;
  * empty place at the next turn of the loop. */
 struct cprof_metadata *cprof_metadata_create(struct cprof_http_client *client,
                                              struct cprof_loop *loop, bool disabled);
+/* Cancels what is under way, without a callback. NULL does nothing. */
 void cprof_metadata_destroy(struct cprof_metadata *metadata);
 
 typedef void cprof_metadata_found(void *context, const struct cprof_place *place);
 
-/* Asks once; later calls get what was found. Transient failures (5xx, 408, 429, a broken
- * connection once the server is known to be there) are asked again with growing gaps, five times.
- * One question at a time. */
+/* Asks once; later calls get what was found. Transient failures (attempts.h) of a server that is
+ * known to be there are asked again with growing gaps, five times in all. `found` is called once,
+ * at a later turn of the loop. Questions at the same time get the same answer; each context has at
+ * most one, and a question beyond CPROF_METADATA_QUESTIONS_MAX gets no answer. */
 void cprof_metadata_find(struct cprof_metadata *metadata, cprof_metadata_found *found,
                          void *context);
 
-/* Starts GET .../instance/service-accounts/default/token for the scope of credentials.h; the answer
- * is the server's own. NULL with the error: not on Google Cloud, or no memory. */
-struct cprof_http_call *cprof_metadata_start_token(struct cprof_metadata *metadata,
-                                                   cprof_http_finished *finished, void *context,
-                                                   struct cprof_error *error) CPROF_MUST_USE;
+/* Takes the question of `context` back, if there is one. */
+void cprof_metadata_forget(struct cprof_metadata *metadata, const void *context);
+
+/* The request for a token of the machine's service account, for the scope of profiling; its answer
+ * is the server's own. Borrowed from `metadata`. */
+const struct cprof_http_request *
+cprof_metadata_token_request(const struct cprof_metadata *metadata);
 
 #endif
