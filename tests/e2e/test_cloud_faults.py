@@ -94,7 +94,7 @@ def test_a_create_that_fails_is_told_once_and_tried_again(cloud, standin, step, 
     standin.always("create", step)
     server = cloud().start()
 
-    standin.wait_for_answers("create", 3)
+    standin.wait_for_requests("create", 4)
     warnings = [line for line in server.our_warnings if said in line]
 
     assert len(warnings) == 1, server.our_warnings
@@ -162,25 +162,38 @@ def test_a_token_that_expired_is_renewed_within_the_call(cloud, standin):
     server = cloud().start()
     standin.wait_for_hanging(1)
     standin.expire_tokens()
-    recovers(server, standin)
+    standin.release("CPU", "0.5s")
 
-    statuses = [request.status for request in standin.requests_of("update")]
+    with server.load("/burn?ms=20"):
+        standin.wait_for_answers("update", 2)
 
-    assert statuses == [401, 200]
+    assert [request.status for request in standin.requests_of("update")] == [401, 200]
+    assert len(standin.uploads) == 1
     assert server.our_warnings == []
 
 
-@pytest.mark.parametrize(
-    ("certificate", "said"),
-    [("other name", "not trusted"), ("expired", "not trusted"), ("unknown CA", "not trusted")],
-)
+@pytest.mark.parametrize("certificate", ["other name", "expired", "unknown CA"])
 def test_a_certificate_that_is_not_right_is_not_trusted(
-    make_uwsgi, make_standin, tmp_path, certificate, said
+    make_uwsgi, make_standin, tmp_path, certificate
 ):
+    standin = make_standin(certificate=certificate)
+    options = upload_options(standin, tmp_path, **LOCAL_OFF) | {
+        "cloudprofiler_credentials": None,
+        "cloudprofiler_disable_metadata": None,
+    }
+    server = make_uwsgi(env={"GCE_METADATA_HOST": standin.metadata_host}, **options).start()
+
+    server.wait_for_log("the server's certificate is not trusted")
+
+    assert standin.requests_of("create") == []
+
+
+@pytest.mark.parametrize("certificate", ["other name", "expired", "unknown CA"])
+def test_the_token_endpoint_must_be_trusted_too(make_uwsgi, make_standin, tmp_path, certificate):
     standin = make_standin(certificate=certificate)
     server = make_uwsgi(**upload_options(standin, tmp_path, **LOCAL_OFF)).start()
 
-    server.wait_for_log(said)
+    server.wait_for_log("no access token: .*certificate")
 
     assert standin.requests == []
 
