@@ -23,12 +23,13 @@ from .api import Grant, ProfilerApi, json_reply, new_opaque
 from .errors import ApiError, OAuthError
 from .metadata import Metadata
 from .records import Request
-from .steps import MEBI, Step
+from .steps import Step
 from .tokens import KeyFiles, Tokens
 from .wire import Wire
 
 LISTENERS = ("api", "auth", "metadata")
 STOP_SECONDS = 10
+FILLER_PART = 64 << 10
 REAL_API = "cloudprofiler.googleapis.com"
 
 PROJECT_PROFILES = r"/v2/projects/([^/]+)/profiles"
@@ -459,5 +460,5 @@ class StandIn:
     @staticmethod
     async def _send_filler(exchange, size):
         while size > 0:
-            await exchange.data(b" " * min(size, MEBI))
-            size -= MEBI
+            await exchange.data(b" " * min(size, FILLER_PART))
+            size -= FILLER_PART

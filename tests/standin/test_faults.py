@@ -131,6 +131,17 @@ def test_a_hanging_call_ends_with_the_client(standin, client):
     wait_for(lambda: standin.requests[0].abandoned, "the end of the call")
 
 
+def test_a_client_that_breaks_off_a_huge_answer_stops_it(standin, client, caplog):
+    standin.script("create", huge(100_000_000))
+    client.send_create()
+    client.receive_bytes()
+
+    client.close()
+
+    wait_for(lambda: not standin.connections[0].is_open, "the end of the connection")
+    assert not caplog.records  # asyncio warns when it is made to write on
+
+
 def test_a_create_call_hangs_until_it_is_released(standin, client):
     client.send_create()
     standin.wait_for_hanging()

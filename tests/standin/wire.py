@@ -128,8 +128,10 @@ class Wire(asyncio.Protocol):
         self._transport.write(data)
 
     async def drained(self):
+        # Even when there is room: others want their turn, and this client may have gone.
+        await asyncio.sleep(0)
         await self._writable.wait()
-        if not self.record.is_open:
+        if self._transport.is_closing():
             raise ConnectionResetError
 
     def drop(self):
