@@ -31,18 +31,20 @@ class CredentialsTool:
         }
         self._ends = contextlib.ExitStack()
         home = self._ends.enter_context(tempfile.TemporaryDirectory())
-        self._log = self._ends.enter_context(tempfile.TemporaryFile("w+"))
+        self._log = Path(home) / "log"
         arguments = [str(ca_file), str(key)]
         if "GCE_METADATA_HOST" not in environment:
             arguments.append("no-metadata")
-        self._process = subprocess.Popen(
-            [PROGRAM, *arguments],
-            env={**clean, "HOME": home, **environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-        )
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                [PROGRAM, *arguments],
+                env={**clean, "HOME": home, **environment},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self.pid = self._process.pid
 
     def __enter__(self):
         return self
@@ -58,8 +60,7 @@ class CredentialsTool:
         assert kind is not None or status == 0, f"status {status}\n{log}"
 
     def log(self):
-        self._log.seek(0)
-        return self._log.read()
+        return self._log.read_text(encoding="utf-8")
 
     def say(self, question):
         self._process.stdin.write(question + "\n")
