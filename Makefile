@@ -141,7 +141,7 @@ build/unit.mk: $(UNIT_SOURCES) tools/unit-rules
 
 .PHONY: test
 test: deps-test ## Run all tests: unit tests and tests on a real uWSGI.
-	$(MAKE) --no-print-directory -j$(JOBS) build objects unit step-programs
+	$(MAKE) --no-print-directory -j$(JOBS) build objects unit step-programs fuzz-programs
 	CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' $(PYTHON) -m pytest \
 		-n $(TEST_JOBS) --dist loadfile tests/
 
@@ -233,6 +233,7 @@ help: ## Print this list.
 -include tests/matrix.mk
 -include tests/truth/truth.mk
 -include tests/soak/soak.mk
+-include tests/fuzz/fuzz.mk
 -include tests/wall.mk
 -include tests/standin/conformance.mk
 ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)

@@ -23,7 +23,7 @@ bench_sleepers = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)
 bench_run = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 	$(BENCH_PYTHON) bench/run.py build/bench/overflow.so $(BENCH_SECONDS) build/bench/peers
 
-.PHONY: bench bench-overflows bench-sleepers
+.PHONY: bench bench-asleep bench-overflows bench-sleepers
 bench: deps-test ## Measure what profiling costs, other profilers too (BENCH_SECONDS, 270).
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so \
 		build/bench/sleeper.so
@@ -33,6 +33,10 @@ bench: deps-test ## Measure what profiling costs, other profilers too (BENCH_SEC
 bench-sleepers: deps-test # What looks at sleeping threads cost alone.
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/sleeper.so
 	@$(bench_sleepers)
+
+bench-asleep: deps-test # What wall profiles of an app that sleeps cost alone, the agent's too.
+	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so
+	@$(bench_run) asleep
 
 bench-overflows: deps-test # The handlers' part of it alone.
 	@$(MAKE) --no-print-directory -j$(JOBS) build/bench/overflow.so

@@ -17,16 +17,16 @@ from typing import NamedTuple
 
 from testenv import processes
 from testenv.build import SOURCE
-from testenv.profiles import merged, profile_files
+from testenv.profiles import merged, profile_files, wait_for_files
 from testenv.seccomp import without_perf_events
 from testenv.uwsgi import APPS, PYTHON_FIRST, WITHOUT_PROFILER, Uwsgi
 from testenv.wait import wait_for
 
 sys.path.insert(0, str(APPS))
 import burn
+from truth import SHARES
 
 APP = SOURCE / "bench" / "app"
-SHARES = {"half": 50, "third": 30, "fifth": 20}
 WORKERS = 4
 REQUEST_MS = 5
 PERIOD_NS = 10_000_000
@@ -47,6 +47,7 @@ CRASH = re.compile(r"Segmentation Fault|killed by signal (?:4|6|7|8|11)\b")
 class Turn(NamedTuple):
     """CPU time of one turn of load, by the kernel's accounts."""
 
+    elapsed_ns: int
     requests: int
     worker_ns: int  # the workers' main threads: app, uWSGI, interrupts and signal handlers
     thread_ns: int  # other threads in the workers: the profiler's, since the app has none
@@ -86,8 +87,9 @@ class Contender:
 
     plugins = WITHOUT_PROFILER
 
-    def __init__(self, name, directory, plugin_dir, environment=None, **options):
+    def __init__(self, name, directory, plugin_dir, environment=None, path="/work", **options):
         self.name = name
+        self._path = path
         self.crashes = 0
         self.failed_requests = 0
         self.server = Uwsgi(
@@ -100,7 +102,7 @@ class Contender:
             enable_threads="true",
             wsgi_file=APP / "split.py",
             callable="app",
-            **{"pythonpath": APP, **options},
+            **{"pythonpath": [APP, APPS], **options},
         )
         self._pids = {}
 
@@ -117,14 +119,16 @@ class Contender:
 
     def turn(self):
         """A block of requests; None if a worker or a request was lost in it."""
-        before = self._accounts()
-        load = self.server.load("/work", threads=TURN_CONNECTIONS, count=TURN_REQUESTS)
+        before = time.monotonic_ns(), *self._accounts()
+        load = self.server.load(self._path, threads=TURN_CONNECTIONS, count=TURN_REQUESTS)
         with load:
             load.join()
         self.failed_requests += len(load.failures)
         if self._lost_workers() or load.failures:
             return None
-        return Turn(load.done, *(b - a for a, b in zip(before, self._accounts(), strict=True)))
+        after = time.monotonic_ns(), *self._accounts()
+        elapsed_ns, *used_ns = (b - a for a, b in zip(before, after, strict=True))
+        return Turn(elapsed_ns, load.done, *used_ns)
 
     def _lost_workers(self):
         crashes = len(CRASH.findall(self.server.log))
@@ -168,10 +172,10 @@ class Ours(Contender):
             name,
             directory,
             plugin_dir,
-            cloudprofiler_disable_wall_profiling="true",  # the others measure CPU time alone
             cloudprofiler_output_interval=interval_s,
             cloudprofiler_output_duration=min(interval_s, WINDOW_S),
-            **options,
+            # The others measure CPU time alone.
+            **{"cloudprofiler_disable_wall_profiling": "true", **options},
         )
         self._reader = reader
 
@@ -225,18 +229,27 @@ class OursWithoutPerf(Ours):
         without_perf_events(self.server.launch)
 
 
+class OursAsleep(Ours):
+    """Wall time, with or without CPU time, of an app whose threads sleep. Only its cost is asked
+    for."""
+
+    def attach(self):
+        wait_for_files(self.server.profiles, seconds=3 * WINDOW_S, kind="wall")
+        self._gateway = self.server.gateway()
+
+
 class Agent(Contender):
     """Google's own agent in each worker (app/agent.py)."""
 
-    def __init__(self, name, directory, plugin_dir, package, proto, waits=False):
+    def __init__(self, name, directory, plugin_dir, package, proto, setting=None, path="/work"):
         self._profiles = directory.with_suffix(".profiles")
         self._profiles.mkdir()
         self._proto = proto
         environment = {"BENCH_AGENT": str(self._profiles)}
-        if waits:
-            environment["BENCH_AGENT_WAITS"] = "1"
+        if setting:
+            environment[setting] = "1"
         super().__init__(
-            name, directory, plugin_dir, environment, pythonpath=[str(APP), str(package)]
+            name, directory, plugin_dir, environment, path, pythonpath=[APP, APPS, package]
         )
 
     def findings(self):

@@ -103,7 +103,7 @@ static bool start_sampler(uint32_t max_depth)
     return bench.thread != NULL || cprof_fail(&bench.error, "the thread was not registered");
 }
 
-static bool open_window(void)
+static void open_window(void)
 {
     uint64_t now_ns = cprof_now_ns();
     struct cprof_window window = {
@@ -115,8 +115,7 @@ static bool open_window(void)
         .start_unix_ns = cprof_now_unix_ns(),
     };
 
-    return cprof_window_open(cprof_segment_control(&bench.segment), &window) >= 0 ||
-           cprof_fail(&bench.error, "the window was not opened");
+    cprof_window_open(cprof_segment_control(&bench.segment), 0, &window);
 }
 
 /* The first sample also shows that the handler finds this thread's stack. */
@@ -146,7 +145,11 @@ EXPORTED const char *bench_adopt(int signal_number, uint64_t period_ns)
 EXPORTED const char *bench_start(uint32_t max_depth, uint64_t period_ns)
 {
     bench.period_ns = period_ns;
-    if (!start_sampler(max_depth) || !open_window() || !wait_for_sample()) {
+    if (!start_sampler(max_depth)) {
+        return bench.error.text;
+    }
+    open_window();
+    if (!wait_for_sample()) {
         return bench.error.text;
     }
     return bench_adopt(CPROF_SIGNAL, period_ns);

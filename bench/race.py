@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 
 import contenders
-from contenders import Agent, Austin, Contender, Ours, OursWithoutPerf, PySpy
+from contenders import Agent, Austin, Contender, Ours, OursAsleep, OursWithoutPerf, PySpy
 
 NOTHING = "nothing"
 NOTHING_AGAIN = "nothing, too"
@@ -20,6 +20,9 @@ OURS_TIMER = "ours, timer"
 AGENT = "Google's agent"
 PY_SPY = "py-spy"
 AUSTIN = "austin"
+OURS_WALL = "ours, wall"
+OURS_BOTH = "ours, CPU, too"
+AGENT_WALL = "agent, wall"
 
 LIVES = 3
 WARM_TURNS = 3  # caches fill, code is specialised, copied pages are
@@ -58,18 +61,18 @@ class Race:
         self._peers = peers
         self._random = random.Random(1)
 
-    def _plain(self, directory):
-        yield Contender(NOTHING, directory / "nothing", self._plugin_dir)
-        yield Contender(NOTHING_AGAIN, directory / "nothing-too", self._plugin_dir)
+    def _plain(self, directory, **options):
+        yield Contender(NOTHING, directory / "nothing", self._plugin_dir, **options)
+        yield Contender(NOTHING_AGAIN, directory / "nothing-too", self._plugin_dir, **options)
 
     def _ours(self, directory, **options):
         arguments = (self._plugin_dir, self._reader)
         yield Ours(OURS_PERF, directory / "perf", *arguments, **options)
         yield OursWithoutPerf(OURS_TIMER, directory / "timer", *arguments, **options)
 
-    def _agent(self, directory, **options):
+    def _agent(self, directory, name=AGENT, **options):
         arguments = (self._plugin_dir, self._peers.agent, self._proto)
-        return Agent(AGENT, directory / "agent", *arguments, **options)
+        return Agent(name, directory / "agent", *arguments, **options)
 
     def _enter(self, directory):
         """All that can be had, profiling."""
@@ -87,7 +90,27 @@ class Race:
         yield from self._plain(directory)
         yield from self._ours(directory, interval_s=contenders.SPARSE_S)
         if self._peers.agent:
-            yield self._agent(directory, waits=True)
+            yield self._agent(directory, setting="BENCH_AGENT_WAITS")
+
+    def _enter_asleep(self, directory):
+        """Those that profile wall time, under requests that sleep."""
+        yield from self._plain(directory, path="/nap")
+        kinds = {
+            OURS_WALL: {"cloudprofiler_disable_cpu_profiling": "true"},
+            OURS_BOTH: {},
+        }
+        for name, options in kinds.items():
+            yield OursAsleep(
+                name,
+                directory / name.replace(", ", "-").replace(" ", "-"),
+                self._plugin_dir,
+                self._reader,
+                path="/nap",
+                cloudprofiler_disable_wall_profiling=None,
+                **options,
+            )
+        if self._peers.agent:
+            yield self._agent(directory, name=AGENT_WALL, setting="BENCH_AGENT_WALL", path="/nap")
 
     def idle_bytes(self):
         """Private dirty memory of a worker by contender, after the same requests."""
@@ -102,6 +125,14 @@ class Race:
                 one.turn()
             return {one.name: one.dirty_bytes() for one in entered}
 
+    def asleep(self, seconds):
+        """One life of those that profile wall time, for each contender."""
+        directory = self._workspace / "asleep"
+        directory.mkdir(mode=0o755)
+        entered = list(self._enter_asleep(directory))
+        with running(entered):
+            return self._take_turns(entered, seconds)
+
     def lives(self, seconds):
         """For each contender its lives, all of them together as long as asked."""
         found = {}
@@ -113,20 +144,26 @@ class Race:
                 found.setdefault(name, []).append(life)
         return found
 
-    def _live(self, entered, seconds):
+    def _take_turns(self, entered, seconds):
+        """A life of each that holds its turns."""
         lives = {one.name: Life() for one in entered}
+        for one in entered:
+            one.attach()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for one in self._random.sample(entered, len(entered)):
+                lives[one.name].turns.append(one.turn())
+        for one in entered:
+            lives[one.name].crashes = one.crashes
+            lives[one.name].failed_requests = one.failed_requests
+        return lives
+
+    def _live(self, entered, seconds):
         with running(entered):
-            for one in entered:
-                one.attach()
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                for one in self._random.sample(entered, len(entered)):
-                    lives[one.name].turns.append(one.turn())
+            lives = self._take_turns(entered, seconds)
             for one in entered:
                 lives[one.name].dirty_bytes = one.dirty_bytes()
             # What attaches to other processes ends first: nothing else is disturbed any more.
             for one in sorted(entered, key=lambda one: isinstance(one, Ours)):
-                life = lives[one.name]
-                life.findings = one.findings()
-                life.crashes, life.failed_requests = one.crashes, one.failed_requests
+                lives[one.name].findings = one.findings()
         return lives

@@ -6,7 +6,7 @@ SPDX-License-Identifier: MIT
 import statistics
 
 import race
-from contenders import SHARES
+from contenders import PERIOD_NS, SHARES, WORKERS
 from overflow import BLOCK
 from spread import Spread
 
@@ -227,6 +227,52 @@ def print_race(lives, overflows, missing, bounds):
         print(f"{name:15} cannot be had: {reason}")
     _print_parts(lives, overflows)
     _check_parts(lives, overflows, bounds)
+
+
+class Asleep:
+    """What profiling wall time costs in one life under requests that sleep. `more_us` is the CPU
+    time of a request beyond that of the server with nothing in the same round: it holds what the
+    profiler does in the app's threads, too, and all that the machine's other users disturb."""
+
+    def __init__(self, life, partner):
+        rounds = [pair for pair in zip(life.turns, partner.turns, strict=True) if all(pair)]
+        turns = [mine for mine, _ in rounds]
+        us = [[turn.total_ns / turn.requests / 1000 for turn in pair] for pair in rounds]
+        self.more_us = Spread.of([mine - other for mine, other in us])
+        own_ns = sum(turn.thread_ns + turn.helper_ns for turn in turns)
+        requests = sum(turn.requests for turn in turns)
+        samples = WORKERS * sum(turn.elapsed_ns for turn in turns) / PERIOD_NS
+        self.part = self.more_us.median / statistics.median(mine for mine, _ in us)
+        self.own_part = own_ns / sum(turn.total_ns for turn in turns)
+        self.us_a_sample = self.more_us.median * requests / samples
+        self.own_us_a_sample = own_ns / samples / 1000
+
+
+def print_asleep(lives, bounds):
+    partner = lives[race.NOTHING]
+    turns = [turn for turn in partner.turns if turn]
+    alone_us = statistics.median(turn.total_ns / turn.requests / 1000 for turn in turns)
+    print(f"\n(d) Requests that sleep for 20 ms at depth {TYPICAL_DEPTH}; {len(turns)} turns each.")
+    print(f"    A request without a profiler takes {alone_us:.0f} us of CPU time.")
+    print(
+        "                CPU time per request, us,  part of all      of that in threads   crashes,"
+    )
+    print("                over that with nothing     CPU time  each   and process of its   failed")
+    print(
+        "                                                 %   sample own, %  each sample  requests"
+    )
+    found = {name: Asleep(life, partner) for name, life in lives.items() if name != race.NOTHING}
+    for name, one in found.items():
+        life = lives[name]
+        print(
+            f"{name:15} {_quartiles(one.more_us)}  {100 * one.part:10.2f} {one.us_a_sample:6.1f}"
+            f"  {100 * one.own_part:6.2f}  {one.own_us_a_sample:11.1f}"
+            f"  {life.crashes:3d} {life.failed_requests:3d}"
+        )
+    if race.AGENT_WALL in found:
+        for name in (race.OURS_WALL, race.OURS_BOTH):
+            text = f"{name}: part of all CPU time asleep, below the agent's"
+            bounds.check(text, 100 * found[name].part, 100 * found[race.AGENT_WALL].part, "%")
 
 
 def print_memory(idle, lives, bounds):

@@ -1,12 +1,12 @@
 """Measures what profiling costs, beside what other profilers cost, and prints one page.
 
-usage: run.py LIBRARY SECONDS PEERS [overflows]
+usage: run.py LIBRARY SECONDS PEERS [overflows|asleep]
 
 LIBRARY is build/bench/overflow.so. SECONDS is about what the run takes; it takes longer where
 that would not give enough overflows. PEERS is a directory for the virtual environment with the
 other profilers; what pip cannot install is left out and named. With `overflows` only part (a) is
-measured, and nothing is installed. Bounds are printed with what was found; the exit status only
-says whether everything could be measured.
+measured, and nothing is installed; with `asleep` only part (d). Bounds are printed with what was
+found; the exit status only says whether everything could be measured.
 
 SPDX-License-Identifier: MIT
 """
@@ -37,6 +37,7 @@ OVERFLOWS_MIN = 300  # under each handler, in each variant, at depth 34
 OVERFLOWS_PART = 0.3  # of the whole time
 CELLS = 13  # handlers, summed over engines and variants
 RACE_SECONDS_MIN = 60
+ASLEEP_SECONDS = 60
 COARSE_CLOCK = 6  # CLOCK_MONOTONIC_COARSE: moves at the kernel's tick, and says how often
 
 
@@ -90,6 +91,18 @@ def measure_overflows(library, seconds):
     return results
 
 
+def make_race(workspace, peers):
+    plugin_dir = build_plugin(workspace / "plugin")
+    proto_dir = workspace / "proto"
+    proto_dir.mkdir()
+    return Race(workspace, plugin_dir, ProfileReader(workspace), load_proto(proto_dir), peers)
+
+
+def measure_asleep(race, bounds):
+    progress(f"an app that sleeps: {ASLEEP_SECONDS} s and the servers' starts and ends")
+    report.print_asleep(race.asleep(ASLEEP_SECONDS), bounds)
+
+
 def measure_rest(library, seconds, workspace, peers, overflows, bounds):
     """What takes servers, and the other profilers."""
     began = time.monotonic()
@@ -98,46 +111,45 @@ def measure_rest(library, seconds, workspace, peers, overflows, bounds):
         arguments = (library, report.TYPICAL_DEPTH, OVERFLOWS_MIN, "agent")
         overflows |= measure_overflow(*arguments, path=peers.agent)
     report.print_overflows(overflows, bounds)
-    plugin_dir = build_plugin(workspace / "plugin")
-    proto_dir = workspace / "proto"
-    proto_dir.mkdir()
-    reader = ProfileReader(workspace)
-    race = Race(workspace, plugin_dir, reader, load_proto(proto_dir), peers)
+    race = make_race(workspace, peers)
     progress("memory outside windows")
     idle = race.idle_bytes()
-    rest = max(RACE_SECONDS_MIN, seconds - (time.monotonic() - began))
+    rest = max(RACE_SECONDS_MIN, seconds - ASLEEP_SECONDS - (time.monotonic() - began))
     progress(f"the comparison: {rest:.0f} s and the servers' starts and ends")
     lives = race.lives(rest)
     report.print_race(lives, overflows, peers.missing, bounds)
     report.print_memory(idle, lives, bounds)
+    measure_asleep(race, bounds)
 
 
-def measure(library, seconds, workspace, peers_dir, overflows_only):
+def measure(library, seconds, workspace, peers_dir, only):
     began = time.monotonic()
     bounds = report.Bounds()
     print(f"{datetime.date.today().isoformat()}, {machine()}; the period is 10 ms")
     peers = None
-    if not overflows_only:
+    if only != "overflows":
         progress("other profilers: pip")
         peers = Peers(peers_dir)
         print("other profilers: " + ", ".join(map(" ".join, peers.versions.items())))
-    overflows = measure_overflows(library, seconds)
-    if overflows_only:
-        report.print_overflows(overflows, bounds)
+    if only == "overflows":
+        report.print_overflows(measure_overflows(library, seconds), bounds)
+    elif only == "asleep":
+        measure_asleep(make_race(workspace, peers), bounds)
     else:
+        overflows = measure_overflows(library, seconds)
         rest = seconds - (time.monotonic() - began)
         measure_rest(library, rest, workspace, peers, overflows, bounds)
     bounds.print()
     print(f"\n{time.monotonic() - began:.0f} s")
 
 
-def main(library, seconds, peers_dir, overflows_only):
+def main(library, seconds, peers_dir, only):
     # A run that is ended from outside ends its servers, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     workspace = Path(tempfile.mkdtemp(prefix="cprof-bench-"))
     workspace.chmod(0o755)
     try:
-        measure(library, seconds, workspace, peers_dir, overflows_only)
+        measure(library, seconds, workspace, peers_dir, only)
     finally:
         shutil.rmtree(workspace)
 
@@ -147,5 +159,5 @@ if __name__ == "__main__":
         Path(sys.argv[1]).resolve(),
         float(sys.argv[2]),
         Path(sys.argv[3]).resolve(),
-        sys.argv[4:] == ["overflows"],
+        "".join(sys.argv[4:]),
     )

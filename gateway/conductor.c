@@ -1,17 +1,5 @@
 /* conductor.c - see conductor.h.
  *
- * The life of a window, and what a kill of the gateway at each point leaves behind:
- *
- *     open        descriptor, then its bit. Killed before the bit: there is no window.
- *     sample      killed: the bit stands; the next gateway waits for the end and goes on.
- *     harvest     the logs are read, nothing is changed. Killed: the next one reads them again.
- *     deliver     each file gets its name, one a kind. Killed behind that, before the bit is
- *                 cleared: the next one makes the same profiles, with the same names, and the
- *                 sink finds there those that were delivered. A sink that cannot tell would get
- *                 them twice.
- *     close       the bit is cleared. Killed: no window stands, so nothing is harvested again.
- *     new epoch   the logs are given back; the next gateway does that first in any case.
- *
  * SPDX-License-Identifier: MIT
  */
 #include "conductor.h"
@@ -25,33 +13,22 @@
 
 #include "../plugin/base/log.h"
 #include "../plugin/share/window.h"
-#include "harvest.h"
+#include "cloud_windows.h"
 #include "loop/loop.h"
 #include "schedule.h"
 #include "sinks/directory.h"
-#include "slots.h"
+#include "windows.h"
 
 #define NS_PER_S  UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
 
 #define HEARTBEAT_NS NS_PER_S
 
-/* Slots close an epoch within milliseconds; a stopped process never does. */
-#define CLOSE_LOOK_NS (10 * NS_PER_MS)
-#define CLOSE_WAIT_NS NS_PER_S
-
 /* A gateway that keeps dying begins its work later and later. */
 #define FREE_STARTS     5
 #define YOUNG_NS        (10 * NS_PER_S)
 #define START_DELAY_NS  (500 * NS_PER_MS)
 #define START_DELAY_MAX 20
-
-enum state {
-    STATE_BEGIN,   /* nothing was looked at yet */
-    STATE_IDLE,    /* no window stands */
-    STATE_OPEN,    /* a window stands and samples */
-    STATE_CLOSING, /* it has ended; slots are closing their logs */
-};
 
 struct conductor {
     const struct cprof_config *config;
@@ -63,14 +40,11 @@ struct conductor {
     struct cprof_loop loop;
     struct cprof_loop_timer heartbeat, work;
     struct cprof_loop_watch signals;
+    struct cprof_windows *windows;
     struct cprof_schedule schedule;
-    struct cprof_sink *sink; /* NULL: profiles have nowhere to go */
-
-    enum state state;
-    struct cprof_window window;
-    int window_index;
-    bool adopted; /* the window was opened by a gateway before this one */
-    uint64_t close_deadline_ns;
+    bool begun;                        /* left windows were taken on and the schedule has started */
+    struct cprof_sink *sink;           /* of the schedule; NULL: there is none */
+    struct cprof_cloud_windows *cloud; /* NULL: nothing is uploaded */
 };
 
 static void beat(void *context, uint64_t now_ns)
@@ -90,83 +64,57 @@ static void stop(void *context, short events)
     cprof_loop_stop(&conductor->loop);
 }
 
-/* Makes the window's profiles and gives them to the sink. A profile that cannot be made or
- * delivered is dropped and counted: the windows go on. */
-static void harvest_and_deliver(struct conductor *conductor, const struct cprof_segment *segment,
-                                const struct cprof_window *window, bool may_be_delivered)
+/* A window of the schedule is over: its profiles go to the sink. One that cannot be delivered is
+ * dropped and counted: the windows go on. */
+static void deliver(void *context, const struct cprof_window_result *result)
 {
-    struct cprof_harvest harvest;
-    struct cprof_error error;
-    bool ok;
+    struct conductor *conductor = context;
+    struct cprof_control *control = conductor->control;
 
-    if (!conductor->sink) {
-        return;
-    }
-    ok = cprof_harvest_make(&harvest, segment, conductor->config, window, &error);
-    if (!ok) {
-        cprof_log(CPROF_LOG_WARNING, "a window's profiles are lost: %s", error.text);
-    }
-    for (unsigned i = 0; i < harvest.count; i++) {
+    for (unsigned i = 0; conductor->sink && result->harvest && i < result->harvest->count; i++) {
         struct cprof_finished_profile profile = {
-            .kind = harvest.profiles[i].kind,
-            .bytes = harvest.profiles[i].bytes,
-            .byte_count = harvest.profiles[i].byte_count,
-            .time_unix_ns = window->start_unix_ns,
-            .may_be_delivered = may_be_delivered,
+            .kind = result->harvest->profiles[i].kind,
+            .bytes = result->harvest->profiles[i].bytes,
+            .byte_count = result->harvest->profiles[i].byte_count,
+            .time_unix_ns = result->window->start_unix_ns,
+            .may_be_delivered = result->adopted,
         };
-        bool delivered = ok && conductor->sink->deliver(conductor->sink, &profile);
+        bool delivered = conductor->sink->deliver(conductor->sink, &profile);
 
-        atomic_fetch_add(delivered ? &conductor->control->profiles_written
-                                   : &conductor->control->profiles_failed,
-                         1);
+        atomic_fetch_add(delivered ? &control->profiles_written : &control->profiles_failed, 1);
     }
-    cprof_harvest_reset(&harvest);
+    cprof_windows_release(conductor->windows, result->handle);
+    conductor->work.due_ns = 0;
 }
 
-/* Writes what a reload cut short. The processes are gone, so there is nothing to wait for. */
-static void harvest_previous(struct conductor *conductor, int fd)
+/* Local files go on without it. */
+static void start_upload(struct conductor *conductor)
 {
-    struct cprof_segment previous;
-    struct cprof_control *control;
-    struct cprof_window window;
     struct cprof_error error;
-    uint64_t closed_ns;
 
-    if (!cprof_segment_open(&previous, fd, &error)) {
-        cprof_log(CPROF_LOG_WARNING, "what was sampled before the reload is lost: %s", error.text);
+    if (!conductor->config->upload) {
         return;
     }
-    control = cprof_segment_control(&previous);
-    if (!atomic_load(&control->harvested) && cprof_harvest_find_window(&previous, &window) >= 0) {
-        closed_ns = atomic_load(&control->closed_ns);
-        if (closed_ns > window.start_ns && closed_ns < window.end_ns) {
-            window.end_ns = closed_ns;
-        }
-        harvest_and_deliver(conductor, &previous, &window, true);
+    conductor->cloud = cprof_cloud_windows_create(conductor->config, conductor->control,
+                                                  conductor->windows, &conductor->loop, &error);
+    if (!conductor->cloud) {
+        cprof_log(CPROF_LOG_ERROR, "nothing is sent to Cloud Profiler: %s", error.text);
     }
-    atomic_store(&control->harvested, 1);
-    cprof_segment_close(&previous);
 }
 
 static void begin(struct conductor *conductor, uint64_t now_ns)
 {
     const struct cprof_config *config = conductor->config;
 
+    conductor->begun = true;
+    start_upload(conductor);
+    cprof_windows_adopt(conductor->windows, CPROF_SOURCE_SCHEDULE, deliver, conductor);
+    cprof_windows_begin(conductor->windows, conductor->previous_fds, conductor->previous_count);
     for (size_t i = 0; i < conductor->previous_count; i++) {
-        harvest_previous(conductor, conductor->previous_fds[i]);
         close(conductor->previous_fds[i]);
     }
     cprof_schedule_init(&conductor->schedule, now_ns, config->output_interval_s,
                         config->output_duration_s);
-    conductor->window_index = cprof_harvest_find_window(conductor->segment, &conductor->window);
-    if (conductor->window_index >= 0) {
-        cprof_log(CPROF_LOG_INFO, "the gateway goes on with window %u", conductor->window.id);
-        conductor->adopted = true;
-        conductor->state = STATE_OPEN;
-        return;
-    }
-    cprof_slots_begin_epoch(conductor->segment);
-    conductor->state = STATE_IDLE;
 }
 
 /* What a window of the schedule collects; 0: nothing. */
@@ -176,92 +124,43 @@ static uint32_t wanted_kinds(const struct cprof_config *config)
            (config->disable_wall ? 0 : (uint32_t)CPROF_KIND_WALL);
 }
 
-static void open_window(struct conductor *conductor, uint64_t now_ns, uint64_t end_ns)
+/* A turn that has to wait until more than half of it is gone is left out, as one that comes that
+ * late is. */
+static void order_window(struct conductor *conductor, uint64_t end_ns)
 {
-    conductor->window = (struct cprof_window){
+    const struct cprof_window_order order = {
         .kinds = wanted_kinds(conductor->config),
         .source = CPROF_SOURCE_SCHEDULE,
         .period_ns = conductor->config->period_ms * NS_PER_MS,
-        .start_ns = now_ns,
         .end_ns = end_ns,
-        .start_unix_ns = cprof_now_unix_ns(),
+        .latest_start_ns = end_ns - conductor->schedule.duration_ns / 2,
+        .finished = deliver,
+        .context = conductor,
     };
-    /* This gateway has no window now: what stands there was scribbled by somebody. */
-    if (atomic_exchange(&conductor->control->window_mask, 0) != 0) {
-        cprof_log(CPROF_LOG_WARNING, "a process wrote to the window mask in shared memory");
+    struct cprof_error error;
+
+    if (cprof_windows_order(conductor->windows, &order, &error) < 0) {
+        cprof_log(CPROF_LOG_WARNING, "a turn of the schedule is left out: %s", error.text);
     }
-    conductor->window_index = cprof_window_open(conductor->control, &conductor->window);
-    if (conductor->window_index < 0) {
-        return;
-    }
-    cprof_log(CPROF_LOG_DEBUG, "window %u opens for %.1f s", conductor->window.id,
-              (double)(end_ns - now_ns) / 1e9);
-    conductor->adopted = false;
-    conductor->state = STATE_OPEN;
 }
 
-static void finish_window(struct conductor *conductor)
-{
-    harvest_and_deliver(conductor, conductor->segment, &conductor->window, conductor->adopted);
-    cprof_window_close(conductor->control, conductor->window_index);
-    cprof_slots_begin_epoch(conductor->segment);
-    conductor->state = STATE_IDLE;
-}
-
-/* Idle: opens the window that is due. Returns when to look again. */
-static uint64_t work_idle(struct conductor *conductor, uint64_t now_ns)
-{
-    uint64_t end_ns;
-
-    if (!conductor->sink) {
-        return CPROF_LOOP_NEVER;
-    }
-    if (cprof_schedule_take(&conductor->schedule, now_ns, &end_ns)) {
-        open_window(conductor, now_ns, end_ns);
-    }
-    return conductor->state == STATE_OPEN ? conductor->window.end_ns
-                                          : cprof_schedule_next_ns(&conductor->schedule);
-}
-
-static uint64_t work_open(struct conductor *conductor, uint64_t now_ns)
-{
-    if (now_ns < conductor->window.end_ns) {
-        return conductor->window.end_ns;
-    }
-    conductor->close_deadline_ns = now_ns + CLOSE_WAIT_NS;
-    conductor->state = STATE_CLOSING;
-    return now_ns;
-}
-
-static uint64_t work_closing(struct conductor *conductor, uint64_t now_ns)
-{
-    if (now_ns < conductor->close_deadline_ns &&
-        !cprof_slots_have_closed(conductor->segment, conductor->window.epoch)) {
-        return now_ns + CLOSE_LOOK_NS;
-    }
-    finish_window(conductor);
-    return now_ns;
-}
-
+/* Begins, then orders the window that is due. While one of the schedule's own stands, adopted or
+ * ending just now, the turn waits for it. */
 static void work(void *context, uint64_t now_ns)
 {
     struct conductor *conductor = context;
+    uint64_t end_ns;
 
-    switch (conductor->state) {
-    case STATE_BEGIN:
+    if (!conductor->begun) {
         begin(conductor, now_ns);
-        conductor->work.due_ns = now_ns;
-        break;
-    case STATE_IDLE:
-        conductor->work.due_ns = work_idle(conductor, now_ns);
-        break;
-    case STATE_OPEN:
-        conductor->work.due_ns = work_open(conductor, now_ns);
-        break;
-    case STATE_CLOSING:
-        conductor->work.due_ns = work_closing(conductor, now_ns);
-        break;
     }
+    if (!conductor->sink || cprof_windows_count(conductor->windows, CPROF_SOURCE_SCHEDULE) > 0) {
+        return;
+    }
+    if (cprof_schedule_take(&conductor->schedule, now_ns, &end_ns)) {
+        order_window(conductor, end_ns);
+    }
+    conductor->work.due_ns = cprof_schedule_next_ns(&conductor->schedule);
 }
 
 /* Says in shared memory that this gateway is here; returns how long it must wait first. */
@@ -301,6 +200,11 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
         }
     }
     cprof_loop_init(&conductor->loop);
+    conductor->windows =
+        cprof_windows_create(conductor->config, conductor->segment, &conductor->loop, error);
+    if (!conductor->windows) {
+        return false;
+    }
     conductor->heartbeat.due_ns = now_ns;
     conductor->work.due_ns = now_ns + report_start(conductor->control, now_ns);
     return (cprof_loop_add_watch(&conductor->loop, &conductor->signals) &&
@@ -332,6 +236,8 @@ bool cprof_conductor_run(const struct cprof_config *config, const struct cprof_s
     if (ok) {
         cprof_loop_run(&conductor.loop);
     }
+    cprof_cloud_windows_destroy(conductor.cloud);
+    cprof_windows_destroy(conductor.windows);
     if (conductor.sink) {
         conductor.sink->destroy(conductor.sink);
     }

@@ -1,8 +1,8 @@
-/* conductor.h - joins the schedule, the windows, the logs and the sinks on one loop.
+/* conductor.h - joins the schedule, the windows and the sinks on one loop.
  *
  * Callers   main.c, once.
  * Kills     at any instant. What stands in shared memory tells the next gateway where to go on;
- *           conductor.c says in what order things are done, and why.
+ *           windows.c says in what order things are done, and why.
  *
  * SPDX-License-Identifier: MIT
  */

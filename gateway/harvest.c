@@ -25,29 +25,29 @@ static bool window_is_sound(const struct cprof_window *window, uint32_t epoch)
            window->start_unix_ns <= cprof_now_unix_ns() + CPROF_WINDOW_NS_MAX;
 }
 
-int cprof_harvest_find_window(const struct cprof_segment *segment, struct cprof_window *window)
+uint32_t cprof_harvest_find_windows(const struct cprof_segment *segment,
+                                    struct cprof_window windows[CPROF_WINDOWS_MAX])
 {
     struct cprof_control *control = cprof_segment_control(segment);
     uint32_t mask = atomic_load(&control->window_mask);
     uint32_t epoch = atomic_load(&control->epoch);
-    int found = -1;
+    bool first_found = false, is_first;
 
     for (int index = 0; index < (int)CPROF_WINDOWS_MAX; index++) {
-        struct cprof_window copy;
-
         if (!(mask & (1u << index))) {
             continue;
         }
-        memcpy(&copy, &control->windows[index], sizeof(copy));
-        /* This version opens one window at a time; a second one is nobody's. */
-        if (found >= 0 || !window_is_sound(&copy, epoch)) {
+        memcpy(&windows[index], &control->windows[index], sizeof(windows[index]));
+        is_first = !(windows[index].flags & CPROF_WINDOW_HAS_BASE);
+        /* A second one that was the first of its epoch is nobody's. */
+        if (!window_is_sound(&windows[index], epoch) || (is_first && first_found)) {
             cprof_window_close(control, index);
-            continue;
+            mask &= ~(1u << index);
+        } else {
+            first_found = first_found || is_first;
         }
-        *window = copy;
-        found = index;
     }
-    return found;
+    return mask & ((1u << CPROF_WINDOWS_MAX) - 1);
 }
 
 /* The profiles of a window while they are made. */
@@ -67,14 +67,29 @@ static bool merge_slot(struct making *making, unsigned count, const struct cprof
     return true;
 }
 
+/* The window's part of one slot. Its clocks are complete if the process has settled them behind
+ * the end, even if it samples on for other windows. */
+static bool read_slot(struct cprof_log_view *view, const struct cprof_segment *segment,
+                      uint32_t slot_index, const struct cprof_window *window,
+                      const struct cprof_snapshot *base, struct cprof_error *error)
+{
+    if (!cprof_log_read(view, segment, slot_index, window->epoch, error)) {
+        return false;
+    }
+    view->closed = view->closed || view->settled_ns >= window->end_ns;
+    cprof_snapshot_subtract(base, view);
+    return true;
+}
+
 static bool merge_slots(struct making *making, unsigned count, const struct cprof_segment *segment,
-                        uint32_t epoch, struct cprof_error *error)
+                        const struct cprof_window *window, const struct cprof_snapshot *base,
+                        struct cprof_error *error)
 {
     struct cprof_log_view view;
     bool ok = true;
 
     for (uint32_t i = 0; ok && i < segment->slot_count; i++) {
-        ok = cprof_log_read(&view, segment, i, epoch, error) &&
+        ok = read_slot(&view, segment, i, window, base, error) &&
              merge_slot(making, count, &view, error);
         cprof_log_view_reset(&view);
     }
@@ -93,7 +108,7 @@ static void choose_kinds(struct cprof_harvest *harvest, uint32_t kinds)
 
 bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segment *segment,
                         const struct cprof_config *config, const struct cprof_window *window,
-                        struct cprof_error *error)
+                        const struct cprof_snapshot *base, struct cprof_error *error)
 {
     struct making making;
     bool ok;
@@ -104,7 +119,7 @@ bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segmen
         cprof_merge_begin(&making.merges[i], &making.tables[i], config, window,
                           harvest->profiles[i].kind);
     }
-    ok = merge_slots(&making, harvest->count, segment, window->epoch, error);
+    ok = merge_slots(&making, harvest->count, segment, window, base, error);
     for (unsigned i = 0; i < harvest->count; i++) {
         struct cprof_harvested *profile = &harvest->profiles[i];
 

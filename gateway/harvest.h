@@ -1,6 +1,6 @@
 /* harvest.h - makes finished profiles of what stands in a segment.
  *
- * Callers   conductor.c, one thread.
+ * Callers   windows.c, one thread.
  * Trust     none: descriptors and logs are checked before they are used.
  *
  * SPDX-License-Identifier: MIT
@@ -17,10 +17,12 @@
 #include "../plugin/base/error.h"
 #include "../plugin/share/segment.h"
 #include "profile/kind.h"
+#include "snapshot.h"
 
-/* Finds the window that stands in the segment, as an earlier gateway left it, and copies it to
- * *window; takes back descriptors that make no sense. Returns its index, or -1. */
-int cprof_harvest_find_window(const struct cprof_segment *segment, struct cprof_window *window);
+/* Copies the windows that stand in the segment, as an earlier gateway left them, to their places
+ * in windows[]; takes back descriptors that make no sense. Returns the mask of those that do. */
+uint32_t cprof_harvest_find_windows(const struct cprof_segment *segment,
+                                    struct cprof_window windows[CPROF_WINDOWS_MAX]);
 
 /* A gzip-compressed pprof file in memory. */
 struct cprof_harvested {
@@ -35,12 +37,13 @@ struct cprof_harvest {
     unsigned count; /* of the kinds that the window asks for */
 };
 
-/* Merges the logs of the window's epoch, of all slots, into one profile for each of the window's
- * kinds; the logs are read once, so that the profiles agree. Changes nothing in the segment. The
- * caller ends it with cprof_harvest_reset, after an error, too; count and kinds are then set all
- * the same. */
+/* Merges the logs of the window's epoch, of all slots, less what `base` says (zero: nothing), into
+ * one profile for each of the window's kinds; the logs are read once, so that the profiles agree.
+ * Changes nothing in the segment. The caller ends it with cprof_harvest_reset, after an error,
+ * too; count and kinds are then set all the same. */
 bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segment *segment,
                         const struct cprof_config *config, const struct cprof_window *window,
+                        const struct cprof_snapshot *base,
                         struct cprof_error *error) CPROF_MUST_USE;
 void cprof_harvest_reset(struct cprof_harvest *harvest);
 

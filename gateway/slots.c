@@ -63,6 +63,32 @@ bool cprof_slots_have_closed(const struct cprof_segment *segment, uint32_t epoch
     return true;
 }
 
+bool cprof_slots_have_settled(const struct cprof_segment *segment, uint32_t epoch, uint64_t time_ns)
+{
+    for (uint32_t i = 0; i < segment->slot_count; i++) {
+        const struct cprof_slot *slot = cprof_segment_slot(segment, i);
+
+        if (atomic_load(&slot->settled_ns) < time_ns && !slot_has_closed(slot, epoch)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool cprof_slots_are_filling(const struct cprof_segment *segment, uint32_t epoch)
+{
+    uint64_t half = segment->log_bytes / CPROF_CHUNK_BYTES / 2;
+
+    for (uint32_t i = 0; i < segment->slot_count; i++) {
+        uint64_t claim = atomic_load(&cprof_segment_slot(segment, i)->claim);
+
+        if (claim >> 32 == epoch && (claim & UINT32_MAX) > half) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void cprof_slots_begin_epoch(const struct cprof_segment *segment)
 {
     struct cprof_control *control = cprof_segment_control(segment);
@@ -81,5 +107,6 @@ void cprof_slots_begin_epoch(const struct cprof_segment *segment)
     }
     /* Last: who sees the epoch finds clean logs. A gateway that is killed before this line
      * leaves some logs in an epoch that has no window yet; the next one takes them anew. */
+    atomic_store(&control->epoch_end_ns, 0);
     atomic_store(&control->epoch, next_epoch);
 }

@@ -2,6 +2,7 @@
 20 % of them in three functions at depth 34. No look at a clock.
 
     /work    one such request
+    /nap     20 ms asleep at the same depth
     /pid     nothing
 
 With BENCH_AGENT set it runs Google's own agent; see agent.py.
@@ -10,29 +11,16 @@ SPDX-License-Identifier: MIT
 """
 
 import os
+import time
 
 from flask import Flask
+from truth import SHARES, fifth, half, ladder, third
 
 LOOPS_PER_PERCENT = int(os.environ["BENCH_LOOPS"]) // 100
-SHARES = {"half": 50, "third": 30, "fifth": 20}
+NAP_S = 0.020
 RUNGS = 27  # with Flask's 5 frames, leaves_below and the leaf: 34
 
 app = Flask(__name__)
-
-
-def half(loops):
-    while loops:
-        loops -= 1
-
-
-def third(loops):
-    while loops:
-        loops -= 1
-
-
-def fifth(loops):
-    while loops:
-        loops -= 1
 
 
 def leaves_below():
@@ -41,23 +29,23 @@ def leaves_below():
     fifth(SHARES["fifth"] * LOOPS_PER_PERCENT)
 
 
-def make_ladder():
-    """The first of RUNGS functions, each of which calls the next, the last leaves_below."""
-    callees = [f"rung_{number}" for number in range(1, RUNGS)] + ["leaves_below"]
-    text = "".join(
-        f"def rung_{number}():\n    return {callee}()\n" for number, callee in enumerate(callees)
-    )
-    names = {"leaves_below": leaves_below}
-    exec(compile(text, "ladder.py", "exec"), names)
-    return names["rung_0"]
+def nap_below():
+    time.sleep(NAP_S)
 
 
-work_below = make_ladder()
+work_below = ladder(RUNGS, leaves_below)
+nap_far_below = ladder(RUNGS, nap_below)
 
 
 @app.get("/work")
 def work():
     work_below()
+    return "done"
+
+
+@app.get("/nap")
+def nap():
+    nap_far_below()
     return "done"
 
 

@@ -83,6 +83,9 @@ void cprof_api_read_trouble(struct cprof_api_trouble *trouble, const char *text,
     json_array_foreach(json_object_get(error, "errors"), index, entry)
     {
         read_sentence(trouble, json_object_get(entry, "message"));
+        if (trouble->reason[0] == '\0') {
+            copy_text(trouble->reason, json_object_get(entry, "reason"));
+        }
     }
     json_decref(root);
 }

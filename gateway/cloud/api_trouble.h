@@ -20,7 +20,8 @@
 struct cprof_api_trouble {
     char status[CPROF_API_TEXT_BYTES];  /* "PERMISSION_DENIED" */
     char message[CPROF_API_TEXT_BYTES]; /* the server's sentence */
-    char reason[CPROF_API_TEXT_BYTES];  /* of google.rpc.ErrorInfo: "SERVICE_DISABLED" */
+    /* Of google.rpc.ErrorInfo: "SERVICE_DISABLED"; else of "errors": "rateLimitExceeded". */
+    char reason[CPROF_API_TEXT_BYTES];
     uint64_t retry_delay_ns; /* of RetryInfo, or of the message's "backoff for 33m0s"; 0: none */
 };
 

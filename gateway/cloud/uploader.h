@@ -20,6 +20,7 @@
 #include "../../plugin/base/attributes.h"
 #include "../../plugin/base/config.h"
 #include "../../plugin/base/error.h"
+#include "../../plugin/share/layout.h"
 #include "../loop/loop.h"
 
 /* A window as the uploader wants it. */
@@ -33,10 +34,14 @@ struct cprof_upload_order {
 /* What the conductor lends. */
 struct cprof_upload_host {
     void *context;
-    /* Opens a window; returns its handle, or -1: none is free now. */
+    /* Orders a window; returns its handle, or -1: none is free now. */
     int (*open)(void *context, const struct cprof_upload_order *order);
+    /* Does a window of a gateway before this one still sample? Its profile goes first. */
+    bool (*expects_more)(void *context);
     /* The window is done with: its logs may be given back. */
     void (*release)(void *context, int handle);
+    /* A profile was sent, or given up. */
+    void (*count)(void *context, bool sent);
 };
 
 /* Counts for the log, the metrics and the page. */
@@ -55,14 +60,14 @@ struct cprof_uploader *cprof_uploader_create(struct cprof_loop *loop,
 /* Breaks off whatever hangs, at once, and says how many profiles were not sent. */
 void cprof_uploader_destroy(struct cprof_uploader *uploader);
 
-/* The window `handle` is finished; bytes (NULL: it was lost) are copied. */
-void cprof_uploader_window_finished(struct cprof_uploader *uploader, int handle,
-                                    const uint8_t *bytes, size_t byte_count);
+/* The window `handle` is finished. bytes (NULL: it was lost) were malloc'd and become the
+ * uploader's, here and below. */
+void cprof_uploader_window_finished(struct cprof_uploader *uploader, int handle, uint8_t *bytes,
+                                    size_t byte_count);
 
-/* A window of a gateway before this one, finished; to be called before the first turn of the loop
- * or any time later. The ticket is not trusted. */
+/* A window of a gateway before this one, finished; at any time. The ticket is not trusted. */
 void cprof_uploader_adopt(struct cprof_uploader *uploader, int handle, const char *ticket,
-                          size_t ticket_bytes, const uint8_t *bytes, size_t byte_count);
+                          size_t ticket_bytes, uint8_t *bytes, size_t byte_count);
 
 void cprof_uploader_counts(const struct cprof_uploader *uploader,
                            struct cprof_upload_counts *counts);

@@ -233,6 +233,7 @@ static void copy_slot(struct cprof_log_view *view, const struct cprof_slot *slot
         view->rejected++;
     }
     view->closed = atomic_load(&slot->closed_epoch) >= epoch;
+    view->settled_ns = atomic_load(&slot->settled_ns);
     copy_counters(view, &slot->counters);
 }
 
@@ -284,6 +285,80 @@ void cprof_log_view_reset(struct cprof_log_view *view)
     free(view->types);
     free(view->stacks);
     *view = (struct cprof_log_view){0};
+}
+
+static void take_off(uint64_t *value, uint64_t earlier)
+{
+    *value = *value > earlier ? *value - earlier : 0;
+}
+
+/* Not perf_refused, nor how many threads block the signal: a thread that was met in the window
+ * before is not met anew, and is as much without ticks in this one. */
+static void subtract_counters(struct cprof_log_view *view, const struct cprof_log_view *earlier)
+{
+    take_off(&view->samples, earlier->samples);
+    take_off(&view->timer_weight_ns, earlier->timer_weight_ns);
+    take_off(&view->perf_weight_ns, earlier->perf_weight_ns);
+    take_off(&view->kernel_weight_ns, earlier->kernel_weight_ns);
+    take_off(&view->other_weight_ns, earlier->other_weight_ns);
+    take_off(&view->timer_ticks, earlier->timer_ticks);
+    take_off(&view->perf_ticks, earlier->perf_ticks);
+    take_off(&view->log_full_count, earlier->log_full_count);
+    take_off(&view->log_full_weight_ns, earlier->log_full_weight_ns);
+    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
+        if (i != CPROF_MISS_BLOCKED) {
+            take_off(&view->missed[i], earlier->missed[i]);
+        }
+    }
+    take_off(&view->missed_weight_ns, earlier->missed_weight_ns);
+    take_off(&view->cpu_clock_ns, earlier->cpu_clock_ns);
+    take_off(&view->sampled_clock_ns, earlier->sampled_clock_ns);
+    take_off(&view->perf_clock_ns, earlier->perf_clock_ns);
+    take_off(&view->ticker_cpu_ns, earlier->ticker_cpu_ns);
+    take_off(&view->wall_clock_ns, earlier->wall_clock_ns);
+    take_off(&view->off_cpu_looks, earlier->off_cpu_looks);
+    take_off(&view->off_cpu_weight_ns, earlier->off_cpu_weight_ns);
+    take_off(&view->runnable_ns, earlier->runnable_ns);
+    take_off(&view->off_cpu_log_full_ns, earlier->off_cpu_log_full_ns);
+    take_off(&view->off_cpu_moved, earlier->off_cpu_moved);
+    take_off(&view->off_cpu_walks, earlier->off_cpu_walks);
+}
+
+/* The copy is the view's own: nobody else writes to it. */
+static void subtract_stack(struct cprof_stack_record *stack, const struct cprof_log_base *base)
+{
+    uint64_t count = stack->count, weight_ns = stack->weight_ns;
+    uint64_t timer_weight_ns = stack->timer_weight_ns;
+
+    take_off(&count, base->count);
+    take_off(&weight_ns, base->weight_ns);
+    take_off(&timer_weight_ns, base->timer_weight_ns);
+    stack->count = count;
+    stack->weight_ns = weight_ns;
+    stack->timer_weight_ns = timer_weight_ns;
+}
+
+void cprof_log_subtract(struct cprof_log_view *view, const struct cprof_log_view *earlier,
+                        const struct cprof_log_base *bases, size_t count)
+{
+    size_t kept = 0, next = 0;
+
+    subtract_counters(view, earlier);
+    for (size_t i = 0; i < view->stack_count; i++) {
+        uint32_t ref = view->stacks[i];
+        struct cprof_stack_record *stack = (void *)(view->bytes + (size_t)ref * 8);
+
+        while (next < count && bases[next].ref < ref) {
+            next++;
+        }
+        if (next < count && bases[next].ref == ref) {
+            subtract_stack(stack, &bases[next]);
+        }
+        if (says_something(stack)) {
+            view->stacks[kept++] = ref;
+        }
+    }
+    view->stack_count = kept;
 }
 
 const struct cprof_stack_record *cprof_log_stack(const struct cprof_log_view *view, uint32_t ref)

@@ -25,10 +25,11 @@
 /* One epoch of one slot, copied. */
 struct cprof_log_view {
     uint32_t slot_index;
-    uint32_t kind;   /* enum cprof_slot_kind, sound */
-    uint32_t number; /* as the slot says */
-    bool closed;     /* the slot's process said that the epoch is complete */
-    bool successors; /* more than one process wrote */
+    uint32_t kind;       /* enum cprof_slot_kind, sound */
+    uint32_t number;     /* as the slot says */
+    bool closed;         /* the slot's process said that the epoch is complete */
+    bool successors;     /* more than one process wrote */
+    uint64_t settled_ns; /* or at least that it is up to here */
 
     /* The counters, as the slot says. */
     uint64_t samples;
@@ -75,6 +76,19 @@ void cprof_log_view_reset(struct cprof_log_view *view);
 /* The record behind a reference in view->stacks. Its kind is one of enum cprof_stack_kind, all its
  * frames name sound code records and its tags are a sound chain. */
 const struct cprof_stack_record *cprof_log_stack(const struct cprof_log_view *view, uint32_t ref);
+
+/* What an earlier look at the same epoch of the slot said of one stack. */
+struct cprof_log_base {
+    uint32_t ref;
+    uint64_t count, weight_ns, timer_weight_ns;
+};
+
+/* Takes an earlier look off: the counters of `earlier` (whose log is not looked at) and what
+ * `count` stacks, in the order of their references, had then. Nothing becomes less than 0; stacks
+ * that say nothing any more are left out. Counts of threads, which are no sums, stay as they
+ * are. */
+void cprof_log_subtract(struct cprof_log_view *view, const struct cprof_log_view *earlier,
+                        const struct cprof_log_base *bases, size_t count);
 
 /* What the thread of a sound stack slept in; CPROF_STATE_UNKNOWN for a number that is none. */
 uint32_t cprof_log_state(const struct cprof_stack_record *stack);

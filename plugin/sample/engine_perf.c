@@ -73,18 +73,31 @@ bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns)
     return true;
 }
 
+/* Where the ticker shares the app's descriptors, the app may have closed and reused it. */
+static bool is_event(int descriptor, uint64_t perf_id)
+{
+    uint64_t id = 0;
+
+    return ioctl(descriptor, PERF_EVENT_IOC_ID, &id) == 0 && id == perf_id;
+}
+
+void cprof_engine_perf_set_period(const struct cprof_thread *thread, uint64_t period_ns)
+{
+    if (thread->perf_descriptor >= 0 && is_event(thread->perf_descriptor, thread->perf_id)) {
+        (void)ioctl(thread->perf_descriptor, PERF_EVENT_IOC_PERIOD, &period_ns);
+    }
+}
+
 void cprof_engine_perf_disarm(struct cprof_thread *thread)
 {
     int descriptor = thread->perf_descriptor;
-    uint64_t id = 0;
 
     if (descriptor < 0) {
         return;
     }
     thread->perf_descriptor = -1;
     (void)cprof_thread_note_descriptor(descriptor, NULL);
-    /* Where the ticker shares the app's descriptors, the app may have closed and reused it. */
-    if (ioctl(descriptor, PERF_EVENT_IOC_ID, &id) == 0 && id == thread->perf_id) {
+    if (is_event(descriptor, thread->perf_id)) {
         (void)ioctl(descriptor, PERF_EVENT_IOC_DISABLE, 0);
         (void)close(descriptor);
     }

@@ -27,6 +27,9 @@ int cprof_engine_perf_probe(void);
  * then. */
 bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns);
 
+/* Its signals come each period_ns from now on; nothing happens where it has none. */
+void cprof_engine_perf_set_period(const struct cprof_thread *thread, uint64_t period_ns);
+
 /* Takes it away: disabled first, since a copy of the descriptor in a forked child would keep
  * the event signalling. Leaves a descriptor alone that is not the event any more. */
 void cprof_engine_perf_disarm(struct cprof_thread *thread);

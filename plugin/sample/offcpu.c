@@ -470,3 +470,20 @@ void cprof_offcpu_forget(struct cprof_thread *thread)
     cprof_sleep_close_files(thread);
     *sleep = (struct cprof_sleep){.status_file = -1, .account_file = -1};
 }
+
+void cprof_offcpu_settle(void)
+{
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        thread->sleep.unnamed_ns = 0;
+        thread->sleep.unnamed_looks = 0;
+    }
+}
+
+void cprof_offcpu_end(void)
+{
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        cprof_offcpu_forget(thread);
+    }
+}

@@ -56,4 +56,11 @@ bool cprof_offcpu_name_sleeps(void);
 /* The thread is not followed any more: books what is left. */
 void cprof_offcpu_forget(struct cprof_thread *thread);
 
+/* A window begins or ends beside others: what was booked so far stays where it is, whatever
+ * cprof_offcpu_name_sleeps finds later. */
+void cprof_offcpu_settle(void);
+
+/* No window collects wall time any more: forgets all threads. */
+void cprof_offcpu_end(void);
+
 #endif

@@ -81,6 +81,15 @@ void cprof_thread_watch_begin(uint64_t period_ns, enum cprof_peek_way way)
     watch.way = way;
 }
 
+void cprof_thread_watch_set_period(uint64_t period_ns)
+{
+    watch.period_ns = period_ns;
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        cprof_engine_perf_set_period(thread, period_ns);
+    }
+}
+
 static void count_miss(enum cprof_miss miss, uint64_t weight_ns)
 {
     struct cprof_slot_counters *counters = &watch.slot->counters;
@@ -177,6 +186,14 @@ static void follow_clock(struct cprof_thread *thread)
     atomic_fetch_add(&watch.slot->counters.sampled_clock_ns, used_ns);
     if (thread->perf_descriptor >= 0) {
         atomic_fetch_add(&watch.slot->counters.perf_clock_ns, used_ns);
+    }
+}
+
+void cprof_thread_watch_follow_clocks(void)
+{
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        follow_clock(thread);
     }
 }
 

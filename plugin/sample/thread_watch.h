@@ -32,6 +32,13 @@ void cprof_thread_watch_enter(bool has_own_descriptors);
  * which must do whatever the app does meanwhile (cprof_peek_choose_lasting). */
 void cprof_thread_watch_begin(uint64_t period_ns, enum cprof_peek_way way);
 
+/* From now on perf events tick, and new timers are armed, for this period; a timer that is armed
+ * takes it up at its next tick. */
+void cprof_thread_watch_set_period(uint64_t period_ns);
+
+/* Brings the clocks of all threads up to date, without looking for new ones. */
+void cprof_thread_watch_follow_clocks(void);
+
 /* Arms threads that are new, forgets those that are gone, follows the clocks of all. Without
  * `ticks` (their signal is the app's) no thread has or gets any; sleepers are seen all the same. */
 void cprof_thread_watch_look(bool ticks);

@@ -34,11 +34,13 @@ static struct {
     bool has_own_descriptors;
     sigset_t blocked; /* in the ticker's thread */
     bool warned_of_taken_signal;
+    uint32_t doorbell; /* as it was before the windows were looked at */
     /* What the clocks and the slot's counters said when the epoch was joined. */
     uint64_t process_start_ns;
     uint64_t ticker_start_ns;
     uint64_t cpu_clock_base_ns;
     uint64_t ticker_cpu_base_ns;
+    uint64_t settled_ns; /* as in the slot */
 } ticker;
 
 static uint64_t read_clock_ns(clockid_t clock)
@@ -91,16 +93,53 @@ static bool signal_is_ours(void)
     return false;
 }
 
-static void join_epoch(const struct cprof_window_demand *demand)
+static uint32_t epoch_of_slot(void)
+{
+    return (uint32_t)(atomic_load(&ticker.work.mapping->slot->claim) >> 32);
+}
+
+static void read_demand(uint32_t epoch, struct cprof_window_demand *demand)
+{
+    const struct cprof_control *control = ticker.work.mapping->control;
+
+    ticker.doorbell = cprof_window_doorbell(control);
+    cprof_window_read(control, cprof_now_ns(), epoch, demand);
+}
+
+/* Says in the slot that this process writes, then asks once more whether it may: the gateway
+ * takes the windows back first and looks at the slot then, so that one of the two sees what the
+ * other did, and no log is given back under its writer. */
+static bool claim_epoch(struct cprof_window_demand *demand)
 {
     struct cprof_slot *slot = ticker.work.mapping->slot;
+    uint32_t epoch = demand->epoch;
+
+    atomic_store(&slot->closed_epoch, epoch - 1);
+    atomic_store(&slot->joined_epoch, epoch);
+    read_demand(epoch, demand);
+    if (demand->kinds && epoch_of_slot() == epoch) {
+        return true;
+    }
+    atomic_store(&slot->closed_epoch, epoch);
+    return false;
+}
+
+static void publish_settled(uint64_t now_ns)
+{
+    ticker.settled_ns = now_ns;
+    atomic_store(&ticker.work.mapping->slot->settled_ns, now_ns);
+}
+
+static void join_epoch(const struct cprof_window_demand *demand)
+{
+    uint64_t now_ns = cprof_now_ns();
 
     cprof_descriptors_begin();
     cprof_offcpu_begin(ticker.has_own_descriptors);
     cprof_thread_watch_begin(demand->period_ns, cprof_peek_choose_lasting(&ticker.blocked));
     cprof_recorder_begin(ticker.work.recorder, demand->epoch, ticker.work.incarnation);
-    atomic_store(&slot->joined_epoch, demand->epoch);
     start_clocks();
+    publish_settled(now_ns);
     cprof_oncpu_open(demand->period_ns);
 }
 
@@ -115,11 +154,6 @@ static void leave_epoch(uint32_t epoch)
     }
     cprof_recorder_end(ticker.work.recorder);
     atomic_store(&ticker.work.mapping->slot->closed_epoch, epoch);
-}
-
-static uint32_t epoch_of_slot(void)
-{
-    return (uint32_t)(atomic_load(&ticker.work.mapping->slot->claim) >> 32);
 }
 
 /* When what is due next, in a window. */
@@ -144,15 +178,21 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
     agenda->scan_ns = now_ns + (pause_ns > ROUND_NS ? pause_ns : ROUND_NS);
 }
 
-/* A look that comes late stands for that much more. */
-static void look_at_sleepers(struct agenda *agenda)
+/* How long gaps like the last one are on average. A look that comes late stands for that much
+ * more. */
+static uint64_t mean_gap_ns(const struct agenda *agenda, uint64_t now_ns)
+{
+    return agenda->pace.mean_ns + (agenda->look_ns ? now_ns - agenda->look_ns : 0);
+}
+
+static void look_at_sleepers(struct agenda *agenda, uint64_t now_ns, uint64_t gap_mean_ns)
 {
     uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns;
-    uint64_t now_ns = cprof_now_ns(), late_ns = agenda->look_ns ? now_ns - agenda->look_ns : 0;
-    bool moved = cprof_offcpu_look(agenda->pace.mean_ns + late_ns);
+    bool moved = cprof_offcpu_look(gap_mean_ns);
 
     cost_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
     agenda->look_ns = now_ns + cprof_pace_next(&agenda->pace, moved, cost_ns);
+    agenda->name_ns = 0;
 }
 
 static void name_sleeps(struct agenda *agenda)
@@ -164,14 +204,14 @@ static void name_sleeps(struct agenda *agenda)
 static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand *demand)
 {
     bool wants_wall = demand->kinds & CPROF_KIND_WALL;
-    uint64_t now_ns = cprof_now_ns(), next_ns = demand->end_ns;
+    uint64_t now_ns = cprof_now_ns(), next_ns = demand->next_end_ns;
 
     if (now_ns >= agenda->scan_ns) {
         scan(agenda, wants_wall, now_ns);
     }
     if (wants_wall && now_ns >= agenda->look_ns) {
-        look_at_sleepers(agenda);
-        agenda->name_ns = 0;
+        now_ns = cprof_now_ns();
+        look_at_sleepers(agenda, now_ns, mean_gap_ns(agenda, now_ns));
     }
     if (wants_wall && now_ns >= agenda->name_ns) {
         name_sleeps(agenda);
@@ -183,21 +223,77 @@ static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand
     return next_ns > now_ns ? next_ns - now_ns : 0;
 }
 
-static void sample_epoch(struct cprof_window_demand demand)
+/* Has a window begun or ended? */
+static bool has_changed(const struct cprof_window_demand *before,
+                        const struct cprof_window_demand *after, uint64_t now_ns)
+{
+    return now_ns >= before->next_end_ns || after->last_start_ns > ticker.settled_ns ||
+           after->kinds != before->kinds || after->period_ns != before->period_ns;
+}
+
+static void change_period(struct agenda *agenda, uint64_t period_ns, uint64_t now_ns)
+{
+    cprof_thread_watch_set_period(period_ns);
+    cprof_oncpu_open(period_ns);
+    cprof_pace_begin(&agenda->pace, period_ns, now_ns);
+}
+
+/* A window begins or ends beside others: all that was used and slept until now is written down
+ * for those that were open, so that the difference of two looks at the log is a window's own. */
+static void settle(struct agenda *agenda, const struct cprof_window_demand *before,
+                   const struct cprof_window_demand *after)
+{
+    bool had_wall = before->kinds & CPROF_KIND_WALL, wants_wall = after->kinds & CPROF_KIND_WALL;
+    uint64_t now_ns = cprof_now_ns();
+
+    if (had_wall) {
+        look_at_sleepers(agenda, now_ns, 0);
+        cprof_offcpu_settle();
+    }
+    if (had_wall && !wants_wall) {
+        cprof_offcpu_end();
+        agenda->name_ns = UINT64_MAX;
+    }
+    if (after->period_ns != before->period_ns) {
+        change_period(agenda, after->period_ns, now_ns);
+    }
+    cprof_thread_watch_follow_clocks();
+    publish_clocks();
+    publish_settled(now_ns);
+    if (wants_wall && !had_wall) {
+        cprof_offcpu_follow();
+        agenda->look_ns = 0;
+    }
+}
+
+/* Samples until no window of the epoch is open. Returns what the last ones collected. */
+static uint32_t sample_windows(struct cprof_window_demand demand)
 {
     const struct cprof_control *control = ticker.work.mapping->control;
-    uint32_t epoch = demand.epoch, kinds = demand.kinds;
+    struct cprof_window_demand before;
     struct agenda agenda = {.name_ns = UINT64_MAX};
 
-    join_epoch(&demand);
     cprof_pace_begin(&agenda.pace, demand.period_ns, cprof_now_ns());
-    while (demand.kinds && cprof_guard_is_set()) {
-        uint32_t doorbell = cprof_window_doorbell(control);
+    do {
+        before = demand;
+        cprof_window_wait(control, ticker.doorbell, work_off(&agenda, &demand));
+        read_demand(before.epoch, &demand);
+        if (demand.kinds && has_changed(&before, &demand, cprof_now_ns())) {
+            settle(&agenda, &before, &demand);
+        }
+    } while (demand.kinds && cprof_guard_is_set());
+    return before.kinds;
+}
 
-        kinds = demand.kinds;
-        cprof_window_wait(control, doorbell, work_off(&agenda, &demand));
-        cprof_window_read(control, cprof_now_ns(), epoch, &demand);
+static void sample_epoch(struct cprof_window_demand demand)
+{
+    uint32_t epoch = demand.epoch, kinds;
+
+    if (!claim_epoch(&demand)) {
+        return;
     }
+    join_epoch(&demand);
+    kinds = sample_windows(demand);
     if (!cprof_guard_is_set()) {
         return;
     }
@@ -230,15 +326,13 @@ static void *run(void *unused)
     ticker.has_own_descriptors = leave_descriptor_table();
     cprof_thread_watch_enter(ticker.has_own_descriptors);
     while (cprof_guard_is_set()) {
-        uint32_t doorbell = cprof_window_doorbell(control);
-        uint32_t epoch = epoch_of_slot();
         struct cprof_window_demand demand;
 
-        cprof_window_read(control, cprof_now_ns(), epoch, &demand);
-        if (demand.kinds && atomic_load(&ticker.work.mapping->slot->closed_epoch) != epoch) {
+        read_demand(epoch_of_slot(), &demand);
+        if (demand.kinds) {
             sample_epoch(demand);
         } else {
-            cprof_window_wait(control, doorbell, UINT64_MAX);
+            cprof_window_wait(control, ticker.doorbell, UINT64_MAX);
         }
     }
     return NULL;

@@ -1,6 +1,7 @@
 /* layout.h - the shared segment, as plain data: what lies where, who writes it, and when.
  *
  *     offset 0            control page        one instance
+ *     CPROF_TICKETS_OFFSET  tickets           of its windows
  *     CPROF_REGION_BYTES  slot 0: header      one process place (worker 1..N)
  *                         slot 0: log         log_bytes, in chunks of 16 KiB
  *                         slot 1: header      ...
@@ -25,7 +26,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 5
+#define CPROF_LAYOUT_VERSION 6
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -50,7 +51,13 @@ enum cprof_window_source {
 };
 
 /* What an orderer leaves beside a window for a later gateway. */
-#define CPROF_TICKET_BYTES_MAX 8184u
+#define CPROF_TICKET_BYTES_MAX 8192u
+
+enum cprof_window_flag {
+    /* The logs held samples of other windows when it opened. What they said then, and what is to
+     * be taken off, is known to the gateway that opened it, and to nobody when that is killed. */
+    CPROF_WINDOW_HAS_BASE = 1u << 0,
+};
 
 /* A window descriptor: immutable while its bit stands in window_mask. Written by the gateway. */
 struct cprof_window {
@@ -62,6 +69,8 @@ struct cprof_window {
     uint64_t start_ns;
     uint64_t end_ns; /* slots stop by themselves then */
     uint64_t start_unix_ns;
+    uint32_t flags;        /* enum cprof_window_flag */
+    uint32_t ticket_bytes; /* what stands in its place of struct cprof_tickets */
 };
 
 struct cprof_control {
@@ -87,8 +96,18 @@ struct cprof_control {
     _Atomic uint64_t profiles_written;
     _Atomic uint64_t profiles_failed;
 
+    /* No window of the epoch, of those that stand and those given back, ends later. */
+    _Atomic uint64_t epoch_end_ns;
+
     struct cprof_window windows[CPROF_WINDOWS_MAX];
 };
+
+/* Behind the control page, in its region. Written by the gateway before the window's bit. */
+struct cprof_tickets {
+    char text[CPROF_WINDOWS_MAX][CPROF_TICKET_BYTES_MAX]; /* without NUL */
+};
+
+#define CPROF_TICKETS_OFFSET 4096u
 
 /* A thread that has a perf event needs the timer for its kernel time alone, so the timer ticks
  * more rarely there, each tick with more weight: two engines at the full rate would cost twice. */
@@ -152,11 +171,16 @@ struct cprof_slot {
     _Atomic uint32_t pid;
     _Atomic uint32_t incarnation;  /* counts the processes that sat here */
     _Atomic uint32_t joined_epoch; /* last epoch that the present process sampled in */
-    _Atomic uint32_t closed_epoch; /* last epoch that it will never write to again */
+    _Atomic uint32_t closed_epoch; /* last epoch that it does not write to (any more); taken back
+                                    * before it joins another window of the epoch */
 
     /* epoch << 32 | number of chunks claimed. Moved on by CAS by the slot's process; set to
      * (next epoch, 0) by the gateway once the log is its own again. */
     _Atomic uint64_t claim;
+
+    /* By the slot's process, in an epoch that it has joined: log and counters hold all that was
+     * used and slept until then. Moved on when a window begins or ends beside others. */
+    _Atomic uint64_t settled_ns;
 
     struct cprof_slot_counters counters;
 };
@@ -310,7 +334,9 @@ _Static_assert(sizeof(struct cprof_lines_record) + CPROF_LINES_PART_BYTES_MAX <=
 _Static_assert(sizeof(struct cprof_code_record) + 3 * CPROF_NAME_BYTES_MAX <=
                    CPROF_CHUNK_PAYLOAD_BYTES,
                "a code object fits into a chunk");
-_Static_assert(sizeof(struct cprof_control) <= 4096, "the control page is one page");
+_Static_assert(sizeof(struct cprof_control) <= CPROF_TICKETS_OFFSET, "it is one page");
+_Static_assert(CPROF_TICKETS_OFFSET + sizeof(struct cprof_tickets) <= CPROF_REGION_BYTES,
+               "both are mapped together");
 _Static_assert(sizeof(struct cprof_slot) <= 4096, "a slot header is one page");
 _Static_assert(sizeof(struct cprof_chunk) == 16, "records are aligned to 8 bytes");
 _Static_assert(sizeof(struct cprof_stack_record) == 48, "drawn in docs/shared-memory.md");

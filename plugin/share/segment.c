@@ -163,6 +163,11 @@ struct cprof_control *cprof_segment_control(const struct cprof_segment *segment)
     return (struct cprof_control *)(void *)segment->base;
 }
 
+struct cprof_tickets *cprof_segment_tickets(const struct cprof_segment *segment)
+{
+    return (struct cprof_tickets *)(void *)(segment->base + CPROF_TICKETS_OFFSET);
+}
+
 struct cprof_slot *cprof_segment_slot(const struct cprof_segment *segment, uint32_t slot_index)
 {
     return (struct cprof_slot *)(void *)(segment->base +

@@ -51,6 +51,7 @@ bool cprof_segment_open(struct cprof_segment *segment, int fd,
 void cprof_segment_close(struct cprof_segment *segment);
 
 struct cprof_control *cprof_segment_control(const struct cprof_segment *segment);
+struct cprof_tickets *cprof_segment_tickets(const struct cprof_segment *segment);
 struct cprof_slot *cprof_segment_slot(const struct cprof_segment *segment, uint32_t slot_index);
 const uint8_t *cprof_segment_log(const struct cprof_segment *segment, uint32_t slot_index);
 

@@ -33,22 +33,18 @@ uint64_t cprof_now_unix_ns(void)
     return read_clock_ns(CLOCK_REALTIME);
 }
 
-int cprof_window_open(struct cprof_control *control, struct cprof_window *window)
+void cprof_window_open(struct cprof_control *control, int index, struct cprof_window *window)
 {
-    uint32_t mask = atomic_load(&control->window_mask);
+    uint64_t epoch_end_ns = atomic_load(&control->epoch_end_ns);
 
-    for (unsigned index = 0; index < CPROF_WINDOWS_MAX; index++) {
-        if (mask & (1u << index)) {
-            continue;
-        }
-        window->epoch = atomic_load(&control->epoch);
-        window->id = atomic_fetch_add(&control->next_window_id, 1);
-        control->windows[index] = *window;
-        atomic_fetch_or(&control->window_mask, 1u << index);
-        cprof_window_ring(control);
-        return (int)index;
+    if (window->end_ns > epoch_end_ns) {
+        atomic_store(&control->epoch_end_ns, window->end_ns);
     }
-    return -1;
+    window->epoch = atomic_load(&control->epoch);
+    window->id = atomic_fetch_add(&control->next_window_id, 1);
+    control->windows[index] = *window;
+    atomic_fetch_or(&control->window_mask, 1u << index);
+    cprof_window_ring(control);
 }
 
 void cprof_window_close(struct cprof_control *control, int index)
@@ -75,8 +71,11 @@ static void add_window(struct cprof_window_demand *demand, const struct cprof_wi
     if (window->period_ns < demand->period_ns) {
         demand->period_ns = window->period_ns;
     }
-    if (window->end_ns > demand->end_ns) {
-        demand->end_ns = window->end_ns;
+    if (window->start_ns > demand->last_start_ns) {
+        demand->last_start_ns = window->start_ns;
+    }
+    if (window->end_ns < demand->next_end_ns) {
+        demand->next_end_ns = window->end_ns;
     }
 }
 
@@ -85,7 +84,8 @@ static void read_windows(const struct cprof_control *control, uint64_t now_ns, u
 {
     uint32_t mask = atomic_load(&control->window_mask);
 
-    *demand = (struct cprof_window_demand){.epoch = epoch, .period_ns = CPROF_PERIOD_NS_MAX};
+    *demand = (struct cprof_window_demand){
+        .epoch = epoch, .period_ns = CPROF_PERIOD_NS_MAX, .next_end_ns = UINT64_MAX};
     for (unsigned index = 0; index < CPROF_WINDOWS_MAX; index++) {
         struct cprof_window window;
 

@@ -24,9 +24,9 @@
 uint64_t cprof_now_ns(void);
 uint64_t cprof_now_unix_ns(void);
 
-/* Gateway: publishes *window in a free descriptor with the segment's present epoch, a fresh id
- * (both are also stored in *window) and rings. Returns its index, or -1 if all four are taken. */
-int cprof_window_open(struct cprof_control *control, struct cprof_window *window);
+/* Gateway: publishes *window in descriptor `index`, which must be free, with the segment's present
+ * epoch and a fresh id (both are also stored in *window) and rings. */
+void cprof_window_open(struct cprof_control *control, int index, struct cprof_window *window);
 
 /* Gateway: takes the descriptor back. */
 void cprof_window_close(struct cprof_control *control, int index);
@@ -38,8 +38,9 @@ void cprof_window_ring(struct cprof_control *control);
 struct cprof_window_demand {
     uint32_t kinds; /* 0: none open */
     uint32_t epoch;
-    uint64_t period_ns; /* the shortest asked for */
-    uint64_t end_ns;    /* the last end */
+    uint64_t period_ns;     /* the shortest asked for */
+    uint64_t last_start_ns; /* of the window that came last */
+    uint64_t next_end_ns;   /* of the one that ends first */
 };
 
 /* Copies and validates the descriptors. Windows of an epoch other than `epoch` do not count. */

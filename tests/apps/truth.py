@@ -44,19 +44,20 @@ def rung_line(number):
     return 2 * number + 2
 
 
-def ladder():
-    """The first of RUNGS functions f00, f01, ... on lines of their own."""
+def ladder(rungs, lowest):
+    """The first of so many functions f00, f01, ... on lines of their own, the last of which calls
+    `lowest`."""
     text = "".join(
         f"def f{number:02}():\n    return {callee}()\n"
-        for number in range(RUNGS)
-        for callee in [f"f{number + 1:02}" if number + 1 < RUNGS else BELOW_RUNGS]
+        for number in range(rungs)
+        for callee in [f"f{number + 1:02}" if number + 1 < rungs else "lowest"]
     )
-    names = {BELOW_RUNGS: three_leaves}
+    names = {"lowest": lowest}
     exec(compile(text, LADDER_FILE, "exec"), names)
     return names["f00"]
 
 
-f00 = ladder()
+f00 = ladder(RUNGS, three_leaves)
 
 
 def application(environ, start_response):

@@ -4,8 +4,12 @@ SPDX-License-Identifier: MIT
 """
 
 import pytest
-from testenv.profiles import wall_file_of
+from testenv.profiles import merged, wall_file_of
 from testenv.uwsgi import QUICK
+from testenv.wait import wait_for
+
+ENOUGH_SAMPLES = 50  # of CPU time: a share of 0.5 is then above 0.2, whatever chance does
+PATIENCE_S = 60
 
 # What is mounted first runs in the main interpreter.
 MOUNTS = ["/first=burn.py", "/second=second.py"]
@@ -18,6 +22,26 @@ FORMS = {
 }
 
 
+def asleep(profile):
+    return profile.where(lambda sample: sample.labels["state"] == "sleep")
+
+
+def profiles_under_load(server, reader):
+    """CPU and wall time of windows that follow each other, of as many as it takes: where others
+    use the processors, a second holds few samples and perhaps no look that meets a sleep."""
+    cpu, wall = [], []
+
+    def are_enough():
+        path = server.wait_for_profiles()[-1]
+        cpu.append(reader.read(path))
+        wall.append(reader.read(wall_file_of(path)))
+        return merged(cpu).total_count >= ENOUGH_SAMPLES and asleep(merged(wall)).samples
+
+    server.wait_for_profiles()  # its window may have begun before the load
+    wait_for(are_enough, f"{ENOUGH_SAMPLES} samples and a sleep", PATIENCE_S)
+    return merged(cpu), merged(wall)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_the_stacks_of_each_app_are_its_own(form, uwsgi, profile_reader):
     options = {"mount": MOUNTS, "manage_script_name": "true", **QUICK, **FORMS[form]}
@@ -28,9 +52,7 @@ def test_the_stacks_of_each_app_are_its_own(form, uwsgi, profile_reader):
         server.load("/first/own?ms=10", threads=2) as first,
         server.load("/second/work?ms=10", threads=2) as second,
     ):
-        server.wait_for_profiles()  # its window may have begun before the load
-        path = server.wait_for_profiles()[-1]
-    profile, wall = profile_reader.read(path), profile_reader.read(wall_file_of(path))
+        profile, wall = profiles_under_load(server, profile_reader)
 
     assert not first.failures + second.failures
     own = {f"own_function_of_{pid}": "burn.py", f"second_function_of_{pid}": "second.py"}
@@ -41,8 +63,6 @@ def test_the_stacks_of_each_app_are_its_own(form, uwsgi, profile_reader):
             assert [frame.name for frame in sample.frames] == [name, "burn_own", "application"]
             assert all(frame.file.endswith(file) for frame in sample.frames[1:])
 
-    sleeping = wall.where(lambda sample: sample.labels["state"] == "sleep")
-    assert sleeping.samples
-    for sample in sleeping.samples:
+    for sample in asleep(wall).samples:
         assert [frame.name for frame in sample.frames] == ["rest", "application"]
         assert all(frame.file.endswith("second.py") for frame in sample.frames)

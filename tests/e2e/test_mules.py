@@ -8,6 +8,7 @@ import re
 import signal
 
 import pytest
+from testenv.checks import assert_own_slot
 from testenv.profiles import wall_file_of
 from testenv.uwsgi import QUICK, WITHOUT_PROFILER
 
@@ -38,11 +39,8 @@ def assert_both_in_next_window(server, profile_reader, birth=1):
     profile = profile_reader.read(path)
     assert_waiting_stands_in(profile_reader.read(wall_file_of(path)))
     for number in (1, 2):
-        name = f"own_function_of_{mule_pid(server, number, birth)}"
-        found = profile.where(lambda sample, name=name: name in sample.names())
-        assert found.samples, f"{name} is not in {profile.functions()}"
-        assert found.label_values("worker") == {f"mule {number}"}
-        assert found.label_values("thread") == {f"uWSGIMule{number}"}
+        pid = mule_pid(server, number, birth)
+        assert_own_slot(profile, pid, f"mule {number}", f"uWSGIMule{number}")
 
 
 @pytest.mark.parametrize("threads", THREADS)

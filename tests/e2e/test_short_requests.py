@@ -27,6 +27,7 @@ def measure(make_uwsgi, reader, perf_events):
 
 
 def assert_accounts(result):
+    print(result.workers)
     print(f"total {result.total_error():+.4f}, raw {result.raw_error():+.4f}")
     print(f"ticks {result.tick_error():+.4f}, at most {result.tick_bound():.4f}")
     assert abs(result.total_error()) <= result.total_bound()

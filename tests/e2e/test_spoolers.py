@@ -7,6 +7,7 @@ import os
 import signal
 
 import pytest
+from testenv.checks import assert_own_slot
 from testenv.profiles import merged, wall_file_of
 from testenv.uwsgi import NO_MASTER, QUICK
 
@@ -35,11 +36,7 @@ def assert_in_next_window(server, profile_reader, pids):
     assert "sleep" in sleeping.label_values("state")
     assert sleeping.label_values("worker") == {f"spooler {n}" for n in range(1, len(pids) + 1)}
     for number, pid in enumerate(pids, 1):
-        name = f"own_function_of_{pid}"
-        found = profile.where(lambda sample, name=name: name in sample.names())
-        assert found.samples, f"{name} is not in {profile.functions()}"
-        assert found.label_values("worker") == {f"spooler {number}"}
-        assert found.label_values("thread") == {f"uWSGISpooler{number}"}
+        assert_own_slot(profile, pid, f"spooler {number}", f"uWSGISpooler{number}")
 
 
 @pytest.mark.parametrize("form", FORMS)

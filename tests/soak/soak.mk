@@ -17,6 +17,7 @@ deps-soak:
 soak: deps-soak build/soak/c_threads.so ## Torture several CPythons (SOAK_SECONDS each, SOAK_PYTHONS).
 	@$(PYTHON) tests/soak/soak.py build/soak/c_threads.so $(SOAK_SECONDS)
 	@$(MAKE) --no-print-directory kill-soak
+	@$(MAKE) --no-print-directory fuzz-long
 kill-soak: deps-soak ## Kill, reload and resize a loaded server at random (KILL_SOAK_SECONDS, KILL_SOAK_SEED).
 	@$(MAKE) --no-print-directory build
 	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \

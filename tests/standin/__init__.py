@@ -30,12 +30,15 @@ one each; standin.always(call, step) all others, until standin.unscript(). Calls
 error(409, delay="1.5s", details=False), raw(b"{", ...), huge(100_000_000), hang(), drop(),
 reset(after=20), redirect("http://..."), normal(chunked=True), normal(gzip=True),
 normal(byte_every_s=1.0), normal(reset_after=10), normal() for "as if there were no script".
-standin.refuse() and standin.listen() close and open the listeners (on the same ports).
+standin.refuse() and standin.listen() close and open the listeners (on the same ports);
+standin.stall() has new connections accepted and never answered; standin.drop_connections() ends
+those that are open; standin.expire_tokens() and standin.forget_names() do what they say.
 
 **Records.** standin.requests (each a Request: call, method, path, headers, body, json, status,
 problem, connection, at_s), standin.connections (each a Connection), standin.uploads (what was
 accepted), standin.problems (the text of every refusal; an undisturbed test asserts that there
-is none), standin.most_open("api"). The wait_for_... functions wait with a deadline.
+is none), standin.most_open("api"). The wait_for_... functions wait with a deadline. An upload is
+read by profile_reader.read(upload.save(directory)), or looked at as upload.message.
 
 StandIn(certificate=...) takes "right", "other name", "expired" or "unknown CA"; http2=False
 leaves HTTP/1.1 alone; clock_offset_s moves its clock (Date header, tokens' times).

@@ -88,6 +88,10 @@ class Client:
             self._http.putheader(name, value)
         self._http.endheaders(body)
 
+    def receive_bytes(self):
+        """What comes next, before any answer is parsed."""
+        return self._http.sock.recv(1024)
+
     def read(self):
         answer = self._http.getresponse()
         headers = {name.lower(): value for name, value in answer.getheaders()}

@@ -60,7 +60,11 @@ class Http1:
     # The exchange
 
     async def _send(self, event):
-        self._wire.write(self._http.send(event) or b"")
+        try:
+            data = self._http.send(event)
+        except h11.LocalProtocolError as problem:  # the client broke off meanwhile
+            raise ConnectionResetError(str(problem)) from None
+        self._wire.write(data or b"")
         await self._wire.drained()
 
     async def start(self, status, headers, length):

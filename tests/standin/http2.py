@@ -4,6 +4,7 @@ SPDX-License-Identifier: MIT
 """
 
 import asyncio
+import contextlib
 
 import h2.config
 import h2.connection
@@ -11,6 +12,15 @@ import h2.events
 import h2.exceptions
 
 CONFIG = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _gone_client():
+    """h2's word for a stream that the client has ended, in the words of sockets."""
+    try:
+        yield
+    except h2.exceptions.ProtocolError as problem:
+        raise ConnectionResetError(str(problem)) from None
 
 
 class _Stream:
@@ -28,24 +38,34 @@ class _Stream:
         pairs = [(":status", str(status)), *headers]
         if length is not None:
             pairs.append(("content-length", str(length)))
-        self._codec.http.send_headers(self._number, pairs)
+        with _gone_client():
+            self._codec.http.send_headers(self._number, pairs)
         await self._codec.flush()
 
     async def data(self, data):
-        http = self._codec.http
         while data:
-            window = http.local_flow_control_window(self._number)
-            size = min(window, http.max_outbound_frame_size)
-            if size <= 0:
+            sent = self._send_part(data)
+            data = data[sent:]
+            if sent:
+                await self._codec.flush()
+            else:
                 self.window_grew.clear()
                 await self.window_grew.wait()
-                continue
-            http.send_data(self._number, data[:size])
-            data = data[size:]
-            await self._codec.flush()
+
+    def _send_part(self, data):
+        """Sends what the client's window has room for; returns how much."""
+        http = self._codec.http
+        with _gone_client():
+            window = http.local_flow_control_window(self._number)
+            size = min(window, http.max_outbound_frame_size, len(data))
+            if size > 0:
+                http.send_data(self._number, data[:size])
+        return max(size, 0)
 
     async def end(self):
-        self._codec.http.end_stream(self._number)
+        with _gone_client():
+            self._codec.http.end_stream(self._number)
+        self._codec.forget(self._number)
         await self._codec.flush()
 
 
@@ -56,6 +76,9 @@ class Http2:
         self.http = h2.connection.H2Connection(CONFIG)
         self.http.initiate_connection()
         self._write()
+
+    def forget(self, number):
+        self._streams.pop(number, None)
 
     def _write(self):
         self._wire.write(self.http.data_to_send())

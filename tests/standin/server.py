@@ -23,12 +23,13 @@ from .api import Grant, ProfilerApi, json_reply, new_opaque
 from .errors import ApiError, OAuthError
 from .metadata import Metadata
 from .records import Request
-from .steps import MEBI, Step
+from .steps import Step
 from .tokens import KeyFiles, Tokens
 from .wire import Wire
 
 LISTENERS = ("api", "auth", "metadata")
 STOP_SECONDS = 10
+FILLER_PART = 64 << 10
 REAL_API = "cloudprofiler.googleapis.com"
 
 PROJECT_PROFILES = r"/v2/projects/([^/]+)/profiles"
@@ -58,6 +59,7 @@ class Listener:
         self.tls = tls
         self._holder = self._bind(0)
         self.port = self._holder.getsockname()[1]
+        self.stalls = False  # connections are accepted, and nothing is ever read or answered
         self._server = None
 
     @staticmethod
@@ -199,6 +201,11 @@ class StandIn:
                 self._listeners[name].close()
 
         self._do(close())
+
+    def stall(self, *names, stalls=True):
+        """From now on new connections are accepted and left alone: not even TLS is begun."""
+        for name in names or LISTENERS:
+            self._listeners[name].stalls = stalls
 
     def drop_connections(self, reset=False):
         """Ends all open connections."""
@@ -410,9 +417,10 @@ class StandIn:
             request.problem = "CONNECT to a stranger"
             wire.drop()
             return
-        await exchange.say_connected()
-        request.status = 200
+        # First the tunnel: the client goes on as soon as it has its answer.
         await wire.tunnel_to("127.0.0.1", listener.port)
+        request.status = 200
+        await exchange.say_connected()
 
     async def _deliver(self, wire, request, exchange, reply, step):
         headers = {"date": email.utils.formatdate(self.now(), usegmt=True), **reply.headers}
@@ -452,5 +460,5 @@ class StandIn:
     @staticmethod
     async def _send_filler(exchange, size):
         while size > 0:
-            await exchange.data(b" " * min(size, MEBI))
-            size -= MEBI
+            await exchange.data(b" " * min(size, FILLER_PART))
+            size -= FILLER_PART

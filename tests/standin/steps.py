@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 from .errors import ApiError
 
-MEBI = 1 << 20
-
 
 @dataclass(frozen=True)
 class Reply:

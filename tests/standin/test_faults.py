@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import base64
 import gzip
 import http.client
 import socket
@@ -12,7 +13,7 @@ import pytest
 from testenv.wait import wait_for
 
 from . import drop, error, hang, huge, normal, raw, redirect, reset
-from .client import PROFILES, Client, create_document
+from .client import PROFILES, Client, create_document, message, packed
 
 BROKEN = (ConnectionError, http.client.HTTPException)
 
@@ -130,6 +131,17 @@ def test_a_hanging_call_ends_with_the_client(standin, client):
     wait_for(lambda: standin.requests[0].abandoned, "the end of the call")
 
 
+def test_a_client_that_breaks_off_a_huge_answer_stops_it(standin, client, caplog):
+    standin.script("create", huge(100_000_000))
+    client.send_create()
+    client.receive_bytes()
+
+    client.close()
+
+    wait_for(lambda: not standin.connections[0].is_open, "the end of the connection")
+    assert not caplog.records  # asyncio warns when it is made to write on
+
+
 def test_a_create_call_hangs_until_it_is_released(standin, client):
     client.send_create()
     standin.wait_for_hanging()
@@ -166,6 +178,77 @@ def test_refused_connections_come_back_on_the_same_port(standin):
     client = Client(standin)
     assert standin.endpoint == endpoint and client.create().status == 200
     client.close()
+
+
+def test_a_stalled_listener_accepts_and_says_nothing(standin):
+    standin.stall("api")
+    port = int(standin.endpoint.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port)) as stalled:
+        wait_for(lambda: standin.connections, "the connection")
+        standin.stall("api", stalls=False)
+        standin.release()
+        client = Client(standin)
+        assert client.create().status == 200
+        client.close()
+
+        stalled.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            stalled.recv(1)
+
+
+def test_open_connections_can_be_ended(standin, client):
+    standin.release()
+    client.create()
+
+    standin.drop_connections()
+
+    wait_for(lambda: not standin.connections[0].is_open, "the end of the connection")
+
+
+def test_a_large_body_is_asked_for(client):
+    client.send("POST", PROFILES, {"host": "a", "content-length": "2", "expect": "100-continue"})
+
+    assert client.receive_bytes().startswith(b"HTTP/1.1 100")
+
+
+def test_an_upload_can_be_read_by_the_other_tests_tools(standin, client, tmp_path, pprof):
+    standin.release("CPU")
+    created = client.create().json
+    text = base64.b64encode(packed(message())).decode()
+    client.call("PATCH", f"/v2/{created['name']}", {**created, "profileBytes": text})
+
+    path = standin.wait_for_uploads()[0].save(tmp_path)
+
+    assert "f.py" in pprof.run("-raw", path)
+
+
+def tunnel(standin, target):
+    host, port = standin.metadata_host.split(":")
+    proxied = http.client.HTTPSConnection(
+        host, int(port), timeout=20, context=ssl.create_default_context(cafile=standin.ca_file)
+    )
+    proxied.set_tunnel(*target)
+    return proxied
+
+
+def test_the_proxy_leads_the_real_name_to_the_stand_in(standin):
+    proxied = tunnel(standin, ("cloudprofiler.googleapis.com", 443))
+    proxied.request("GET", "/discovery/v1/apis/cloudprofiler/v2/rest")
+
+    assert proxied.getresponse().status == 200
+    proxied.close()
+    assert standin.requests_of("connect")[0].path == "cloudprofiler.googleapis.com:443"
+    assert len(standin.connections_of("api")) == 1
+
+
+def test_the_proxy_leads_nowhere_else(standin):
+    proxied = tunnel(standin, ("example.com", 443))
+
+    with pytest.raises((OSError, http.client.HTTPException)):
+        proxied.request("GET", "/")
+
+    assert standin.problems
+    proxied.close()
 
 
 def test_connections_are_counted(standin):

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from . import error
+from . import error, rules
 from .client import DEPLOYMENT, PROFILES, Client, create_document, message, packed
 from .tokens import PROJECT
 
@@ -128,11 +128,33 @@ def test_a_body_without_a_length_is_refused(client):
     assert answer.status == 411
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"a": NaN}', b'{"a": 1, "a": 1}'])
-def test_a_body_that_is_no_json_object_is_refused(standin, client, body):
+def test_a_body_over_the_limit_is_refused(client, monkeypatch):
+    monkeypatch.setattr(rules, "BODY_BYTES_MAX", 100)
+
+    assert "too large" in client.create().error["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "Invalid JSON"),
+        (b"{", "Invalid JSON"),
+        (b"[]", "no JSON object"),
+        (b"\xff", "Invalid JSON"),
+        (b'{"a": NaN}', "NaN is not JSON"),
+        (b'{"profileType": [], "profileType": []}', "twice"),
+    ],
+)
+def test_a_body_that_is_no_json_object_is_refused(client, body, words):
     answer = client.call("POST", PROFILES, None, body=body)
 
-    assert answer.status == 400 and len(standin.problems) == 1
+    assert answer.status == 400 and words in answer.error["message"]
+
+
+def test_an_answer_in_another_form_is_not_given(client):
+    answer = client.call("POST", PROFILES + "?alt=proto", create_document())
+
+    assert answer.status == 400 and "alt" in answer.error["message"]
 
 
 def test_an_unknown_query_parameter_is_refused(client):

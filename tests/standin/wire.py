@@ -43,7 +43,9 @@ class Wire(asyncio.Protocol):
     def connection_made(self, transport):
         self._transport = transport
         self.record = self._server.opened(self, self._listener.name)
-        if self._listener.tls:
+        if self._listener.stalls:
+            transport.pause_reading()
+        elif self._listener.tls:
             # Until TLS is in between, nothing may read.
             transport.pause_reading()
             self._run(self._secure())
@@ -126,8 +128,10 @@ class Wire(asyncio.Protocol):
         self._transport.write(data)
 
     async def drained(self):
+        # Even when there is room: others want their turn, and this client may have gone.
+        await asyncio.sleep(0)
         await self._writable.wait()
-        if not self.record.is_open:
+        if self._transport.is_closing():
             raise ConnectionResetError
 
     def drop(self):

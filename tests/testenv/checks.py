@@ -19,6 +19,15 @@ def assert_profiles_go_on(server, profile_reader):
     assert not server.our_errors, server.our_errors
 
 
+def assert_own_slot(profile, pid, worker, thread):
+    """The process's own function is in the profile, under these tags alone."""
+    name = f"own_function_of_{pid}"
+    found = profile.where(lambda sample: name in sample.names())
+    assert found.samples, f"{name} is not in {profile.functions()}"
+    assert found.label_values("worker") == {worker}
+    assert found.label_values("thread") == {thread}
+
+
 def assert_inert(server):
     """The server works, and nothing of the profiler runs in it."""
     for pid in server.workers().values():

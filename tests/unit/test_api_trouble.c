@@ -51,7 +51,7 @@ static void a_back_off_in_the_sentence_alone_is_read(void)
 
     EXPECT(strcmp(trouble.status, "ABORTED") == 0);
     EXPECT(trouble.retry_delay_ns == 44 * MINUTE_NS);
-    EXPECT(trouble.reason[0] == '\0');
+    EXPECT(strcmp(trouble.reason, "aborted") == 0);
 
     trouble = trouble_of("{\"error\":{\"errors\":[{\"message\":\"backoff for 1h2m3s\"}]}}");
     EXPECT(strcmp(trouble.message, "backoff for 1h2m3s") == 0);
@@ -90,6 +90,15 @@ static void the_reason_is_that_of_error_info(void)
     EXPECT(strcmp(trouble.reason, "SERVICE_DISABLED") == 0);
     EXPECT(strstr(trouble.message, "has not been used"));
     EXPECT(trouble.retry_delay_ns == 0);
+}
+
+static void error_info_goes_before_the_older_reason(void)
+{
+    struct cprof_api_trouble trouble =
+        trouble_of("{\"error\":{\"errors\":[{\"reason\":\"forbidden\"}],\"details\":[{\"@type\":"
+                   "\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"NO_ROLE\"}]}}");
+
+    EXPECT(strcmp(trouble.reason, "NO_ROLE") == 0);
 }
 
 static void what_is_not_the_api_s_says_nothing(void)
@@ -193,6 +202,7 @@ int main(void)
     RUN(a_delay_that_is_none_gives_way_to_the_sentence);
     RUN(the_first_delay_counts);
     RUN(the_reason_is_that_of_error_info);
+    RUN(error_info_goes_before_the_older_reason);
     RUN(what_is_not_the_api_s_says_nothing);
     RUN(no_body_says_nothing);
     RUN(texts_are_printable_and_cut);

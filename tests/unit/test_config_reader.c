@@ -21,6 +21,8 @@ static struct cprof_config sound(void)
         .config_bytes = sizeof(struct cprof_config),
         .service = "shop",
         .output_dir = "/tmp",
+        .api_endpoint = "https://localhost",
+        .initial_backoff_s = 60,
         .output_interval_s = 60,
         .output_duration_s = 10,
         .period_ms = 10,
@@ -98,6 +100,10 @@ static void numbers_out_of_bounds_are_refused_by_name(void)
     REFUSED(output_interval_s, 0, "output_interval_s");
     REFUSED(output_duration_s, 61, "output_duration_s");
     REFUSED(disable_wall, 2, "disable_wall");
+    REFUSED(upload, 2, "upload");
+    REFUSED(disable_metadata, 2, "disable_metadata");
+    REFUSED(initial_backoff_s, 0, "initial_backoff_s");
+    REFUSED(initial_backoff_s, 3601, "initial_backoff_s");
     REFUSED(wall_idle, 2, "wall_idle");
     REFUSED(slot_count, 0, "slot_count");
     REFUSED(log_bytes, 1, "log_bytes");

@@ -124,7 +124,7 @@ static void write_segment(void)
         .end_ns = cprof_now_ns() + 9000 * MS,
         .start_unix_ns = cprof_now_unix_ns(),
     };
-    EXPECT(cprof_window_open(cprof_segment_control(&segment), &window) == 0);
+    cprof_window_open(cprof_segment_control(&segment), 0, &window);
 }
 
 /* A place that is read: mostly in the chunks in use, now and then in a header. */
@@ -223,13 +223,27 @@ static void read_and_merge(enum cprof_kind kind)
 static void harvest(void)
 {
     static struct cprof_config config = {.tags = CPROF_TAG_WORKER};
+    struct cprof_window found[CPROF_WINDOWS_MAX];
+    uint32_t mask = cprof_harvest_find_windows(&segment, found);
+    bool has_base = below(2) == 0; /* and then something changes */
+    struct cprof_snapshot base = {0};
+    struct change change;
     struct cprof_harvest made;
-    struct cprof_window found;
     struct cprof_error error;
 
-    if (cprof_harvest_find_window(&segment, &found) >= 0) {
-        EXPECT(cprof_harvest_make(&made, &segment, &config, &found, &error));
-        cprof_harvest_reset(&made);
+    if (has_base) {
+        EXPECT(cprof_snapshot_take(&base, &segment, EPOCH, &error));
+        make_change(&change);
+    }
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
+        if (mask & (1u << i)) {
+            EXPECT(cprof_harvest_make(&made, &segment, &config, &found[i], &base, &error));
+            cprof_harvest_reset(&made);
+        }
+    }
+    cprof_snapshot_reset(&base);
+    if (has_base) {
+        undo_change(&change);
     }
 }
 

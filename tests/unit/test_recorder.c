@@ -638,20 +638,17 @@ static void any_death_makes_what_was_read_doubtful_once(void)
     end();
 }
 
-static void a_death_while_the_texts_are_copied_leaves_no_entry(void)
+/* `moment`: which of the two above says whose death it is, each code object's in turn. */
+static void expect_no_entry_after_a_death(const struct fake_code_object **moment)
 {
-    const struct fake_code_object *dying[2];
-
     for (uint32_t i = 0; i < 2; i++) {
         uint32_t ref;
 
         begin();
-        dying[0] = leaf;
-        dying[1] = root;
         cprof_record_expect(&fixture.recorder, context);
-        dies_while_read = dying[i];
+        *moment = i == 0 ? leaf : root;
         EXPECT(find_two_frames(&ref) == CPROF_RECORDED_UNREADABLE && ref == CPROF_NO_REF);
-        EXPECT(!dies_while_read);
+        EXPECT(!*moment);
         fake_code_object_rename(leaf, "newer");
 
         find_and_add();
@@ -660,27 +657,15 @@ static void a_death_while_the_texts_are_copied_leaves_no_entry(void)
     }
 }
 
+static void a_death_while_the_texts_are_copied_leaves_no_entry(void)
+{
+    expect_no_entry_after_a_death(&dies_while_read);
+}
+
 /* The hook finds no entry to retire, and the entry comes after it. */
 static void a_death_just_before_an_entry_is_added_takes_the_entry_back(void)
 {
-    const struct fake_code_object *dying[2];
-
-    for (uint32_t i = 0; i < 2; i++) {
-        uint32_t ref;
-
-        begin();
-        dying[0] = leaf;
-        dying[1] = root;
-        cprof_record_expect(&fixture.recorder, context);
-        dies_before_added = dying[i];
-        EXPECT(find_two_frames(&ref) == CPROF_RECORDED_UNREADABLE && ref == CPROF_NO_REF);
-        EXPECT(!dies_before_added);
-        fake_code_object_rename(leaf, "newer");
-
-        find_and_add();
-        EXPECT(weight_of_leaf("newer") == 1 && weight_of_leaf("leaf") == 0);
-        end();
-    }
+    expect_no_entry_after_a_death(&dies_before_added);
 }
 
 static void deaths_do_not_matter_to_a_thread_that_reads_its_own_stack(void)

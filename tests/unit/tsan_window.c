@@ -26,7 +26,7 @@ static struct cprof_window window_of(uint64_t number)
         .kinds = CPROF_KIND_CPU,
         .period_ns = (50 - number) * MS,
         .start_ns = 1000 * MS,
-        .end_ns = 10000 * MS + number,
+        .end_ns = 10000 * MS - number,
     };
 }
 
@@ -39,7 +39,8 @@ static void await_windows(uint64_t count)
     do {
         EXPECT(cprof_now_ns() < deadline_ns);
         cprof_window_read(&control, 5000 * MS, EPOCH, &demand);
-        EXPECT(demand.kinds == 0 || demand.period_ns == (50 - (demand.end_ns - 10000 * MS)) * MS);
+        EXPECT(demand.kinds == 0 ||
+               demand.period_ns == (50 - (10000 * MS - demand.next_end_ns)) * MS);
     } while (count > 0 ? demand.period_ns != last.period_ns : demand.kinds != 0);
 }
 
@@ -57,17 +58,14 @@ static void *tick(void *unused)
 
 static void open_and_close(void)
 {
-    int indexes[CPROF_WINDOWS_MAX];
+    for (int i = 0; i < (int)CPROF_WINDOWS_MAX; i++) {
+        struct cprof_window window = window_of((uint64_t)i);
 
-    for (uint64_t i = 0; i < CPROF_WINDOWS_MAX; i++) {
-        struct cprof_window window = window_of(i);
-
-        indexes[i] = cprof_window_open(&control, &window);
-        EXPECT(indexes[i] >= 0);
+        cprof_window_open(&control, i, &window);
     }
     (void)pthread_barrier_wait(&everybody);
-    for (uint64_t i = 0; i < CPROF_WINDOWS_MAX; i++) {
-        cprof_window_close(&control, indexes[i]);
+    for (int i = 0; i < (int)CPROF_WINDOWS_MAX; i++) {
+        cprof_window_close(&control, i);
     }
     (void)pthread_barrier_wait(&everybody);
 }

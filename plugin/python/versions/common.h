@@ -65,6 +65,11 @@
     .code_first_traceable = offsetof(PyCodeObject, _co_firsttraceable),                            \
     .code_bytecode = offsetof(PyCodeObject, co_code_adaptive)
 
+/* 3.12 and later: interpreters point to their lock. */
+#define LAYOUT_OF_OWN_LOCKS                                                                        \
+    .gil_place = CPROF_GIL_BY_INTERPRETER, .interp_gil = offsetof(PyInterpreterState, ceval.gil),  \
+    .gil_bytes = sizeof(struct _gil_runtime_state)
+
 /* A structure's size in whole words. */
 #define LAYOUT_WORDS(bytes) ((bytes) / sizeof(void *) * sizeof(void *))
 

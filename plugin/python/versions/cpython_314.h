@@ -5,6 +5,7 @@
 #include "common.h"
 
 #include <internal/pycore_code.h>
+#include <internal/pycore_frame.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_interpframe_structs.h>
 
@@ -17,9 +18,7 @@ static const struct cprof_python_layout built_layout = {
     .tstate_head = offsetof(PyThreadState, current_frame),
     .interp_next = offsetof(PyInterpreterState, next),
     .interp_threads_head = offsetof(PyInterpreterState, threads.head),
-    .gil_place = CPROF_GIL_BY_INTERPRETER,
-    .interp_gil = offsetof(PyInterpreterState, ceval.gil),
-    .gil_bytes = sizeof(struct _gil_runtime_state),
+    LAYOUT_OF_OWN_LOCKS,
     .frame_bytes = offsetof(_PyInterpreterFrame, localsplus),
     .frame_code = offsetof(_PyInterpreterFrame, f_executable),
     .code_tag_mask = 3, /* f_executable is a _PyStackRef, whose low bits are tags */

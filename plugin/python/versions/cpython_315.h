@@ -5,6 +5,7 @@
 #include "common.h"
 
 #include <internal/pycore_code.h>
+#include <internal/pycore_frame.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_interpframe_structs.h>
 
@@ -17,12 +18,14 @@ static const struct cprof_python_layout built_layout = {
     .tstate_head = offsetof(PyThreadState, current_frame),
     .interp_next = offsetof(PyInterpreterState, next),
     .interp_threads_head = offsetof(PyInterpreterState, threads.head),
+    LAYOUT_OF_OWN_LOCKS,
     .frame_bytes = offsetof(_PyInterpreterFrame, localsplus),
     .frame_code = offsetof(_PyInterpreterFrame, f_executable),
     .code_tag_mask = 3, /* f_executable is a _PyStackRef, whose low bits are tags */
     .frame_previous = offsetof(_PyInterpreterFrame, previous),
     .frame_instruction = offsetof(_PyInterpreterFrame, instr_ptr),
     .frame_owner = offsetof(_PyInterpreterFrame, owner),
+    .frame_object_frame = offsetof(PyFrameObject, f_frame),
     .owner_generator = FRAME_OWNED_BY_GENERATOR,
     .owner_not_python = FRAME_OWNED_BY_INTERPRETER,
     LAYOUT_OF_ADAPTIVE_CODE,

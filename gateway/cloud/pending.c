@@ -1,0 +1,37 @@
+/* pending.c - see pending.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "pending.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool cprof_pending_add(struct cprof_pending_list *list, const struct cprof_pending *item,
+                       size_t ticket_bytes)
+{
+    char *ticket = list->count < CPROF_PENDING_MAX ? strndup(item->ticket, ticket_bytes) : NULL;
+
+    if (!ticket) {
+        free(item->bytes);
+        return false;
+    }
+    list->items[list->count] = *item;
+    list->items[list->count++].ticket = ticket;
+    return true;
+}
+
+void cprof_pending_remove_first(struct cprof_pending_list *list)
+{
+    free(list->items[0].ticket);
+    free(list->items[0].bytes);
+    list->count--;
+    memmove(&list->items[0], &list->items[1], list->count * sizeof(list->items[0]));
+}
+
+void cprof_pending_reset(struct cprof_pending_list *list)
+{
+    while (list->count > 0) {
+        cprof_pending_remove_first(list);
+    }
+}

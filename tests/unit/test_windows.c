@@ -1,0 +1,745 @@
+/* test_windows.c - see gateway/windows.h. Real segments, real logs, the real loop; the workers are
+ * written by hand, and the time passes by a millisecond for each turn of the loop and not else, so
+ * that each profile's samples are known to the last one.
+ *
+ * sources: tests/unit/fake_log.c
+ * flags: -Wl,--wrap=cprof_now_ns
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../gateway/windows.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../gateway/profile/pprof.h"
+#include "../../plugin/share/window.h"
+#include "expect.h"
+#include "fake_log.h"
+
+#define MS          UINT64_C(1000000)
+#define S           (1000 * MS)
+#define DEADLINE_NS (20 * S)
+#define LONG_NS     (3000 * S) /* a window that outlasts the test */
+
+/* What became of a window. */
+struct end {
+    unsigned calls;
+    int handle;
+    bool is_lost, adopted, released_at_once;
+    struct cprof_window window;
+    uint64_t cpu_count, wall_count; /* samples of the function `work` */
+    uint64_t wall_ns;
+    char ticket[64];
+};
+
+static struct cprof_segment segment;
+static struct cprof_control *control;
+static struct cprof_slot *slot;
+static struct cprof_log_writer writer;
+static struct cprof_loop loop;
+static struct cprof_windows *windows;
+static struct cprof_config config;
+static uint32_t on_cpu_ref, off_cpu_ref;
+
+static uint64_t now_ns = 1000 * S;
+
+uint64_t __wrap_cprof_now_ns(void);
+uint64_t __wrap_cprof_now_ns(void)
+{
+    return now_ns;
+}
+
+/* The loop runs until this says true. */
+static bool (*condition)(const void *argument);
+static const void *condition_argument;
+static uint64_t condition_deadline_ns;
+static struct cprof_loop_timer condition_timer;
+
+static void check_condition(void *context, uint64_t time_ns)
+{
+    (void)context;
+    condition_timer.due_ns = 0;
+    if (condition(condition_argument)) {
+        cprof_loop_stop(&loop);
+        return;
+    }
+    EXPECT(time_ns < condition_deadline_ns);
+    now_ns += MS;
+}
+
+static void run_until(bool (*is_true)(const void *argument), const void *argument)
+{
+    condition = is_true;
+    condition_argument = argument;
+    condition_deadline_ns = now_ns + DEADLINE_NS;
+    condition_timer.due_ns = 0;
+    loop.stopped = false;
+    cprof_loop_run(&loop);
+}
+
+static bool has_ended(const void *end)
+{
+    return ((const struct end *)end)->calls > 0;
+}
+
+static bool mask_is(const void *mask)
+{
+    return atomic_load(&control->window_mask) == *(const uint32_t *)mask;
+}
+
+static bool epoch_is(const void *epoch)
+{
+    return atomic_load(&control->epoch) == *(const uint32_t *)epoch;
+}
+
+static void await_mask(uint32_t mask)
+{
+    run_until(mask_is, &mask);
+}
+
+static void await_epoch(uint32_t epoch)
+{
+    run_until(epoch_is, &epoch);
+}
+
+/* A gateway's windows; the segment stays as it is. */
+static void start_windows(void)
+{
+    struct cprof_error error;
+
+    cprof_loop_init(&loop);
+    condition_timer = (struct cprof_loop_timer){.due_ns = 0, .fire = check_condition};
+    EXPECT(cprof_loop_add_timer(&loop, &condition_timer));
+    windows = cprof_windows_create(&config, &segment, &loop, &error);
+    EXPECT(windows);
+}
+
+/* As a SIGKILL of the gateway. */
+static void kill_windows(void)
+{
+    cprof_windows_destroy(windows);
+    windows = NULL;
+}
+
+/* The log of one worker in the present epoch, with a stack of each kind that nothing was counted
+ * on yet. */
+static void start_worker(void)
+{
+    uint32_t epoch = atomic_load(&control->epoch);
+    struct cprof_frame frame;
+
+    slot = cprof_segment_slot(&segment, 0);
+    writer = fake_writer(&segment, 0, epoch, 1);
+    frame = (struct cprof_frame){
+        .code_ref = fake_code(&writer, &(struct fake_code){.name = "work", .file = "a.py"})};
+    on_cpu_ref = fake_stack(&writer, &(struct fake_stack){.frames = &frame, .depth = 1});
+    off_cpu_ref = fake_stack(&writer, &(struct fake_stack){.frames = &frame,
+                                                           .depth = 1,
+                                                           .kind = CPROF_STACK_OFF_CPU,
+                                                           .state = CPROF_STATE_RECV});
+    EXPECT(on_cpu_ref != CPROF_NO_REF && off_cpu_ref != CPROF_NO_REF);
+}
+
+/* The worker is seen to write from now on: it has not closed its log. */
+static void join(void)
+{
+    atomic_store(&slot->pid, (uint32_t)getpid());
+    atomic_store(&slot->closed_epoch, atomic_load(&control->epoch) - 1);
+    atomic_store(&slot->joined_epoch, atomic_load(&control->epoch));
+}
+
+static void settle(void)
+{
+    atomic_store(&slot->settled_ns, cprof_now_ns());
+}
+
+static struct cprof_stack_record *record(uint32_t ref)
+{
+    uint8_t *log = segment.base + cprof_segment_log_offset(0, segment.log_bytes);
+
+    return cprof_log_record(log, ref);
+}
+
+static void sample(uint32_t ref, uint64_t count, uint64_t weight_ns)
+{
+    atomic_fetch_add(&record(ref)->weight_ns, weight_ns);
+    atomic_fetch_add(&record(ref)->count, count);
+    if (ref == on_cpu_ref) {
+        atomic_fetch_add(&slot->counters.samples, count);
+        atomic_fetch_add(&slot->counters.cpu_clock_ns, weight_ns);
+        atomic_fetch_add(&slot->counters.sampled_clock_ns, weight_ns);
+    }
+}
+
+static void work(uint64_t count)
+{
+    sample(on_cpu_ref, count, count * 10 * MS);
+}
+
+static void begin_test(void)
+{
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    control = cprof_segment_control(&segment);
+    config = (struct cprof_config){.tags = CPROF_TAG_WORKER, .max_depth = 128};
+    start_windows();
+    cprof_windows_begin(windows, NULL, 0);
+    start_worker();
+}
+
+static void end_test(void)
+{
+    cprof_windows_destroy(windows);
+    fake_segment_close(&segment);
+}
+
+static uint64_t count_in(const struct cprof_harvested *profile, uint64_t *sum_ns)
+{
+    struct cprof_table table;
+    struct cprof_error error;
+    uint64_t count = 0;
+
+    cprof_table_init(&table);
+    EXPECT(cprof_pprof_read(&table, profile->bytes, profile->byte_count, &error));
+    for (size_t i = 0; i < table.sample_count; i++) {
+        count += table.samples[i].count;
+    }
+    *sum_ns = cprof_table_total_ns(&table);
+    cprof_table_reset(&table);
+    return count;
+}
+
+static void note_end(void *context, const struct cprof_window_result *result)
+{
+    struct end *end = context;
+    uint64_t cpu_ns;
+
+    end->calls++;
+    end->handle = result->handle;
+    end->adopted = result->adopted;
+    end->window = *result->window;
+    end->is_lost = !result->harvest;
+    EXPECT(strlen(result->ticket) == result->ticket_bytes);
+    (void)snprintf(end->ticket, sizeof(end->ticket), "%s", result->ticket);
+    for (unsigned i = 0; result->harvest && i < result->harvest->count; i++) {
+        const struct cprof_harvested *profile = &result->harvest->profiles[i];
+
+        if (profile->kind == CPROF_KIND_CPU) {
+            end->cpu_count = count_in(profile, &cpu_ns);
+        } else {
+            end->wall_count = count_in(profile, &end->wall_ns);
+        }
+    }
+    if (end->released_at_once) {
+        cprof_windows_release(windows, result->handle);
+    }
+}
+
+static struct cprof_window_order an_order(struct end *end, uint32_t source, uint64_t duration_ns)
+{
+    return (struct cprof_window_order){
+        .kinds = CPROF_KIND_CPU,
+        .source = source,
+        .period_ns = 10 * MS,
+        .duration_ns = duration_ns,
+        .latest_start_ns = CPROF_LOOP_NEVER,
+        .finished = note_end,
+        .context = end,
+    };
+}
+
+static int order(const struct cprof_window_order *wanted)
+{
+    struct cprof_error error;
+    int handle = cprof_windows_order(windows, wanted, &error);
+
+    EXPECT(handle >= 0);
+    return handle;
+}
+
+static int order_for(struct end *end, uint64_t duration_ns)
+{
+    struct cprof_window_order wanted = an_order(end, CPROF_SOURCE_DEMAND, duration_ns);
+
+    return order(&wanted);
+}
+
+static void a_window_alone_gets_all_samples_and_the_logs_are_given_back(void)
+{
+    struct end end = {.released_at_once = true};
+
+    begin_test();
+    (void)order_for(&end, 100 * MS);
+    await_mask(1);
+    work(7);
+    run_until(has_ended, &end);
+
+    EXPECT(!end.is_lost && !end.adopted && end.cpu_count == 7 && end.ticket[0] == '\0');
+    EXPECT(!(end.window.flags & CPROF_WINDOW_HAS_BASE));
+    await_epoch(3);
+    EXPECT(atomic_load(&slot->claim) == UINT64_C(3) << 32 && control->window_mask == 0);
+    end_test();
+}
+
+static void each_of_two_that_overlap_gets_what_was_sampled_while_it_was_open(void)
+{
+    struct end first = {0}, second = {0};
+
+    begin_test();
+    (void)order_for(&first, 300 * MS);
+    await_mask(1);
+    work(5);
+    (void)order_for(&second, 600 * MS);
+    await_mask(3);
+    work(7);
+    run_until(has_ended, &first);
+    work(11);
+    run_until(has_ended, &second);
+
+    EXPECT(first.cpu_count == 12 && second.cpu_count == 18);
+    EXPECT(second.window.flags & CPROF_WINDOW_HAS_BASE);
+    EXPECT(atomic_load(&control->window_mask) == 3 && atomic_load(&control->epoch) == 2);
+    cprof_windows_release(windows, first.handle);
+    EXPECT(atomic_load(&control->window_mask) == 2 && atomic_load(&control->epoch) == 2);
+    cprof_windows_release(windows, second.handle);
+    EXPECT(atomic_load(&control->window_mask) == 0 && atomic_load(&control->epoch) == 3);
+    end_test();
+}
+
+static void a_stack_that_is_new_in_the_second_window_is_in_it_whole(void)
+{
+    struct end first = {0}, second = {0};
+    struct cprof_frame frame;
+
+    begin_test();
+    (void)order_for(&first, 300 * MS);
+    await_mask(1);
+    work(5);
+    (void)order_for(&second, 200 * MS);
+    await_mask(3);
+    frame = (struct cprof_frame){
+        .code_ref = fake_code(&writer, &(struct fake_code){.name = "new", .file = "a.py"})};
+    (void)fake_stack(&writer, &(struct fake_stack){
+                                  .frames = &frame, .depth = 1, .count = 3, .weight_ns = 30 * MS});
+    run_until(has_ended, &first);
+    run_until(has_ended, &second);
+
+    EXPECT(first.cpu_count == 8 && second.cpu_count == 3);
+    end_test();
+}
+
+static void a_wall_window_beside_a_cpu_window_takes_its_own_sleep_alone(void)
+{
+    struct end wall = {0}, cpu = {0}, late = {0};
+    struct cprof_window_order order_of_wall = an_order(&wall, CPROF_SOURCE_CLOUD, 300 * MS);
+    struct cprof_window_order order_of_late = an_order(&late, CPROF_SOURCE_DEMAND, 300 * MS);
+
+    order_of_wall.kinds = CPROF_KINDS_ALL;
+    order_of_late.kinds = CPROF_KIND_WALL;
+    begin_test();
+    (void)order(&order_of_wall);
+    await_mask(1);
+    sample(off_cpu_ref, 4, 40 * MS);
+    work(2);
+    (void)order_for(&cpu, 200 * MS);
+    (void)order(&order_of_late);
+    await_mask(7);
+    sample(off_cpu_ref, 8, 80 * MS);
+    work(1);
+    run_until(has_ended, &wall);
+    run_until(has_ended, &cpu);
+    run_until(has_ended, &late);
+
+    EXPECT(wall.cpu_count == 3 && wall.wall_count == 15 && wall.wall_ns == 150 * MS);
+    EXPECT(cpu.cpu_count == 1 && cpu.wall_count == 0);
+    EXPECT(late.cpu_count == 0 && late.wall_count == 9 && late.wall_ns == 90 * MS);
+    end_test();
+}
+
+static void a_weight_that_is_corrected_below_the_first_look_counts_as_nothing(void)
+{
+    struct end first = {0}, second = {0};
+    struct cprof_window_order wanted = an_order(&second, CPROF_SOURCE_DEMAND, 100 * MS);
+
+    begin_test();
+    (void)order_for(&first, 300 * MS);
+    await_mask(1);
+    sample(off_cpu_ref, 4, 40 * MS);
+    wanted.kinds = CPROF_KIND_WALL;
+    (void)order(&wanted);
+    await_mask(3);
+    atomic_fetch_sub(&record(off_cpu_ref)->weight_ns, 15 * MS);
+    work(1);
+    run_until(has_ended, &second);
+
+    EXPECT(second.wall_count == 1 && second.wall_ns == 10 * MS);
+    end_test();
+}
+
+static bool is_later_than(const void *time_ns)
+{
+    return now_ns > *(const uint64_t *)time_ns;
+}
+
+static void pass(uint64_t duration_ns)
+{
+    uint64_t time_ns = now_ns + duration_ns;
+
+    run_until(is_later_than, &time_ns);
+}
+
+/* The worker says only later that its clocks are up to date: what it counts until then is not the
+ * new window's. The same at the end: all until then is the window's. */
+static void both_looks_wait_until_slots_have_settled(void)
+{
+    struct end first = {0}, second = {0};
+
+    begin_test();
+    join();
+    (void)order_for(&first, LONG_NS);
+    await_mask(1);
+    work(5);
+    (void)order_for(&second, 400 * MS);
+    await_mask(3);
+    pass(50 * MS);
+    work(7);
+    settle();
+    pass(50 * MS);
+    work(11);
+    pass(600 * MS);
+    EXPECT(!has_ended(&second));
+    work(13);
+    settle();
+    run_until(has_ended, &second);
+
+    EXPECT(second.cpu_count == 24);
+    end_test();
+}
+
+static void a_stopped_process_holds_the_looks_up_for_a_moment_only(void)
+{
+    struct end first = {0}, second = {0};
+
+    begin_test();
+    join();
+    (void)order_for(&first, LONG_NS);
+    await_mask(1);
+    work(5);
+    (void)order_for(&second, 1000 * MS);
+    await_mask(3);
+    pass(250 * MS);
+    work(7);
+    pass(1900 * MS);
+
+    EXPECT(has_ended(&second) && second.cpu_count == 7);
+    end_test();
+}
+
+static void a_window_behind_one_that_is_not_delivered_yet_loses_nothing(void)
+{
+    struct end first = {0}, second = {0};
+
+    begin_test();
+    (void)order_for(&first, 100 * MS);
+    await_mask(1);
+    work(5);
+    run_until(has_ended, &first);
+    (void)order_for(&second, 100 * MS);
+    await_mask(3);
+    work(7);
+    run_until(has_ended, &second);
+
+    EXPECT(first.cpu_count == 5 && second.cpu_count == 7);
+    end_test();
+}
+
+static void a_log_that_is_half_full_lets_nobody_in_until_it_is_given_back(void)
+{
+    struct end first = {0}, second = {0};
+    uint64_t half;
+
+    begin_test();
+    half = segment.log_bytes / CPROF_CHUNK_BYTES / 2;
+    (void)order_for(&first, 200 * MS);
+    await_mask(1);
+    atomic_fetch_add(&slot->claim, half);
+    (void)order_for(&second, 100 * MS);
+    run_until(has_ended, &second);
+
+    /* The first is finished and not released: its descriptor is taken back early. */
+    EXPECT(has_ended(&first) && !first.is_lost && !second.is_lost);
+    EXPECT(second.window.start_ns >= first.window.end_ns && second.window.epoch == 3);
+    EXPECT(!(second.window.flags & CPROF_WINDOW_HAS_BASE));
+    end_test();
+}
+
+static void an_order_that_has_to_wait_for_too_long_is_lost(void)
+{
+    struct end first = {0}, second = {0};
+    struct cprof_window_order wanted = an_order(&second, CPROF_SOURCE_DEMAND, S);
+
+    begin_test();
+    (void)order_for(&first, LONG_NS);
+    await_mask(1);
+    atomic_fetch_add(&slot->claim, segment.log_bytes / CPROF_CHUNK_BYTES / 2);
+    wanted.latest_start_ns = cprof_now_ns() + 20 * MS;
+    (void)order(&wanted);
+    run_until(has_ended, &second);
+
+    EXPECT(second.is_lost && !has_ended(&first) && atomic_load(&control->profiles_failed) == 1);
+    end_test();
+}
+
+static void a_cancelled_window_calls_nobody_and_leaves_nothing(void)
+{
+    struct end first = {0}, second = {0};
+    int handle;
+
+    begin_test();
+    (void)order_for(&first, LONG_NS);
+    await_mask(1);
+    handle = order_for(&second, LONG_NS);
+    await_mask(3);
+    cprof_windows_cancel(windows, handle);
+    EXPECT(atomic_load(&control->window_mask) == 1);
+    EXPECT(cprof_windows_count(windows, CPROF_SOURCE_DEMAND) == 1);
+    cprof_windows_cancel(windows, 0);
+    await_epoch(3);
+
+    EXPECT(!has_ended(&first) && !has_ended(&second) && control->window_mask == 0);
+    end_test();
+}
+
+static void orders_out_of_bounds_and_a_fifth_one_are_refused(void)
+{
+    struct end end = {0};
+    struct cprof_window_order good = an_order(&end, CPROF_SOURCE_DEMAND, LONG_NS), bad[9];
+    struct cprof_error error;
+
+    begin_test();
+    for (unsigned i = 0; i < 9; i++) {
+        bad[i] = good;
+    }
+    bad[0].kinds = 0;
+    bad[1].kinds = 4;
+    bad[2].source = 0;
+    bad[3].source = CPROF_SOURCE_DEMAND + 1;
+    bad[4].period_ns = CPROF_PERIOD_NS_MAX + 1;
+    bad[5].duration_ns = CPROF_WINDOW_NS_MAX + 1;
+    bad[6].end_ns = 1;
+    bad[7].ticket = "a\0b";
+    bad[7].ticket_bytes = 3;
+    bad[8].ticket = "a";
+    bad[8].ticket_bytes = CPROF_TICKET_BYTES_MAX + 1;
+    for (unsigned i = 0; i < 9; i++) {
+        EXPECT(cprof_windows_order(windows, &bad[i], &error) == -1);
+    }
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
+        EXPECT(order(&good) == (int)i);
+    }
+    EXPECT(cprof_windows_order(windows, &good, &error) == -1);
+    EXPECT(cprof_windows_count(windows, CPROF_SOURCE_DEMAND) == CPROF_WINDOWS_MAX);
+    end_test();
+}
+
+static void a_killed_gateways_window_goes_to_the_adopter_with_its_ticket(void)
+{
+    struct end first = {0}, adopted = {.released_at_once = true};
+    struct cprof_window_order wanted = an_order(&first, CPROF_SOURCE_CLOUD, 300 * MS);
+
+    begin_test();
+    wanted.ticket = "the profile's name";
+    wanted.ticket_bytes = strlen(wanted.ticket);
+    (void)order(&wanted);
+    await_mask(1);
+    work(5);
+    kill_windows();
+    work(7);
+    start_windows();
+    cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, note_end, &adopted);
+    cprof_windows_begin(windows, NULL, 0);
+    EXPECT(cprof_windows_count(windows, CPROF_SOURCE_CLOUD) == 1);
+    run_until(has_ended, &adopted);
+
+    EXPECT(!has_ended(&first) && adopted.adopted && adopted.cpu_count == 12);
+    EXPECT(strcmp(adopted.ticket, "the profile's name") == 0);
+    EXPECT(adopted.window.end_ns - adopted.window.start_ns == 300 * MS);
+    await_epoch(3);
+    end_test();
+}
+
+static void a_window_that_was_handed_over_and_not_released_is_made_again(void)
+{
+    struct end first = {0}, adopted = {0};
+    struct cprof_window_order wanted = an_order(&first, CPROF_SOURCE_CLOUD, 100 * MS);
+
+    begin_test();
+    (void)order(&wanted);
+    await_mask(1);
+    work(5);
+    run_until(has_ended, &first);
+    kill_windows();
+    start_windows();
+    cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, note_end, &adopted);
+    cprof_windows_begin(windows, NULL, 0);
+    run_until(has_ended, &adopted);
+
+    EXPECT(first.cpu_count == 5 && adopted.cpu_count == 5 && adopted.adopted);
+    EXPECT(adopted.window.end_ns == first.window.end_ns);
+    end_test();
+}
+
+static void a_window_whose_first_look_died_with_a_gateway_is_lost_and_counted(void)
+{
+    struct end first = {0}, second = {0}, adopted = {.released_at_once = true}, lost = {0};
+    struct cprof_window_order wanted = an_order(&first, CPROF_SOURCE_SCHEDULE, 300 * MS);
+
+    begin_test();
+    (void)order(&wanted);
+    await_mask(1);
+    work(5);
+    wanted = an_order(&second, CPROF_SOURCE_CLOUD, LONG_NS);
+    wanted.kinds = CPROF_KINDS_ALL;
+    wanted.ticket = "name";
+    wanted.ticket_bytes = 4;
+    (void)order(&wanted);
+    await_mask(3);
+    kill_windows();
+    start_windows();
+    cprof_windows_adopt(windows, CPROF_SOURCE_SCHEDULE, note_end, &adopted);
+    cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, note_end, &lost);
+    cprof_windows_begin(windows, NULL, 0);
+
+    EXPECT(has_ended(&lost) && lost.is_lost && lost.adopted && strcmp(lost.ticket, "name") == 0);
+    EXPECT(atomic_load(&control->profiles_failed) == 2 && control->window_mask == 1);
+    cprof_windows_release(windows, lost.handle);
+    run_until(has_ended, &adopted);
+    EXPECT(adopted.cpu_count == 5);
+    await_epoch(3);
+    end_test();
+}
+
+static void a_window_that_others_outlasted_is_as_long_as_its_samples(void)
+{
+    struct end first = {0}, second = {0}, adopted = {0};
+    struct cprof_window_order wanted = an_order(&first, CPROF_SOURCE_SCHEDULE, 100 * MS);
+
+    begin_test();
+    (void)order(&wanted);
+    await_mask(1);
+    work(5);
+    (void)order_for(&second, 300 * MS);
+    run_until(has_ended, &first); /* and is not released */
+    work(7);
+    run_until(has_ended, &second);
+    cprof_windows_release(windows, second.handle);
+    kill_windows();
+    start_windows();
+    cprof_windows_adopt(windows, CPROF_SOURCE_SCHEDULE, note_end, &adopted);
+    cprof_windows_begin(windows, NULL, 0);
+    run_until(has_ended, &adopted);
+
+    EXPECT(adopted.cpu_count == 12 && adopted.window.end_ns == second.window.end_ns);
+    end_test();
+}
+
+static void a_ticket_that_is_none_is_not_handed_on(void)
+{
+    struct end first = {0}, adopted = {0};
+    struct cprof_window_order wanted = an_order(&first, CPROF_SOURCE_CLOUD, 100 * MS);
+    static const uint32_t lengths[] = {3, CPROF_TICKET_BYTES_MAX + 1, UINT32_MAX};
+
+    begin_test();
+    wanted.ticket = "a";
+    wanted.ticket_bytes = 1;
+    (void)order(&wanted);
+    await_mask(1);
+    for (unsigned i = 0; i < 3; i++) {
+        memcpy(cprof_segment_tickets(&segment)->text[0], "a\0b", 3);
+        control->windows[0].ticket_bytes = lengths[i];
+        kill_windows();
+        start_windows();
+        adopted = (struct end){0};
+        cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, note_end, &adopted);
+        cprof_windows_begin(windows, NULL, 0);
+        run_until(has_ended, &adopted);
+        EXPECT(adopted.ticket[0] == '\0' && !adopted.is_lost);
+    }
+    end_test();
+}
+
+static void windows_of_before_a_reload_go_to_their_adopters(void)
+{
+    struct end first = {0}, second = {0}, of_schedule = {.released_at_once = true}, of_cloud = {0};
+    struct cprof_window_order wanted = an_order(&first, CPROF_SOURCE_CLOUD, LONG_NS);
+    struct cprof_segment previous;
+
+    begin_test();
+    wanted.ticket = "name";
+    wanted.ticket_bytes = 4;
+    (void)order(&wanted);
+    await_mask(1);
+    work(5);
+    wanted = an_order(&second, CPROF_SOURCE_SCHEDULE, LONG_NS);
+    (void)order(&wanted);
+    await_mask(3);
+    atomic_store(&control->closed_ns, cprof_now_ns());
+    kill_windows();
+
+    previous = segment;
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    start_windows();
+    cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, note_end, &of_cloud);
+    cprof_windows_adopt(windows, CPROF_SOURCE_SCHEDULE, note_end, &of_schedule);
+    cprof_windows_begin(windows, &previous.fd, 1);
+
+    EXPECT(of_cloud.calls == 1 && of_cloud.cpu_count == 5 && strcmp(of_cloud.ticket, "name") == 0);
+    EXPECT(of_cloud.window.end_ns == atomic_load(&cprof_segment_control(&previous)->closed_ns));
+    EXPECT(of_schedule.calls == 1 && of_schedule.is_lost);
+    EXPECT(cprof_windows_count(windows, CPROF_SOURCE_CLOUD) == 1);
+    EXPECT(cprof_windows_count(windows, CPROF_SOURCE_SCHEDULE) == 0);
+    EXPECT(atomic_load(&cprof_segment_control(&previous)->harvested) == 0);
+    cprof_windows_release(windows, of_cloud.handle);
+    EXPECT(atomic_load(&cprof_segment_control(&previous)->harvested) == 1);
+    EXPECT(cprof_windows_count(windows, CPROF_SOURCE_CLOUD) == 0);
+    fake_segment_close(&previous);
+    end_test();
+}
+
+static void a_scribbled_mask_is_put_right_when_the_next_window_opens(void)
+{
+    struct end first = {0}, second = {0};
+
+    begin_test();
+    (void)order_for(&first, LONG_NS);
+    await_mask(1);
+    atomic_store(&control->window_mask, 0xfffffffe);
+    (void)order_for(&second, LONG_NS);
+    await_mask(3);
+    end_test();
+}
+
+int main(void)
+{
+    RUN(a_window_alone_gets_all_samples_and_the_logs_are_given_back);
+    RUN(each_of_two_that_overlap_gets_what_was_sampled_while_it_was_open);
+    RUN(a_stack_that_is_new_in_the_second_window_is_in_it_whole);
+    RUN(a_wall_window_beside_a_cpu_window_takes_its_own_sleep_alone);
+    RUN(a_weight_that_is_corrected_below_the_first_look_counts_as_nothing);
+    RUN(both_looks_wait_until_slots_have_settled);
+    RUN(a_stopped_process_holds_the_looks_up_for_a_moment_only);
+    RUN(a_window_behind_one_that_is_not_delivered_yet_loses_nothing);
+    RUN(a_log_that_is_half_full_lets_nobody_in_until_it_is_given_back);
+    RUN(an_order_that_has_to_wait_for_too_long_is_lost);
+    RUN(a_cancelled_window_calls_nobody_and_leaves_nothing);
+    RUN(orders_out_of_bounds_and_a_fifth_one_are_refused);
+    RUN(a_killed_gateways_window_goes_to_the_adopter_with_its_ticket);
+    RUN(a_window_that_was_handed_over_and_not_released_is_made_again);
+    RUN(a_window_whose_first_look_died_with_a_gateway_is_lost_and_counted);
+    RUN(a_window_that_others_outlasted_is_as_long_as_its_samples);
+    RUN(a_ticket_that_is_none_is_not_handed_on);
+    RUN(windows_of_before_a_reload_go_to_their_adopters);
+    RUN(a_scribbled_mask_is_put_right_when_the_next_window_opens);
+    return 0;
+}
