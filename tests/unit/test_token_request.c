@@ -22,7 +22,7 @@
 
 static struct cprof_error error;
 static unsigned secrets_freed;
-static const char *pem_line = "S3CRET"; /* of the private key, once there is one */
+static const char *watched = "S3CRET"; /* what else is looked for */
 
 void __real_free(void *memory);
 void __wrap_free(void *memory);
@@ -33,7 +33,7 @@ void __wrap_free(void *memory)
         size_t bytes = malloc_usable_size(memory);
 
         secrets_freed += memmem(memory, bytes, "S3CRET", 6) != NULL;
-        secrets_freed += memmem(memory, bytes, pem_line, strlen(pem_line)) != NULL;
+        secrets_freed += memmem(memory, bytes, watched, strlen(watched)) != NULL;
     }
     __real_free(memory);
 }
@@ -201,20 +201,21 @@ static void a_private_key_is_wiped_wherever_it_was(void)
     text = json_dumps(json, 0);
     memcpy(line, strchr(strchr(pem, '\n') + 1, '\n') + 1, 64);
     json_decref(json);
-    pem_line = line;
+    watched = line;
     read_file(&file, text);
     EXPECT(secrets_freed == 0);
     EXPECT(cprof_token_request_assertion(&request, &file, 1795353937, &error));
-    pem_line = strstr(request.http.body, "&assertion=") + 200;
-    line[0] = '\0';
-    (void)strncat(line, pem_line, sizeof(line) - 1);
-    pem_line = line;
+    (void)snprintf(line, sizeof(line), "%s", strstr(request.http.body, "&assertion=") + 200);
+    cprof_token_request_reset(&request);
+    /* The same assertion once more: now it is known what to look for. */
+    EXPECT(cprof_token_request_assertion(&request, &file, 1795353937, &error));
+    EXPECT(strstr(request.http.body, line));
     cprof_token_request_reset(&request);
     EXPECT(secrets_freed == 0);
     cprof_key_file_reset(&file);
     EVP_PKEY_free(rsa);
     /* And the watch itself sees what is not wiped. */
-    pem_line = "BEGIN PRIVATE KEY";
+    watched = "BEGIN PRIVATE KEY";
     free(text);
     EXPECT(secrets_freed == 1);
     cprof_secret_free(pem);
