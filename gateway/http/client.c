@@ -313,6 +313,9 @@ bool cprof_http_encode(char *encoded, size_t encoded_bytes, const char *text)
     if (fits) {
         memcpy(encoded, escaped, strlen(escaped) + 1);
     }
+    if (escaped) {
+        explicit_bzero(escaped, strlen(escaped)); /* tokens are encoded, too */
+    }
     curl_free(escaped);
     return fits;
 }
