@@ -293,6 +293,15 @@ def test_a_wrong_impersonation_is_refused(standin, auth, over, status):
     assert impersonate(auth, "iam", **over).status == status
 
 
+def test_a_strange_account_cannot_be_impersonated(standin, auth):
+    standin.tokens.accept("iam", [tokens.IAM_SCOPE])
+    path = IMPERSONATE.replace("agent@", "stranger@")
+
+    answer = impersonate(auth, "iam", path)
+
+    assert answer.status == 404 and "account" in answer.error["message"]
+
+
 def test_only_a_token_for_it_impersonates(standin, auth):
     standin.tokens.accept("write", [tokens.WRITE_SCOPE])
 
