@@ -6,10 +6,13 @@
  *     drop     wipes the token that there is
  *     project  the project of the key file
  *     place    what the metadata server says
+ *     later N  from now on the clock is N seconds ahead
  *
  * The end of the input, or a line "quit", ends the program as it stands.
  *
  * usage: credentials_tool CA_FILE KEY_FILE [no-metadata]; an empty KEY_FILE is searched for
+ *
+ * flags: -Wl,--wrap=cprof_now_ns
  *
  * SPDX-License-Identifier: MIT
  */
@@ -31,7 +34,16 @@ static struct tool {
     struct cprof_loop_watch input;
     struct cprof_credentials *credentials;
     struct cprof_metadata *metadata;
+    uint64_t ahead_ns;
 } tool;
+
+uint64_t __real_cprof_now_ns(void);
+uint64_t __wrap_cprof_now_ns(void);
+
+uint64_t __wrap_cprof_now_ns(void)
+{
+    return __real_cprof_now_ns() + tool.ahead_ns;
+}
 
 static void print(json_t *line)
 {
@@ -71,6 +83,9 @@ static void obey(const char *command)
         print(json_pack("{s:s}", "project", cprof_credentials_project(tool.credentials)));
     } else if (strcmp(command, "place") == 0) {
         cprof_metadata_find(tool.metadata, got_place, &tool);
+    } else if (strncmp(command, "later ", 6) == 0) {
+        tool.ahead_ns += strtoull(command + 6, NULL, 10) * UINT64_C(1000000000);
+        print(json_object());
     } else {
         EXPECT(strcmp(command, "quit") == 0);
         cprof_loop_stop(&tool.loop);
