@@ -12,7 +12,6 @@
 /* Of the interpreter; NULL before 3.7. */
 static struct {
     bool looked_up;
-    void *context_type;
     void *none;
     void *(*new_variable)(const char *name, void *default_value);
     void *(*set_variable)(void *variable, void *value);
@@ -33,7 +32,6 @@ static bool has_calls(void)
 {
     if (!calls.looked_up) {
         calls.looked_up = true;
-        find_function(&calls.context_type, "PyContext_Type");
         find_function(&calls.none, "_Py_NoneStruct");
         find_function(&calls.new_variable, "PyContextVar_New");
         find_function(&calls.set_variable, "PyContextVar_Set");
@@ -41,8 +39,8 @@ static bool has_calls(void)
         find_function(&calls.hold, "Py_IncRef");
         find_function(&calls.let_go, "Py_DecRef");
     }
-    return calls.context_type && calls.none && calls.new_variable && calls.set_variable &&
-           calls.clear_error && calls.hold && calls.let_go;
+    return calls.none && calls.new_variable && calls.set_variable && calls.clear_error &&
+           calls.hold && calls.let_go;
 }
 
 bool cprof_running_context_ensure(const struct cprof_python *python)
@@ -75,7 +73,7 @@ static void *object_at(const struct cprof_python *python, uintptr_t address)
 {
     uint64_t type = cprof_peek_word(CPROF_PEEK_SYSTEM, address + python->layout.object_type, 0);
 
-    return has_calls() && type == (uintptr_t)calls.context_type
+    return python->context_type && type == (uintptr_t)python->context_type && has_calls()
                ? (void *)address /* NOLINT(performance-no-int-to-ptr) */
                : NULL;
 }

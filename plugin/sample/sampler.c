@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "../base/log.h"
-#include "../python/running_context.h"
 #include "../python/greenlet.h"
+#include "../python/running_context.h"
 #include "../share/segment.h"
 #include "code_deaths.h"
 #include "greenlets.h"

@@ -9,8 +9,8 @@ SPDX-License-Identifier: MIT
 
 import time
 
-BURN_MS = {"burner": 3.5, "sleeper": 1.5}
-REST_MS = {"burner": 4.5, "sleeper": 30.5}
+BURN_MS = {"burner": 2.1, "sleeper": 0.9}
+REST_MS = {"burner": 5.9, "sleeper": 31.1}
 
 
 def _burn(ms):
