@@ -14,6 +14,7 @@
 
 #define INTERVAL_S_MAX (366u * 24u * 3600u)
 #define BACKOFF_S_MAX  3600u
+#define SLOW_REQUEST_S_MAX 3600u
 #define DURATION_S_MAX 3600u /* CPROF_WINDOW_NS_MAX */
 
 static const int config_seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
@@ -80,6 +81,8 @@ static bool numbers_are_sound(const struct cprof_config *config, struct cprof_er
                  "initial_backoff_s", config->initial_backoff_s, error) &&
            check(config->wall_idle <= 1, "wall_idle", config->wall_idle, error) &&
            check(config->worker_frame <= 1, "worker_frame", config->worker_frame, error) &&
+           check(config->slow_request_s <= SLOW_REQUEST_S_MAX, "slow_request_s",
+                 config->slow_request_s, error) &&
            check(config->root_tag_count <= CPROF_ROOT_TAGS_MAX, "root_tag_count",
                  config->root_tag_count, error) &&
            check(config->slot_count >= 1 && config->slot_count <= CPROF_SLOTS_MAX, "slot_count",

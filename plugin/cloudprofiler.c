@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "host/abi.h"
 #include "host/app_signals.h"
+#include "host/deadlines.h"
 #include "host/gateway_process.h"
 #include "host/loops.h"
 #include "host/options.h"
@@ -87,6 +88,8 @@ static void start_sampling(void)
                 .thread_state = cprof_request_thread_state,
                 .stamp = cprof_request_stamp,
                 .text = cprof_request_text,
+                .start_us = cprof_request_start_us,
+                .uri = cprof_request_uri,
                 .cores_share_thread = cprof_request_cores_share_thread(),
             },
     };
@@ -174,7 +177,8 @@ static bool is_inert(void)
         cprof_notice("disabled: not profiling");
     } else if (options->config.disable_cpu && options->config.disable_wall) {
         cprof_notice("CPU and wall profiles are both disabled: not profiling");
-    } else if (options->config.output_dir[0] == '\0' && !options->config.upload) {
+    } else if (options->config.output_dir[0] == '\0' && !options->config.upload &&
+               !options->config.slow_request_s) {
         cprof_notice("neither cloudprofiler-service nor cloudprofiler-output-dir is given: not "
                      "profiling");
     } else if (slots.workers + slots.mules + slots.spoolers == 0) {
@@ -243,6 +247,14 @@ static void announce(const struct cprof_config *config)
     }
 }
 
+static void warn_without_master(const struct cprof_config *config)
+{
+    if (config->slow_request_s && !cprof_deadlines_have_master()) {
+        cprof_notice("cloudprofiler-slow-request needs uWSGI's master: slow requests are not "
+                     "followed");
+    }
+}
+
 static bool start_gateway(void)
 {
     static struct cprof_options completed;
@@ -259,6 +271,7 @@ static bool start_gateway(void)
         return false;
     }
     announce(&completed.config);
+    warn_without_master(&completed.config);
     return true;
 }
 
@@ -283,6 +296,30 @@ static void at_exit(void)
     }
 }
 
+/* Mapped here and not before the first fork, so that no other process has it. */
+static void master_cycle(void)
+{
+    static bool refused;
+    struct cprof_error error;
+
+    if (progress != READY || refused) {
+        return;
+    }
+    if (!cprof_deadlines_begin(segment_fd, &error)) {
+        refused = true;
+        cprof_log(CPROF_LOG_WARNING, "%s: slow requests and harakiri are not followed", error.text);
+        return;
+    }
+    cprof_deadlines_copy();
+}
+
+static void note_harakiri(int worker)
+{
+    if (progress == READY) {
+        cprof_deadlines_note_strike(worker);
+    }
+}
+
 static void master_cleanup(void)
 {
     if (progress == READY) {
@@ -297,5 +334,7 @@ __attribute__((visibility("default"))) struct uwsgi_plugin cloudprofiler_plugin 
     .options = cprof_option_table,
     .postinit_apps = postinit_apps,
     .atexit = at_exit,
+    .master_cycle = master_cycle,
+    .harakiri = note_harakiri,
     .master_cleanup = master_cleanup,
 };

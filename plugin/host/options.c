@@ -75,6 +75,8 @@ static struct cprof_number_option period_range = {&state.options.config.period_m
                                                   "milliseconds"};
 static struct cprof_number_option depth_range = {&state.options.config.max_depth, 1,
                                                  CPROF_DEPTH_MAX, "frames"};
+static struct cprof_number_option slow_range = {&state.options.config.slow_request_s, 1, 3600,
+                                                "seconds"};
 static struct cprof_number_option backoff_range = {&state.options.config.initial_backoff_s, 1, 3600,
                                                    "seconds"};
 static struct cprof_number_option verbose_range = {&state.options.config.verbose, 0, 3,
@@ -250,6 +252,11 @@ struct uwsgi_option cprof_option_table[] = {
     {(char *)PREFIX "output-keep", required_argument, 0,
      (char *)"number of files of each kind kept in output-dir, 0 for all (default: 100)",
      cprof_option_set_number, &keep_range, 0},
+    {(char *)PREFIX "slow-request", required_argument, 0,
+     (char *)"a request that takes longer than this is sampled from then on until it ends, and kept "
+             "as a wall profile of its own, 1 to 3600 seconds; needs uWSGI's master (default: none "
+             "is)",
+     cprof_option_set_number, &slow_range, 0},
     {(char *)PREFIX "tag", required_argument, 0,
      (char
           *)"tag samples with: worker, thread, state (wall profiles: what the thread waits in); "

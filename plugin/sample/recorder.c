@@ -305,7 +305,7 @@ static enum cprof_recorded resolve(struct cprof_recorder *recorder, struct cprof
 
 static uint64_t hash_sample(uint64_t seed, const struct cprof_sample *sample)
 {
-    return mix(mix(seed, sample->tag_ref),
+    return mix(mix(seed, (uint64_t)sample->request << 32 | sample->tag_ref),
                (uint64_t)sample->state << 32 | (uint64_t)sample->kind << 16 | sample->flags);
 }
 
@@ -358,6 +358,7 @@ static uint32_t record_stack(struct cprof_context *context, const struct cprof_s
     stack->kind = (uint8_t)sample->kind;
     stack->flags = sample->flags;
     stack->state = sample->state;
+    stack->request = sample->request;
     memcpy(stack->frames, context->resolved, depth * sizeof(struct cprof_frame));
     return cprof_log_publish(&context->writer);
 }
