@@ -12,10 +12,10 @@
 #include "../plugin/base/log.h"
 #include "../plugin/share/layout.h"
 
-#define INTERVAL_S_MAX (366u * 24u * 3600u)
-#define BACKOFF_S_MAX  3600u
+#define INTERVAL_S_MAX     (366u * 24u * 3600u)
+#define BACKOFF_S_MAX      3600u
 #define SLOW_REQUEST_S_MAX 3600u
-#define DURATION_S_MAX 3600u /* CPROF_WINDOW_NS_MAX */
+#define DURATION_S_MAX     3600u /* CPROF_WINDOW_NS_MAX */
 
 static const int config_seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
 

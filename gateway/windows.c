@@ -478,8 +478,7 @@ static bool order_is_sound(const struct cprof_window_order *order)
 {
     return order->finished && order->kinds && !(order->kinds & ~(uint32_t)CPROF_KINDS_ALL) &&
            order->source >= CPROF_SOURCE_SCHEDULE && order->source < SOURCES_MAX &&
-           !(order->flags &
-             ~(uint32_t)(CPROF_WINDOW_REQUESTS | CPROF_WINDOW_NEW_REQUESTS)) &&
+           !(order->flags & ~(uint32_t)(CPROF_WINDOW_REQUESTS | CPROF_WINDOW_NEW_REQUESTS)) &&
            order->period_ns >= CPROF_PERIOD_NS_MIN && order->period_ns <= CPROF_PERIOD_NS_MAX &&
            (order->duration_ns == 0) != (order->end_ns == 0) &&
            order->duration_ns <= CPROF_WINDOW_NS_MAX &&

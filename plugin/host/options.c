@@ -253,9 +253,10 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"number of files of each kind kept in output-dir, 0 for all (default: 100)",
      cprof_option_set_number, &keep_range, 0},
     {(char *)PREFIX "slow-request", required_argument, 0,
-     (char *)"a request that takes longer than this is sampled from then on until it ends, and kept "
-             "as a wall profile of its own, 1 to 3600 seconds; needs uWSGI's master (default: none "
-             "is)",
+     (char
+          *)"a request that takes longer than this is sampled from then on until it ends, and kept "
+            "as a wall profile of its own, 1 to 3600 seconds; needs uWSGI's master (default: none "
+            "is)",
      cprof_option_set_number, &slow_range, 0},
     {(char *)PREFIX "tag", required_argument, 0,
      (char

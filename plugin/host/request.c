@@ -199,8 +199,7 @@ uint64_t cprof_request_start_us(int core)
 uint32_t cprof_request_uri(int core, char *to, uint32_t to_bytes)
 {
     const struct uwsgi_core *busy = busy_core(core);
-    uint32_t bytes =
-        busy ? copy_field(busy, &busy->req.uri, &busy->req.uri_len, to, to_bytes) : 0;
+    uint32_t bytes = busy ? copy_field(busy, &busy->req.uri, &busy->req.uri_len, to, to_bytes) : 0;
 
     for (uint32_t i = 0; i < bytes; i++) {
         if (to[i] == '?') {

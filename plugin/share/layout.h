@@ -237,10 +237,10 @@ struct cprof_slot {
     uint32_t reserved;
 };
 
-#define CPROF_REQUESTS_OFFSET    4096u
-#define CPROF_REQUESTS_MAX       240u
-#define CPROF_METHOD_BYTES_MAX   16u
-#define CPROF_URI_BYTES_MAX      204u
+#define CPROF_REQUESTS_OFFSET  4096u
+#define CPROF_REQUESTS_MAX     240u
+#define CPROF_METHOD_BYTES_MAX 16u
+#define CPROF_URI_BYTES_MAX    204u
 
 /* The request that one of a worker's cores serves, or has served: what the marks of stacks stand
  * for. Written by the slot's ticker in windows that ask for it, and only then up to date. */
@@ -405,8 +405,8 @@ struct cprof_stack_record {
     _Atomic uint64_t timer_weight_ns;
     uint32_t tag_ref; /* last tag of the chain, or CPROF_NO_REF */
     uint16_t depth;
-    uint8_t kind;   /* enum cprof_stack_kind */
-    uint8_t flags;  /* enum cprof_stack_flag */
+    uint8_t kind;     /* enum cprof_stack_kind */
+    uint8_t flags;    /* enum cprof_stack_flag */
     uint32_t state;   /* enum cprof_state */
     uint32_t request; /* mark of its request, 0: none, or no window asked for it */
     struct cprof_frame frames[];
