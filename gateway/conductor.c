@@ -17,6 +17,7 @@
 #include "loop/loop.h"
 #include "schedule.h"
 #include "sinks/directory.h"
+#include "watch.h"
 #include "windows.h"
 
 #define NS_PER_S  UINT64_C(1000000000)
@@ -41,6 +42,7 @@ struct conductor {
     struct cprof_loop_timer heartbeat, work;
     struct cprof_loop_watch signals;
     struct cprof_windows *windows;
+    struct cprof_watch *watch; /* from the beginning on */
     struct cprof_schedule schedule;
     bool begun;                        /* left windows were taken on and the schedule has started */
     struct cprof_sink *sink;           /* of the schedule; NULL: there is none */
@@ -53,6 +55,9 @@ static void beat(void *context, uint64_t now_ns)
 
     atomic_store(&conductor->control->heartbeat_ns, now_ns);
     conductor->heartbeat.due_ns = now_ns + HEARTBEAT_NS;
+    if (conductor->watch) {
+        cprof_watch_look(conductor->watch, now_ns);
+    }
 }
 
 static void stop(void *context, short events)
@@ -102,6 +107,18 @@ static void start_upload(struct conductor *conductor)
     }
 }
 
+/* Profiles go on without it. */
+static void start_watch(struct conductor *conductor)
+{
+    struct cprof_error error;
+
+    conductor->watch = cprof_watch_create(conductor->config, conductor->segment, conductor->windows,
+                                          &conductor->loop, NULL, NULL, &error);
+    if (!conductor->watch) {
+        cprof_log(CPROF_LOG_ERROR, "slow requests and harakiri are not followed: %s", error.text);
+    }
+}
+
 static void begin(struct conductor *conductor, uint64_t now_ns)
 {
     const struct cprof_config *config = conductor->config;
@@ -113,6 +130,7 @@ static void begin(struct conductor *conductor, uint64_t now_ns)
     for (size_t i = 0; i < conductor->previous_count; i++) {
         close(conductor->previous_fds[i]);
     }
+    start_watch(conductor);
     cprof_schedule_init(&conductor->schedule, now_ns, config->output_interval_s,
                         config->output_duration_s);
 }
@@ -237,6 +255,7 @@ bool cprof_conductor_run(const struct cprof_config *config, const struct cprof_s
         cprof_loop_run(&conductor.loop);
     }
     cprof_cloud_windows_destroy(conductor.cloud);
+    cprof_watch_destroy(conductor.watch);
     cprof_windows_destroy(conductor.windows);
     if (conductor.sink) {
         conductor.sink->destroy(conductor.sink);
