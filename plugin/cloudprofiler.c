@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 
+#include "api/module.h"
 #include "base/log.h"
 #include "host/abi.h"
 #include "host/app_signals.h"
@@ -127,6 +128,20 @@ static void follow_greenlets(void)
     }
 }
 
+/* Without it the app does what it does where there is no profiler. */
+static void offer_module(void)
+{
+    static const struct cprof_scope_host host = {
+        .core = cprof_processes_core_of_caller,
+        .stamp = cprof_request_stamp,
+    };
+    struct cprof_error error;
+
+    if (!cprof_module_install(&interpreter, &host, &error)) {
+        cprof_log(CPROF_LOG_WARNING, "%s: the module cloudprofiler cannot be imported", error.text);
+    }
+}
+
 /* All plugins are loaded now, whatever their order in the configuration is. */
 static int init(void)
 {
@@ -153,6 +168,7 @@ static int init(void)
     case CPROF_PYTHON_READY:
         if (cprof_processes_hook_python(start_sampling, add_core_thread)) {
             progress = HAS_PYTHON;
+            offer_module();
         } else {
             cprof_notice("no Python plugin is loaded in this server: not profiling");
         }
