@@ -89,11 +89,16 @@ static int core_of(const struct cprof_tag_scope *scope)
     return scope->core >= 0 && stamp_of(scope->core) == scope->stamp ? scope->core : -1;
 }
 
+/* What an entry says in a request that is over, nobody took back: it is forgotten with it. */
 static void see(int core, const struct cprof_tag_scope *scope, struct cprof_seen_tags *seen)
 {
+    bool is_over = scope->core >= 0 && core_of(scope) < 0;
+
     begin(seen);
     see_request(core, seen);
-    cprof_tags_of_chain(scope->chain, &seen->set);
+    if (!is_over) {
+        cprof_tags_of_chain(scope->chain, &seen->set);
+    }
 }
 
 void cprof_tags_see(enum cprof_peek_way way, int core, uintptr_t state,

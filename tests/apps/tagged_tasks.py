@@ -1,0 +1,46 @@
+"""Tasks of asyncio that tag their own work, for tagged.py.
+
+SPDX-License-Identifier: MIT
+"""
+
+import asyncio
+
+import cloudprofiler
+
+TURNS = 3
+
+
+async def in_turns(work, name):
+    with cloudprofiler.tag(part=name):
+        for _ in range(TURNS):
+            work(name)
+            await asyncio.sleep(0)
+            work(name)
+
+
+def decorated(work):
+    @cloudprofiler.tag(part="coroutine")
+    async def coroutine():
+        work("coroutine")
+        await asyncio.sleep(0)
+        work("coroutine")
+
+    assert asyncio.iscoroutinefunction(coroutine)
+    return coroutine()
+
+
+async def untagged(work):
+    for _ in range(TURNS):
+        work("none")
+        await asyncio.sleep(0)
+
+
+async def all_at_once(work):
+    await asyncio.gather(
+        in_turns(work, "first"), in_turns(work, "second"), untagged(work), decorated(work)
+    )
+    work("none")
+
+
+def run(work):
+    asyncio.run(all_at_once(work))
