@@ -30,8 +30,9 @@ def decorated(work):
 
 
 async def untagged(work):
+    """It runs inside of what run() sets."""
     for _ in range(TURNS):
-        work("none")
+        work("around")
         await asyncio.sleep(0)
 
 
@@ -39,8 +40,10 @@ async def all_at_once(work):
     await asyncio.gather(
         in_turns(work, "first"), in_turns(work, "second"), untagged(work), decorated(work)
     )
-    work("none")
+    work("around")
 
 
 def run(work):
-    asyncio.run(all_at_once(work))
+    with cloudprofiler.tag(part="around"):
+        asyncio.run(all_at_once(work))
+    work("none")

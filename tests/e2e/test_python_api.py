@@ -26,7 +26,7 @@ PARTS = {
     "/request": {"none", "request", "inside", "later"},
     "/open": {"none", "open"},
 }
-TASKS = {"first", "second", "coroutine", "none"}
+TASKS = {"first", "second", "coroutine", "around", "none"}
 GREENLETS = {"request", "held", "child", "none"}
 
 
@@ -118,6 +118,12 @@ def test_the_module_is_there_in_all_forms(form, uwsgi, profile_reader):
 
     assert not load.failures
     assert server.get("/enabled") == "False True"
+
+
+def test_mules_tag_their_own_work(uwsgi, profile_reader):
+    server = uwsgi(app="tagged", processes=1, mule="tagged_mule.py", **QUICK)
+
+    watch(server, profile_reader, {"none", "mule"})
 
 
 def test_two_interpreters_of_one_process_have_it(uwsgi, profile_reader):

@@ -24,24 +24,30 @@ FIRST_S, BOTH_S, SECOND_S = 3.5, 2.0, 1.5
 WORKERS = 2
 TOTAL_PART = 0.02
 RAW_PART = 0.05
-# A window that opens or ends beside others is settled within this.
-SETTLED_S = 0.03
+# A window that opens or ends beside others is settled within this, on a busy machine, too.
+SETTLED_S = 0.1
 
 
 @pytest.fixture
-def server(make_uwsgi, workspace):
+def start(make_uwsgi, workspace):
+    """Starts a server whose first window is open; see windows_gateway.c for its environment."""
     gateway = workspace / f"windows-{os.getpid()}-{time.monotonic_ns()}" / GATEWAY
     gateway.parent.mkdir(mode=0o755)
     shutil.copy2(SOURCE / "build" / "unit" / "windows_gateway", gateway)
-    running = make_uwsgi(
-        processes=WORKERS,
-        cloudprofiler_gateway_binary=gateway,
-        cloudprofiler_output_interval=60,
-        cloudprofiler_output_duration=WINDOW_S,
-    ).start()
-    running.wait_for_workers(WORKERS)
-    running.wait_for_window()
-    return running
+
+    def start(window_s=WINDOW_S, **env):
+        running = make_uwsgi(
+            processes=WORKERS,
+            env=env,
+            cloudprofiler_gateway_binary=gateway,
+            cloudprofiler_output_interval=60,
+            cloudprofiler_output_duration=window_s,
+        ).start()
+        running.wait_for_workers(WORKERS)
+        running.wait_for_window()
+        return running
+
+    return start
 
 
 def open_second_window(server):
@@ -60,6 +66,10 @@ def burn(server, path, seconds):
         load.join()
     assert not load.failures, load.failures[:3]
     return cpu_ns(server) - before_ns
+
+
+def own_functions(server):
+    return {f"own_function_of_{pid}" for pid in server.workers().values()}
 
 
 def read_both(server, reader, kind="cpu"):
@@ -84,7 +94,13 @@ def raw_bound(profile):
     return RAW_PART + intervals_ns / int(profile.comment("cpu clock nanoseconds"))
 
 
-def test_each_of_two_windows_has_the_time_of_its_own(server, profile_reader):
+def wall_error_s(wall):
+    """How much more or less than the window's length each thread was followed, on average."""
+    return int(wall.comment("wall clock nanoseconds")) / WORKERS / 1e9 - WINDOW_S
+
+
+def test_each_of_two_windows_has_the_time_of_its_own(start, profile_reader):
+    server = start()
     first_ns = burn(server, "/own?ms=20", FIRST_S)
     open_second_window(server)
     both_ns = burn(server, "/nested?ms=20", BOTH_S)
@@ -95,7 +111,7 @@ def test_each_of_two_windows_has_the_time_of_its_own(server, profile_reader):
 
     first, second = read_both(server, profile_reader)
 
-    own = {f"own_function_of_{pid}" for pid in server.workers().values()}
+    own = own_functions(server)
     print(f"first {first.total_ns / (first_ns + both_ns) - 1:+.4f}, raw {raw_error(first):+.4f}")
     error = second.total_ns / (both_ns + second_ns) - 1
     print(f"second {error:+.4f}, raw {raw_error(second):+.4f}")
@@ -112,7 +128,8 @@ def test_each_of_two_windows_has_the_time_of_its_own(server, profile_reader):
     assert abs(part - both_ns / (both_ns + second_ns)) <= bound
 
 
-def test_windows_that_open_and_end_under_load_agree_with_their_clocks(server, profile_reader):
+def test_windows_that_open_and_end_under_load_agree_with_their_clocks(start, profile_reader):
+    server = start()
     with server.load("/burn?ms=5", threads=WORKERS) as load:
         load.wait_for_requests(200)
         open_second_window(server)
@@ -121,18 +138,44 @@ def test_windows_that_open_and_end_under_load_agree_with_their_clocks(server, pr
     walls = read_both(server, profile_reader, "wall")
 
     for profile, wall in zip((first, second), walls, strict=True):
-        threads_ns = WORKERS * WINDOW_S * 1e9
-        print(
-            f"raw {raw_error(profile):+.4f}, wall clock "
-            f"{int(wall.comment('wall clock nanoseconds')) / threads_ns:.4f}"
-        )
+        print(f"raw {raw_error(profile):+.4f}, wall clock {wall_error_s(wall):+.4f} s")
         assert abs(raw_error(profile)) <= raw_bound(profile)
-        # A thread's time is CPU time, run-queue time or sleep; all of it is somewhere.
-        assert int(wall.comment("wall clock nanoseconds")) == pytest.approx(
-            threads_ns, abs=WORKERS * (SETTLED_S + known.UNNOTICED_S) * 1e9
-        )
+        assert abs(wall_error_s(wall)) <= SETTLED_S + known.UNNOTICED_S
         assert all(
             re.search(r"samples=[1-9]", line)
             for line in profile.comments
             if line.startswith("worker ")
         )
+
+
+@pytest.mark.parametrize("kinds", ["12", "21"])
+def test_windows_of_different_kinds_take_their_own_alone(start, profile_reader, kinds):
+    server = start(CPROF_TEST_KINDS=kinds)
+    with server.load("/burn?ms=5", threads=WORKERS) as load:
+        load.wait_for_requests(200)
+        open_second_window(server)
+        cpu_path = wait_for(lambda: profile_files(server.profiles), "the CPU profile")[0]
+        wall_path = wait_for(lambda: profile_files(server.profiles, "wall"), "the wall profile")[0]
+    assert not load.failures, load.failures[:3]
+    cpu, wall = profile_reader.read(cpu_path), profile_reader.read(wall_path)
+
+    print(f"raw {raw_error(cpu):+.4f}, wall clock {wall_error_s(wall):+.4f} s")
+    assert abs(raw_error(cpu)) <= raw_bound(cpu)
+    assert abs(raw_error(wall)) <= raw_bound(wall)
+    assert abs(wall_error_s(wall)) <= SETTLED_S + known.UNNOTICED_S
+
+
+def test_a_window_behind_one_that_is_not_delivered_yet_has_its_own_time(start, profile_reader):
+    server = start(window_s=4, CPROF_TEST_KEEP="1")
+    first_ns = burn(server, "/own?ms=20", BOTH_S)
+    wait_for(lambda: profile_files(server.profiles), "the first profile")
+    server.wait_for_window(is_open=False)
+    open_second_window(server)
+    second_ns = burn(server, "/nested?ms=20", SECOND_S)
+
+    first, second = read_both(server, profile_reader)
+
+    for profile, ns in ((first, first_ns), (second, second_ns)):
+        print(f"total {profile.total_ns / ns - 1:+.4f}")
+        assert abs(profile.total_ns / ns - 1) <= TOTAL_PART + 1e9 * known.UNNOTICED_S / ns
+    assert not own_functions(server) & second.functions() and "inner" in second.functions()

@@ -2,6 +2,10 @@
  * and another one, with half the period, each time that it gets SIGUSR1. Every profile goes to the
  * output directory.
  *
+ * CPROF_TEST_KINDS   two digits: what the first window collects (1 CPU, 2 wall, 3 both), and what
+ *                    the others do; 33 if it is not set
+ * CPROF_TEST_KEEP    if it is set, no window is ever released
+ *
  * SPDX-License-Identifier: MIT
  */
 #include <poll.h>
@@ -45,13 +49,16 @@ static void deliver(void *context, const struct cprof_window_result *result)
 
         EXPECT(sink->deliver(sink, &profile));
     }
-    cprof_windows_release(windows, result->handle);
+    if (!getenv("CPROF_TEST_KEEP")) {
+        cprof_windows_release(windows, result->handle);
+    }
 }
 
-static void order_window(uint64_t period_ns)
+static void order_window(unsigned place, uint64_t period_ns)
 {
+    const char *kinds = getenv("CPROF_TEST_KINDS");
     struct cprof_window_order order = {
-        .kinds = CPROF_KINDS_ALL,
+        .kinds = kinds ? (uint32_t)(kinds[place] - '0') : (uint32_t)CPROF_KINDS_ALL,
         .source = CPROF_SOURCE_DEMAND,
         .period_ns = period_ns,
         .duration_ns = config.output_duration_s * NS_PER_S,
@@ -70,7 +77,7 @@ static void take_signal(void *context, short events)
 
     (void)events;
     EXPECT(read(*descriptor, &info, sizeof(info)) == (ssize_t)sizeof(info));
-    order_window(config.period_ms * NS_PER_MS / 2);
+    order_window(1, config.period_ms * NS_PER_MS / 2);
 }
 
 static int open_signal(void)
@@ -116,7 +123,7 @@ int main(int argc, char **argv)
     windows = cprof_windows_create(&config, &segment, &loop, &error);
     EXPECT(windows && cprof_loop_add_watch(&loop, &watch));
     cprof_windows_begin(windows, NULL, 0);
-    order_window(config.period_ms * NS_PER_MS);
+    order_window(0, config.period_ms * NS_PER_MS);
     cprof_loop_run(&loop);
     return 0;
 }
