@@ -4,6 +4,7 @@ SPDX-License-Identifier: MIT
 """
 
 import asyncio
+import inspect
 
 import cloudprofiler
 
@@ -25,7 +26,7 @@ def decorated(work):
         await asyncio.sleep(0)
         work("coroutine")
 
-    assert asyncio.iscoroutinefunction(coroutine)
+    assert inspect.iscoroutinefunction(coroutine)
     return coroutine()
 
 
