@@ -161,7 +161,7 @@ def plain():
 
 
 def asked_for():
-    return "%s %s" % (ENABLED_AT_IMPORT, cloudprofiler.enabled())
+    return f"{ENABLED_AT_IMPORT} {cloudprofiler.enabled()}"
 
 
 def tasks():
