@@ -156,7 +156,8 @@ static void where_cores_share_a_thread_the_outer_context_may_tell_the_request(vo
 {
     set_up(true);
     context[PREVIOUS_WORD] = (uint64_t)(uintptr_t)other_context;
-    put(other_context, CPROF_TAG_NO_CHAIN, 0, 7);
+    stamps[0] = 17;
+    put(other_context, CPROF_TAG_NO_CHAIN, 0, 17);
     EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/a")}));
     put(other_context, CPROF_TAG_NO_CHAIN, -1, 0);
 }
@@ -164,11 +165,12 @@ static void where_cores_share_a_thread_the_outer_context_may_tell_the_request(vo
 static void what_a_request_left_behind_is_forgotten_with_it(void)
 {
     set_up(false);
-    put(context, cprof_tag_chain_with(CPROF_TAG_NO_CHAIN, tag_of("user", "three")), 0, 7);
+    stamps[0] = 17;
+    put(context, cprof_tag_chain_with(CPROF_TAG_NO_CHAIN, tag_of("user", "three")), 0, 17);
     EXPECT(
         sees(0, 3,
              (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/a"), tag_of("user", "three")}));
-    stamps[0] = 8;
+    stamps[0] = 18;
     EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/a")}));
     stamps[0] = 0;
     EXPECT(sees(0, 0, NULL));
