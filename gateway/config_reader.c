@@ -69,6 +69,7 @@ static bool numbers_are_sound(const struct cprof_config *config, struct cprof_er
                  "initial_backoff_s", config->initial_backoff_s, error) &&
            check(config->wall_idle <= 1, "wall_idle", config->wall_idle, error) &&
            check(config->worker_frame <= 1, "worker_frame", config->worker_frame, error) &&
+           check(config->native_leaf <= 1, "native_leaf", config->native_leaf, error) &&
            check(config->slot_count >= 1 && config->slot_count <= CPROF_SLOTS_MAX, "slot_count",
                  config->slot_count, error) &&
            check(config->log_bytes >= CPROF_LOG_BYTES_MIN &&

@@ -91,6 +91,7 @@ static void start_sampling(void)
     }
     cprof_request_note_main_state((uintptr_t)interpreter.gilstate_thread_state());
     start.max_depth = options->config.max_depth;
+    start.native_leaf = options->config.native_leaf;
     start.core_count = cprof_processes_core_count();
     if (!cprof_sampler_start(&start, &error)) {
         cprof_log(CPROF_LOG_ERROR, "%s: this process is not profiled", error.text);

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "../python/gil_state.h"
 #include "../python/gil_wait.h"
 #include "../python/peek.h"
 #include "../python/walker.h"
@@ -149,9 +150,12 @@ static bool walk_state(uintptr_t state, uintptr_t pc, struct cprof_context *cont
     bool truncated = false;
 
     sample->depth = 0;
+    sample->gil = CPROF_GIL_UNKNOWN;
     if (!state) {
         return true;
     }
+    sample->gil = cprof_gil_is_of(offcpu.python, context->way, state) ? CPROF_GIL_HELD
+                                                                      : CPROF_GIL_RELEASED;
     if (cprof_walk(offcpu.python, context->way, state, pc, context->raw, offcpu.recorder->max_depth,
                    &sample->depth, &truncated) != CPROF_WALK_DONE) {
         return false;
@@ -222,6 +226,7 @@ static enum cprof_recorded find_stack(struct cprof_thread *thread, struct cprof_
     struct cprof_sample sample = {
         .tag_ref = atomic_load(&thread->tag_ref),
         .kind = CPROF_STACK_OFF_CPU,
+        .system_call = state->system_call,
     };
     enum cprof_recorded outcome = CPROF_RECORDED_UNREADABLE;
     bool is_true = false;
@@ -232,6 +237,7 @@ static enum cprof_recorded find_stack(struct cprof_thread *thread, struct cprof_
         if (waits_for_interpreter(thread, state)) {
             state->state = CPROF_STATE_GIL;
             state->is_unsaid = false;
+            sample.gil = CPROF_GIL_WAITING;
         }
         sample.state = state->state;
         is_true = stands_still(thread);

@@ -65,7 +65,8 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start, struct cprof_e
     }
     cprof_peek_install();
     cprof_code_deaths_watch(&interpreter, &recorder);
-    if (!cprof_oncpu_install(&interpreter, &recorder, start->request_thread_state)) {
+    if (!cprof_oncpu_install(&interpreter, &recorder, start->native_leaf,
+                             start->request_thread_state)) {
         cprof_guard_clear();
         return cprof_fail_errno(error, errno, "cannot handle SIGURG");
     }

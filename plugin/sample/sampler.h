@@ -19,6 +19,7 @@ struct cprof_sampler_start {
     int segment_fd;      /* borrowed for the call */
     uint32_t slot_index; /* whose place this process takes */
     uint32_t max_depth;
+    bool native_leaf;    /* samples on the CPU tell in which native code they stood */
     uint32_t core_count; /* threads of uWSGI's that this process will have */
     /* What the host knows of its core threads' requests (offcpu.h), signal-safe; NULL: nothing. */
     bool (*request_is_running)(int core);
