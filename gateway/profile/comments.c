@@ -167,6 +167,9 @@ void cprof_comment_on_totals(const struct cprof_merge *merge)
         cprof_table_comment(table, "missed:%s", missed);
     }
     comment_on_number(table, "log full", merge->log_full);
+    if (merge->leaves_left_out > 0) {
+        comment_on_number(table, "native leaves left out", merge->leaves_left_out);
+    }
     comment_on_number(table, "rejected records", merge->rejected);
     if (merge->kind == CPROF_KIND_WALL) {
         comment_on_wall(merge);
