@@ -102,10 +102,11 @@ build/objects/%.o: %.c $(PREPARED)
 ##@ Testing
 
 # Each tests/unit/test_*.c is a program under the address and undefined behaviour sanitizers,
-# each tsan_*.c one under the thread sanitizer. tools/unit-rules writes their rules.
-# http_tool.c is a program that the tests in tests/http drive.
+# each tsan_*.c one under the thread sanitizer. tools/unit-rules writes their rules. http_tool.c and
+# credentials_tool.c are programs that tests in tests/gateway drive, windows_gateway.c stands in for
+# the gateway in a test on a real uWSGI.
 UNIT_SOURCES    := $(sort $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c)) \
-	tests/unit/http_tool.c
+	tests/unit/http_tool.c tests/unit/credentials_tool.c tests/unit/windows_gateway.c
 UNIT_PROGRAMS   := $(UNIT_SOURCES:tests/unit/%.c=build/unit/%)
 LIBRARY_SOURCES := $(wildcard plugin/base/*.c plugin/share/*.c) \
 	$(filter-out gateway/main.c,$(GATEWAY_SOURCES))

@@ -313,11 +313,14 @@ static void look_at_settling(struct cprof_windows *windows, struct entry *entry,
     }
 }
 
+/* Where others sample on, what they add until the second look is in this window, too. */
 static void look_at_closing(struct cprof_windows *windows, struct entry *entry, uint64_t now_ns)
 {
+    bool is_alone = standing_mask(windows) == 1u << (entry - windows->entries);
+
     if (now_ns < entry->deadline_ns &&
         !cprof_slots_have_settled(windows->segment, epoch_of(windows), entry->window.end_ns)) {
-        entry->look_ns = now_ns + CLOSE_LOOK_NS;
+        entry->look_ns = now_ns + (is_alone ? CLOSE_LOOK_NS : SETTLE_LOOK_NS);
         return;
     }
     finish(windows, entry);

@@ -120,17 +120,27 @@ char *cprof_api_create_body(const struct cprof_deployment *deployment, uint32_t 
     return body;
 }
 
-/* projects/ID/profiles/OPAQUE of this project. OPAQUE may not be a step in a path. */
+#define PROJECTS "projects/"
+#define PROFILES "/profiles/"
+
+/* projects/PROJECT/profiles/OPAQUE, where PROJECT is this project's id or a number, which many of
+ * Google's APIs answer with. Neither part may be a step in a path. */
 static bool is_profile_name(const char *name, const char *project_id)
 {
-    char start[CPROF_API_TEXT_BYTES];
-    int length = snprintf(start, sizeof(start), "projects/%s/profiles/", project_id);
-    const char *opaque = name + length;
+    const char *project = name + strlen(PROJECTS), *opaque;
+    size_t id_bytes = strlen(project_id), digits;
 
-    if (length < 0 || (size_t)length >= sizeof(start) || strlen(name) >= CPROF_API_TEXT_BYTES ||
-        strncmp(name, start, (size_t)length) != 0) {
+    if (strlen(name) >= CPROF_API_TEXT_BYTES || strncmp(name, PROJECTS, strlen(PROJECTS)) != 0) {
         return false;
     }
+    digits = strspn(project, DIGITS);
+    opaque = strncmp(project, project_id, id_bytes) == 0 && project[id_bytes] == '/'
+                 ? project + id_bytes
+                 : project + digits;
+    if (opaque == project || strncmp(opaque, PROFILES, strlen(PROFILES)) != 0) {
+        return false;
+    }
+    opaque += strlen(PROFILES);
     return opaque[0] != '\0' && opaque[0] != '.' &&
            strspn(opaque, LOWER UPPER DIGITS "-_.~") == strlen(opaque);
 }

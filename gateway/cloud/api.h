@@ -48,7 +48,7 @@ char *cprof_api_create_body(const struct cprof_deployment *deployment, uint32_t 
 
 /* A session that the API gave: a profile to be taken and sent. */
 struct cprof_session {
-    char name[CPROF_API_TEXT_BYTES]; /* projects/ID/profiles/OPAQUE, checked: safe in a path */
+    char name[CPROF_API_TEXT_BYTES]; /* projects/ID or number/profiles/OPAQUE, safe in a path */
     enum cprof_kind kind;
     uint64_t duration_ns;
     char *json; /* the API's own text, compact, for the echo; NUL-terminated, malloc'd */

@@ -350,6 +350,7 @@ static void find_out(struct cprof_uploader *uploader)
     if (uploader->deployed) {
         turn_in(uploader, 0);
     } else {
+        uploader->place_known = false; /* the metadata server may come later */
         create_failed(uploader, CPROF_TROUBLE_NO_PROJECT, "", 0);
     }
 }

@@ -27,6 +27,16 @@ struct reader {
     struct cprof_error *error;
 };
 
+static bool is_header_name(const char *name)
+{
+    for (const char *at = name; *at; at++) {
+        if (!isalnum((unsigned char)*at) && !strchr("-_.", *at)) {
+            return false;
+        }
+    }
+    return name[0] != '\0';
+}
+
 /* The text `name` of the object, or `otherwise` if it is not there. A value of another type, or one
  * with control characters, is refused: texts go into headers. */
 static bool get_text(const struct reader *reader, const char **text, const json_t *object,
@@ -141,6 +151,12 @@ static bool check_source_headers(const struct reader *reader, const json_t *head
     /* The iteration needs the type without const and changes nothing. */
     json_object_foreach((json_t *)headers, name, value)
     {
+        if (!is_header_name(name)) {
+            return cprof_fail(reader->error,
+                              "key file %.200s: \"headers\" of \"credential_source\" has a name "
+                              "that is none of a header",
+                              reader->file->path);
+        }
         if (!need_text(reader, &text, headers, name)) {
             return false;
         }

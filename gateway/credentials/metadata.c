@@ -28,6 +28,10 @@
 /* The metadata server may have to ask others for a token. */
 #define TOKEN_DEADLINE_MS 10000u
 
+/* For so long it is believed that nobody is there. The servers of new machines and pods may come
+ * later than the gateway. */
+#define ABSENT_NS (60 * UINT64_C(1000000000))
+
 #define ANSWER_BYTES_MAX 65536u
 #define ATTEMPTS         5u
 
@@ -60,12 +64,17 @@ struct cprof_metadata {
     struct question questions[CPROF_METADATA_QUESTIONS_MAX];
     struct cprof_place place;
     enum state state;
+    bool disabled;
+    uint64_t known_since_ns;
     size_t subject; /* what is being asked */
 };
 
 static void tell(struct cprof_metadata *metadata)
 {
-    metadata->state = STATE_KNOWN;
+    if (metadata->state != STATE_KNOWN) {
+        metadata->state = STATE_KNOWN;
+        metadata->known_since_ns = cprof_now_ns();
+    }
     for (size_t i = 0; i < CPROF_METADATA_QUESTIONS_MAX; i++) {
         struct question question = metadata->questions[i];
 
@@ -214,9 +223,7 @@ struct cprof_metadata *cprof_metadata_create(struct cprof_http_client *client,
         free(metadata);
         return NULL;
     }
-    if (disabled || (no_check && strcasecmp(no_check, "true") == 0)) {
-        metadata->state = STATE_KNOWN;
-    }
+    metadata->disabled = disabled || (no_check && strcasecmp(no_check, "true") == 0);
     return metadata;
 }
 
@@ -240,16 +247,27 @@ static void add_question(struct cprof_metadata *metadata, cprof_metadata_found *
     }
 }
 
+static bool must_look(const struct cprof_metadata *metadata)
+{
+    if (metadata->disabled || metadata->state == STATE_ASKING) {
+        return false;
+    }
+    return metadata->state == STATE_UNASKED ||
+           (!metadata->place.on_google_cloud &&
+            cprof_now_ns() - metadata->known_since_ns >= ABSENT_NS);
+}
+
 void cprof_metadata_find(struct cprof_metadata *metadata, cprof_metadata_found *found,
                          void *context)
 {
     add_question(metadata, found, context);
-    if (metadata->state == STATE_KNOWN) {
-        metadata->timer.due_ns = cprof_now_ns();
-    } else if (metadata->state == STATE_UNASKED) {
+    if (must_look(metadata)) {
         metadata->state = STATE_ASKING;
-        /* One look: outside Google Cloud nobody is there, and will not be later either. */
+        metadata->subject = 0;
+        /* One look: outside Google Cloud nobody is there. */
         ask(metadata, 1);
+    } else if (metadata->state != STATE_ASKING) {
+        metadata->timer.due_ns = cprof_now_ns();
     }
 }
 

@@ -5,7 +5,8 @@
  *           would be asked of a DNS server that outside Google Cloud knows nothing of it). Plain
  *           HTTP, never by a proxy, short deadlines.
  * Outside   of Google Cloud one look finds out that nobody answers, or not with the header
- *           Metadata-Flavor: Google; that is remembered and no error. NO_GCE_CHECK=true and
+ *           Metadata-Flavor: Google; that is no error, and is believed for a minute: the servers of
+ *           new machines and pods may come later than the gateway. NO_GCE_CHECK=true and
  *           cloudprofiler-disable-metadata spare that look.
  * Trust     little: other clouds have their own servers at this address. Answers are bounded and of
  *           the characters of names; others count as not said.
@@ -44,10 +45,11 @@ void cprof_metadata_destroy(struct cprof_metadata *metadata);
 
 typedef void cprof_metadata_found(void *context, const struct cprof_place *place);
 
-/* Asks once; later calls get what was found. Transient failures (attempts.h) of a server that is
- * known to be there are asked again with growing gaps, five times in all. `found` is called once,
- * at a later turn of the loop. Questions at the same time get the same answer; each context has at
- * most one, and a question beyond CPROF_METADATA_QUESTIONS_MAX gets no answer. */
+/* Asks once; later calls get what was found, on Google Cloud for ever. Transient failures
+ * (attempts.h) of a server that is known to be there are asked again with growing gaps, five times
+ * in all. `found` is called once, at a later turn of the loop. Questions at the same time get the
+ * same answer; each context has at most one, and a question beyond CPROF_METADATA_QUESTIONS_MAX
+ * gets no answer. */
 void cprof_metadata_find(struct cprof_metadata *metadata, cprof_metadata_found *found,
                          void *context);
 

@@ -103,7 +103,7 @@ static size_t take_header(char *line, size_t size, size_t count, void *context)
     }
     intake->header_bytes += bytes;
     if (bytes >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-        intake->date_unix_s = 0; /* those before were of an informational answer */
+        intake->date_unix_s = 0; /* those before were of an informational answer, or a proxy's */
         intake->metadata_flavor = false;
     }
     value = value_of(line, bytes, "Date", &value_bytes);
@@ -125,8 +125,6 @@ bool cprof_http_intake_attach(struct cprof_http_intake *intake, CURL *easy, size
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, intake) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADERDATA, intake) == CURLE_OK &&
-           /* A proxy's answer to CONNECT is not the server's. */
-           curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, intake->words) == CURLE_OK &&
            /* Spares the download where the length is announced. */
            curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)intake->body_bytes_max) ==

@@ -28,7 +28,7 @@ _Static_assert(CPROF_HTTP_API < CHANNELS && CPROF_HTTP_OTHER < CHANNELS, "a line
 struct line;
 
 struct cprof_http_call {
-    struct cprof_http_call *next;
+    struct cprof_http_call *next, **link; /* *link is this call */
     struct line *line;
     CURL *easy;
     struct curl_slist *headers;
@@ -71,16 +71,24 @@ static void free_call(struct cprof_http_call *call)
     free(call);
 }
 
+static void put_on(struct line *line, struct cprof_http_call *call)
+{
+    call->line = line;
+    call->link = &line->calls;
+    call->next = line->calls;
+    if (call->next) {
+        call->next->link = &call->next;
+    }
+    line->calls = call;
+    set_wake(line);
+}
+
 /* Takes the call from its line and its transfer from libcurl. */
 static void take_off(struct cprof_http_call *call)
 {
-    struct cprof_http_call **link = &call->line->calls;
-
-    while (*link && *link != call) {
-        link = &(*link)->next;
-    }
-    if (*link) {
-        *link = call->next;
+    *call->link = call->next;
+    if (call->next) {
+        call->next->link = call->link;
     }
     (void)curl_multi_remove_handle(call->line->multi.handle, call->easy);
     set_wake(call->line);
@@ -115,6 +123,7 @@ static struct cprof_http_call *find_hopeless(const struct line *line, uint64_t n
 {
     struct cprof_http_call *call = line->calls;
 
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a freed call is off the list, by its link. */
     while (call && call->deadline_ns > now_ns && !call->starved) {
         call = call->next;
     }
@@ -234,6 +243,7 @@ void cprof_http_client_destroy(struct cprof_http_client *client)
     }
     for (unsigned i = 0; i < CHANNELS; i++) {
         while (client->lines[i].calls) {
+            /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): that takes it off the list. */
             cprof_http_cancel(client->lines[i].calls);
         }
         cprof_http_multi_close(&client->lines[i].multi);
@@ -279,13 +289,10 @@ struct cprof_http_call *cprof_http_start(struct cprof_http_client *client,
         (void)cprof_fail(error, "HTTP: out of memory, or libcurl lacks an option");
         return NULL;
     }
-    call->line = line;
     call->finished = finished;
     call->context = context;
     call->deadline_ns = cprof_now_ns() + request->deadline_ms * NS_PER_MS;
-    call->next = line->calls;
-    line->calls = call;
-    set_wake(line);
+    put_on(line, call);
     return call;
 }
 
@@ -305,6 +312,9 @@ bool cprof_http_encode(char *encoded, size_t encoded_bytes, const char *text)
 
     if (fits) {
         memcpy(encoded, escaped, strlen(escaped) + 1);
+    }
+    if (escaped) {
+        explicit_bzero(escaped, strlen(escaped)); /* tokens are encoded, too */
     }
     curl_free(escaped);
     return fits;

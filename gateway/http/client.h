@@ -1,14 +1,19 @@
 /* http/client.h - HTTP requests that never block: libcurl's multi interface on the gateway's loop.
  *
  * Callers     gateway/credentials and gateway/cloud. One thread.
- * Connections calls of CPROF_HTTP_API share one connection at a time, which is kept open; a second
- *             one would wait for the first to end. Calls of CPROF_HTTP_OTHER (token endpoints, the
- *             metadata server) have connections of their own.
- * TLS         always verified, TLS 1.2 at least, HTTP/2 where the server offers it. Redirects are
- *             answers like others and are never followed: a credential goes nowhere else.
- * Proxies     HTTPS_PROXY, NO_PROXY as libcurl knows them, unless a request says direct.
+ * Connections calls of CPROF_HTTP_API share one connection at a time, which is kept open: by HTTP/2
+ *             at the same time, by HTTP/1.1 one waits for the other to end. Calls of
+ *             CPROF_HTTP_OTHER (token endpoints, the metadata server) have connections of their
+ * own, which are closed after the answer. TLS         always verified, TLS 1.2 at least, HTTP/2
+ * where the server offers it. Redirects are answers like others and are never followed: a
+ * credential goes nowhere else. trust.h says which certificates of authorities are used. Proxies
+ * HTTPS_PROXY, NO_PROXY as libcurl knows them, unless a request says direct. Names       are looked
+ * up in a thread of libcurl's. No call waits for it longer than its time and neither does the end
+ * of the client: the thread is left to itself. Waiting     costs nothing: a call that hangs, or an
+ * open connection that nobody uses, turns the loop no more than the resolver's four times a second.
+ * Signals     SIGPIPE is ignored in the process once there is a client.
  * Memory      requests are copied, but for the body, which is borrowed until `finished`. Copied
- *             headers are wiped before they are freed.
+ *             headers and the body of an answer are wiped before they are freed.
  * Secrets     nothing of a request but method and URL without its query may be logged.
  *
  * SPDX-License-Identifier: MIT
@@ -38,9 +43,9 @@ struct cprof_http_request {
     const char *headers[CPROF_HTTP_HEADERS_MAX]; /* "name: value"; NULL: the end */
     const char *body;                            /* borrowed until `finished` */
     size_t body_bytes;
-    uint32_t deadline_ms;    /* for the whole call */
+    uint32_t deadline_ms;    /* for the whole call, waiting for the connection included; not 0 */
     uint32_t connect_ms;     /* for name, TCP and TLS; 0: 10 s */
-    size_t answer_bytes_max; /* a longer answer breaks the call off */
+    size_t answer_bytes_max; /* decoded (gzip); a longer answer breaks the call off */
     bool direct;             /* never by a proxy: the metadata server */
     bool plain_allowed;      /* http:// too; else only https:// */
 };
@@ -64,7 +69,7 @@ struct cprof_http_answer {
     const char *body;      /* NUL-terminated behind body_bytes; never NULL */
     size_t body_bytes;     /* what came, NULs included */
     int64_t date_unix_s;   /* of the header Date; 0: none */
-    int64_t retry_after_s; /* of the header Retry-After, in seconds; 0: none */
+    int64_t retry_after_s; /* of the header Retry-After, in seconds, at most a day; 0: none */
     bool metadata_flavor;  /* the header Metadata-Flavor: Google was there */
     const char *trouble;   /* why there is no answer, in words without secrets; "" if answered */
 };
@@ -81,22 +86,25 @@ struct cprof_http_settings {
 struct cprof_http_client *cprof_http_client_create(struct cprof_loop *loop,
                                                    const struct cprof_http_settings *settings,
                                                    struct cprof_error *error);
-/* Cancels all calls and closes all connections at once. NULL does nothing. */
+/* Cancels all calls and closes all connections at once. Not from within `finished`. NULL does
+ * nothing. */
 void cprof_http_client_destroy(struct cprof_http_client *client);
 
 /* Is called once for a call that was not cancelled, never from within cprof_http_start. The answer
- * is borrowed for the callback; the call is gone when it returns. New calls may be started in it.
+ * is borrowed for the callback; the call is gone when it returns. Calls may be started and
+ * cancelled in it; to cancel the one that is finished does nothing.
  */
 typedef void cprof_http_finished(void *context, const struct cprof_http_answer *answer);
 
-/* Starts a call. NULL with the error: nothing was started and `finished` is not called. */
+/* Starts a call. NULL with the error: nothing was started and `finished` is not called. Refused: a
+ * URL that is not of https (or http where that is allowed), a header with a line break. */
 struct cprof_http_call *cprof_http_start(struct cprof_http_client *client,
                                          const struct cprof_http_request *request,
                                          cprof_http_finished *finished, void *context,
                                          struct cprof_error *error) CPROF_MUST_USE;
 
-/* Ends a call at once, its connection too if an answer was being waited for; `finished` is not
- * called. NULL does nothing. */
+/* Ends a call at once, and its connection unless other calls share it; `finished` is not called and
+ * the body is free. NULL does nothing. */
 void cprof_http_cancel(struct cprof_http_call *call);
 
 /* Percent-encodes `text` (RFC 3986) into `encoded`; false: no room. */

@@ -98,7 +98,7 @@ static bool set_trust(CURL *easy, const struct cprof_http_trust *trust)
     ok = SET(ok, easy, CURLOPT_PROXY_CAINFO, trust->file);
     ok = SET(ok, easy, CURLOPT_PROXY_CAPATH, trust->directory);
 #if LIBCURL_VERSION_NUM >= 0x075700
-    /* The kept certificates would be of yesterday and take a MiB. */
+    /* Else those of a file would be kept for a day, whatever becomes of the file. */
     ok = SET(ok, easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 #endif
     return ok;

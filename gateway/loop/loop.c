@@ -111,8 +111,10 @@ static void wait_once(struct cprof_loop *loop)
         return;
     }
     for (nfds_t i = 0; i < count && !loop->stopped; i++) {
-        /* One that was polled may have been removed since by another's callback. */
-        if (fds[i].revents && loop->watches[places[i]] == watched[i]) {
+        /* One that was polled may have been removed since by another's callback, and be in use
+         * again for another descriptor. */
+        if (fds[i].revents && loop->watches[places[i]] == watched[i] &&
+            watched[i]->fd == fds[i].fd) {
             watched[i]->ready(watched[i]->context, fds[i].revents);
         }
     }

@@ -46,7 +46,8 @@ CPROF_SIGSAFE uint32_t cprof_tag_intern(uint32_t key, const char *value, size_t 
 /* The number of an id's key; NO_KEY for what is no id. */
 CPROF_SIGSAFE uint32_t cprof_tag_key_of(uint32_t tag);
 
-/* Whether this is some key's "[other]". */
+/* The "[other]" of an id's key, NONE for what is no id; and whether this is some key's. */
+CPROF_SIGSAFE uint32_t cprof_tag_other_of(uint32_t tag);
 CPROF_SIGSAFE bool cprof_tag_is_other(uint32_t tag);
 
 /* Not terminated. */

@@ -10,7 +10,7 @@ FUZZ_REPLAY  := $(FUZZ_NAMES:%=build/fuzz/fuzz_%)
 FUZZ_HELPERS := tests/fuzz/patches tests/unit/fake_log
 FUZZ_LIBS    := -lprotobuf-c -lz -lcurl -ljansson -lcrypto -lelf -lm
 # Those whose inputs are JSON.
-FUZZ_JSON    := session api_trouble
+FUZZ_JSON    := session api_trouble token_answer subject_token key_file
 
 LIBFUZZER := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 build/libfuzzer/%: private CC := $(FUZZ_CC)

@@ -7,7 +7,9 @@ SPDX-License-Identifier: MIT
 import base64
 import gzip
 import socket
+import ssl
 import time
+import warnings
 
 import pytest
 from testenv.certificates import Authority
@@ -282,24 +284,33 @@ def test_a_ca_file_that_is_none_is_named(serve, ended, tmp_path, kind):
     assert not server.requests
 
 
-def test_a_ca_file_that_was_mended_is_read_at_the_next_call(serve, ended, tmp_path, authority):
+def test_a_ca_file_is_read_for_each_connection(serve, ended, tmp_path, authority):
     file = tmp_path / "ca.pem"
     server = serve()
-    tool = ended(HttpTool("--ca-file", file, url(server), "--on-go", url(server)))
+    tool = ended(HttpTool("--ca-file", file, url(server), "--on-go", url(server), url(server)))
     tool.wait_for_answers(1)
 
-    file.write_bytes(authority.file.read_bytes())
-    tool.command("go")
+    for number, content in enumerate((Authority(tmp_path, "stranger"), authority), 2):
+        file.write_bytes(content.file.read_bytes())
+        tool.command("go")
+        tool.wait_for_answers(number)
 
-    assert outcomes(tool.finish()) == ["no CA", "answered"]
+    assert outcomes(tool.finish()) == ["no CA", "untrusted", "answered"]
 
 
-def test_old_tls_is_refused(serve, call, authority):
+def test_old_tls_is_refused_whatever_the_system_allows(serve, call, authority, tmp_path):
     context = authority.server_context(NAME)
     context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version = context.maximum_version = 0x0302  # TLS 1.1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of old TLS
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    lenient = tmp_path / "openssl.cnf"
+    lenient.write_text(
+        "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = default\n"
+        "[default]\nMinProtocol = TLSv1\nCipherString = ALL:@SECLEVEL=0\n"
+    )
 
-    assert outcomes(call(url(serve(context=context)))) == ["broken"]
+    assert outcomes(call(url(serve(context=context)), OPENSSL_CONF=str(lenient))) == ["broken"]
 
 
 # Failures
@@ -442,6 +453,13 @@ def test_a_deadline_holds_for_a_call_that_waits_for_the_connection(serve, call):
     assert call.turns < TURNS_MAX
 
 
+def test_a_loop_without_room_fails_the_call(serve, call):
+    answers = call("--crowd", url(serve()), url(serve()))
+
+    assert outcomes(answers) == ["failed", "failed"]
+    assert "descriptors" in answers[0]["trouble"]
+
+
 # Connections
 
 
@@ -578,7 +596,7 @@ def test_http2_is_used_where_it_is_offered(http2, call):
 
 def test_http2_shares_the_connection_with_a_call_that_hangs(http2, call):
     answers = call(
-        "--together", "--deadline-ms", 1000, url(http2, "/hang"), "--deadline-ms", 60000,
+        "--together", "--deadline-ms", 2000, url(http2, "/hang"), "--deadline-ms", 60000,
         url(http2), url(http2),
     )  # fmt: skip
 
@@ -645,7 +663,18 @@ def test_no_proxy_and_direct_calls_go_by_none(serve, proxy, call):
     assert not proxy.requests
 
 
-def test_headers_of_the_proxy_are_not_the_server_s(proxy, call):
+def test_calls_go_through_the_proxy_s_tunnel_over_one_connection(serve, proxy, call):
+    server = serve()
+    proxy.tunnel = lambda handler: handler.relay(server.port)
+
+    answers = call(*[url(server)] * 5, https_proxy=f"http://127.0.0.1:{proxy.port}")
+
+    assert outcomes(answers) == ["answered"] * 5
+    assert not any(answer["metadata_flavor"] for answer in answers)  # the proxy's, not the server's
+    assert (len(server.requests), proxy.connections.count, server.connections.count) == (5, 1, 1)
+
+
+def test_a_plain_call_is_the_proxy_s_to_answer(proxy, call):
     [answer] = call("--plain", "http://api.test/", http_proxy=f"http://127.0.0.1:{proxy.port}")
 
     assert answer["body"] == "by proxy"

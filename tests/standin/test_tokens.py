@@ -37,6 +37,10 @@ def claims(**over):
     return {name: value for name, value in {**right, **over}.items() if value is not None}
 
 
+def _now(seconds):
+    return int(time.time()) + seconds
+
+
 def ask(auth, assertion, grant=tokens.JWT_GRANT):
     form = urllib.parse.urlencode({"grant_type": grant, "assertion": assertion})
     return auth.post_form("/token", form)
@@ -65,10 +69,6 @@ def test_a_signed_assertion_gets_a_token_that_the_api_takes(standin, auth, audie
 
 def test_an_assertion_with_padding_is_taken(auth):
     assert ask(auth, with_padding(sign(claims()))).status == 200
-
-
-def _now(seconds):
-    return int(time.time()) + seconds
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,12 @@ def test_a_self_signed_token_is_let_in(standin, claim):
         {"sub": tokens.ACCOUNT, "scope": tokens.WRITE_SCOPE, "aud": tokens.API_AUDIENCE},
         {"aud": tokens.API_AUDIENCE},
         {"sub": tokens.ACCOUNT, "aud": "https://example.com/"},
+        {
+            "sub": tokens.ACCOUNT,
+            "scope": tokens.WRITE_SCOPE,
+            "exp": _now(-3000),
+            "iat": _now(-6000),
+        },
     ],
 )
 def test_a_self_signed_token_that_breaks_a_rule_is_not(standin, claim):
@@ -287,6 +293,15 @@ def test_a_wrong_impersonation_is_refused(standin, auth, over, status):
     assert impersonate(auth, "iam", **over).status == status
 
 
+def test_a_strange_account_cannot_be_impersonated(standin, auth):
+    standin.tokens.accept("iam", [tokens.IAM_SCOPE])
+    path = IMPERSONATE.replace("agent@", "stranger@")
+
+    answer = impersonate(auth, "iam", path)
+
+    assert answer.status == 404 and "account" in answer.error["message"]
+
+
 def test_only_a_token_for_it_impersonates(standin, auth):
     standin.tokens.accept("write", [tokens.WRITE_SCOPE])
 
@@ -297,4 +312,11 @@ def test_only_a_token_for_it_impersonates(standin, auth):
 def test_a_form_is_wanted(auth):
     answer = auth.call("POST", "/token", {"grant_type": tokens.JWT_GRANT})
 
-    assert answer.json["error"] == "invalid_request"
+    assert answer.json["error_description"] == "Content-Type is not that of a form"
+
+
+@pytest.mark.parametrize("body", ["grant_type", "a=1&a=2", "grant_type=refresh_token&own=1"])
+def test_a_wrong_form_is_refused(auth, body):
+    answer = auth.post_form("/token", body)
+
+    assert answer.status == 400 and answer.json["error"] == "invalid_request"

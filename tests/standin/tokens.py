@@ -186,6 +186,10 @@ class Tokens:
         """The tokens that are good now."""
         return list(self._good)
 
+    def scopes_of(self, token):
+        """What a token that is good now is good for."""
+        return self._good[token].scopes
+
     # Bearers
 
     def _new(self, scopes, kind):

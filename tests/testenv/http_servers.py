@@ -4,6 +4,7 @@ SPDX-License-Identifier: MIT
 """
 
 import contextlib
+import select
 import socket
 import struct
 import threading
@@ -58,6 +59,18 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.server.tunnel(self)
         self.close_connection = True
+
+    def relay(self, port):
+        """What a proxy does after CONNECT, until one side ends."""
+        self.wfile.write(b"HTTP/1.1 200 Go\r\nMetadata-Flavor: Google\r\n\r\n")
+        ends = [self.connection, socket.create_connection(("127.0.0.1", port))]
+        with ends[1]:
+            while True:
+                for ready in select.select(ends, [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        return
+                    ends[ready is ends[0]].sendall(data)
 
     def log_message(self, *_):
         pass

@@ -4,8 +4,9 @@
  *     http_tool [OPTION...] URL [[OPTION...] URL]...
  *
  * Options hold for all URLs behind them. One call follows the other, begun in the callback of the
- * one before, or all begin at once (--together). Lines on standard input: "cancel" cancels what is
- * under way, "go" begins a call behind --on-go, "stop" ends the client as it stands.
+ * one before, or all begin at once (--together). --crowd leaves no room in the loop. Lines on
+ * standard input: "cancel" cancels what is under way, "go" begins a call behind --on-go, "stop"
+ * ends the client as it stands.
  *
  * Names under .test need no name server: getaddrinfo is this file's.
  *
@@ -40,7 +41,7 @@ static struct tool {
     struct cprof_http_client *client;
     struct plan plans[PLANS_MAX];
     unsigned plan_count, begun, ended, turns;
-    bool together, stopped;
+    bool together, crowd;
     const char *ca_file;
 } tool;
 
@@ -229,6 +230,7 @@ enum option_code {
     PLAIN,
     ON_GO,
     TOGETHER,
+    CROWD,
 };
 
 static const struct option options[] = {
@@ -244,6 +246,7 @@ static const struct option options[] = {
     {"plain", no_argument, NULL, PLAIN},
     {"on-go", no_argument, NULL, ON_GO},
     {"together", no_argument, NULL, TOGETHER},
+    {"crowd", no_argument, NULL, CROWD},
     {NULL, 0, NULL, 0},
 };
 
@@ -292,6 +295,8 @@ static void take_option(struct plan *plan, int code)
         tool.ca_file = optarg;
     } else if (code == TOGETHER) {
         tool.together = true;
+    } else if (code == CROWD) {
+        tool.crowd = true;
     } else if (code == METHOD) {
         plan->request.method = optarg;
     } else if (code == CHANNEL_OTHER) {
@@ -307,11 +312,31 @@ static void take_option(struct plan *plan, int code)
     }
 }
 
+/* Takes all places of the loop that are left. */
+static void crowd_loop(struct cprof_loop_watch *nothing)
+{
+    *nothing = (struct cprof_loop_watch){.fd = -1};
+    while (cprof_loop_add_watch(&tool.loop, nothing)) {
+    }
+}
+
+/* The client, which is gone, has left nothing behind. */
+static void expect_empty_loop(void)
+{
+    for (unsigned i = 0; i < CPROF_LOOP_TIMERS_MAX; i++) {
+        EXPECT(!tool.loop.timers[i]);
+    }
+    for (unsigned i = 0; i < CPROF_LOOP_WATCHES_MAX; i++) {
+        EXPECT(!tool.loop.watches[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct plan plan = {
         .request = {.method = "GET", .deadline_ms = 60000, .answer_bytes_max = 1 << 20}};
     struct cprof_error error = {""};
+    struct cprof_loop_watch nothing;
     struct cprof_http_settings settings = {.user_agent = "http_tool/1"};
 
     for (int code; (code = getopt_long(argc, argv, "-", options, NULL)) != -1;) {
@@ -324,6 +349,9 @@ int main(int argc, char **argv)
     EXPECT(cprof_loop_add_watch(&tool.loop, &tool.input));
     tool.client = cprof_http_client_create(&tool.loop, &settings, &error);
     EXPECT(tool.client);
+    if (tool.crowd) {
+        crowd_loop(&nothing);
+    }
     do {
         begin_next();
     } while (tool.together && tool.begun < tool.plan_count);
@@ -332,13 +360,9 @@ int main(int argc, char **argv)
     print(json_pack("{si si}", "turns", (int)tool.turns, "private_dirty_kib",
                     (int)private_dirty_kib()));
     cprof_http_client_destroy(tool.client);
-    for (unsigned i = 0; i < CPROF_LOOP_TIMERS_MAX; i++) {
-        EXPECT(!tool.loop.timers[i]);
-    }
     cprof_loop_remove_watch(&tool.loop, &tool.input);
-    for (unsigned i = 0; i < CPROF_LOOP_WATCHES_MAX; i++) {
-        EXPECT(!tool.loop.watches[i]);
-    }
+    cprof_loop_remove_watch(&tool.loop, &nothing);
+    expect_empty_loop();
     free((void *)(uintptr_t)plan.request.body);
     return 0;
 }

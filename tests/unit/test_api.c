@@ -144,6 +144,17 @@ static void a_session_reads_its_own_text(void)
 
 #define WITH_NAME(name) "{\"name\":" name ",\"profileType\":\"CPU\",\"duration\":\"10s\"}"
 
+static void a_name_may_hold_the_project_s_number(void)
+{
+    struct cprof_session session;
+    struct cprof_error error;
+
+    EXPECT(reads(&session, WITH_NAME("\"projects/123456789/profiles/611cef3e72e867ec\""),
+                 CPROF_KINDS_ALL, &error));
+    EXPECT(strcmp(session.name, "projects/123456789/profiles/611cef3e72e867ec") == 0);
+    cprof_session_reset(&session);
+}
+
 static void names_that_are_none_are_refused(void)
 {
     static const char *const answers[] = {
@@ -153,6 +164,9 @@ static void names_that_are_none_are_refused(void)
         WITH_NAME("\"\""),
         WITH_NAME("\"projects/lab-project/profiles/\""),
         WITH_NAME("\"projects/other-project/profiles/611cef3e72e867ec\""),
+        WITH_NAME("\"projects/123x/profiles/611cef3e72e867ec\""),
+        WITH_NAME("\"projects//profiles/611cef3e72e867ec\""),
+        WITH_NAME("\"projects/lab-projectx/profiles/611cef3e72e867ec\""),
         WITH_NAME("\"projects/lab-project/profiles/..\""),
         WITH_NAME("\"projects/lab-project/profiles/.hidden\""),
         WITH_NAME("\"projects/lab-project/profiles/a/b\""),
@@ -360,6 +374,7 @@ int main(void)
     RUN(any_bytes_in_a_label_make_sound_json);
     RUN(a_session_is_read);
     RUN(a_session_reads_its_own_text);
+    RUN(a_name_may_hold_the_project_s_number);
     RUN(names_that_are_none_are_refused);
     RUN(a_name_must_fit);
     RUN(kinds_that_were_not_offered_are_refused);

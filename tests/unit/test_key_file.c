@@ -249,6 +249,9 @@ static void sources_that_are_not_understood_are_refused(void)
     refused(external_account(
                 json_pack("{s:s, s:{s:s}}", "url", "http://a/", "headers", "X", "1\r\nY: 2")),
             "control character");
+    refused(external_account(
+                json_pack("{s:s, s:{s:s}}", "url", "http://a/", "headers", "X: 1\r\nY", "2")),
+            "none of a header");
     refused(external_account(json_pack("{s:s, s:[]}", "url", "http://a/", "headers")),
             "\"headers\"");
     refused(impersonated(json_pack("{s:s}", "type", "external_account_authorized_user")),

@@ -205,6 +205,11 @@ static uint64_t count_in(const struct cprof_harvested *profile, uint64_t *sum_ns
     for (size_t i = 0; i < table.sample_count; i++) {
         count += table.samples[i].count;
     }
+    for (size_t i = 0; i < table.comment_count; i++) {
+        const char *comment = cprof_table_text_at(&table, table.comments[i]);
+
+        EXPECT(strncmp(comment, "rejected", 8) != 0 || strcmp(comment, "rejected records: 0") == 0);
+    }
     *sum_ns = cprof_table_total_ns(&table);
     cprof_table_reset(&table);
     return count;

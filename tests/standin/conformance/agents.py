@@ -1,15 +1,20 @@
-"""Runs the official agents, unmodified, against a stand-in.
+"""Runs the official agents, unmodified, and the plugin against a stand-in.
 
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from testenv.cloud import LOCAL_OFF, upload_options
+from testenv.uwsgi import Uwsgi
+
 HERE = Path(__file__).resolve().parent
 UPLOADS_EACH = 2
+WORKERS = 4
 SECONDS = 90
 END_SECONDS = 20
 
@@ -81,6 +86,36 @@ def python(interpreter):
         )
 
     return Agent("Python agent", ("CPU", "WALL"), run)
+
+
+def plugin(plugin_dir):
+    """Under a real uWSGI with four workers and some load."""
+
+    @contextlib.contextmanager
+    def run(standin, directory):
+        options = upload_options(
+            standin,
+            directory,
+            cloudprofiler_service_version="1.0",
+            cloudprofiler_disable_metadata=None,
+        )
+        server = Uwsgi(
+            directory / "server",
+            plugin_dir,
+            env={"GCE_METADATA_HOST": standin.metadata_host},
+            processes=WORKERS,
+            **options,
+            **LOCAL_OFF,
+        )
+        try:
+            with server.start().load("/burn?ms=20"):
+                yield
+        except BaseException:
+            server.end()  # shows the log
+            raise
+        server.stop()
+
+    return Agent("uwsgi-cloudprofiler", ("CPU", "WALL"), run)
 
 
 def enough(standin, kinds):

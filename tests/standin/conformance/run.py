@@ -1,10 +1,10 @@
 """Runs each client against a stand-in of its own and writes what they did side by side.
 
-usage: python3 -m standin.conformance.run NODE_MODULES PYTHON TEXT MARKDOWN   (make conformance)
+usage: run NODE_MODULES PYTHON PLUGIN_DIR TEXT MARKDOWN   (make conformance)
 
-NODE_MODULES and PYTHON have the official agents. A client passes when nothing that it sent was
-refused and each of its profile types was uploaded twice; that the official agents pass proves
-the stand-in. Exit status 1 when a client does not.
+NODE_MODULES and PYTHON have the official agents, PLUGIN_DIR the plugin and the gateway. A client
+passes when nothing that it sent was refused and each of its profile types was uploaded twice; that
+the official agents pass proves the stand-in. Exit status 1 when a client does not.
 
 SPDX-License-Identifier: MIT
 """
@@ -22,7 +22,7 @@ from . import agents, table
 
 HEAD = """# Conformance with the Cloud Profiler API
 
-What the official agents, unmodified, send to the stand-in server of our tests,
+What the official agents, unmodified, and this plugin send to the stand-in server of our tests,
 which refuses whatever breaks a published rule (`tests/standin/`). Made by `make conformance`; not
 written by hand. Nothing here has been to the real service.
 
@@ -48,12 +48,13 @@ def observe(agent, directory):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("node_modules", "python", "text", "markdown"):
+    for name in ("node_modules", "python", "plugin_dir", "text", "markdown"):
         parser.add_argument(name, type=Path)
     arguments = parser.parse_args()
     clients = [
         agents.node(arguments.node_modules.resolve()),
         agents.python(arguments.python.absolute()),
+        agents.plugin(arguments.plugin_dir.resolve()),
     ]
     columns, failed = {}, False
     for agent in clients:

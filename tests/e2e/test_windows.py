@@ -1,0 +1,181 @@
+"""Windows that overlap: each profile holds what was used while its own window was open.
+
+The gateway is one of the test's own (tests/unit/windows_gateway.c), with the product's windows in
+it: it opens a second window, of half the period, when it is told to.
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+import re
+import shutil
+import signal
+import time
+
+import pytest
+from testenv import known, processes
+from testenv.build import GATEWAY, SOURCE
+from testenv.profiles import profile_files, wall_file_of
+from testenv.wait import wait_for
+
+WINDOW_S = 8
+# Of load. The second window ends so long behind the first that the last one fits in between.
+FIRST_S, BOTH_S, SECOND_S = 3.5, 2.0, 1.5
+WORKERS = 2
+TOTAL_PART = 0.02
+RAW_PART = 0.05
+# A window that opens or ends beside others is settled within this, on a busy machine, too.
+SETTLED_S = 0.1
+
+
+@pytest.fixture
+def start(make_uwsgi, workspace):
+    """Starts a server whose first window is open; see windows_gateway.c for its environment."""
+    gateway = workspace / f"windows-{os.getpid()}-{time.monotonic_ns()}" / GATEWAY
+    gateway.parent.mkdir(mode=0o755)
+    shutil.copy2(SOURCE / "build" / "unit" / "windows_gateway", gateway)
+
+    def start(window_s=WINDOW_S, **env):
+        running = make_uwsgi(
+            processes=WORKERS,
+            env=env,
+            cloudprofiler_gateway_binary=gateway,
+            cloudprofiler_output_interval=60,
+            cloudprofiler_output_duration=window_s,
+        ).start()
+        running.wait_for_workers(WORKERS)
+        running.wait_for_window()
+        return running
+
+    return start
+
+
+def open_second_window(server):
+    os.kill(server.gateway(), signal.SIGUSR1)
+    server.wait_for_log(r"window 2 opens for")
+
+
+def cpu_ns(server):
+    return sum(processes.cpu_ns_without_ticker(pid) for pid in server.workers().values())
+
+
+def burn(server, path, seconds):
+    """CPU time that the workers used for so long a load, and that they have slept since."""
+    before_ns = cpu_ns(server)
+    with server.load(path, threads=WORKERS, seconds=seconds) as load:
+        load.join()
+    assert not load.failures, load.failures[:3]
+    return cpu_ns(server) - before_ns
+
+
+def own_functions(server):
+    return {f"own_function_of_{pid}" for pid in server.workers().values()}
+
+
+def read_both(server, reader, kind="cpu"):
+    """The profiles of both windows, the first one first."""
+    files = wait_for(
+        lambda: found if len(found := profile_files(server.profiles)) == 2 else None,
+        "two profiles",
+    )
+    return [reader.read(wall_file_of(path) if kind == "wall" else path) for path in files]
+
+
+def raw_error(profile):
+    """How far the timers' own sum is from the clocks, both of the window's part of the logs."""
+    raw_ns = int(profile.comment("timer raw nanoseconds"))
+    return raw_ns / int(profile.comment("cpu clock nanoseconds")) - 1
+
+
+def raw_bound(profile):
+    """5 %, and for each worker an interval at each end."""
+    slowdown = 1 if profile.comment("engine").startswith("timer") else known.TIMER_SLOWDOWN
+    intervals_ns = 2 * WORKERS * known.PERIOD_S * slowdown * 1e9
+    return RAW_PART + intervals_ns / int(profile.comment("cpu clock nanoseconds"))
+
+
+def wall_error_s(wall):
+    """How much more or less than the window's length each thread was followed, on average."""
+    return int(wall.comment("wall clock nanoseconds")) / WORKERS / 1e9 - WINDOW_S
+
+
+def test_each_of_two_windows_has_the_time_of_its_own(start, profile_reader):
+    server = start()
+    first_ns = burn(server, "/own?ms=20", FIRST_S)
+    open_second_window(server)
+    both_ns = burn(server, "/nested?ms=20", BOTH_S)
+    assert not profile_files(server.profiles), "outran the first window"
+    wait_for(lambda: profile_files(server.profiles), "the first profile")
+    second_ns = burn(server, "/burn?ms=20", SECOND_S)
+    assert len(profile_files(server.profiles)) == 1, "outran the second window"
+
+    first, second = read_both(server, profile_reader)
+
+    own = own_functions(server)
+    print(f"first {first.total_ns / (first_ns + both_ns) - 1:+.4f}, raw {raw_error(first):+.4f}")
+    error = second.total_ns / (both_ns + second_ns) - 1
+    print(f"second {error:+.4f}, raw {raw_error(second):+.4f}")
+    unnoticed_ns = 1e9 * known.UNNOTICED_S
+    for profile, ns in ((first, first_ns + both_ns), (second, both_ns + second_ns)):
+        assert abs(profile.total_ns / ns - 1) <= TOTAL_PART + unnoticed_ns / ns
+        assert abs(raw_error(profile)) <= raw_bound(profile)
+        assert profile.comment("rejected records") == "0"
+    assert own <= first.functions() and "inner" in first.functions()
+    assert first.ns_of("burn") == pytest.approx(first.ns_of("inner"), rel=0.01)
+    assert not own & second.functions() and "inner" in second.functions()
+    part = second.ns_of("inner") / second.ns_of("burn")
+    bound = 0.03 + known.binomial_bound(part, second.total_count)
+    assert abs(part - both_ns / (both_ns + second_ns)) <= bound
+
+
+def test_windows_that_open_and_end_under_load_agree_with_their_clocks(start, profile_reader):
+    server = start()
+    with server.load("/burn?ms=5", threads=WORKERS) as load:
+        load.wait_for_requests(200)
+        open_second_window(server)
+        first, second = read_both(server, profile_reader)
+    assert not load.failures, load.failures[:3]
+    walls = read_both(server, profile_reader, "wall")
+
+    for profile, wall in zip((first, second), walls, strict=True):
+        print(f"raw {raw_error(profile):+.4f}, wall clock {wall_error_s(wall):+.4f} s")
+        assert abs(raw_error(profile)) <= raw_bound(profile)
+        assert abs(wall_error_s(wall)) <= SETTLED_S + known.UNNOTICED_S
+        assert all(
+            re.search(r"samples=[1-9]", line)
+            for line in profile.comments
+            if line.startswith("worker ")
+        )
+
+
+@pytest.mark.parametrize("kinds", ["12", "21"])
+def test_windows_of_different_kinds_take_their_own_alone(start, profile_reader, kinds):
+    server = start(CPROF_TEST_KINDS=kinds)
+    with server.load("/burn?ms=5", threads=WORKERS) as load:
+        load.wait_for_requests(200)
+        open_second_window(server)
+        cpu_path = wait_for(lambda: profile_files(server.profiles), "the CPU profile")[0]
+        wall_path = wait_for(lambda: profile_files(server.profiles, "wall"), "the wall profile")[0]
+    assert not load.failures, load.failures[:3]
+    cpu, wall = profile_reader.read(cpu_path), profile_reader.read(wall_path)
+
+    print(f"raw {raw_error(cpu):+.4f}, wall clock {wall_error_s(wall):+.4f} s")
+    assert abs(raw_error(cpu)) <= raw_bound(cpu)
+    assert abs(raw_error(wall)) <= raw_bound(wall)
+    assert abs(wall_error_s(wall)) <= SETTLED_S + known.UNNOTICED_S
+
+
+def test_a_window_behind_one_that_is_not_delivered_yet_has_its_own_time(start, profile_reader):
+    server = start(window_s=4, CPROF_TEST_KEEP="1")
+    first_ns = burn(server, "/own?ms=20", BOTH_S)
+    wait_for(lambda: profile_files(server.profiles), "the first profile")
+    server.wait_for_window(is_open=False)
+    open_second_window(server)
+    second_ns = burn(server, "/nested?ms=20", SECOND_S)
+
+    first, second = read_both(server, profile_reader)
+
+    for profile, ns in ((first, first_ns), (second, second_ns)):
+        print(f"total {profile.total_ns / ns - 1:+.4f}")
+        assert abs(profile.total_ns / ns - 1) <= TOTAL_PART + 1e9 * known.UNNOTICED_S / ns
+    assert not own_functions(server) & second.functions() and "inner" in second.functions()
