@@ -40,8 +40,9 @@ struct cprof_harvest {
 
 /* Merges the logs of the window's epoch, of all slots, less what `base` says (zero: nothing), into
  * one profile for each of the window's kinds; the logs are read once, so that the profiles agree.
- * Native functions get their names by `symbols`; NULL: none. Changes nothing in the segment. The caller ends it with cprof_harvest_reset, after an error,
- * too; count and kinds are then set all the same. */
+ * Native functions get their names by `symbols`; NULL: none. Changes nothing in the segment. The
+ * caller ends it with cprof_harvest_reset, after an error, too; count and kinds are then set all
+ * the same. */
 bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segment *segment,
                         const struct cprof_config *config, const struct cprof_window *window,
                         const struct cprof_snapshot *base, struct cprof_symbols *symbols,

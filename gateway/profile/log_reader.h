@@ -67,7 +67,7 @@ struct cprof_log_view {
     uint8_t *bytes; /* copied chunks, at their offsets in the log */
     uint8_t *types; /* for each 8 bytes: the type of the sound record that starts there, or 0 */
     size_t byte_count;
-    size_t line_bytes_left; /* of line tables that may still be put together */
+    size_t line_bytes_left;  /* of line tables that may still be put together */
     size_t leaf_frames_left; /* of stacks that leaves may still stand on */
 };
 
@@ -77,8 +77,9 @@ bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *seg
                     uint32_t slot_index, uint32_t epoch, struct cprof_error *error) CPROF_MUST_USE;
 void cprof_log_view_reset(struct cprof_log_view *view);
 
-/* The stack behind a reference in view->stacks; a leaf's is the one it stands on. Its kind is one of enum cprof_stack_kind, all its
- * frames name sound code records and its tags are a sound chain. */
+/* The stack behind a reference in view->stacks; a leaf's is the one it stands on. Its kind is one
+ * of enum cprof_stack_kind, all its frames name sound code records and its tags are a sound chain.
+ */
 const struct cprof_stack_record *cprof_log_stack(const struct cprof_log_view *view, uint32_t ref);
 
 /* The reference of that stack. */

@@ -449,11 +449,8 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
     struct cprof_frames frames = {0};
     struct cprof_native native = {0};
     struct cprof_scale scale = {0};
-    struct slot_merge slot = {.merge = merge,
-                              .view = &own_view,
-                              .frames = &frames,
-                              .native = &native,
-                              .scale = &scale};
+    struct slot_merge slot = {
+        .merge = merge, .view = &own_view, .frames = &frames, .native = &native, .scale = &scale};
     bool ok = false;
 
     bound_counters(&own_view, merge);

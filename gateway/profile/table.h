@@ -98,7 +98,8 @@ struct cprof_table {
     size_t mapping_capacity;
     size_t text_pool_capacity, location_pool_capacity, label_pool_capacity;
     uint64_t hash_seed;
-    struct cprof_table_index text_index, function_index, location_index, mapping_index, sample_index;
+    struct cprof_table_index text_index, function_index, location_index, mapping_index,
+        sample_index;
 };
 
 /* Makes an empty table. cprof_table_reset frees what it holds; before it is used again, it needs

@@ -149,6 +149,15 @@ static const char *text_at(const struct texts *texts, uint64_t offset)
     return offset < texts->count ? texts->bytes + offset : "";
 }
 
+static void take_name(struct cprof_object *object, const char *name)
+{
+    size_t bytes = strnlen(name, sizeof(object->name));
+
+    if (bytes < sizeof(object->name) && !memchr(name, '/', bytes)) {
+        memcpy(object->name, name, bytes + 1);
+    }
+}
+
 static void read_name(struct cprof_object *object, Elf *elf, Elf_Scn *section,
                       const GElf_Shdr *header)
 {
@@ -158,12 +167,7 @@ static void read_name(struct cprof_object *object, Elf *elf, Elf_Scn *section,
 
     for (int i = 0; data && i < DYNAMIC_MAX && gelf_getdyn(data, i, &entry); i++) {
         if (entry.d_tag == DT_SONAME) {
-            const char *name = text_at(&texts, entry.d_un.d_val);
-            size_t bytes = strnlen(name, sizeof(object->name));
-
-            if (bytes < sizeof(object->name) && !memchr(name, '/', bytes)) {
-                memcpy(object->name, name, bytes + 1);
-            }
+            take_name(object, text_at(&texts, entry.d_un.d_val));
             return;
         }
     }

@@ -132,8 +132,7 @@ static bool is_the_mapped(const struct cprof_mapped_file *file, int found,
                           const struct stat *status)
 {
     return status->st_ino == file->inode &&
-           (status->st_dev == makedev(file->device_major, file->device_minor) ||
-            is_overlay(found));
+           (status->st_dev == makedev(file->device_major, file->device_minor) || is_overlay(found));
 }
 
 static const struct cprof_object *ask(struct cprof_symbols *symbols,

@@ -64,7 +64,7 @@ struct cprof_config {
     uint32_t initial_backoff_s;
     uint32_t wall_idle; /* threads that wait for a request stand in wall profiles, too */
     uint32_t worker_frame;
-    uint32_t native_leaf; /* samples in native code tell in which */
+    uint32_t native_leaf;  /* samples in native code tell in which */
     uint32_t worker_count; /* the first slots are workers, */
     uint32_t mule_count;   /* then come mules */
     uint32_t spooler_count;

@@ -6,8 +6,8 @@
  * (nptl/pthread_cond_wait.c). The handler is popped before the wait returns. Where the C library
  * keeps no such thing, nothing is found, and a wait is called one for a lock.
  *
- * Callers   the ticker, for a thread that it proves to be asleep before and afterwards; the handler,
- *           for its own.
+ * Callers   the ticker, for a thread that it proves to be asleep before and afterwards; the
+ * handler, for its own.
  *
  * SPDX-License-Identifier: MIT
  */

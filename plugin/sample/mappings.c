@@ -103,8 +103,8 @@ static bool is_known(const struct cprof_mapping_record *mapping)
 static bool write_record(struct cprof_context *context, const struct line *line)
 {
     uint32_t path_bytes = line->mapping.path_bytes;
-    struct cprof_mapping_record *to = cprof_log_reserve(
-        &context->writer, CPROF_RECORD_MAPPING, (uint32_t)sizeof(*to) + path_bytes);
+    struct cprof_mapping_record *to = cprof_log_reserve(&context->writer, CPROF_RECORD_MAPPING,
+                                                        (uint32_t)sizeof(*to) + path_bytes);
     struct cprof_record head;
 
     if (!to) {

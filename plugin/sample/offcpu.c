@@ -154,8 +154,8 @@ static bool walk_state(uintptr_t state, uintptr_t pc, struct cprof_context *cont
     if (!state) {
         return true;
     }
-    sample->gil = cprof_gil_is_of(offcpu.python, context->way, state) ? CPROF_GIL_HELD
-                                                                      : CPROF_GIL_RELEASED;
+    sample->gil =
+        cprof_gil_is_of(offcpu.python, context->way, state) ? CPROF_GIL_HELD : CPROF_GIL_RELEASED;
     if (cprof_walk(offcpu.python, context->way, state, pc, context->raw, offcpu.recorder->max_depth,
                    &sample->depth, &truncated) != CPROF_WALK_DONE) {
         return false;

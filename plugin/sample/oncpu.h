@@ -17,7 +17,8 @@
 
 /* Installs the handler for CPROF_SIGNAL, for good. A handler that stood there before goes on
  * getting the signals that are not ours. Both pointers must live as long as the process.
- * native_leaf: samples in native code are to have a leaf. `thread_state_of_request` is the host's (offcpu.h: struct cprof_request_view) or NULL. */
+ * native_leaf: samples in native code are to have a leaf. `thread_state_of_request` is the host's
+ * (offcpu.h: struct cprof_request_view) or NULL. */
 CPROF_SIGSAFE bool cprof_oncpu_install(const struct cprof_python *python,
                                        struct cprof_recorder *recorder, bool native_leaf,
                                        uintptr_t (*thread_state_of_request)(int core));

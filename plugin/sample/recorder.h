@@ -92,11 +92,11 @@ struct cprof_sample {
     uint64_t weight_ns;       /* 0: no sample of its own, only timer_weight_ns */
     uint64_t timer_weight_ns; /* see cprof_stack_record in share/layout.h */
     enum cprof_stack_kind kind;
-    uint32_t state; /* enum cprof_state */
-    uint8_t flags;  /* enum cprof_stack_flag */
-    uint8_t gil;    /* enum cprof_gil */
+    uint32_t state;       /* enum cprof_state */
+    uint8_t flags;        /* enum cprof_stack_flag */
+    uint8_t gil;          /* enum cprof_gil */
     uint16_t system_call; /* as in struct cprof_stack_record */
-    uintptr_t leaf_pc; /* the interrupted instruction, if that is native code; 0: it is not */
+    uintptr_t leaf_pc;    /* the interrupted instruction, if that is native code; 0: it is not */
 };
 
 enum cprof_recorded {

@@ -202,11 +202,11 @@ struct cprof_chunk {
 #define CPROF_NO_REF 0u
 
 enum cprof_record_type {
-    CPROF_RECORD_LINES = 1, /* struct cprof_lines_record */
-    CPROF_RECORD_CODE = 2,  /* struct cprof_code_record */
-    CPROF_RECORD_TAG = 3,   /* struct cprof_tag_record */
-    CPROF_RECORD_STACK = 4, /* struct cprof_stack_record */
-    CPROF_RECORD_LEAF = 5,  /* struct cprof_leaf_record */
+    CPROF_RECORD_LINES = 1,   /* struct cprof_lines_record */
+    CPROF_RECORD_CODE = 2,    /* struct cprof_code_record */
+    CPROF_RECORD_TAG = 3,     /* struct cprof_tag_record */
+    CPROF_RECORD_STACK = 4,   /* struct cprof_stack_record */
+    CPROF_RECORD_LEAF = 5,    /* struct cprof_leaf_record */
     CPROF_RECORD_MAPPING = 6, /* struct cprof_mapping_record */
 };
 

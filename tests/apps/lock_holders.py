@@ -3,8 +3,8 @@
     /pid        answers the worker's pid
     /start      starts them: one in hold(), three in want(), one in listen(), for good
 
-hold() is in a function of C that keeps the lock for a good while each time; want() asks for the lock
-again as soon as it has given it up; listen() waits in recv without it.
+hold() is in a function of C that keeps the lock for a good while each time; want() asks for the
+lock again as soon as it has given it up; listen() waits in recv without it.
 
 SPDX-License-Identifier: MIT
 """

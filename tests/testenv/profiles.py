@@ -146,9 +146,7 @@ class ProfileReader:
         for one in message.location:
             mapping, (frame, *_) = mappings[one.mapping_id], locations[one.id]
             if mapping.filename or _is_nowhere(frame.name):
-                leaves[one.id] = Leaf(
-                    frame.name, text[mapping.filename], text[mapping.build_id]
-                )
+                leaves[one.id] = Leaf(frame.name, text[mapping.filename], text[mapping.build_id])
         samples = [
             Sample(
                 frames=tuple(
