@@ -2,7 +2,8 @@
  *
  * Travel    the master copies it into a memfd of its own, seals that against every change and
  *           hands it to the gateway (host/gateway_process.c). It never stands in the segment that
- *           workers can write, because the gateway takes paths from it. It holds no secret.
+ *           workers can write, because the gateway takes paths from it. It holds no secret but
+ *           http_token, where an option gave one.
  * Format    both ends are built from one tree; magic, version and size guard against a gateway
  *           program of another build. Strings are NUL-terminated inside their arrays.
  *
@@ -23,6 +24,8 @@
 #define CPROF_ZONE_BYTES            128
 #define CPROF_ENDPOINT_BYTES        512
 #define CPROF_PATH_BYTES            4096
+#define CPROF_HTTP_ADDRESS_BYTES    108 /* sun_path */
+#define CPROF_HTTP_TOKEN_BYTES      129
 
 /* cloudprofiler-tag, as a set. */
 enum cprof_tag_bit {
@@ -39,14 +42,18 @@ struct cprof_config {
 
     char service[CPROF_SERVICE_BYTES]; /* empty: none was given */
     char service_version[CPROF_SERVICE_VERSION_BYTES];
-    char instance[CPROF_INSTANCE_BYTES];       /* host name */
-    char instance_label[CPROF_INSTANCE_BYTES]; /* cloudprofiler-instance; empty: not given */
-    char project_id[CPROF_PROJECT_ID_BYTES];   /* empty: none was given */
-    char zone[CPROF_ZONE_BYTES];               /* empty: none was given */
-    char credentials[CPROF_PATH_BYTES];        /* a key file; empty: the standard search */
-    char api_endpoint[CPROF_ENDPOINT_BYTES];   /* https://HOST[:PORT] */
-    char ca_file[CPROF_PATH_BYTES];            /* empty: the system's */
-    char output_dir[CPROF_PATH_BYTES];         /* empty: no local files */
+    char instance[CPROF_INSTANCE_BYTES];         /* host name */
+    char instance_label[CPROF_INSTANCE_BYTES];   /* cloudprofiler-instance; empty: not given */
+    char project_id[CPROF_PROJECT_ID_BYTES];     /* empty: none was given */
+    char zone[CPROF_ZONE_BYTES];                 /* empty: none was given */
+    char credentials[CPROF_PATH_BYTES];          /* a key file; empty: the standard search */
+    char api_endpoint[CPROF_ENDPOINT_BYTES];     /* https://HOST[:PORT] */
+    char ca_file[CPROF_PATH_BYTES];              /* empty: the system's */
+    char output_dir[CPROF_PATH_BYTES];           /* empty: no local files */
+    char http_address[CPROF_HTTP_ADDRESS_BYTES]; /* a path or ADDRESS:PORT; empty: no endpoint */
+    char http_token[CPROF_HTTP_TOKEN_BYTES];     /* empty: the gateway makes one */
+    char http_token_file[CPROF_PATH_BYTES];      /* where one that is made goes; may be empty */
+    char web_dir[CPROF_PATH_BYTES];              /* the page's files */
     char uwsgi_version[64];
     char python_version[64];
 
@@ -64,7 +71,8 @@ struct cprof_config {
     uint32_t initial_backoff_s;
     uint32_t wall_idle; /* threads that wait for a request stand in wall profiles, too */
     uint32_t worker_frame;
-    uint32_t native_leaf;  /* samples in native code tell in which */
+    uint32_t native_leaf; /* samples in native code tell in which */
+    uint32_t http_allow_remote;
     uint32_t worker_count; /* the first slots are workers, */
     uint32_t mule_count;   /* then come mules */
     uint32_t spooler_count;

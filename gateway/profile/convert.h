@@ -1,0 +1,67 @@
+/* convert.h - a finished pprof file as another format, filtered by its samples' tags.
+ *
+ * Callers   web/. One thread.
+ * Memory    what is returned is malloc'd and the caller's; NULL after an error.
+ * Trust     the file may come from anybody (pprof.h). Each format's texts are escaped in its own
+ *           way; control characters became U+FFFD when the file was read.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_CONVERT_H
+#define CPROF_CONVERT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../plugin/base/attributes.h"
+#include "../../plugin/base/error.h"
+
+enum cprof_format {
+    CPROF_FORMAT_PPROF,      /* gzip-compressed profile.proto */
+    CPROF_FORMAT_COLLAPSED,  /* root;...;leaf nanoseconds, a line a stack */
+    CPROF_FORMAT_SPEEDSCOPE, /* speedscope's JSON file format, one profile of all samples */
+    CPROF_FORMAT_TOP,        /* the text of --top */
+    CPROF_FORMAT_HTML,       /* a page of its own, without scripts: flame graph and top text */
+    CPROF_FORMAT_COUNT,
+};
+
+#define CPROF_FILTER_TERMS_MAX 16u
+
+/* A sample passes if it has every tag with its value. Texts are borrowed. */
+struct cprof_filter_term {
+    const char *key;
+    const char *value;
+};
+struct cprof_filter {
+    struct cprof_filter_term terms[CPROF_FILTER_TERMS_MAX];
+    size_t count;
+};
+
+/* A pprof file in memory, borrowed. */
+struct cprof_profile_bytes {
+    const uint8_t *bytes;
+    size_t byte_count;
+};
+
+/* By its name in a URL ("pprof", "collapsed" ...). False: there is no such format. */
+bool cprof_format_by_name(enum cprof_format *format, const char *name);
+const char *cprof_format_name(enum cprof_format format);
+/* For Content-Type, with the character set where it has one. */
+const char *cprof_format_media_type(enum cprof_format format);
+
+/* The samples of `profile` that pass (NULL: all), in `format`. */
+bool cprof_convert(uint8_t **bytes, size_t *byte_count, const struct cprof_profile_bytes *profile,
+                   const struct cprof_filter *filter, enum cprof_format format,
+                   struct cprof_error *error) CPROF_MUST_USE;
+
+/* Each function's share of its own time in `before` and `after`, as JSON, those that differ most
+ * first: {"kind", "before_ns", "after_ns", "functions": [{"name", "file", "before", "after",
+ * "difference"}]}, shares of 1. Both files are of one kind. */
+bool cprof_convert_difference(uint8_t **bytes, size_t *byte_count,
+                              const struct cprof_profile_bytes *before,
+                              const struct cprof_profile_bytes *after,
+                              const struct cprof_filter *filter,
+                              struct cprof_error *error) CPROF_MUST_USE;
+
+#endif

@@ -1,0 +1,88 @@
+/* status.h - everything that /status, /metrics and the page show, as plain data.
+ *
+ * The logs' counters begin anew with each epoch; the sums over the life of this gateway are kept
+ * here, brought up to date whenever a window ends and when somebody asks.
+ *
+ * Callers   conductor.c creates and feeds; web/ reads. One thread.
+ * Memory    the report is the room's own and valid until the next one.
+ * Trust     slots and counters are copied out of shared memory, where any worker can write:
+ *           figures may lie, and are shown as figures only.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_STATUS_H
+#define CPROF_STATUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../plugin/base/attributes.h"
+#include "../plugin/base/config.h"
+#include "../plugin/base/error.h"
+#include "../plugin/share/segment.h"
+#include "cloud/uploader.h"
+#include "windows.h"
+
+struct cprof_status;
+
+/* One process place. Sums are those of this gateway's life. */
+struct cprof_status_slot {
+    uint32_t kind; /* enum cprof_slot_kind */
+    uint32_t number;
+    uint32_t pid; /* 0: nobody sat here yet */
+    uint32_t incarnation;
+    uint64_t threads;        /* seen in the last epoch */
+    uint64_t samples, looks; /* ticks that gave a stack; looks at sleepers that booked time */
+    uint64_t missed[CPROF_MISS_COUNT];
+    uint64_t log_full;
+    uint64_t log_used_bytes, log_bytes; /* of the present epoch */
+    double cpu_share; /* of one core, in the last window that ended; below 0: none ended yet */
+};
+
+/* A window that stands. */
+struct cprof_status_window {
+    uint32_t id, kinds, source;
+    uint64_t start_unix_ns, duration_ns, elapsed_ns, period_ns;
+};
+
+struct cprof_status_report {
+    const char *version;
+    uint32_t gateway_pid, gateway_starts;
+    uint64_t now_unix_ns, uptime_ns;
+
+    const struct cprof_status_slot *slots;
+    size_t slot_count;
+    struct cprof_status_window windows[CPROF_WINDOWS_MAX];
+    size_t window_count;
+    uint64_t windows_finished, windows_lost;
+
+    uint64_t profiles_written, profiles_failed, profile_bytes;
+    uint64_t last_file_unix_ns; /* 0: none yet */
+    bool files_failing;
+    bool uploads; /* there is an uploader; what follows is its own */
+    struct cprof_upload_counts upload;
+    const char *upload_trouble; /* in plain words; "": none */
+};
+
+/* Everything is borrowed until the end. NULL without memory. */
+struct cprof_status *cprof_status_create(const struct cprof_config *config,
+                                         const struct cprof_segment *segment,
+                                         struct cprof_error *error) CPROF_MUST_USE;
+/* NULL is fine. */
+void cprof_status_destroy(struct cprof_status *status);
+
+/* A window has ended: before its logs are given back. */
+void cprof_status_window_ended(struct cprof_status *status,
+                               const struct cprof_window_result *result);
+
+/* A profile was written to output-dir, or could not be. */
+void cprof_status_file(struct cprof_status *status, bool written, size_t byte_count);
+
+/* The uploader whose counts are shown; borrowed. */
+void cprof_status_set_uploader(struct cprof_status *status, const struct cprof_uploader *uploader);
+
+/* The present state. */
+const struct cprof_status_report *cprof_status_read(struct cprof_status *status);
+
+#endif

@@ -1,0 +1,50 @@
+/* guard.h - who may ask: token, Host and Origin.
+ *
+ * Loopback is no authentication: other users of the machine reach it, and so does the app when
+ * somebody makes it fetch a URL. A page of another site reaches it through the operator's browser
+ * (by a form, or by a name that is made to point to 127.0.0.1).
+ *
+ * Callers   server.c. Pure, but for the token's making.
+ * Secrets   the token stands in this process, in its file and in the line of the log that names the
+ *           URL (not there if an option gave it); compared in constant time.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_WEB_GUARD_H
+#define CPROF_WEB_GUARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../../plugin/base/attributes.h"
+#include "../../plugin/base/config.h"
+#include "../../plugin/base/error.h"
+
+struct cprof_guard {
+    bool needs_token;
+    bool is_local;     /* a unix socket: no browser and no name leads to it */
+    bool token_is_new; /* made here, not given by an option */
+    char token[CPROF_HTTP_TOKEN_BYTES];
+};
+
+/* What the checks look at; NULL: the request has none. */
+struct cprof_guard_question {
+    const char *host;
+    const char *origin;
+    const char *authorization;
+    const char *token; /* of the query */
+    bool is_public;    /* the page's own files: no token */
+};
+
+/* Sets the guard up for config->http_address: takes or makes the token, and writes one that it
+ * made to its file of mode 0600. */
+bool cprof_guard_open(struct cprof_guard *guard, const struct cprof_config *config,
+                      struct cprof_error *error) CPROF_MUST_USE;
+/* Wipes the token. The file stays: the next gateway goes on with what it holds. */
+void cprof_guard_close(struct cprof_guard *guard);
+
+/* 0: the request may pass; else the status of the refusal, and why in *reason. */
+unsigned cprof_guard_check(const struct cprof_guard *guard,
+                           const struct cprof_guard_question *question, const char **reason);
+
+#endif

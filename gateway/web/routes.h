@@ -1,0 +1,46 @@
+/* routes.h - which path is answered by whom.
+ *
+ *     GET  /                        the page; /NAME its files
+ *     GET  /debug/pprof/            index
+ *     GET  /debug/pprof/profile     a CPU profile, now; /debug/pprof/wall a wall profile
+ *     GET  /debug/pprof/stacks      what all threads do now, as text
+ *     GET  /status                  JSON;  /metrics: Prometheus' text
+ *     GET  /profiles/               the recent profiles and files of output-dir, JSON
+ *     GET  /profiles/ID             one of them; /profiles/ID/diff?with=ID two of them
+ *     POST /actions/VERB            what changes anything
+ *
+ * Callers   server.c, with requests that the guard has let pass. One thread.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_WEB_ROUTES_H
+#define CPROF_WEB_ROUTES_H
+
+#include <stdbool.h>
+
+#include "../../plugin/base/config.h"
+#include "../demand.h"
+#include "../recent.h"
+#include "../status.h"
+#include "request.h"
+
+/* What the routes show and ask. All borrowed. */
+struct cprof_web_site {
+    const struct cprof_config *config;
+    struct cprof_demand *demand;
+    struct cprof_recent *recent;
+    struct cprof_status *status;
+    void *context; /* of the functions that follow; NULL: that route is not there */
+    /* Answers the request, at once or later, with the stacks as text. */
+    void (*stacks)(void *context, struct cprof_web_request *request);
+    /* Carries out the verb behind /actions/ with the request's parameters, and answers. */
+    void (*act)(void *context, const char *verb, struct cprof_web_request *request);
+};
+
+/* Files that stand for themselves need no token. */
+bool cprof_web_route_is_public(const char *path);
+
+/* Answers, or keeps the request for later. */
+void cprof_web_route(const struct cprof_web_site *site, struct cprof_web_request *request);
+
+#endif
