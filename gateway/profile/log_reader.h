@@ -56,6 +56,7 @@ struct cprof_log_view {
     uint64_t off_cpu_moved;
     uint64_t off_cpu_walks;
     uint64_t leaves_left_out;
+    uint64_t tag_overflows;
 
     uint32_t *stacks; /* references of sound stack and leaf records that say something, sorted */
     size_t stack_count;
