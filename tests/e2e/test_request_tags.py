@@ -97,8 +97,10 @@ def test_two_routes_are_told_apart_in_every_sample(uwsgi, profile_reader):
     for kind, column in ("cpu", 0), ("wall", 1):
         route = {"cpu": "burner", "wall": "sleeper"}[kind]
         wanted = true_share(load.bodies, route, column)
-        print(f"{kind}: {share(found[kind], route):.4f} of {route}, in truth {wanted:.4f}, "
-              f"{found[kind].total_count} samples")
+        print(
+            f"{kind}: {share(found[kind], route):.4f} of {route}, in truth {wanted:.4f}, "
+            f"{found[kind].total_count} samples"
+        )
         assert abs(share(found[kind], route) - wanted) <= POINTS
         assert_no_sample_is_under_the_wrong_tag(found[kind])
     assert abs(share(found["cpu"], "burner") - 0.7) <= POINTS
@@ -146,7 +148,9 @@ def test_a_request_without_a_host_has_the_servers_name(uwsgi, profile_reader):
 
     busy = found["cpu"].where(lambda sample: "handle_other" in sample.names())
     assert busy.samples
-    assert busy.label_values("host") == {socket.gethostname()} and busy.label_values("method") == {"GET"}
+    assert busy.label_values("host") == {socket.gethostname()} and busy.label_values("method") == {
+        "GET"
+    }
 
 
 def test_tags_end_with_the_request(uwsgi, profile_reader):

@@ -1,10 +1,12 @@
 /* test_leaves.c - samples in native code, and the mappings that tell what it is; see
  * plugin/sample/recorder.h, known_text.h and mappings.h.
  *
- * sources: plugin/sample/known_text.c plugin/sample/mappings.c
+ * sources: plugin/sample/known_text.c
  * sources: plugin/sample/recorder.c plugin/sample/intern.c plugin/python/code_object.c
  * sources: plugin/python/text.c plugin/python/peek.c
  * sources: tests/unit/recorder_fixture.c tests/unit/fake_python.c tests/unit/fake_log.c
+ * sources: plugin/sample/tag_values.c
+ * sources: plugin/sample/mappings.c
  *
  * SPDX-License-Identifier: MIT
  */
