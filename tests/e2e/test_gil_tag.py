@@ -12,9 +12,11 @@ SHARE_MIN = 0.98
 
 
 def by_gil(profile, name):
+    """Run-queue time is left out: it stands on the few stacks that a waiting thread has on the CPU,
+    and how much there is of it is the machine's affair."""
     sums = {}
     for sample in profile.samples:
-        if name in sample.names():
+        if name in sample.names() and sample.labels.get("state") != "runnable":
             gil = sample.labels.get("gil")
             sums[gil] = sums.get(gil, 0) + sample.ns
     return sums
