@@ -94,9 +94,8 @@ static uintptr_t find_frame(const struct cprof_parked_look *look, uintptr_t addr
                : 0;
 }
 
-/* What is set in the context of a parked greenlet. False: where it keeps its context is not learnt
- * yet; what is not seen now gets its weight from a later look. */
-static bool see_tags(const struct cprof_parked_look *look, uintptr_t address,
+/* What is set in the context of a parked greenlet. */
+static void see_tags(const struct cprof_parked_look *look, uintptr_t address,
                      struct cprof_seen_tags *seen)
 {
     uintptr_t context = 0;
@@ -110,8 +109,6 @@ static bool see_tags(const struct cprof_parked_look *look, uintptr_t address,
         context = cprof_greenlet_context(look->python, look->context->way, &parked.layout, address);
     }
     cprof_tags_see_context(context, seen);
-    return !cprof_tag_scopes_exist() || parked.layout.context != 0 ||
-           parked.context_lessons >= LESSONS_MAX;
 }
 
 enum seen {
@@ -142,8 +139,9 @@ static enum seen find_stack(const struct cprof_parked_look *look, uintptr_t addr
         outcome = cprof_walk_parked(look->python, look->context->way, frame, look->context->raw,
                                     look->recorder->max_depth, &sample.depth, &truncated);
     }
-    if (!see_tags(look, address, &seen_tags) || outcome == CPROF_WALK_PARKING ||
-        find_frame(look, address) != frame || !is_proven(look, &proof)) {
+    see_tags(look, address, &seen_tags);
+    if (outcome == CPROF_WALK_PARKING || find_frame(look, address) != frame ||
+        !is_proven(look, &proof)) {
         return SEEN_NOTHING;
     }
     cprof_tags_intern(&seen_tags, &tags);
