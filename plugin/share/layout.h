@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 6
+#define CPROF_LAYOUT_VERSION 7
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -34,7 +34,7 @@
 #define CPROF_LOG_BYTES_MAX (UINT64_C(1) << 30) /* references are 32 bits of 8 bytes: ample */
 #define CPROF_SLOTS_MAX     4096u
 
-#define CPROF_WINDOWS_MAX 4u
+#define CPROF_WINDOWS_MAX 6u /* the schedule, the cloud, four on demand */
 
 /* What a window collects. */
 enum cprof_kind {
