@@ -35,7 +35,7 @@
 /* Stacks that are older when a worker is ended say nothing of its end. */
 #define FRESH_NS (5 * NS_PER_S)
 
-/* A slow request that is not seen any more, neither running nor ended. */
+/* After all places for windows were taken. */
 #define RETRY_NS (200 * NS_PER_MS)
 
 #define WORKER_BYTES  16
@@ -124,7 +124,7 @@ static void ask_slot(const struct cprof_watch *watch, uint32_t slot_index, uint6
     }
 }
 
-/* Tells a profile to the log's reader, to a file, and to whoever keeps profiles. */
+/* Gives a profile to output-dir and to whoever keeps profiles. */
 static void keep_profile(struct cprof_watch *watch, const struct cprof_table *table,
                          struct cprof_incident *incident)
 {

@@ -6,7 +6,7 @@
  *     GET  /debug/pprof/stacks      what all threads do now, as text
  *     GET  /status                  JSON;  /metrics: Prometheus' text
  *     GET  /profiles/               the recent profiles and files of output-dir, JSON
- *     GET  /profiles/ID             one of them; /profiles/ID/diff?with=ID two of them
+ *     GET  /profiles/ID             one of them; /profiles/ID/diff?with=ID two recent ones
  *     POST /actions/VERB            what changes anything
  *
  * Callers   server.c, with requests that the guard has let pass. One thread.
@@ -19,8 +19,10 @@
 #include <stdbool.h>
 
 #include "../../plugin/base/config.h"
+#include "../actions.h"
 #include "../demand.h"
 #include "../recent.h"
+#include "../stacks.h"
 #include "../status.h"
 #include "request.h"
 
@@ -30,9 +32,10 @@ struct cprof_web_site {
     struct cprof_demand *demand;
     struct cprof_recent *recent;
     struct cprof_status *status;
-    void *context; /* of the functions that follow; NULL: that route is not there */
-    /* Answers the request, at once or later, with the stacks as text. */
-    void (*stacks)(void *context, struct cprof_web_request *request);
+    struct cprof_stacks *stacks;
+    void *context; /* of the functions that follow; NULL in their place: that route is not there */
+    /* What is in force; NULL: what is configured. */
+    const struct cprof_settings *(*settings)(void *context);
     /* Carries out the verb behind /actions/ with the request's parameters, and answers. */
     void (*act)(void *context, const char *verb, struct cprof_web_request *request);
 };
