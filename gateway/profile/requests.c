@@ -6,7 +6,6 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <string.h>
 
 #include "../../plugin/share/window.h"
 
@@ -15,15 +14,24 @@
 /* A writer takes a microsecond; one that was killed in the middle takes for ever. */
 #define TRIES_MAX 100u
 
+/* Each word is read before the next one, so that the sequence comes last. */
+static void copy_words(void *to, const void *from, size_t bytes)
+{
+    uint64_t *words = to;
+    const uint64_t *source = from;
+
+    for (size_t i = 0; i < bytes / sizeof(*words); i++) {
+        words[i] = __atomic_load_n(&source[i], __ATOMIC_ACQUIRE);
+    }
+}
+
 static bool copy_entry(struct cprof_request_entry *copy, const struct cprof_request_entry *entry)
 {
     for (unsigned i = 0; i < TRIES_MAX; i++) {
-        uint32_t before = atomic_load_explicit(&entry->sequence, memory_order_acquire);
+        uint32_t before = atomic_load(&entry->sequence);
 
-        memcpy((void *)copy, (const void *)entry, sizeof(*copy));
-        atomic_thread_fence(memory_order_acquire);
-        if (!(before & 1u) &&
-            atomic_load_explicit(&entry->sequence, memory_order_relaxed) == before) {
+        copy_words(copy, entry, sizeof(*copy));
+        if (!(before & 1u) && atomic_load(&entry->sequence) == before) {
             return true;
         }
     }

@@ -91,7 +91,7 @@ static bool add_name(struct name_list *list, const char *text)
         list->names = grown;
         list->capacity = capacity;
     }
-    (void)snprintf(list->names[list->count++].text, NAME_BYTES, "%s", text);
+    (void)snprintf(list->names[list->count++].text, NAME_BYTES, "%.*s", NAME_BYTES - 1, text);
     return true;
 }
 
