@@ -1,5 +1,6 @@
 """Requests that get stuck, each in a function of its own: in Python, asleep, in C code that keeps
-the GIL, in a deadlock. /hold/SECONDS only holds a lock, /nap/SECONDS sleeps and then ends.
+the GIL, in a deadlock. /hold/SECONDS spins and holds a lock,
+/lock/SECONDS waits for one and /nap/SECONDS sleeps, and then they end.
 
 SPDX-License-Identifier: MIT
 """
@@ -51,10 +52,18 @@ def spin_holding_lock(seconds):
             pass
 
 
+def wait_for_lock(seconds):
+    """For a lock that its own thread holds: nobody gives it back."""
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire(timeout=seconds)
+
+
 def nap(seconds):
     time.sleep(seconds)
 
 
+TIMED = {"hold": spin_holding_lock, "lock": wait_for_lock, "nap": nap}
 STUCK = {
     "/spin": spin_for_ever,
     "/sleep": sleep_for_ever,
@@ -67,9 +76,8 @@ def application(environ, start_response):
     path = environ["PATH_INFO"]
     if path in STUCK:
         STUCK[path]()
-    elif path.startswith("/hold/"):
-        spin_holding_lock(float(path.rsplit("/", 1)[1]))
-    elif path.startswith("/nap/"):
-        nap(float(path.rsplit("/", 1)[1]))
+    elif path.count("/") == 2:
+        _, name, seconds = path.split("/")
+        TIMED[name](float(seconds))
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [str(os.getpid()).encode()]
