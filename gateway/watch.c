@@ -35,6 +35,9 @@
 /* Stacks that are older when a worker is ended say nothing of its end. */
 #define FRESH_NS (5 * NS_PER_S)
 
+/* A hostile worker may claim slow requests by the hundred. */
+#define SEARCHES_MAX (4 * CPROF_WATCH_REQUESTS_MAX)
+
 /* After all places for windows were taken. */
 #define RETRY_NS (200 * NS_PER_MS)
 
@@ -73,6 +76,7 @@ struct cprof_watch {
     cprof_watch_keep keep;
     void *context;
     bool is_ordered;
+    unsigned searches; /* of the last window's samples */
     struct gathered gathered[CPROF_WATCH_REQUESTS_MAX];
     struct strike *strikes;          /* one a slot */
     struct cprof_table last;         /* of the last window */
@@ -233,6 +237,10 @@ static void gather(struct cprof_watch *watch, uint32_t slot_index,
     const struct cprof_label_text labels[] = {{"worker", worker}, {"request", start}};
     const struct cprof_selection own = {.wanted = labels, .wanted_count = 2};
 
+    if (watch->searches == SEARCHES_MAX) {
+        return;
+    }
+    watch->searches++;
     gathered = gathered ? gathered : begin_gathering(watch, slot_index, request);
     if (!gathered) {
         return;
@@ -282,19 +290,26 @@ static void report_ended(struct cprof_watch *watch, bool all)
     }
 }
 
+static void gather_of_slot(struct cprof_watch *watch, uint32_t slot_index)
+{
+    cprof_requests_read(&watch->list, watch->segment, slot_index);
+    for (size_t i = 0; i < watch->list.count; i++) {
+        if (is_slow(watch, &watch->list.requests[i])) {
+            gather(watch, slot_index, &watch->list.requests[i]);
+        }
+    }
+}
+
 static void gather_slow_requests(struct cprof_watch *watch)
 {
+    uint32_t workers = watch->config->worker_count;
+
     if (!watch->config->slow_request_s) {
         return;
     }
-    for (uint32_t slot = 0; slot < watch->config->worker_count && slot < watch->segment->slot_count;
-         slot++) {
-        cprof_requests_read(&watch->list, watch->segment, slot);
-        for (size_t i = 0; i < watch->list.count; i++) {
-            if (is_slow(watch, &watch->list.requests[i])) {
-                gather(watch, slot, &watch->list.requests[i]);
-            }
-        }
+    watch->searches = 0;
+    for (uint32_t i = 0; i < workers && i < watch->segment->slot_count; i++) {
+        gather_of_slot(watch, i);
     }
     report_ended(watch, false);
 }

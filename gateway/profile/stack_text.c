@@ -16,6 +16,10 @@
 #define STACKS_SHOWN_MAX 3u
 #define PERCENT_SHOWN    20.0
 
+/* Stacks of one thread, those with most time, that others are compared with: a hostile log has
+ * hundreds of thousands. */
+#define COMPARED_MAX 512
+
 /* Samples of one thread with equal stacks. */
 struct group {
     const struct cprof_sample *sample; /* that with most time: its state is shown */
@@ -66,22 +70,31 @@ static bool has_same_stack(const struct cprof_table *table, const struct group *
                   a->sample->depth * sizeof(*table->location_pool)) == 0;
 }
 
+/* The group with the same stack among the first ones in [first, end); NULL: there is none. */
+static struct group *find_same(const struct cprof_table *table, struct group *first,
+                               struct group *end, const struct group *group)
+{
+    end = end - first > COMPARED_MAX ? first + COMPARED_MAX : end;
+    for (; first < end; first++) {
+        if (has_same_stack(table, first, group)) {
+            return first;
+        }
+    }
+    return NULL;
+}
+
 /* Adds a sample that differs from others of its thread by its state alone to those. */
 static size_t fold(const struct cprof_table *table, struct group *groups, size_t count)
 {
     size_t kept = 0, first = 0;
 
     for (size_t i = 0; i < count; i++) {
-        size_t same;
+        struct group *same;
 
         first = i > 0 && is_same_thread(&groups[first], &groups[i]) ? first : kept;
-        for (same = first; same < kept; same++) {
-            if (has_same_stack(table, &groups[same], &groups[i])) {
-                break;
-            }
-        }
-        if (same < kept) {
-            groups[same].value_ns = cprof_saturating_add(groups[same].value_ns, groups[i].value_ns);
+        same = find_same(table, groups + first, groups + kept, &groups[i]);
+        if (same) {
+            same->value_ns = cprof_saturating_add(same->value_ns, groups[i].value_ns);
         } else {
             groups[kept++] = groups[i];
         }

@@ -125,7 +125,7 @@ static void remove_old(const struct cprof_config *config, int directory,
 static bool write_file(int directory, const struct cprof_incident *incident)
 {
     char temporary[NAME_BYTES + sizeof("..tmp")];
-    struct name name;
+    struct name name = {""};
     bool done = false;
     int reason;
 

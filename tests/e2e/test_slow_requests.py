@@ -29,9 +29,7 @@ def wait_for_slow(server, count=1):
 
 @pytest.fixture
 def server(uwsgi):
-    return uwsgi(
-        app="stuck", processes=1, cloudprofiler_slow_request=SLOW_SECONDS, **QUIET
-    )
+    return uwsgi(app="stuck", processes=1, cloudprofiler_slow_request=SLOW_SECONDS, **QUIET)
 
 
 def test_a_slow_request_is_one_profile_with_its_method_uri_and_duration(server, profile_reader):
@@ -50,13 +48,13 @@ def test_a_slow_request_is_one_profile_with_its_method_uri_and_duration(server, 
     # From its second second on, until its end.
     assert 1.5e9 < profile.total_ns < 3.2e9
     line = server.wait_for_log(r"slow request: worker 1, GET /nap/3\.5, .*$")[0]
-    assert re.search(r"; \d+ % in sleep: (.*\[system call\] < )?nap \(.*stuck\.py:\d+\) < application \(", line), line
+    assert re.search(
+        r"; \d+ % in sleep: (.*\[system call\] < )?nap \(.*stuck\.py:\d+\) < application \(", line
+    ), line
     assert "secret" not in server.log.split("spawned uWSGI worker")[1]
 
 
-def test_quick_requests_leave_nothing_and_slow_ones_hold_nothing_of_others(
-    uwsgi, profile_reader
-):
+def test_quick_requests_leave_nothing_and_slow_ones_hold_nothing_of_others(uwsgi, profile_reader):
     server = uwsgi(
         app="stuck", processes=1, threads=2, cloudprofiler_slow_request=SLOW_SECONDS, **QUIET
     )
