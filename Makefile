@@ -67,7 +67,7 @@ build/venv/ruff-$(RUFF_VERSION):
 
 .PHONY: clean
 clean: ## Remove everything that was built.
-	rm -rf build .uwsgi_plugins_builder $(PROGRAMS)
+	rm -rf build .uwsgi_plugins_builder $(PROGRAMS) cloudprofiler-web
 
 # File by file: what lint and the unit tests work on. -isystem keeps the strict warnings away
 # from headers that are not ours; -MMD leaves those out, so that they stand in PREPARED.
@@ -237,6 +237,7 @@ help: ## Print this list.
 -include tests/fuzz/fuzz.mk
 -include tests/wall.mk
 -include tests/standin/conformance.mk
+include web/web.mk
 ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)
 -include build/unit.mk
 endif
