@@ -55,7 +55,7 @@ deps: deps-demo deps-test deps-lint ## Install the Debian packages that all targ
 deps-demo:
 	@tools/install-packages demo
 deps-test:
-	@tools/install-packages demo test
+	@tools/install-packages demo test web browser
 deps-lint: build/venv/ruff-$(RUFF_VERSION)
 	@tools/install-packages demo lint
 
@@ -142,7 +142,8 @@ build/unit.mk: $(UNIT_SOURCES) tools/unit-rules
 
 .PHONY: test
 test: deps-test ## Run all tests: unit tests and tests on a real uWSGI.
-	$(MAKE) --no-print-directory -j$(JOBS) build objects unit step-programs fuzz-programs
+	$(MAKE) --no-print-directory -j$(JOBS) build objects unit step-programs fuzz-programs \
+		$(WEB_DIRECTORY)/index.html
 	CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' $(PYTHON) -m pytest \
 		-n $(TEST_JOBS) --dist loadfile tests/
 

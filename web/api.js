@@ -26,7 +26,7 @@ export class Refusal extends Error {
 }
 
 async function refusalOf(response) {
-  if (response.status === 401 || response.status === 403) {
+  if (response.status === 401) {
     const text = "The gateway does not know this page's token."
       + " Open the address that stands in uWSGI's log.";
     return new Refusal(response.status, text);

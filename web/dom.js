@@ -15,15 +15,14 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-// A row of a table. A cell is a text, or [text, class].
+// A row of a table. A cell is a text or an element, or one of them and a class: [text, class].
 export function row(...cells) {
   return element("tr", {}, ...cells.map(cellOf));
 }
 
 function cellOf(cell) {
-  if (cell instanceof Element) return element("td", {}, cell);
-  const [text, kind] = Array.isArray(cell) ? cell : [cell, null];
-  return element("td", { class: kind }, text);
+  const [content, kind] = Array.isArray(cell) ? cell : [cell, null];
+  return element("td", { class: kind }, content);
 }
 
 export const DASH = "\u2013";

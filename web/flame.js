@@ -148,6 +148,7 @@ export function createFlame(container, { told, zoomed }) {
       });
       if (text) chart.search(text.toLowerCase());
       else chart.clear();
+      if (document.activeElement === container) markCurrent();
       return found / total;
     },
 

@@ -89,9 +89,9 @@ function profileRow(entry) {
   const made = row(
     clock(entry.startMs),
     entry.kind === "cpu" ? "CPU" : entry.kind,
-    entry.source,
-    [seconds(entry.durationS), "number"],
-    [bytes(entry.bytes), "number"],
+    [entry.source, "minor"],
+    [seconds(entry.durationS), "minor"],
+    [bytes(entry.bytes), "minor"],
     actions,
   );
   made.classList.toggle("chosen", isChosen || entry.key === compared);

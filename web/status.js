@@ -25,13 +25,13 @@ function slotRow(slot) {
   const fill = slot.log_bytes ? slot.log_used_bytes / slot.log_bytes : null;
   return row(
     slot.name ?? DASH,
-    [slot.pid ? String(slot.pid) : DASH, "number"],
+    [slot.pid ? String(slot.pid) : DASH, "minor"],
     [stateOf(slot), "state"],
     cpuBar(slot.cpu_share),
-    [count(slot.threads), "number"],
-    [count((slot.samples ?? 0) + (slot.looks ?? 0)), "number"],
-    element("span", { class: "number", title: reasons || null }, count(sum)),
-    [percent(fill), "number"],
+    [count(slot.threads), "minor"],
+    [count((slot.samples ?? 0) + (slot.looks ?? 0)), "minor"],
+    [element("span", { title: reasons || null }, count(sum)), "minor"],
+    [percent(fill), "minor"],
   );
 }
 

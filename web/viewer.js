@@ -122,7 +122,7 @@ function fillTable(headings, rows) {
 }
 
 function nameCell({ name, file }) {
-  return element("span", { class: "function", title: file || null }, name);
+  return element("code", { title: file || null }, name);
 }
 
 function showTop(samples) {
@@ -130,9 +130,9 @@ function showTop(samples) {
   const top = [...functionTimes(samples).values()].sort((a, b) => b.self - a.self);
   const rows = top.slice(0, FUNCTIONS_MAX).map((each) => row(
     nameCell(each),
-    [milliseconds(each.self), "number"],
-    [percent(each.self / all), "number"],
-    [percent(each.total / all), "number"],
+    milliseconds(each.self),
+    percent(each.self / all),
+    percent(each.total / all),
   ));
   fillTable(["Function", "Itself", "Share", "With callees"], rows);
 }
@@ -143,9 +143,9 @@ function showChanges([before, after]) {
     .slice(0, FUNCTIONS_MAX)
     .map((each) => row(
       nameCell(each),
-      [percent(each.before), "number"],
-      [percent(each.after), "number"],
-      [points(each.change), `number ${each.change > 0 ? "more" : "less"}`],
+      percent(each.before),
+      percent(each.after),
+      [points(each.change), each.change > 0 ? "more" : "less"],
     ));
   fillTable(["Function itself", "Left", "Right", "Points"], rows);
 }
