@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 
+#include "api/module.h"
 #include "base/log.h"
 #include "host/abi.h"
 #include "host/app_signals.h"
@@ -103,6 +104,7 @@ static void start_sampling(void)
     }
     cprof_request_note_main_state((uintptr_t)interpreter.gilstate_thread_state());
     start.max_depth = options->config.max_depth;
+    start.native_leaf = options->config.native_leaf;
     cprof_request_note_path_segments(options->config.path_segments);
     start.core_count = cprof_processes_core_count();
     start.request_count = cprof_processes_request_count();
@@ -124,6 +126,20 @@ static void follow_greenlets(void)
     if (progress == READY) {
         cprof_sampler_watch_greenlets();
         cprof_loops_hook_requests(&hooks);
+    }
+}
+
+/* Without it the app does what it does where there is no profiler. */
+static void offer_module(void)
+{
+    static const struct cprof_scope_host host = {
+        .core = cprof_processes_core_of_caller,
+        .stamp = cprof_request_stamp,
+    };
+    struct cprof_error error;
+
+    if (!cprof_module_install(&interpreter, &host, &error)) {
+        cprof_log(CPROF_LOG_WARNING, "%s: the module cloudprofiler cannot be imported", error.text);
     }
 }
 
@@ -153,6 +169,7 @@ static int init(void)
     case CPROF_PYTHON_READY:
         if (cprof_processes_hook_python(start_sampling, add_core_thread)) {
             progress = HAS_PYTHON;
+            offer_module();
         } else {
             cprof_notice("no Python plugin is loaded in this server: not profiling");
         }
@@ -174,9 +191,10 @@ static bool is_inert(void)
         cprof_notice("disabled: not profiling");
     } else if (options->config.disable_cpu && options->config.disable_wall) {
         cprof_notice("CPU and wall profiles are both disabled: not profiling");
-    } else if (options->config.output_dir[0] == '\0' && !options->config.upload) {
-        cprof_notice("neither cloudprofiler-service nor cloudprofiler-output-dir is given: not "
-                     "profiling");
+    } else if (options->config.output_dir[0] == '\0' && !options->config.upload &&
+               options->config.http_address[0] == '\0') {
+        cprof_notice("none of cloudprofiler-service, cloudprofiler-output-dir and "
+                     "cloudprofiler-http is given: not profiling");
     } else if (slots.workers + slots.mules + slots.spoolers == 0) {
         cprof_notice("this instance has no workers: not profiling");
     } else if (!cprof_engine_timer_spares_system_calls(&error)) {

@@ -68,7 +68,7 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start, struct cprof_e
     cprof_peek_install();
     cprof_tags_setup(&interpreter, &start->requests);
     cprof_code_deaths_watch(&interpreter, &recorder);
-    if (!cprof_oncpu_install(&interpreter, &recorder, &start->requests)) {
+    if (!cprof_oncpu_install(&interpreter, &recorder, &start->requests, start->native_leaf)) {
         cprof_guard_clear();
         return cprof_fail_errno(error, errno, "cannot handle SIGURG");
     }
@@ -137,13 +137,12 @@ void cprof_sampler_tag_request(int core, uint64_t stamp, uint32_t key, const cha
 /* The context stays what it is until the end: whoever changes it changes it back. */
 static void note_request(const struct cprof_tag_scope *request)
 {
-    uintptr_t state = (uintptr_t)interpreter.current_thread_state(), context;
+    uintptr_t context = cprof_guard_is_set() ? cprof_running_context(&interpreter) : 0;
     struct cprof_tag_scope scope;
 
-    if (!cprof_guard_is_set() || !cprof_running_context_ensure(&interpreter)) {
+    if (context == 0) {
         return;
     }
-    context = cprof_tags_context(&interpreter, CPROF_PEEK_SYSTEM, state);
     (void)cprof_tag_scope_find(context, &scope);
     scope.core = request->core;
     scope.stamp = request->stamp;
