@@ -1,9 +1,10 @@
-# `make soak`, `make kill-soak`, `make crash-load`: long runs. Those on several CPythons have
+# `make soak`, `make kill-soak`, `make crash-load`, `make cloud-soak`: long runs. Those on several CPythons have
 # tools/matrix build for each.
 
 SOAK_SECONDS       ?= 120
 KILL_SOAK_SECONDS  ?= 300
 CRASH_LOAD_SECONDS ?= 150
+CLOUD_SOAK_SECONDS ?= 300
 export SOAK_PYTHONS SOAK_WITHOUT_PERF KILL_SOAK_SEED CRASH_LOAD_PYTHONS
 
 build/soak/c_threads.so: tests/soak/c_threads.c
@@ -11,7 +12,7 @@ build/soak/c_threads.so: tests/soak/c_threads.c
 	@echo 'link $@'
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -pthread $(STRICT) -O2 -g -fPIC -shared -o $@ $<
 
-.PHONY: soak kill-soak crash-load deps-soak
+.PHONY: soak kill-soak crash-load cloud-soak deps-soak
 deps-soak:
 	@tools/install-packages demo test soak
 soak: deps-soak build/soak/c_threads.so ## Torture several CPythons (SOAK_SECONDS each, SOAK_PYTHONS).
@@ -24,3 +25,7 @@ kill-soak: deps-soak ## Kill, reload and resize a loaded server at random (KILL_
 		$(PYTHON) tests/soak/kills.py $(KILL_SOAK_SECONDS)
 crash-load: deps-soak ## Load a trivial app as fast as it goes (CRASH_LOAD_SECONDS, CRASH_LOAD_PYTHONS).
 	@$(PYTHON) tests/soak/crash_load.py $(CRASH_LOAD_SECONDS)
+cloud-soak: deps-test ## Upload profiles of both kinds to the stand-in for Google (CLOUD_SOAK_SECONDS).
+	@$(MAKE) --no-print-directory build
+	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
+		$(PYTHON) tests/soak/cloud.py $(CLOUD_SOAK_SECONDS)
