@@ -10,7 +10,12 @@ from testenv.cloud import LOCAL_OFF, upload_options
 from testenv.wait import wait_for
 
 EXTERNAL = [
-    (f"external-{source}-{field or 'text'}{'-impersonated' * impersonate}", source, field, impersonate)
+    (
+        f"external-{source}-{field or 'text'}{'-impersonated' * impersonate}",
+        source,
+        field,
+        impersonate,
+    )
     for source in ("file", "url")
     for field in (None, "access_token")
     for impersonate in (False, True)
@@ -33,9 +38,7 @@ def external(source, field, impersonate):
 
 
 def impersonated(source):
-    return lambda keys, directory: keys.impersonated_service_account(
-        directory / KEY, source=source
-    )
+    return lambda keys, directory: keys.impersonated_service_account(directory / KEY, source=source)
 
 
 # How the file is written, and the calls that a token takes.

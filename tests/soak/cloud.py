@@ -138,9 +138,7 @@ def run(workspace, seconds):
         standin.pace = BackToBack(list(KINDS), WINDOW)
         options = upload_options(standin, directory, **LOCAL_OFF)
         plugin_dir = build_plugin(workspace / "plugin")
-        server = Uwsgi(
-            workspace / "server", plugin_dir, app="waits", processes=WORKERS, **options
-        )
+        server = Uwsgi(workspace / "server", plugin_dir, app="waits", processes=WORKERS, **options)
         server.launch()
         ends.callback(server.kill)
         server.wait_until_live("/")

@@ -17,11 +17,11 @@ import signal
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "e2e")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import pythons
 from standin import BackToBack, StandIn, drop, error, hang, normal
@@ -39,11 +39,16 @@ START_SECONDS = 60
 SETTLED_SECONDS = 3.0
 
 
-class Fault(NamedTuple):
+def _leave(_standin):
+    """Nothing is done to the stand-in."""
+
+
+@dataclass(frozen=True)
+class Fault:
     name: str
-    spoil: object = lambda standin: None  # what is done to the stand-in
-    made: dict = {}  # StandIn's arguments
-    options: dict = {}
+    spoil: object = _leave  # what is done to the stand-in
+    made: dict = field(default_factory=dict)  # StandIn's arguments
+    options: dict = field(default_factory=dict)  # of the server
 
 
 def _always(call, step):
