@@ -29,6 +29,8 @@ extern struct uwsgi_server uwsgi;
 
 #define GATEWAY_PROGRAM "/cloudprofiler-gateway"
 
+#define PATH_TAG "path:"
+
 #define KIB UINT64_C(1024)
 #define MIB (KIB * KIB)
 
@@ -44,6 +46,7 @@ static struct {
             .output_keep = 100,
             .period_ms = 10,
             .max_depth = 128,
+            .native_leaf = 1,
             .verbose = CPROF_LOG_WARNING,
             .initial_backoff_s = 60,
             .api_endpoint = ENDPOINT_DEFAULT,
@@ -99,19 +102,50 @@ static struct cprof_text_option gateway_text = {TEXT_OPTION(state.options.gatewa
 
 static void add_tag(char *option, char *value, void *data)
 {
-    uint32_t *tags = &state.options.config.tags;
+    static const struct {
+        const char *name;
+        enum cprof_tag_bit bit;
+    } plain[] = {
+        {"worker", CPROF_TAG_WORKER}, {"thread", CPROF_TAG_THREAD}, {"state", CPROF_TAG_STATE},
+        {"method", CPROF_TAG_METHOD}, {"host", CPROF_TAG_HOST},     {"mount", CPROF_TAG_MOUNT},
+        {"gil", CPROF_TAG_GIL},
+    };
+    struct cprof_config *config = &state.options.config;
+    uint64_t segments;
 
     (void)data;
     state.tags_given = true;
-    if (value && strcmp(value, "worker") == 0) {
-        *tags |= CPROF_TAG_WORKER;
-    } else if (value && strcmp(value, "thread") == 0) {
-        *tags |= CPROF_TAG_THREAD;
-    } else if (value && strcmp(value, "state") == 0) {
-        *tags |= CPROF_TAG_STATE;
-    } else {
-        cprof_option_refuse(option, value, "worker, thread or state");
+    for (size_t i = 0; value && i < sizeof(plain) / sizeof(plain[0]); i++) {
+        if (strcmp(value, plain[i].name) == 0) {
+            config->tags |= plain[i].bit;
+            return;
+        }
     }
+    if (!value || strncmp(value, PATH_TAG, sizeof(PATH_TAG) - 1) != 0 ||
+        !cprof_option_parse_number(value + sizeof(PATH_TAG) - 1, 1, CPROF_PATH_SEGMENTS_MAX,
+                                   &segments)) {
+        cprof_option_refuse(
+            option, value,
+            "worker, thread, state, gil, method, host, mount, or path:N with the number "
+            "of segments to keep, 1 to 16");
+    }
+    config->tags |= CPROF_TAG_PATH;
+    config->path_segments = (uint32_t)segments;
+}
+
+static void add_root_tag(char *option, char *value, void *data)
+{
+    struct cprof_config *config = &state.options.config;
+
+    (void)data;
+    if (!cprof_option_is_tag_key(value)) {
+        cprof_option_refuse(option, value, "the key of a tag: 1 to 64 of a-z 0-9 _ . -");
+    }
+    if (config->root_tag_count == CPROF_ROOT_TAGS_MAX) {
+        cprof_option_refuse(option, value, "at most 8 of them");
+    }
+    (void)snprintf(config->root_tags[config->root_tag_count++], CPROF_ROOT_TAG_KEY_BYTES, "%s",
+                   value);
 }
 
 /* "4m", "512k" or a number of bytes; rounded up to whole regions. */
@@ -141,6 +175,18 @@ static void set_log_size(char *option, char *value, void *data)
     }
     state.options.config.log_bytes =
         (number * unit + CPROF_REGION_BYTES - 1) / CPROF_REGION_BYTES * CPROF_REGION_BYTES;
+}
+
+static void set_native_leaf(char *option, char *value, void *data)
+{
+    (void)data;
+    if (value && strcmp(value, "true") == 0) {
+        state.options.config.native_leaf = 1;
+    } else if (value && strcmp(value, "false") == 0) {
+        state.options.config.native_leaf = 0;
+    } else {
+        cprof_option_refuse(option, value, "true or false");
+    }
 }
 
 static uint32_t disable_flag, disable_upload_flag;
@@ -220,13 +266,25 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"number of files of each kind kept in output-dir, 0 for all (default: 100)",
      cprof_option_set_number, &keep_range, 0},
     {(char *)PREFIX "tag", required_argument, 0,
-     (char *)"tag samples with: worker, thread, or state (wall profiles: what the thread waits "
-             "in); may be repeated (default: all three)",
+     (char *)"tag samples with: worker, thread, state (wall profiles: what the thread waits in), "
+             "gil "
+             "(whether it held the interpreter's lock); or, of the request that is served: method, "
+             "host, mount, or path:N (the path's first N segments, 1 to 16); may be repeated "
+             "(default: worker, thread, state and gil)",
      add_tag, NULL, 0},
+    {(char *)PREFIX "root-tag", required_argument, 0,
+     (char *)"put this tag as the root frame of each stack that has it (\"route: /users/:id\"), "
+             "for viewers that show no tags; may be repeated, the first one is the outermost "
+             "(default: none)",
+     add_root_tag, NULL, 0},
     {(char *)PREFIX "worker-frame", no_argument, 0,
      (char *)"put the worker as the root frame of each stack, for viewers that show no tags "
              "(default: off)",
      cprof_option_set_flag, &state.options.config.worker_frame, 0},
+    {(char *)PREFIX "native-leaf", required_argument, 0,
+     (char *)"show the native function that a sample stood in, or the system call that the thread "
+             "slept in, as the innermost frame: true or false (default: true)",
+     set_native_leaf, NULL, 0},
     {(char *)PREFIX "log-size", required_argument, 0,
      (char *)"shared memory for one worker's samples, 256k to 1024m, used only as needed "
              "(default: 4m)",
@@ -256,6 +314,11 @@ void cprof_options_note_plugin_path(const char *plugin_path)
 unsigned cprof_options_verbose(void)
 {
     return state.options.config.verbose;
+}
+
+uint32_t cprof_options_tags(void)
+{
+    return state.options.config.tags;
 }
 
 /* The first of the two variables that is set. */
@@ -400,7 +463,7 @@ const struct cprof_options *cprof_options_finish(void)
     char duration[16], accepted[128];
 
     if (!state.tags_given) {
-        config->tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE;
+        config->tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE | CPROF_TAG_GIL;
     }
     take_environment();
     if (state.options.disabled) {

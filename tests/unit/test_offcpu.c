@@ -4,12 +4,14 @@
  * sources: tests/unit/python_fixture.c tests/unit/fake_log.c
  * sources: plugin/python/runtime.c plugin/python/walker.c plugin/python/thread_state.c
  * sources: plugin/python/code_object.c plugin/python/text.c plugin/python/peek.c
+ * sources: plugin/sample/known_text.c plugin/python/gil_state.c
  * sources: plugin/python/gil_wait.c plugin/python/greenlet.c plugin/sample/recorder.c
  * sources: plugin/sample/intern.c
  * sources: plugin/sample/guard.c plugin/sample/threads.c plugin/sample/sleep_state.c
  * sources: plugin/sample/descriptors.c
  * sources: plugin/sample/engine_timer.c plugin/sample/rearm.c plugin/sample/greenlets.c
  * sources: plugin/sample/parked.c plugin/sample/offcpu.c
+ * sources: plugin/sample/tags.c plugin/sample/tag_sets.c plugin/sample/tag_values.c
  * flags: $(embedded_python)
  *
  * SPDX-License-Identifier: MIT

@@ -1,5 +1,6 @@
 /* test_thread_watch.c - see plugin/sample/thread_watch.h. The ticker is the main thread.
  *
+ * sources: plugin/sample/known_text.c
  * sources: plugin/sample/thread_watch.c plugin/sample/thread_scan.c plugin/sample/threads.c
  * sources: plugin/sample/engine_timer.c plugin/sample/engine_perf.c plugin/sample/rearm.c
  * sources: plugin/sample/descriptors.c plugin/sample/guard.c plugin/sample/recorder.c
@@ -7,6 +8,7 @@
  * sources: plugin/python/thread_state.c plugin/python/code_object.c plugin/python/text.c
  * sources: plugin/python/peek.c tests/unit/recorder_fixture.c tests/unit/fake_python.c
  * sources: tests/unit/fake_log.c
+ * sources: plugin/sample/tag_values.c
  * flags: -Wl,--wrap=cprof_thread_scan
  *
  * SPDX-License-Identifier: MIT
