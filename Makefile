@@ -32,8 +32,8 @@ SHELL_SCRIPTS   := .ci/run tools/install-packages tools/lint-binary tools/lint-b
 ##@ Building
 
 .PHONY: all build
-all: build ## Build the plugin and the gateway program (the default).
-build: $(PROGRAMS) ## The same.
+all: build $(if $(shell command -v npm),web) ## Build all that can be (the default): the page needs npm.
+build: $(PROGRAMS) ## Build the plugin and the gateway program.
 
 # One run makes both files. uWSGI compiles everything in one go, so that any change rebuilds all.
 $(PROGRAMS) &: $(SOURCES) $(HEADERS) proto/profile.proto uwsgiplugin.py build/toolchain

@@ -17,32 +17,29 @@ let chosen = null; // keys
 let compared = null;
 let order = null; // the profile that is being taken: { kind, seconds, known, deadlineMs }
 
-function tell(text) {
-  byId("trouble").textContent = text;
-  byId("trouble").hidden = !text;
-}
-
-// Runs what may be refused and tells why; returns whether it went well.
-async function attempt(action) {
+// Runs what may be refused and tells why in `place`, until the next attempt that is told there:
+// "trouble" for the looks at the gateway, "refused" for what the operator wants.
+async function attempt(action, place = "refused") {
+  let text = "";
   try {
     await action();
-    return true;
   } catch (error) {
-    tell(error.message);
-    return false;
+    text = error.message;
   }
+  byId(place).textContent = text;
+  byId(place).hidden = !text;
 }
 
 // Looks at the gateway, and again later. A page that nobody sees asks for nothing.
 async function look() {
   if (!document.hidden) {
-    const went = await attempt(async () => {
+    await attempt(async () => {
       const status = await readStatus();
       showStatus(status);
       showProgress(status);
       await refreshProfiles();
-    });
-    if (went) tell("");
+    }, "trouble");
+    if (order) await attempt(finishOrder);
   }
   setTimeout(look, order ? LOOK_WHILE_SAMPLING_MS : LOOK_MS);
 }
@@ -52,7 +49,6 @@ async function refreshProfiles() {
   const changed = fresh.map(keyOf).join() !== profiles.map(keyOf).join();
   profiles = fresh;
   if (changed) drawProfiles();
-  await finishOrder();
 }
 
 const keyOf = (entry) => entry.key;
@@ -153,7 +149,6 @@ function isOurs(window) {
 }
 
 async function finishOrder() {
-  if (!order) return;
   const wanted = order.kind === "both" ? "wall" : order.kind;
   const made = profiles.find((each) => !order.known.has(each.key) && each.source === "demand"
     && each.kind === wanted);
