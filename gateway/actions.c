@@ -312,7 +312,7 @@ struct cprof_actions *cprof_actions_create(const struct cprof_config *config,
     actions->bell = (struct cprof_loop_watch){
         .fd = bell_fd, .events = POLLIN, .ready = hear, .context = actions};
     actions->pause = (struct cprof_loop_timer){
-        .due_ns = bell_fd < 0 ? CPROF_LOOP_NEVER : 0, .fire = end_pause, .context = actions};
+        .due_ns = CPROF_LOOP_NEVER, .fire = end_pause, .context = actions};
     if (!cprof_loop_add_timer(loop, &actions->pause)) {
         cprof_fail(error, "the loop has no place for the commands");
         free(actions);
@@ -322,6 +322,11 @@ struct cprof_actions *cprof_actions_create(const struct cprof_config *config,
         cprof_log(CPROF_LOG_WARNING, "profiling is off, as it was set before this start");
     }
     return actions;
+}
+
+void cprof_actions_listen(struct cprof_actions *actions)
+{
+    actions->pause.due_ns = actions->bell.fd < 0 ? CPROF_LOOP_NEVER : 0;
 }
 
 void cprof_actions_destroy(struct cprof_actions *actions)

@@ -16,9 +16,12 @@
 #include "host/app_signals.h"
 #include "host/gateway_process.h"
 #include "host/loops.h"
+#include "host/metrics.h"
 #include "host/options.h"
 #include "host/processes.h"
 #include "host/request.h"
+#include "host/route.h"
+#include "host/verbs.h"
 #include "python/runtime.h"
 #include "sample/engine_perf.h"
 #include "sample/engine_timer.h"
@@ -49,11 +52,13 @@ static void on_load(void)
     Dl_info own;
 
     cprof_log_setup(print, CPROF_LOG_ERROR);
+    cprof_verbs_register();
     if (!cprof_abi_matches(&error)) {
         cprof_log(CPROF_LOG_ERROR, "%s", error.text);
         return;
     }
     progress = LOADED;
+    cprof_route_register();
     if (dladdr(&cloudprofiler_plugin, &own)) {
         cprof_options_note_plugin_path(own.dli_fname);
     }
@@ -116,6 +121,7 @@ static int init(void)
         return 0;
     }
     progress = REFUSED;
+    cprof_metrics_register();
     cprof_gateway_adopt_previous();
     cprof_loops_hook_gevent(watch_greenlets);
     switch (cprof_python_find(&interpreter, &error)) {
