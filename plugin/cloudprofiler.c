@@ -21,6 +21,7 @@
 #include "host/processes.h"
 #include "host/request.h"
 #include "host/route.h"
+#include "host/route_tag.h"
 #include "host/verbs.h"
 #include "python/runtime.h"
 #include "sample/engine_perf.h"
@@ -48,6 +49,10 @@ static void print(const char *line)
 
 static void on_load(void)
 {
+    static const struct cprof_route_tag_hooks route_tags = {
+        .key = cprof_sampler_tag_key,
+        .set = cprof_sampler_tag_request,
+    };
     struct cprof_error error;
     Dl_info own;
 
@@ -59,6 +64,7 @@ static void on_load(void)
     }
     progress = LOADED;
     cprof_route_register();
+    cprof_route_tag_register(&route_tags);
     if (dladdr(&cloudprofiler_plugin, &own)) {
         cprof_options_note_plugin_path(own.dli_fname);
     }
@@ -80,8 +86,14 @@ static void start_sampling(void)
     struct cprof_sampler_start start = {
         .segment_fd = segment_fd,
         .python = &interpreter,
-        .request_is_running = cprof_request_is_running,
-        .request_thread_state = cprof_request_thread_state,
+        .requests =
+            {
+                .is_running = cprof_request_is_running,
+                .thread_state = cprof_request_thread_state,
+                .stamp = cprof_request_stamp,
+                .text = cprof_request_text,
+                .cores_share_thread = cprof_request_cores_share_thread(),
+            },
     };
     struct cprof_error error;
 
@@ -96,7 +108,9 @@ static void start_sampling(void)
     }
     cprof_request_note_main_state((uintptr_t)interpreter.gilstate_thread_state());
     start.max_depth = options->config.max_depth;
+    cprof_request_note_path_segments(options->config.path_segments);
     start.core_count = cprof_processes_core_count();
+    start.request_count = cprof_processes_request_count();
     if (!cprof_sampler_start(&start, &error)) {
         cprof_log(CPROF_LOG_ERROR, "%s: this process is not profiled", error.text);
         return;
@@ -104,10 +118,17 @@ static void start_sampling(void)
     add_core_thread(0);
 }
 
-static void watch_greenlets(void)
+/* A worker that is about to run gevent's loop. */
+static void follow_greenlets(void)
 {
+    static const struct cprof_request_hooks hooks = {
+        .begin = cprof_sampler_begin_request,
+        .end = cprof_sampler_end_request,
+    };
+
     if (progress == READY) {
         cprof_sampler_watch_greenlets();
+        cprof_loops_hook_requests(&hooks);
     }
 }
 
@@ -122,8 +143,12 @@ static int init(void)
     }
     progress = REFUSED;
     cprof_metrics_register();
+    if (!cprof_sampler_reserve_tags(cprof_options_tags())) {
+        cprof_log(CPROF_LOG_ERROR, "no room for the tags that were asked for: at most 16 keys");
+        return 0;
+    }
     cprof_gateway_adopt_previous();
-    cprof_loops_hook_gevent(watch_greenlets);
+    cprof_loops_hook_gevent(follow_greenlets);
     switch (cprof_python_find(&interpreter, &error)) {
     case CPROF_PYTHON_REFUSED:
         cprof_log(CPROF_LOG_ERROR, "%s: not profiling", error.text);

@@ -536,3 +536,12 @@ void cprof_uploader_destroy(struct cprof_uploader *uploader)
     cprof_pending_reset(&uploader->pending);
     free(uploader);
 }
+
+void cprof_uploader_trouble(const struct cprof_uploader *uploader, char *text, size_t text_bytes)
+{
+    text[0] = '\0';
+    if (uploader->told != CPROF_TROUBLE_NONE) {
+        cprof_trouble_explain(text, text_bytes, uploader->told, &uploader->deployment,
+                              uploader->told_detail);
+    }
+}

@@ -82,6 +82,9 @@ void cprof_comment_on_slot(const struct cprof_merge *merge, const struct cprof_l
     if (view->log_full_count > 0) {
         append(line, sizeof(line), "log_full", view->log_full_count);
     }
+    if (view->tag_overflows > 0) {
+        append(line, sizeof(line), "tag_overflows", view->tag_overflows);
+    }
     if (view->rejected > 0) {
         append(line, sizeof(line), "rejected", view->rejected);
     }
@@ -167,6 +170,12 @@ void cprof_comment_on_totals(const struct cprof_merge *merge)
         cprof_table_comment(table, "missed:%s", missed);
     }
     comment_on_number(table, "log full", merge->log_full);
+    if (merge->tag_overflows > 0) {
+        cprof_table_comment(table,
+                            "tag overflows: %llu samples have the value [other] for a tag, of "
+                            "which a process had more than 1,000 values",
+                            (unsigned long long)merge->tag_overflows);
+    }
     comment_on_number(table, "rejected records", merge->rejected);
     if (merge->kind == CPROF_KIND_WALL) {
         comment_on_wall(merge);

@@ -221,6 +221,7 @@ static void copy_counters(struct cprof_log_view *view, const struct cprof_slot_c
     view->off_cpu_log_full_ns = atomic_load(&counters->off_cpu_log_full_ns);
     view->off_cpu_moved = atomic_load(&counters->off_cpu_moved);
     view->off_cpu_walks = atomic_load(&counters->off_cpu_walks);
+    view->tag_overflows = atomic_load(&counters->tag_overflows);
 }
 
 static void copy_slot(struct cprof_log_view *view, const struct cprof_slot *slot, uint32_t epoch)
@@ -322,6 +323,7 @@ static void subtract_counters(struct cprof_log_view *view, const struct cprof_lo
     take_off(&view->off_cpu_log_full_ns, earlier->off_cpu_log_full_ns);
     take_off(&view->off_cpu_moved, earlier->off_cpu_moved);
     take_off(&view->off_cpu_walks, earlier->off_cpu_walks);
+    take_off(&view->tag_overflows, earlier->tag_overflows);
 }
 
 /* The copy is the view's own: nobody else writes to it. */

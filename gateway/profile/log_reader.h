@@ -55,6 +55,7 @@ struct cprof_log_view {
     uint64_t off_cpu_log_full_ns;
     uint64_t off_cpu_moved;
     uint64_t off_cpu_walks;
+    uint64_t tag_overflows;
 
     uint32_t *stacks; /* references of sound stack records that say something */
     size_t stack_count;

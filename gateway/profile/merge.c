@@ -22,8 +22,8 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 
-/* Two frames may be added to a stack at its root: [truncated] and the worker. */
-#define SAMPLE_DEPTH_MAX (CPROF_DEPTH_MAX + 2)
+/* Frames may be added to a stack at its root: [truncated], tags and the worker. */
+#define SAMPLE_DEPTH_MAX (CPROF_DEPTH_MAX + CPROF_ROOT_TAGS_MAX + 2)
 
 /* Two labels may be added to a stack's tags: the worker and the state. */
 #define LABELS_MAX (CPROF_TAGS_PER_STACK_MAX + 2)
@@ -185,10 +185,33 @@ static void add_labels(const struct slot_merge *slot, uint32_t tag_ref, const ch
     }
 }
 
-static void add_root_frame(const struct slot_merge *slot, struct cprof_sample_key *key,
-                           uint32_t *locations)
+/* "route: /users/:id" as a frame, if the sample has such a label. */
+static void add_tag_frame(struct cprof_table *table, const char *name, struct cprof_sample_key *key,
+                          uint32_t *locations)
 {
-    if (slot->merge->config->worker_frame) {
+    char frame[CPROF_ROOT_TAG_KEY_BYTES + sizeof(((struct cprof_log_tag *)0)->value) + 2];
+    uint32_t wanted = text_of(table, name);
+
+    for (uint32_t i = 0; i < key->label_count; i++) {
+        if (key->labels[i].key == wanted) {
+            (void)snprintf(frame, sizeof(frame), "%s: %s", name,
+                           cprof_table_text_at(table, key->labels[i].value));
+            locations[key->depth++] = special_location(table, frame);
+            return;
+        }
+    }
+}
+
+/* The innermost one first. */
+static void add_root_frames(const struct slot_merge *slot, struct cprof_sample_key *key,
+                            uint32_t *locations)
+{
+    const struct cprof_config *config = slot->merge->config;
+
+    for (uint32_t i = config->root_tag_count; i > 0; i--) {
+        add_tag_frame(slot->merge->table, config->root_tags[i - 1], key, locations);
+    }
+    if (config->worker_frame) {
         locations[key->depth++] = special_location(slot->merge->table, slot->long_name);
     }
 }
@@ -236,8 +259,8 @@ static void add_sample(const struct slot_merge *slot, const struct cprof_stack_r
     struct cprof_sample_key key = {.locations = locations, .labels = labels};
 
     add_frames(slot, stack, &key, locations);
-    add_root_frame(slot, &key, locations);
     add_labels(slot, stack->tag_ref, state, &key, labels);
+    add_root_frames(slot, &key, locations);
     cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
 }
 
@@ -245,7 +268,7 @@ static void add_sample(const struct slot_merge *slot, const struct cprof_stack_r
 static void add_special(const struct slot_merge *slot, const char *name, const char *state,
                         uint64_t count, uint64_t value_ns)
 {
-    uint32_t locations[2];
+    uint32_t locations[CPROF_ROOT_TAGS_MAX + 2];
     struct cprof_label labels[LABELS_MAX];
     struct cprof_sample_key key = {.locations = locations, .labels = labels};
 
@@ -253,8 +276,8 @@ static void add_special(const struct slot_merge *slot, const char *name, const c
         return;
     }
     locations[key.depth++] = special_location(slot->merge->table, name);
-    add_root_frame(slot, &key, locations);
     add_labels(slot, CPROF_NO_REF, state, &key, labels);
+    add_root_frames(slot, &key, locations);
     cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
 }
 
@@ -371,6 +394,7 @@ static void add_to_totals(const struct slot_merge *slot)
     add_to(&merge->runnable_ns, view->runnable_ns);
     add_to(&merge->off_cpu_moved, view->off_cpu_moved);
     add_to(&merge->off_cpu_walks, view->off_cpu_walks);
+    add_to(&merge->tag_overflows, view->tag_overflows);
     for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
         add_to(&merge->missed[i], view->missed[i]);
     }

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
-#define CPROF_CONFIG_VERSION 4
+#define CPROF_CONFIG_VERSION 5
 
 #define CPROF_SERVICE_BYTES         256 /* 255 characters are the API's limit */
 #define CPROF_SERVICE_VERSION_BYTES 513
@@ -32,7 +32,18 @@ enum cprof_tag_bit {
     CPROF_TAG_WORKER = 1u << 0,
     CPROF_TAG_THREAD = 1u << 1,
     CPROF_TAG_STATE = 1u << 2,
+    /* Of the request; uWSGI's own knowledge of it. */
+    CPROF_TAG_METHOD = 1u << 4,
+    CPROF_TAG_HOST = 1u << 5,
+    CPROF_TAG_MOUNT = 1u << 6,
+    CPROF_TAG_PATH = 1u << 7,
 };
+
+#define CPROF_PATH_SEGMENTS_MAX 16u /* of cloudprofiler-tag = path:N */
+
+/* cloudprofiler-root-tag. */
+#define CPROF_ROOT_TAGS_MAX      8u
+#define CPROF_ROOT_TAG_KEY_BYTES 65u
 
 struct cprof_config {
     uint64_t magic;
@@ -61,8 +72,11 @@ struct cprof_config {
     uint32_t output_keep;
     uint32_t period_ms;
     uint32_t max_depth;
-    uint32_t verbose;     /* enum cprof_log_level */
-    uint32_t tags;        /* enum cprof_tag_bit */
+    uint32_t verbose;        /* enum cprof_log_level */
+    uint32_t tags;           /* enum cprof_tag_bit */
+    uint32_t path_segments;  /* 1 and more with CPROF_TAG_PATH */
+    uint32_t root_tag_count; /* the first one is the outermost frame */
+    char root_tags[CPROF_ROOT_TAGS_MAX][CPROF_ROOT_TAG_KEY_BYTES];
     uint32_t disable_cpu; /* 0 or 1, and so below */
     uint32_t disable_wall;
     uint32_t upload; /* there is a service and uploads are not disabled */

@@ -88,6 +88,27 @@ bool cprof_option_accepts(const struct cprof_text_option *option, const char *te
     return matches;
 }
 
+bool cprof_option_is_tag_key(const char *text)
+{
+    size_t length = text ? strlen(text) : 0;
+
+    return length >= 1 && length <= CPROF_TAG_KEY_BYTES &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == length;
+}
+
+bool cprof_option_is_own_tag(const char *text)
+{
+    static const char *const own[] = {"worker", "thread", "state", "gil",
+                                      "method", "host",   "mount", "path"};
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        if (strcmp(text, own[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void cprof_option_set_text(char *option, char *value, void *data)
 {
     const struct cprof_text_option *place = data;

@@ -44,6 +44,15 @@ struct cprof_text_option {
 };
 void cprof_option_set_text(char *option, char *value, void *data);
 
+#define CPROF_TAG_KEY_BYTES 64u
+#define CPROF_TAG_KEY_ACCEPTED                                                                     \
+    "1 to 64 of a-z 0-9 _ . - that is none of worker, thread, state, gil, method, host, mount, "   \
+    "path"
+
+/* Is this 1 to 64 of a-z 0-9 _ . - ? And is it the name of a tag that the profiler sets? */
+bool cprof_option_is_tag_key(const char *text);
+bool cprof_option_is_own_tag(const char *text);
+
 /* Does `text` fit into the place and match its pattern? */
 bool cprof_option_accepts(const struct cprof_text_option *option, const char *text);
 

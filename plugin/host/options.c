@@ -29,6 +29,8 @@ extern struct uwsgi_server uwsgi;
 
 #define GATEWAY_PROGRAM "/cloudprofiler-gateway"
 
+#define PATH_TAG "path:"
+
 #define KIB UINT64_C(1024)
 #define MIB (KIB * KIB)
 
@@ -99,19 +101,48 @@ static struct cprof_text_option gateway_text = {TEXT_OPTION(state.options.gatewa
 
 static void add_tag(char *option, char *value, void *data)
 {
-    uint32_t *tags = &state.options.config.tags;
+    static const struct {
+        const char *name;
+        enum cprof_tag_bit bit;
+    } plain[] = {
+        {"worker", CPROF_TAG_WORKER}, {"thread", CPROF_TAG_THREAD}, {"state", CPROF_TAG_STATE},
+        {"method", CPROF_TAG_METHOD}, {"host", CPROF_TAG_HOST},     {"mount", CPROF_TAG_MOUNT},
+    };
+    struct cprof_config *config = &state.options.config;
+    uint64_t segments;
 
     (void)data;
     state.tags_given = true;
-    if (value && strcmp(value, "worker") == 0) {
-        *tags |= CPROF_TAG_WORKER;
-    } else if (value && strcmp(value, "thread") == 0) {
-        *tags |= CPROF_TAG_THREAD;
-    } else if (value && strcmp(value, "state") == 0) {
-        *tags |= CPROF_TAG_STATE;
-    } else {
-        cprof_option_refuse(option, value, "worker, thread or state");
+    for (size_t i = 0; value && i < sizeof(plain) / sizeof(plain[0]); i++) {
+        if (strcmp(value, plain[i].name) == 0) {
+            config->tags |= plain[i].bit;
+            return;
+        }
     }
+    if (!value || strncmp(value, PATH_TAG, sizeof(PATH_TAG) - 1) != 0 ||
+        !cprof_option_parse_number(value + sizeof(PATH_TAG) - 1, 1, CPROF_PATH_SEGMENTS_MAX,
+                                   &segments)) {
+        cprof_option_refuse(option, value,
+                            "worker, thread, state, method, host, mount, or path:N with the number "
+                            "of segments to keep, 1 to 16");
+    }
+    config->tags |= CPROF_TAG_PATH;
+    config->path_segments = (uint32_t)segments;
+}
+
+static void add_root_tag(char *option, char *value, void *data)
+{
+    struct cprof_config *config = &state.options.config;
+
+    (void)data;
+    if (!cprof_option_is_tag_key(value)) {
+        cprof_option_refuse(option, value, "the key of a tag: 1 to 64 of a-z 0-9 _ . -");
+    }
+    if (config->root_tag_count == CPROF_ROOT_TAGS_MAX) {
+        cprof_option_refuse(option, value, "at most 8 of them");
+    }
+    (void)snprintf(config->root_tags[config->root_tag_count++], CPROF_ROOT_TAG_KEY_BYTES, "%s",
+                   value);
 }
 
 /* "4m", "512k" or a number of bytes; rounded up to whole regions. */
@@ -220,9 +251,16 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"number of files of each kind kept in output-dir, 0 for all (default: 100)",
      cprof_option_set_number, &keep_range, 0},
     {(char *)PREFIX "tag", required_argument, 0,
-     (char *)"tag samples with: worker, thread, or state (wall profiles: what the thread waits "
-             "in); may be repeated (default: all three)",
+     (char
+          *)"tag samples with: worker, thread, state (wall profiles: what the thread waits in); "
+            "or, of the request that is served: method, host, mount, or path:N (the path's first N "
+            "segments, 1 to 16); may be repeated (default: worker, thread and state)",
      add_tag, NULL, 0},
+    {(char *)PREFIX "root-tag", required_argument, 0,
+     (char *)"put this tag as the root frame of each stack that has it (\"route: /users/:id\"), "
+             "for viewers that show no tags; may be repeated, the first one is the outermost "
+             "(default: none)",
+     add_root_tag, NULL, 0},
     {(char *)PREFIX "worker-frame", no_argument, 0,
      (char *)"put the worker as the root frame of each stack, for viewers that show no tags "
              "(default: off)",
@@ -256,6 +294,11 @@ void cprof_options_note_plugin_path(const char *plugin_path)
 unsigned cprof_options_verbose(void)
 {
     return state.options.config.verbose;
+}
+
+uint32_t cprof_options_tags(void)
+{
+    return state.options.config.tags;
 }
 
 /* The first of the two variables that is set. */

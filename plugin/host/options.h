@@ -35,6 +35,9 @@ void cprof_options_note_plugin_path(const char *plugin_path);
 /* The level of the log as given so far. */
 unsigned cprof_options_verbose(void);
 
+/* The tags that were asked for so far (enum cprof_tag_bit); none: the default ones. */
+uint32_t cprof_options_tags(void);
+
 /* Ends the start with a message and status 1 if the options do not fit together or a path
  * cannot be used by the present uid (on a reload such a path makes the result `unusable`, and the
  * server serves on). The result is constant from then on. */

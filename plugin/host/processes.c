@@ -83,6 +83,11 @@ uint32_t cprof_processes_core_count(void)
     return uwsgi.mywid >= 1 && uwsgi.threads > 1 ? (uint32_t)uwsgi.threads : 1;
 }
 
+uint32_t cprof_processes_request_count(void)
+{
+    return count_of(uwsgi.cores);
+}
+
 void cprof_processes_core_name(int core, char *to, size_t to_bytes)
 {
     if (uwsgi.i_am_a_spooler) {

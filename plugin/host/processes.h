@@ -34,6 +34,9 @@ bool cprof_processes_own_slot(uint32_t *slot_index);
  * main thread elsewhere. From post_fork on. */
 uint32_t cprof_processes_core_count(void);
 
+/* How many requests a worker can serve at the same time, each on a core. */
+uint32_t cprof_processes_request_count(void);
+
 /* The name of a core's thread in this process: uWSGI's own in a worker, "uWSGIWorker1Core0", and
  * in that manner elsewhere, "uWSGIMule1", "uWSGISpooler1". */
 void cprof_processes_core_name(int core, char *to, size_t to_bytes);

@@ -13,7 +13,13 @@ extern struct uwsgi_server uwsgi;
 
 #define PYTHON_MODIFIER 0 /* python_plugin.c; uwsgi_apps also holds apps of other languages */
 
+/* uWSGI puts a header of 4 bytes before what buffer-size counts (core/init.c). */
+#define BUFFER_BYTES ((uintptr_t)uwsgi.buffer_size + 4)
+
+#define START_MIXER UINT64_C(0x9E3779B97F4A7C15) /* spreads the microseconds over all bits */
+
 static uintptr_t main_state;
+static uint32_t path_segments;
 
 void cprof_request_note_main_state(uintptr_t main_thread_state)
 {
@@ -60,4 +66,125 @@ uintptr_t cprof_request_thread_state(int core)
     }
     return (uintptr_t)(uwsgi.threads > 1 ? __atomic_load_n(&busy->ts[id], __ATOMIC_RELAXED)
                                          : state);
+}
+
+/* Requests that uWSGI does not count (do_not_account) are told apart by when they came. */
+uint64_t cprof_request_stamp(int core)
+{
+    const struct uwsgi_core *busy = busy_core(core);
+    uint64_t stamp;
+
+    if (!busy) {
+        return 0;
+    }
+    stamp = __atomic_load_n(&busy->requests, __ATOMIC_RELAXED) + 1;
+    stamp += __atomic_load_n(&busy->req.start_of_request, __ATOMIC_RELAXED) * START_MIXER;
+    return stamp ? stamp : 1;
+}
+
+void cprof_request_note_path_segments(uint32_t segments)
+{
+    path_segments = segments;
+}
+
+bool cprof_request_cores_share_thread(void)
+{
+    return uwsgi.async > 1;
+}
+
+/* What the request points to, if all of it lies in the core's buffer: a length may be seen that
+ * belongs to another pointer. */
+static const char *within_buffer(const struct uwsgi_core *core, char *const *text, uint32_t bytes)
+{
+    const char *start = __atomic_load_n(text, __ATOMIC_RELAXED);
+    uintptr_t low = (uintptr_t)core->buffer, high = low + BUFFER_BYTES;
+
+    return core->buffer && (uintptr_t)start >= low && (uintptr_t)start < high &&
+                   bytes <= high - (uintptr_t)start
+               ? start
+               : NULL;
+}
+
+static uint32_t copy(char *to, uint32_t to_bytes, const char *from, uint32_t from_bytes)
+{
+    uint32_t bytes = from_bytes < to_bytes ? from_bytes : to_bytes;
+
+    memcpy(to, from, bytes);
+    return bytes;
+}
+
+static uint32_t copy_field(const struct uwsgi_core *core, char *const *text, const uint16_t *bytes,
+                           char *to, uint32_t to_bytes)
+{
+    uint32_t length = __atomic_load_n(bytes, __ATOMIC_RELAXED);
+    const char *start = within_buffer(core, text, length);
+
+    return start ? copy(to, to_bytes, start, length) : 0;
+}
+
+/* "/a/b/c" has three segments; what does not start with "/" has an empty one before it. */
+static uint32_t keep_segments(const char *path, uint32_t bytes)
+{
+    uint32_t seen = 0;
+
+    for (uint32_t i = 0; i < bytes; i++) {
+        if (path[i] == '?') {
+            return i; /* not parsed, or escaped by the client: no secret of a query is kept */
+        }
+        if (path[i] == '/' && seen++ == path_segments) {
+            return i;
+        }
+    }
+    return bytes;
+}
+
+/* "[::1]:8000" and "name:8000" end before the port. */
+static uint32_t without_port(const char *host, uint32_t bytes)
+{
+    for (uint32_t i = bytes; i > 0; i--) {
+        if (host[i - 1] == ':') {
+            return i - 1;
+        }
+        if (host[i - 1] < '0' || host[i - 1] > '9') {
+            break;
+        }
+    }
+    return bytes;
+}
+
+static uint32_t copy_mount(const struct uwsgi_core *core, char *to, uint32_t to_bytes)
+{
+    const struct uwsgi_worker *worker = &uwsgi.workers[uwsgi.mywid];
+    int id = __atomic_load_n(&core->req.app_id, __ATOMIC_RELAXED);
+    uint32_t bytes;
+
+    if (id < 0 || id >= worker->apps_cnt || id >= uwsgi.max_apps) {
+        return 0;
+    }
+    bytes = __atomic_load_n(&worker->apps[id].mountpoint_len, __ATOMIC_RELAXED);
+    return bytes > 0 ? copy(to, to_bytes, worker->apps[id].mountpoint, bytes)
+                     : copy(to, to_bytes, "/", 1);
+}
+
+uint32_t cprof_request_text(int core, enum cprof_tag_bit part, char *to, uint32_t to_bytes)
+{
+    const struct uwsgi_core *busy = busy_core(core);
+    const struct wsgi_request *request = busy ? &busy->req : NULL;
+
+    if (!busy) {
+        return 0;
+    }
+    switch (part) {
+    case CPROF_TAG_METHOD:
+        return copy_field(busy, &request->method, &request->method_len, to, to_bytes);
+    case CPROF_TAG_HOST:
+        return without_port(to, copy_field(busy, &request->host, &request->host_len, to, to_bytes));
+    case CPROF_TAG_PATH:
+        return keep_segments(
+            to, copy_field(busy, &request->path_info, &request->path_info_len, to, to_bytes));
+    case CPROF_TAG_MOUNT:
+        return copy_mount(busy, to, to_bytes);
+    default:
+        return 0;
+    }
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "../base/attributes.h"
+#include "../base/config.h"
 
 /* Tells the thread state of the process's main thread in the main interpreter, by which apps
  * there are told from apps in interpreters of their own. Once, before the other calls. */
@@ -30,5 +31,21 @@ CPROF_SIGSAFE bool cprof_request_is_running(int core);
  * no request, or it runs under the thread's own state. The state may be swapped in a moment
  * later or out a moment earlier than this says. */
 CPROF_SIGSAFE uintptr_t cprof_request_thread_state(int core);
+
+/* A number that tells the core's present request from its others, never 0; 0: there is none. */
+CPROF_SIGSAFE uint64_t cprof_request_stamp(int core);
+
+/* How many segments of a path cprof_request_text gives. Once, before the other calls. */
+void cprof_request_note_path_segments(uint32_t segments);
+
+/* Copies a part of the core's present request, at most `to_bytes`, and returns how many bytes
+ * came: its method, its host without the port, its path's first segments without the query, the
+ * mount point of its app ("/" for the default one). 0: no request, or it has no such part (yet).
+ * Bytes are as the client sent them. */
+CPROF_SIGSAFE uint32_t cprof_request_text(int core, enum cprof_tag_bit part, char *to,
+                                          uint32_t to_bytes);
+
+/* Whether cores share a thread in this server (gevent, asyncio and other loops). */
+bool cprof_request_cores_share_thread(void);
 
 #endif

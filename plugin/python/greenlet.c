@@ -49,24 +49,23 @@ void *cprof_greenlet_type(void)
     return type;
 }
 
-static bool is_frame_object(const struct cprof_python *python, enum cprof_peek_way way,
-                            uintptr_t address)
+static bool is_object_of(const struct cprof_python *python, enum cprof_peek_way way, void *type,
+                         uintptr_t address)
 {
-    return address != 0 && address % sizeof(void *) == 0 &&
-           cprof_peek_word(way, address + python->layout.object_type, 0) ==
-               (uintptr_t)python->frame_type;
+    return type && address != 0 && address % sizeof(void *) == 0 &&
+           cprof_peek_word(way, address + python->layout.object_type, 0) == (uintptr_t)type;
 }
 
-/* The one offset below `words` words at which a frame object is pointed to, else 0. */
-static uint16_t find_frame(const struct cprof_python *python, enum cprof_peek_way way,
-                           uintptr_t address, uint16_t words)
+/* The one offset below `words` words at which an object of the type is pointed to, else 0. */
+static uint16_t find_object(const struct cprof_python *python, enum cprof_peek_way way, void *type,
+                            uintptr_t address, uint16_t words)
 {
     uint16_t found = 0, places = 0;
 
     for (uint16_t i = 1; i < words; i++) {
         uintptr_t word = (uintptr_t)cprof_peek_word(way, address + (uintptr_t)i * WORD, 0);
 
-        if (is_frame_object(python, way, word)) {
+        if (is_object_of(python, way, type, word)) {
             found = (uint16_t)(i * WORD);
             places++;
         }
@@ -84,25 +83,58 @@ bool cprof_greenlet_learn(const struct cprof_python *python, enum cprof_peek_way
     }
     *layout = (struct cprof_greenlet_layout){0};
     if (implementation) {
-        layout->frame = find_frame(python, way, implementation, IMPLEMENTATION_WORDS);
+        layout->frame =
+            find_object(python, way, python->frame_type, implementation, IMPLEMENTATION_WORDS);
         layout->implementation = layout->frame ? POINTER_OFFSET : 0;
     }
     if (!layout->frame) {
-        layout->frame = find_frame(python, way, address, OBJECT_WORDS);
+        layout->frame = find_object(python, way, python->frame_type, address, OBJECT_WORDS);
     }
     return layout->frame != 0;
+}
+
+/* The part of the greenlet that keeps its frame, or 0. */
+static uintptr_t part_of(enum cprof_peek_way way, const struct cprof_greenlet_layout *layout,
+                         uintptr_t address)
+{
+    return layout->implementation
+               ? (uintptr_t)cprof_peek_word(way, address + layout->implementation, 0)
+               : address;
+}
+
+bool cprof_greenlet_learn_context(const struct cprof_python *python, enum cprof_peek_way way,
+                                  uintptr_t address, struct cprof_greenlet_layout *layout)
+{
+    uintptr_t part = part_of(way, layout, address);
+
+    if (layout->frame && part) {
+        layout->context = find_object(python, way, python->context_type, part,
+                                      layout->implementation ? IMPLEMENTATION_WORDS : OBJECT_WORDS);
+    }
+    return layout->context != 0;
+}
+
+/* The object of the type at an offset of that part, or 0. */
+static uintptr_t object_at(const struct cprof_python *python, enum cprof_peek_way way, void *type,
+                           uintptr_t part, uint16_t offset)
+{
+    uintptr_t object = part ? (uintptr_t)cprof_peek_word(way, part + offset, 0) : 0;
+
+    return is_object_of(python, way, type, object) ? object : 0;
 }
 
 uintptr_t cprof_greenlet_frame(const struct cprof_python *python, enum cprof_peek_way way,
                                const struct cprof_greenlet_layout *layout, uintptr_t address)
 {
-    uintptr_t part = address, frame;
+    return object_at(python, way, python->frame_type, part_of(way, layout, address), layout->frame);
+}
 
-    if (layout->implementation) {
-        part = (uintptr_t)cprof_peek_word(way, address + layout->implementation, 0);
-    }
-    frame = part ? (uintptr_t)cprof_peek_word(way, part + layout->frame, 0) : 0;
-    return is_frame_object(python, way, frame) ? frame : 0;
+uintptr_t cprof_greenlet_context(const struct cprof_python *python, enum cprof_peek_way way,
+                                 const struct cprof_greenlet_layout *layout, uintptr_t address)
+{
+    return layout->context ? object_at(python, way, python->context_type,
+                                       part_of(way, layout, address), layout->context)
+                           : 0;
 }
 
 bool cprof_greenlet_switches(const struct cprof_python *python, enum cprof_peek_way way,

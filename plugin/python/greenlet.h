@@ -28,6 +28,7 @@ struct cprof_greenlet_layout {
     uint16_t implementation; /* offset of the pointer to the part that keeps the frame, 0: the
                               * object keeps it itself */
     uint16_t frame;          /* offset of the frame object there; 0: not learnt yet */
+    uint16_t context;        /* offset of its context in the same part; 0: not learnt yet */
 };
 
 /* Learns from the greenlet object at `address`, if it is parked. */
@@ -38,6 +39,15 @@ bool cprof_greenlet_learn(const struct cprof_python *python, enum cprof_peek_way
  * ended. */
 uintptr_t cprof_greenlet_frame(const struct cprof_python *python, enum cprof_peek_way way,
                                const struct cprof_greenlet_layout *layout, uintptr_t address);
+
+/* Learns where a parked greenlet keeps its context (PEP 567), from one that has one: exactly one
+ * word beside the frame points to a context then. After cprof_greenlet_learn. */
+bool cprof_greenlet_learn_context(const struct cprof_python *python, enum cprof_peek_way way,
+                                  uintptr_t address, struct cprof_greenlet_layout *layout);
+
+/* The address of a parked greenlet's context; 0: it has none, or that is not learnt. */
+uintptr_t cprof_greenlet_context(const struct cprof_python *python, enum cprof_peek_way way,
+                                 const struct cprof_greenlet_layout *layout, uintptr_t address);
 
 /* How often the thread of this state has changed its context so far: each switch to a greenlet
  * that was parked does, before anything of that greenlet is touched (TPythonState.cpp of greenlet

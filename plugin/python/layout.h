@@ -62,6 +62,7 @@ struct cprof_python_layout {
     uint16_t tstate_thread_id;        /* pthread_self(); 0 where the native id is kept */
     uint16_t tstate_owner;            /* the same in all versions */
     uint16_t tstate_head;             /* frame, cframe or current_frame */
+    uint16_t tstate_context;          /* the running context, may be NULL; 0: not kept (3.6) */
     uint16_t tstate_context_version;  /* 8 bytes that count switches of context; 0: not kept */
 
     /* _PyCFrame. */

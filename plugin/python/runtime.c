@@ -127,6 +127,7 @@ enum cprof_python_found cprof_python_find(struct cprof_python *python, struct cp
     find_symbol(&python->interpreter_threads_head, "PyInterpreterState_ThreadHead");
     find_symbol(&python->code_type, "PyCode_Type");
     find_symbol(&python->frame_type, "PyFrame_Type");
+    find_symbol(&python->context_type, "PyContext_Type");
     python->type_new = offsetof(PyTypeObject, tp_new);
     python->type_dealloc = offsetof(PyTypeObject, tp_dealloc);
     find_symbol(&python->eval_start, "_PyEval_EvalFrameDefault");

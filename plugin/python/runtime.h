@@ -27,6 +27,7 @@ struct cprof_python {
     void *code_type;                 /* &PyCode_Type */
     uintptr_t code_dealloc_address;  /* of PyCode_Type.tp_dealloc */
     void *frame_type;                /* &PyFrame_Type */
+    void *context_type;              /* &PyContext_Type, NULL before 3.7 */
     uint16_t type_new, type_dealloc; /* offsets of these slots in any type */
     uintptr_t eval_start;            /* _PyEval_EvalFrameDefault, 0 where it is not exported */
     uintptr_t gil_low, gil_high; /* futexes in here are the interpreter's lock; equal: unknown */

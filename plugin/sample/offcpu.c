@@ -15,6 +15,7 @@
 #include "guard.h"
 #include "parked.h"
 #include "sleep_state.h"
+#include "tags.h"
 
 /* Questions in a row that named no sleep before they are given up for the window: a kernel may
  * never say. */
@@ -162,16 +163,20 @@ static bool walk_state(uintptr_t state, uintptr_t pc, struct cprof_context *cont
 
 /* A core serves a request under its app's state, if that is another than its own. */
 static bool walk_thread(struct cprof_thread *thread, uintptr_t pc, struct cprof_context *context,
-                        struct cprof_sample *sample)
+                        struct cprof_sample *sample, struct cprof_seen_tags *seen)
 {
-    uintptr_t other = thread->core >= 0 && offcpu.requests.thread_state
+    uintptr_t state = thread->core >= 0 && offcpu.requests.thread_state
                           ? offcpu.requests.thread_state(thread->core)
                           : 0;
 
-    if (other && walk_state(other, pc, context, sample) && sample->depth > 0) {
-        return true;
+    if (!state || !walk_state(state, pc, context, sample) || sample->depth == 0) {
+        state = own_state(thread);
+        if (!walk_state(state, pc, context, sample)) {
+            return false;
+        }
     }
-    return walk_state(own_state(thread), pc, context, sample);
+    cprof_tags_see(context->way, thread->core, state, seen);
+    return true;
 }
 
 static bool is_serving(const struct cprof_thread *thread)
@@ -181,7 +186,8 @@ static bool is_serving(const struct cprof_thread *thread)
 }
 
 static bool read_stack(struct cprof_thread *thread, const struct cprof_sleep_state *state,
-                       struct cprof_context *context, struct cprof_sample *sample)
+                       struct cprof_context *context, struct cprof_sample *sample,
+                       struct cprof_seen_tags *seen)
 {
     bool is_true;
 
@@ -189,7 +195,7 @@ static bool read_stack(struct cprof_thread *thread, const struct cprof_sleep_sta
         return false;
     }
     context->way = cprof_peek_choose(offcpu.blocked);
-    is_true = walk_thread(thread, state->pc, context, sample);
+    is_true = walk_thread(thread, state->pc, context, sample, seen);
     if (is_true && sample->depth == 0 && !is_serving(thread)) {
         sample->flags |= CPROF_STACK_IDLE;
     }
@@ -223,12 +229,14 @@ static enum cprof_recorded find_stack(struct cprof_thread *thread, struct cprof_
         .tag_ref = atomic_load(&thread->tag_ref),
         .kind = CPROF_STACK_OFF_CPU,
     };
+    struct cprof_seen_tags seen;
+    struct cprof_tag_list tags;
     enum cprof_recorded outcome = CPROF_RECORDED_UNREADABLE;
     bool is_true = false;
 
     cprof_record_expect(offcpu.recorder, context);
     atomic_fetch_add(&counters_of_slot()->off_cpu_walks, 1);
-    if (read_stack(thread, state, context, &sample)) {
+    if (read_stack(thread, state, context, &sample, &seen)) {
         if (waits_for_interpreter(thread, state)) {
             state->state = CPROF_STATE_GIL;
             state->is_unsaid = false;
@@ -237,6 +245,8 @@ static enum cprof_recorded find_stack(struct cprof_thread *thread, struct cprof_
         is_true = stands_still(thread);
     }
     if (is_true) {
+        cprof_tags_intern(&seen, &tags);
+        sample.tags = &tags;
         outcome = cprof_record_find(offcpu.recorder, context, &sample, ref);
     }
     cprof_guard_end_reading();

@@ -24,14 +24,8 @@
 #include "../python/runtime.h"
 #include "../share/layout.h"
 #include "recorder.h"
+#include "request_view.h"
 #include "threads.h"
-
-/* What the host knows of its core threads' requests. Either may be NULL: it knows nothing. */
-struct cprof_request_view {
-    bool (*is_running)(int core);        /* is the core serving a request? */
-    uintptr_t (*thread_state)(int core); /* the thread state that it does so under, where that is
-                                          * not the core's own; 0 otherwise */
-};
 
 /* Everything must live as long as the process; `blocked` are the ticker's blocked signals. */
 void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *python,

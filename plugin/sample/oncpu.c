@@ -14,6 +14,7 @@
 #include "engine_timer.h"
 #include "guard.h"
 #include "rearm.h"
+#include "tags.h"
 #include "threads.h"
 
 static const struct cprof_python *interpreter;
@@ -54,9 +55,11 @@ static uintptr_t choose_state(struct cprof_thread *thread, enum cprof_peek_way w
     return state;
 }
 
-/* Walks the interrupted thread into the context. CPROF_MISS_COUNT: no miss. */
+/* Walks the interrupted thread into the context. CPROF_MISS_COUNT: no miss. *state_found is the
+ * thread state that it runs under, or 0. */
 static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *interrupted,
-                            struct cprof_context *context, struct cprof_sample *sample)
+                            struct cprof_context *context, struct cprof_sample *sample,
+                            uintptr_t *state_found)
 {
     struct cprof_stack_bounds stack = {
         .low = cprof_machine_stack_pointer(interrupted),
@@ -74,6 +77,7 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
     }
     context->way = cprof_peek_choose(&interrupted->uc_sigmask);
     state = choose_state(thread, context->way, &stack);
+    *state_found = state;
     if (!state) {
         return CPROF_MISS_COUNT;
     }
@@ -95,6 +99,21 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
     return CPROF_MISS_COUNT;
 }
 
+static enum cprof_miss record(struct cprof_thread *thread, uintptr_t state,
+                              struct cprof_context *context, struct cprof_sample *sample)
+{
+    struct cprof_seen_tags seen;
+    struct cprof_tag_list tags;
+
+    cprof_tags_see(context->way, thread->core, state, &seen);
+    cprof_tags_intern(&seen, &tags);
+    sample->tag_ref = atomic_load_explicit(&thread->tag_ref, memory_order_acquire);
+    sample->tags = &tags;
+    return cprof_record_sample(recorder_of_process, context, sample) == CPROF_RECORDED_UNREADABLE
+               ? CPROF_MISS_UNREADABLE
+               : CPROF_MISS_COUNT;
+}
+
 /* A tick: whose, and what it stands for. */
 struct tick {
     struct cprof_thread *thread;
@@ -112,13 +131,12 @@ static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
         .timer_weight_ns = tick->timer_weight_ns,
     };
     enum cprof_miss miss = CPROF_MISS_CONTEXTS;
+    uintptr_t state = 0;
 
     if (context) {
-        sample.tag_ref = atomic_load_explicit(&tick->thread->tag_ref, memory_order_acquire);
-        miss = walk(tick->thread, interrupted, context, &sample);
-        if (miss == CPROF_MISS_COUNT && cprof_record_sample(recorder_of_process, context,
-                                                            &sample) == CPROF_RECORDED_UNREADABLE) {
-            miss = CPROF_MISS_UNREADABLE;
+        miss = walk(tick->thread, interrupted, context, &sample, &state);
+        if (miss == CPROF_MISS_COUNT) {
+            miss = record(tick->thread, state, context, &sample);
         }
         cprof_context_release(context);
     }
@@ -236,14 +254,14 @@ bool cprof_oncpu_owns_signal(void)
 }
 
 bool cprof_oncpu_install(const struct cprof_python *python, struct cprof_recorder *recorder,
-                         uintptr_t (*thread_state_of_request)(int core))
+                         const struct cprof_request_view *requests)
 {
     static const int never_blocked[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
 
     interpreter = python;
     recorder_of_process = recorder;
-    request_state = thread_state_of_request;
+    request_state = requests->thread_state;
     atomic_store(&open_period_ns, 0); /* a parent process may have been inside a window */
     atomic_store(&handlers_inside, 0);
     if (cprof_oncpu_owns_signal()) {

@@ -14,13 +14,14 @@
 #include "../base/attributes.h"
 #include "../python/runtime.h"
 #include "recorder.h"
+#include "request_view.h"
 
 /* Installs the handler for CPROF_SIGNAL, for good. A handler that stood there before goes on
- * getting the signals that are not ours. Both pointers must live as long as the process.
- * `thread_state_of_request` is the host's (offcpu.h: struct cprof_request_view) or NULL. */
+ * getting the signals that are not ours. `python` and `recorder` must live as long as the
+ * process; `requests` is copied. */
 CPROF_SIGSAFE bool cprof_oncpu_install(const struct cprof_python *python,
                                        struct cprof_recorder *recorder,
-                                       uintptr_t (*thread_state_of_request)(int core));
+                                       const struct cprof_request_view *requests);
 
 /* From now on ticks are recorded; period_ns is what timers are armed for and what a tick of a perf
  * event stands for. Again: for another period. */

@@ -10,6 +10,7 @@
 #include "../python/greenlet.h"
 #include "../python/walker.h"
 #include "greenlets.h"
+#include "tags.h"
 
 /* Greenlets that were looked at in vain before their layout is taken for unknown: those that
  * have not begun or have ended keep no frame. */
@@ -18,6 +19,7 @@
 static struct {
     struct cprof_greenlet_layout layout;
     uint32_t lessons;
+    uint32_t context_lessons;
     bool said_unknown, said_left_out;
     /* Of the present window. */
     uint64_t looked_ns;   /* when the last look was, 0: not yet */
@@ -92,6 +94,23 @@ static uintptr_t find_frame(const struct cprof_parked_look *look, uintptr_t addr
                : 0;
 }
 
+/* What is set in the context of a parked greenlet. */
+static void see_tags(const struct cprof_parked_look *look, uintptr_t address,
+                     struct cprof_seen_tags *seen)
+{
+    uintptr_t context = 0;
+
+    if (cprof_tag_scopes_exist()) {
+        if (parked.layout.context == 0 && parked.context_lessons < LESSONS_MAX) {
+            parked.context_lessons++;
+            (void)cprof_greenlet_learn_context(look->python, look->context->way, address,
+                                               &parked.layout);
+        }
+        context = cprof_greenlet_context(look->python, look->context->way, &parked.layout, address);
+    }
+    cprof_tags_see_context(context, seen);
+}
+
 enum seen {
     SEEN_NOTHING, /* nothing could be proved */
     SEEN_PARKED,
@@ -106,6 +125,8 @@ static enum seen find_stack(const struct cprof_parked_look *look, uintptr_t addr
         .kind = CPROF_STACK_OFF_CPU,
         .state = CPROF_STATE_GREENLET,
     };
+    struct cprof_seen_tags seen_tags;
+    struct cprof_tag_list tags;
     enum cprof_walk outcome = CPROF_WALK_UNREADABLE;
     bool truncated = false;
     struct proof proof = begin_proof(look);
@@ -118,10 +139,13 @@ static enum seen find_stack(const struct cprof_parked_look *look, uintptr_t addr
         outcome = cprof_walk_parked(look->python, look->context->way, frame, look->context->raw,
                                     look->recorder->max_depth, &sample.depth, &truncated);
     }
+    see_tags(look, address, &seen_tags);
     if (outcome == CPROF_WALK_PARKING || find_frame(look, address) != frame ||
         !is_proven(look, &proof)) {
         return SEEN_NOTHING;
     }
+    cprof_tags_intern(&seen_tags, &tags);
+    sample.tags = &tags;
     sample.flags = truncated ? CPROF_STACK_TRUNCATED : 0;
     if (outcome != CPROF_WALK_DONE || sample.depth == 0 ||
         cprof_record_find(look->recorder, look->context, &sample, ref) != CPROF_RECORDED) {

@@ -14,9 +14,10 @@
 #define CODE_ENTRIES  16384u /* 384 KiB; only what is used is ever touched */
 #define STACK_ENTRIES 32768u /* 768 KiB */
 
-/* Raw and resolved stacks share a table; these keep their keys apart. */
+/* Raw and resolved stacks and chains of tags share a table; these keep their keys apart. */
 #define RAW_SEED      UINT64_C(0x243F6A8885A308D3)
 #define RESOLVED_SEED UINT64_C(0x13198A2E03707344)
+#define TAG_SEED      UINT64_C(0x082EFA98EC4E6C89)
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
@@ -128,23 +129,35 @@ void cprof_context_release(struct cprof_context *context)
     atomic_store_explicit(&context->busy, 0, memory_order_release);
 }
 
-uint32_t cprof_record_tag(struct cprof_context *context, uint32_t parent_ref, const char *key,
-                          const char *value)
+static uint32_t record_tag(struct cprof_context *context, uint32_t parent_ref,
+                           const struct cprof_tag_text *text)
 {
-    uint32_t key_bytes = (uint32_t)strnlen(key, CPROF_NAME_BYTES_MAX);
-    uint32_t value_bytes = (uint32_t)strnlen(value, CPROF_NAME_BYTES_MAX);
-    struct cprof_tag_record *tag = cprof_log_reserve(
-        &context->writer, CPROF_RECORD_TAG, (uint32_t)sizeof(*tag) + key_bytes + value_bytes);
+    struct cprof_tag_record *tag =
+        cprof_log_reserve(&context->writer, CPROF_RECORD_TAG,
+                          (uint32_t)sizeof(*tag) + text->key_bytes + text->value_bytes);
 
     if (!tag) {
         return CPROF_NO_REF;
     }
     tag->parent_ref = parent_ref;
-    tag->key_bytes = (uint16_t)key_bytes;
-    tag->value_bytes = (uint16_t)value_bytes;
-    memcpy(tag + 1, key, key_bytes);
-    memcpy((char *)(tag + 1) + key_bytes, value, value_bytes);
+    tag->key_bytes = (uint16_t)text->key_bytes;
+    tag->value_bytes = (uint16_t)text->value_bytes;
+    memcpy(tag + 1, text->key, text->key_bytes);
+    memcpy((char *)(tag + 1) + text->key_bytes, text->value, text->value_bytes);
     return cprof_log_publish(&context->writer);
+}
+
+uint32_t cprof_record_tag(struct cprof_context *context, uint32_t parent_ref, const char *key,
+                          const char *value)
+{
+    struct cprof_tag_text text = {
+        .key = key,
+        .value = value,
+        .key_bytes = (uint32_t)strnlen(key, CPROF_NAME_BYTES_MAX),
+        .value_bytes = (uint32_t)strnlen(value, CPROF_NAME_BYTES_MAX),
+    };
+
+    return record_tag(context, parent_ref, &text);
 }
 
 /* Copies the line table, part after part. A table that is absurdly long is left out, and the
@@ -296,10 +309,18 @@ static uint64_t hash_sample(uint64_t seed, const struct cprof_sample *sample)
                (uint64_t)sample->state << 32 | (uint64_t)sample->kind << 16 | sample->flags);
 }
 
+static uint64_t hash_tags(uint64_t hash, const struct cprof_tag_list *tags)
+{
+    for (uint32_t i = 0; tags && i < tags->count; i++) {
+        hash = mix(hash, tags->ids[i]);
+    }
+    return hash;
+}
+
 static uint64_t raw_key(const struct cprof_context *context, const struct cprof_sample *sample,
                         uint32_t generation)
 {
-    uint64_t hash = mix(hash_sample(RAW_SEED, sample), generation);
+    uint64_t hash = mix(hash_tags(hash_sample(RAW_SEED, sample), sample->tags), generation);
 
     for (uint32_t i = 0; i < sample->depth; i++) {
         const struct cprof_raw_frame *raw = &context->raw[i];
@@ -339,6 +360,43 @@ static uint32_t record_stack(struct cprof_context *context, const struct cprof_s
     stack->state = sample->state;
     memcpy(stack->frames, context->resolved, depth * sizeof(struct cprof_frame));
     return cprof_log_publish(&context->writer);
+}
+
+/* The record of one tag more than parent_ref's, written if it is new; CPROF_NO_REF: the log is
+ * full. A number that is no tag's adds none. */
+static uint32_t intern_tag(struct cprof_recorder *recorder, struct cprof_context *context,
+                           uint32_t parent_ref, uint32_t tag)
+{
+    uint64_t key = as_key(mix(mix(TAG_SEED, parent_ref), tag));
+    struct cprof_tag_text text;
+    uint32_t note, ref = cprof_intern_find(&recorder->stacks, key, &note);
+
+    if (ref != CPROF_NO_REF) {
+        return ref;
+    }
+    if (!cprof_tag_text(tag, &text)) {
+        return parent_ref;
+    }
+    ref = record_tag(context, parent_ref, &text);
+    if (ref != CPROF_NO_REF) {
+        (void)cprof_intern_add_lasting(&recorder->stacks, key, ref, CPROF_INTERN_LASTING);
+    }
+    return ref;
+}
+
+/* The sample with the tags of the moment in its tag_ref. False: the log is full. */
+static bool attach_tags(struct cprof_recorder *recorder, struct cprof_context *context,
+                        const struct cprof_sample *sample, struct cprof_sample *tagged)
+{
+    *tagged = *sample;
+    tagged->tags = NULL;
+    for (uint32_t i = 0; sample->tags && i < sample->tags->count; i++) {
+        tagged->tag_ref = intern_tag(recorder, context, tagged->tag_ref, sample->tags->ids[i]);
+        if (tagged->tag_ref == CPROF_NO_REF) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* The stack's record, by its resolved frames: the same one whatever generation met it. */
@@ -382,19 +440,35 @@ static void count(struct cprof_recorder *recorder, uint32_t ref, const struct cp
     atomic_fetch_add_explicit(&stack->count, 1, memory_order_release);
 }
 
+static void count_overflow(struct cprof_recorder *recorder, const struct cprof_tag_list *tags)
+{
+    for (uint32_t i = 0; tags && i < tags->count; i++) {
+        if (cprof_tag_is_other(tags->ids[i])) {
+            atomic_fetch_add_explicit(&recorder->slot->counters.tag_overflows, 1,
+                                      memory_order_relaxed);
+            return;
+        }
+    }
+}
+
 static enum cprof_recorded find(struct cprof_recorder *recorder, struct cprof_context *context,
                                 const struct cprof_sample *sample, uint32_t *ref)
 {
     uint32_t generation = atomic_load_explicit(&recorder->generation, memory_order_acquire);
     uint64_t key = raw_key(context, sample, generation);
+    struct cprof_sample tagged;
     enum cprof_recorded outcome;
     uint32_t note;
 
+    count_overflow(recorder, sample->tags);
     *ref = cprof_intern_find(&recorder->stacks, key, &note);
     if (*ref != CPROF_NO_REF) {
         return CPROF_RECORDED;
     }
-    outcome = intern_stack(recorder, context, sample, generation, ref);
+    if (!attach_tags(recorder, context, sample, &tagged)) {
+        return CPROF_RECORDED_LOG_FULL;
+    }
+    outcome = intern_stack(recorder, context, &tagged, generation, ref);
     if (outcome == CPROF_RECORDED) {
         (void)cprof_intern_add(&recorder->stacks, key, *ref, generation, generation);
     }

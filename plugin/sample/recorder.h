@@ -29,6 +29,7 @@
 #include "../share/layout.h"
 #include "../share/log_writer.h"
 #include "intern.h"
+#include "tag_sets.h"
 
 #define CPROF_CONTEXTS_MAX 16u
 
@@ -83,9 +84,10 @@ CPROF_SIGSAFE uint32_t cprof_record_tag(struct cprof_context *context, uint32_t 
 /* A stack to be counted. Its frames stand in the context's `raw`. */
 struct cprof_sample {
     uint32_t depth;
-    uint32_t tag_ref;
-    uint64_t weight_ns;       /* 0: no sample of its own, only timer_weight_ns */
-    uint64_t timer_weight_ns; /* see cprof_stack_record in share/layout.h */
+    uint32_t tag_ref;                  /* of the tags that the thread has all the while */
+    const struct cprof_tag_list *tags; /* those of the moment; NULL: none */
+    uint64_t weight_ns;                /* 0: no sample of its own, only timer_weight_ns */
+    uint64_t timer_weight_ns;          /* see cprof_stack_record in share/layout.h */
     enum cprof_stack_kind kind;
     uint32_t state; /* enum cprof_state */
     uint8_t flags;  /* enum cprof_stack_flag */

@@ -14,12 +14,14 @@
 
 #include "../base/log.h"
 #include "../python/greenlet.h"
+#include "../python/running_context.h"
 #include "../share/segment.h"
 #include "code_deaths.h"
 #include "greenlets.h"
 #include "guard.h"
 #include "oncpu.h"
 #include "recorder.h"
+#include "tags.h"
 #include "threads.h"
 #include "ticker.h"
 
@@ -46,8 +48,7 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start, struct cprof_e
         .python = &interpreter,
         .recorder = &recorder,
         .core_count = start->core_count,
-        .requests = {.is_running = start->request_is_running,
-                     .thread_state = start->request_thread_state},
+        .requests = start->requests,
     };
 
     if (!cprof_slot_map(&mapping, start->segment_fd, start->slot_index, error)) {
@@ -55,7 +56,8 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start, struct cprof_e
     }
     interpreter = *start->python;
     cprof_python_attach(&interpreter);
-    if (!cprof_threads_create() ||
+    if (!cprof_threads_create() || !cprof_tag_values_create() ||
+        !cprof_tag_sets_create(start->request_count) ||
         !cprof_recorder_create(&recorder, &interpreter, mapping.slot, mapping.log,
                                mapping.log_bytes, start->max_depth)) {
         return cprof_fail_errno(error, errno, "cannot map the sampler's memory");
@@ -64,8 +66,9 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start, struct cprof_e
         return cprof_fail_errno(error, errno, "the fork guard needs MADV_WIPEONFORK (Linux 4.14)");
     }
     cprof_peek_install();
+    cprof_tags_setup(&interpreter, &start->requests);
     cprof_code_deaths_watch(&interpreter, &recorder);
-    if (!cprof_oncpu_install(&interpreter, &recorder, start->request_thread_state)) {
+    if (!cprof_oncpu_install(&interpreter, &recorder, &start->requests)) {
         cprof_guard_clear();
         return cprof_fail_errno(error, errno, "cannot handle SIGURG");
     }
@@ -111,6 +114,60 @@ void cprof_sampler_watch_greenlets(void)
         cprof_log(CPROF_LOG_WARNING, "no memory to note greenlets: wall profiles show the thread "
                                      "alone");
     }
+}
+
+bool cprof_sampler_reserve_tags(uint32_t tags)
+{
+    return cprof_tags_reserve(tags);
+}
+
+uint32_t cprof_sampler_tag_key(const char *key, size_t key_bytes)
+{
+    return cprof_tag_values_create() ? cprof_tag_key(key, key_bytes) : CPROF_TAG_NO_KEY;
+}
+
+void cprof_sampler_tag_request(int core, uint64_t stamp, uint32_t key, const char *value,
+                               size_t value_bytes)
+{
+    if (cprof_guard_is_set()) {
+        (void)cprof_tag_set_for_request(core, stamp, cprof_tag_intern(key, value, value_bytes));
+    }
+}
+
+/* The context stays what it is until the end: whoever changes it changes it back. */
+static void note_request(const struct cprof_tag_scope *request)
+{
+    uintptr_t state = (uintptr_t)interpreter.current_thread_state(), context;
+    struct cprof_tag_scope scope;
+
+    if (!cprof_guard_is_set() || !cprof_running_context_ensure(&interpreter)) {
+        return;
+    }
+    context = cprof_tags_context(&interpreter, CPROF_PEEK_SYSTEM, state);
+    (void)cprof_tag_scope_find(context, &scope);
+    scope.core = request->core;
+    scope.stamp = request->stamp;
+    switch (cprof_tag_scope_put(context, &scope)) {
+    case CPROF_TAG_SCOPE_ADDED:
+        cprof_running_context_hold(&interpreter, context);
+        break;
+    case CPROF_TAG_SCOPE_REMOVED:
+        cprof_running_context_let_go(&interpreter, context);
+        break;
+    case CPROF_TAG_SCOPE_KEPT:
+    case CPROF_TAG_SCOPE_FULL:
+        break;
+    }
+}
+
+void cprof_sampler_begin_request(int core, uint64_t stamp)
+{
+    note_request(&(struct cprof_tag_scope){.core = core, .stamp = stamp});
+}
+
+void cprof_sampler_end_request(void)
+{
+    note_request(&(struct cprof_tag_scope){.core = -1});
 }
 
 void cprof_sampler_stop(void)

@@ -9,20 +9,21 @@
 #define CPROF_SAMPLER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../base/attributes.h"
 #include "../base/error.h"
 #include "../python/runtime.h"
+#include "request_view.h"
 
 struct cprof_sampler_start {
     int segment_fd;      /* borrowed for the call */
     uint32_t slot_index; /* whose place this process takes */
     uint32_t max_depth;
-    uint32_t core_count; /* threads of uWSGI's that this process will have */
-    /* What the host knows of its core threads' requests (offcpu.h), signal-safe; NULL: nothing. */
-    bool (*request_is_running)(int core);
-    uintptr_t (*request_thread_state)(int core);
+    uint32_t core_count;    /* threads of uWSGI's that this process will have */
+    uint32_t request_count; /* requests that it can serve at the same time */
+    struct cprof_request_view requests;
     const struct cprof_python *python; /* as found in the master; copied */
 };
 
@@ -39,6 +40,21 @@ void cprof_sampler_add_core_thread(int core, const char *name);
 /* The calling thread, the process's main one, is about to run a loop of gevent's: greenlets that
  * it makes are noted from now on, so that wall profiles show those that wait. Takes the GIL. */
 void cprof_sampler_watch_greenlets(void);
+
+/* Keys of tags get their numbers here, before the app can use all of them up: those of the
+ * request's parts among `tags` (enum cprof_tag_bit), and others by name. False, 0: no more are
+ * accepted. In the master, before anything is forked. */
+bool cprof_sampler_reserve_tags(uint32_t tags) CPROF_MUST_USE;
+uint32_t cprof_sampler_tag_key(const char *key, size_t key_bytes);
+
+/* Tags the present request of `core`. On its thread; nothing happens where nothing is sampled. */
+void cprof_sampler_tag_request(int core, uint64_t stamp, uint32_t key, const char *value,
+                               size_t value_bytes);
+
+/* Where cores share a thread: the running greenlet serves this request from now on; it serves
+ * none any more. With the GIL. */
+void cprof_sampler_begin_request(int core, uint64_t stamp);
+void cprof_sampler_end_request(void);
 
 /* The process is ending; may run inside a signal handler, and returns within 50 ms. */
 CPROF_SIGSAFE void cprof_sampler_stop(void);

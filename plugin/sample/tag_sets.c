@@ -311,6 +311,11 @@ bool cprof_tag_scope_find(uintptr_t context, struct cprof_tag_scope *scope)
     return true;
 }
 
+bool cprof_tag_scopes_exist(void)
+{
+    return tables && atomic_load_explicit(&tables->entry_count, memory_order_relaxed) > 0;
+}
+
 /* A core that is seen has its own stamp: the core is stored behind it, and taken away before. */
 static void fill(struct entry *entry, const struct cprof_tag_scope *scope)
 {

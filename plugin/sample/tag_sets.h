@@ -73,6 +73,9 @@ struct cprof_tag_scope {
 /* Returns false, and a scope without tags and core, if there is no entry. */
 CPROF_SIGSAFE bool cprof_tag_scope_find(uintptr_t context, struct cprof_tag_scope *scope);
 
+/* Whether any context has an entry. */
+CPROF_SIGSAFE bool cprof_tag_scopes_exist(void);
+
 /* What became of an entry, and so of the reference to the context that its owner must hold as
  * long as it stands, lest another context gets the same address. */
 enum cprof_tag_scope_change {

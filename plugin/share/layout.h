@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 7
+#define CPROF_LAYOUT_VERSION 9
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -35,7 +35,7 @@
 #define CPROF_LOG_BYTES_MAX (UINT64_C(1) << 30) /* references are 32 bits of 8 bytes: ample */
 #define CPROF_SLOTS_MAX     4096u
 
-#define CPROF_WINDOWS_MAX 4u
+#define CPROF_WINDOWS_MAX 6u /* the schedule, the cloud, four on demand */
 
 /* What a window collects. */
 enum cprof_kind {
@@ -196,6 +196,8 @@ struct cprof_slot_counters {
     _Atomic uint64_t off_cpu_log_full_ns; /* time asleep in stacks that found no room */
     _Atomic uint64_t off_cpu_moved;       /* looks that were dropped because the thread moved */
     _Atomic uint64_t off_cpu_walks;       /* looks that had to walk a stack */
+    _Atomic uint64_t tag_overflows;       /* ticks and looks with a tag "[other]": its key has too
+                                           * many values */
 };
 
 struct cprof_slot {
@@ -305,7 +307,7 @@ struct cprof_tag_record {
     /* char key[], value[] */
 };
 
-#define CPROF_TAGS_PER_STACK_MAX 16u
+#define CPROF_TAGS_PER_STACK_MAX 17u /* the thread, and all keys of sample/tag_values.h */
 
 enum cprof_stack_flag {
     CPROF_STACK_TRUNCATED = 1u << 0, /* deeper than max-depth: the root side is missing */

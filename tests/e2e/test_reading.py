@@ -64,7 +64,8 @@ def test_the_profile_states_its_period_its_window_and_its_default_type(flask_fil
         "nanoseconds",
     )
     assert text[message.default_sample_type] == "cpu"
-    assert abs(message.duration_nanos - 2_000_000_000) < 100_000_000
+    # A window that opens late ends when its turn says; one that loses half is left out.
+    assert 1_000_000_000 <= message.duration_nanos <= 2_000_000_000
     assert message.time_nanos > 1_600_000_000 * 10**9
     assert profile.comment("service") == "shop v1.2"
     assert "CPython 3." in profile.comment("server") and "uWSGI 2." in profile.comment("server")

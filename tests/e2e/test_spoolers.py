@@ -45,6 +45,7 @@ def test_a_spooler_is_profiled_and_so_is_its_successor(form, uwsgi, profile_read
     assert "of 2 workers, 1 spooler, a sample" in server.log
     (first,) = spooler_pids(server, 1)
     assert_in_next_window(server, profile_reader, [first])
+    assert "the spooler is no more" not in server.log, server.log
 
     os.kill(first, signal.SIGKILL)
 

@@ -40,7 +40,8 @@ def get(socket_path, path):
 
 
 class Load:
-    """Threads that ask for one path until told to stop, or until `count` requests are made.
+    """Threads that ask for one path, or several in turn, until told to stop, or until `count`
+    requests are made.
 
     As a context manager it runs in the background of the block. `done`, `failures` and `bodies`
     (the different answers) may be read at any time. A load never outlives `seconds`.
@@ -51,7 +52,7 @@ class Load:
         self.failures = []
         self.bodies = set()
         self._socket_path = socket_path
-        self._path = path
+        self._paths = [path] if isinstance(path, str) else list(path)
         self._seconds = seconds
         self._tickets = itertools.count() if count is None else iter(range(count))
         self._lock = threading.Lock()
@@ -88,10 +89,11 @@ class Load:
 
     def _run(self):
         while not self._stop.is_set() and time.monotonic() < self._deadline:
-            if self._ticket() is None:
+            ticket = self._ticket()
+            if ticket is None:
                 return
             try:
-                body = get(self._socket_path, self._path)
+                body = get(self._socket_path, self._paths[ticket % len(self._paths)])
             except (OSError, http.client.HTTPException) as error:
                 with self._lock:
                     self.failures.append(repr(error))

@@ -19,9 +19,10 @@ class Pprof:
         self._directory = directory
 
     def run(self, option, path):
-        """What `go tool pprof OPTION PATH` prints."""
+        """What `go tool pprof OPTION PATH` prints; `option` may be a list of them."""
+        options = [option] if isinstance(option, str) else option
         result = subprocess.run(
-            [self._go, "tool", "pprof", option, str(path)],
+            [self._go, "tool", "pprof", *options, str(path)],
             cwd=self._directory,
             env={**os.environ, "PPROF_TMPDIR": str(self._directory)},
             capture_output=True,

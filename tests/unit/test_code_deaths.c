@@ -6,6 +6,7 @@
  * sources: plugin/python/code_object.c plugin/python/text.c plugin/python/peek.c
  * sources: plugin/sample/recorder.c plugin/sample/intern.c plugin/sample/code_deaths.c
  * sources: plugin/sample/guard.c
+ * sources: plugin/sample/tag_values.c
  * flags: $(embedded_python)
  *
  * SPDX-License-Identifier: MIT

@@ -107,6 +107,7 @@ static void numbers_out_of_bounds_are_refused_by_name(void)
     REFUSED(wall_idle, 2, "wall_idle");
     REFUSED(slot_count, 0, "slot_count");
     REFUSED(log_bytes, 1, "log_bytes");
+    REFUSED(root_tag_count, CPROF_ROOT_TAGS_MAX + 1, "root_tag_count");
 }
 
 static void a_configuration_that_leaves_no_kind_of_profile_is_refused(void)
@@ -126,6 +127,10 @@ static void a_text_without_end_is_refused(void)
     struct cprof_error error;
 
     memset(config.output_dir, 'x', sizeof(config.output_dir));
+    EXPECT(!reads(&config, sizeof(config), SEALS, &error));
+    EXPECT(strstr(error.text, "no end"));
+    config = sound();
+    memset(config.root_tags[CPROF_ROOT_TAGS_MAX - 1], 'x', CPROF_ROOT_TAG_KEY_BYTES);
     EXPECT(!reads(&config, sizeof(config), SEALS, &error));
     EXPECT(strstr(error.text, "no end"));
 }

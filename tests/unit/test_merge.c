@@ -243,6 +243,30 @@ static void roots_are_added_where_asked(void)
     end_test();
 }
 
+/* The first tag that was asked for is the outermost frame; the worker is outside of all. A sample
+ * without the tag has no such frame. */
+static void tags_become_root_frames_where_asked(void)
+{
+    uint32_t tag_ref;
+
+    begin_test(1);
+    config.worker_frame = 1;
+    config.root_tag_count = 2;
+    (void)snprintf(config.root_tags[0], CPROF_ROOT_TAG_KEY_BYTES, "route");
+    (void)snprintf(config.root_tags[1], CPROF_ROOT_TAG_KEY_BYTES, "thread");
+    tag_ref = fake_tag(&writer, CPROF_NO_REF, "thread", "core 1");
+    add_stack("f", fake_tag(&writer, tag_ref, "route", "/users/:id"), 1, MS);
+    add_stack("g", tag_ref, 1, MS);
+    merge_all();
+    EXPECT(table.sample_count == 2 && table.samples[0].depth == 4 && table.samples[1].depth == 3);
+    EXPECT(strcmp(frame_name(&table.samples[0], 1), "thread: core 1") == 0);
+    EXPECT(strcmp(frame_name(&table.samples[0], 2), "route: /users/:id") == 0);
+    EXPECT(strcmp(frame_name(&table.samples[0], 3), "worker 1") == 0);
+    EXPECT(strcmp(frame_name(&table.samples[1], 1), "thread: core 1") == 0);
+    EXPECT(has_label(&table.samples[0], "route", "/users/:id"));
+    end_test();
+}
+
 static void a_slot_that_closed_follows_its_clock_both_ways(void)
 {
     begin_test(2);
@@ -394,6 +418,7 @@ int main(void)
     RUN(names_and_lines_are_resolved);
     RUN(time_without_python_has_a_name);
     RUN(roots_are_added_where_asked);
+    RUN(tags_become_root_frames_where_asked);
     RUN(a_slot_that_closed_follows_its_clock_both_ways);
     RUN(a_clock_far_from_the_samples_is_followed_half_the_way);
     RUN(a_killed_slot_keeps_its_samples_whatever_its_clock_says);

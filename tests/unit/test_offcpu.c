@@ -10,6 +10,7 @@
  * sources: plugin/sample/descriptors.c
  * sources: plugin/sample/engine_timer.c plugin/sample/rearm.c plugin/sample/greenlets.c
  * sources: plugin/sample/parked.c plugin/sample/offcpu.c
+ * sources: plugin/sample/tags.c plugin/sample/tag_sets.c plugin/sample/tag_values.c
  * flags: $(embedded_python)
  *
  * SPDX-License-Identifier: MIT

@@ -3,6 +3,7 @@
  * sources: plugin/sample/recorder.c plugin/sample/intern.c plugin/python/code_object.c
  * sources: plugin/python/text.c plugin/python/peek.c
  * sources: tests/unit/recorder_fixture.c tests/unit/fake_python.c tests/unit/fake_log.c
+ * sources: plugin/sample/tag_values.c
  * flags: -Wl,--wrap=cprof_text_copy -Wl,--wrap=cprof_intern_add_lasting
  *
  * SPDX-License-Identifier: MIT
@@ -254,6 +255,66 @@ static void tags_arrive_as_a_chain(void)
     ref = cprof_log_tag(&view, ref, &tag);
     EXPECT(strcmp(tag.key, "thread") == 0 && strcmp(tag.value, "core 1") == 0);
     EXPECT(ref == CPROF_NO_REF);
+    cprof_log_view_reset(&view);
+    end();
+}
+
+static uint32_t tag_of(const char *key, const char *value)
+{
+    return cprof_tag_intern(cprof_tag_key(key, strlen(key)), value, strlen(value));
+}
+
+static void tags_of_the_moment_stand_behind_those_of_the_thread(void)
+{
+    struct cprof_tag_list tags = {0};
+    struct cprof_sample sample = {.weight_ns = 1, .kind = CPROF_STACK_ON_CPU, .tags = &tags};
+    struct cprof_log_tag tag;
+    uint32_t ref, route_ref;
+
+    begin();
+    EXPECT(cprof_tag_values_create());
+    sample.tag_ref = cprof_record_tag(context, CPROF_NO_REF, "thread", "core 1");
+    tags = (struct cprof_tag_list){2, {tag_of("route", "/users/:id"), tag_of("user", "one")}};
+    EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
+    EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
+    tags.ids[1] = tag_of("user", "two");
+    EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
+
+    read_log();
+    EXPECT(view.stack_count == 2);
+    EXPECT(atomic_load(&cprof_log_stack(&view, view.stacks[0])->count) == 2);
+    ref = cprof_log_tag(&view, cprof_log_stack(&view, view.stacks[0])->tag_ref, &tag);
+    EXPECT(strcmp(tag.key, "user") == 0 && strcmp(tag.value, "one") == 0);
+    route_ref = ref;
+    ref = cprof_log_tag(&view, ref, &tag);
+    EXPECT(strcmp(tag.key, "route") == 0 && strcmp(tag.value, "/users/:id") == 0);
+    /* The part that both have was written once. */
+    EXPECT(cprof_log_tag(&view, cprof_log_stack(&view, view.stacks[1])->tag_ref, &tag) ==
+           route_ref);
+    EXPECT(strcmp(tag.value, "two") == 0);
+    ref = cprof_log_tag(&view, ref, &tag);
+    EXPECT(strcmp(tag.key, "thread") == 0 && ref == CPROF_NO_REF);
+    EXPECT(atomic_load(&fixture.recorder.slot->counters.tag_overflows) == 0);
+    cprof_log_view_reset(&view);
+    end();
+}
+
+static void samples_with_other_are_counted(void)
+{
+    struct cprof_tag_list tags = {0};
+    struct cprof_sample sample = {.weight_ns = 1, .kind = CPROF_STACK_ON_CPU, .tags = &tags};
+    struct cprof_log_tag tag;
+
+    begin();
+    tags = (struct cprof_tag_list){2, {cprof_tag_other_of(tag_of("route", "/")), UINT32_MAX}};
+    EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
+    EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
+
+    read_log();
+    EXPECT(view.tag_overflows == 2);
+    EXPECT(cprof_log_tag(&view, cprof_log_stack(&view, view.stacks[0])->tag_ref, &tag) ==
+           CPROF_NO_REF);
+    EXPECT(strcmp(tag.key, "route") == 0 && strcmp(tag.value, CPROF_TAG_OTHER) == 0);
     cprof_log_view_reset(&view);
     end();
 }
@@ -801,6 +862,8 @@ int main(void)
     RUN(stacks_that_differ_anywhere_are_told_apart);
     RUN(a_tick_that_is_no_sample_leaves_its_weight_alone);
     RUN(tags_arrive_as_a_chain);
+    RUN(tags_of_the_moment_stand_behind_those_of_the_thread);
+    RUN(samples_with_other_are_counted);
     RUN(a_stack_without_frames_counts_too);
     RUN(a_frame_that_is_still_set_up_is_left_out_unless_it_is_a_generators);
     RUN(the_deepest_stack_arrives_in_order);

@@ -116,6 +116,122 @@ static void indices_out_of_bounds_read_nothing(void)
     }
 }
 
+static char buffer[256];
+
+/* Puts a field of core 1's request at `offset` of its buffer. */
+static void put(char **text, uint16_t *bytes, size_t offset, const char *value)
+{
+    memcpy(buffer + offset, value, strlen(value));
+    *text = buffer + offset;
+    *bytes = (uint16_t)strlen(value);
+}
+
+static bool gives(enum cprof_tag_bit part, uint32_t to_bytes, const char *wanted)
+{
+    char text[64];
+    uint32_t bytes = cprof_request_text(1, part, text, to_bytes);
+
+    return bytes == strlen(wanted) && memcmp(text, wanted, bytes) == 0;
+}
+
+static void set_up_fields(void)
+{
+    struct wsgi_request *request = &cores[1].req;
+
+    set_up();
+    uwsgi.buffer_size = sizeof(buffer) - 4;
+    cores[1].buffer = buffer;
+    put(&request->method, &request->method_len, 4, "GET");
+    put(&request->host, &request->host_len, 10, "shop.example:8080");
+    put(&request->path_info, &request->path_info_len, 40, "/users/12/mail");
+    (void)snprintf(apps[1].mountpoint, sizeof(apps[1].mountpoint), "/shop");
+    apps[1].mountpoint_len = 5;
+}
+
+static void parts_of_the_request_are_copied(void)
+{
+    set_up_fields();
+    cprof_request_note_path_segments(2);
+
+    EXPECT(gives(CPROF_TAG_METHOD, 64, "GET"));
+    EXPECT(gives(CPROF_TAG_HOST, 64, "shop.example"));
+    EXPECT(gives(CPROF_TAG_MOUNT, 64, "/shop"));
+    EXPECT(gives(CPROF_TAG_PATH, 64, "/users/12"));
+    EXPECT(gives(CPROF_TAG_PATH, 4, "/use"));
+    EXPECT(gives(CPROF_TAG_WORKER, 64, ""));
+    apps[1].mountpoint_len = 0;
+    EXPECT(gives(CPROF_TAG_MOUNT, 64, "/"));
+    cores[1].req.app_id = APPS;
+    EXPECT(gives(CPROF_TAG_MOUNT, 64, ""));
+}
+
+static void a_path_ends_where_it_was_asked_to_and_before_a_query(void)
+{
+    static const struct {
+        const char *path, *wanted;
+    } cases[] = {{"/", "/"},       {"/a", "/a"},     {"/a/", "/a"}, {"/a/b", "/a"},   {"//b", "/"},
+                 {"/a?b=c", "/a"}, {"?token=1", ""}, {"*", "*"},    {"a/b/c", "a/b"}, {"", ""}};
+    struct wsgi_request *request = &cores[1].req;
+
+    set_up_fields();
+    cprof_request_note_path_segments(1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        put(&request->path_info, &request->path_info_len, 40, cases[i].path);
+        EXPECT(gives(CPROF_TAG_PATH, 64, cases[i].wanted));
+    }
+}
+
+static void a_host_stands_without_its_port(void)
+{
+    static const struct {
+        const char *host, *wanted;
+    } cases[] = {{"a", "a"},         {"a:1", "a"}, {"[::1]:80", "[::1]"},
+                 {"[::1]", "[::1]"}, {"80", "80"}, {"a:", "a"}};
+    struct wsgi_request *request = &cores[1].req;
+
+    set_up_fields();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        put(&request->host, &request->host_len, 10, cases[i].host);
+        EXPECT(gives(CPROF_TAG_HOST, 64, cases[i].wanted));
+    }
+}
+
+/* A length may belong to another pointer while the request is parsed. */
+static void nothing_outside_the_buffer_is_read(void)
+{
+    struct wsgi_request *request = &cores[1].req;
+
+    set_up_fields();
+    request->path_info = buffer + sizeof(buffer) - 3;
+    request->path_info_len = 4;
+    EXPECT(gives(CPROF_TAG_PATH, 64, ""));
+    request->path_info = buffer - 1;
+    request->path_info_len = 1;
+    EXPECT(gives(CPROF_TAG_PATH, 64, ""));
+    request->path_info = NULL;
+    request->path_info_len = UINT16_MAX;
+    EXPECT(gives(CPROF_TAG_PATH, 64, ""));
+    cores[1].buffer = NULL;
+    EXPECT(gives(CPROF_TAG_METHOD, 64, ""));
+}
+
+static void each_request_has_a_stamp_of_its_own(void)
+{
+    uint64_t stamp;
+
+    set_up_fields();
+    stamp = cprof_request_stamp(1);
+    EXPECT(stamp != 0 && cprof_request_stamp(1) == stamp);
+    cores[1].requests++;
+    EXPECT(cprof_request_stamp(1) != stamp && cprof_request_stamp(1) != 0);
+    cores[1].requests--;
+    cores[1].req.start_of_request++;
+    EXPECT(cprof_request_stamp(1) != stamp && cprof_request_stamp(1) != 0);
+    EXPECT(cprof_request_stamp(0) == 0 && cprof_request_stamp(-1) == 0);
+    cores[1].in_request = 0;
+    EXPECT(cprof_request_stamp(1) == 0 && gives(CPROF_TAG_METHOD, 64, ""));
+}
+
 static void mules_and_spoolers_have_no_requests(void)
 {
     set_up();
@@ -133,6 +249,11 @@ int main(void)
     RUN(nothing_is_swapped_in_for_the_main_interpreter);
     RUN(an_app_of_another_language_has_no_thread_state);
     RUN(indices_out_of_bounds_read_nothing);
+    RUN(parts_of_the_request_are_copied);
+    RUN(a_path_ends_where_it_was_asked_to_and_before_a_query);
+    RUN(a_host_stands_without_its_port);
+    RUN(nothing_outside_the_buffer_is_read);
+    RUN(each_request_has_a_stamp_of_its_own);
     RUN(mules_and_spoolers_have_no_requests);
     return 0;
 }

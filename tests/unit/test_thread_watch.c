@@ -7,6 +7,7 @@
  * sources: plugin/python/thread_state.c plugin/python/code_object.c plugin/python/text.c
  * sources: plugin/python/peek.c tests/unit/recorder_fixture.c tests/unit/fake_python.c
  * sources: tests/unit/fake_log.c
+ * sources: plugin/sample/tag_values.c
  * flags: -Wl,--wrap=cprof_thread_scan
  *
  * SPDX-License-Identifier: MIT

@@ -4,6 +4,7 @@
  * sources: plugin/sample/recorder.c plugin/sample/intern.c plugin/python/code_object.c
  * sources: plugin/python/text.c plugin/python/peek.c
  * sources: tests/unit/recorder_fixture.c tests/unit/fake_python.c tests/unit/fake_log.c
+ * sources: plugin/sample/tag_values.c
  *
  * SPDX-License-Identifier: MIT
  */

@@ -24,8 +24,10 @@
 
 /* Context variables are kept from 3.7 on. */
 #if PY_VERSION_HEX >= 0x03070000
+#define CONTEXT_OFFSET         offsetof(PyThreadState, context)
 #define CONTEXT_VERSION_OFFSET offsetof(PyThreadState, context_ver)
 #else
+#define CONTEXT_OFFSET         0
 #define CONTEXT_VERSION_OFFSET 0
 #endif
 
@@ -33,7 +35,7 @@
 #define LAYOUT_OF_THREAD_STATES                                                                    \
     .tstate_next = offsetof(PyThreadState, next),                                                  \
     .tstate_interp = offsetof(PyThreadState, interp),                                              \
-    .tstate_owner = offsetof(PyThreadState, thread_id),                                            \
+    .tstate_owner = offsetof(PyThreadState, thread_id), .tstate_context = CONTEXT_OFFSET,          \
     .tstate_context_version = CONTEXT_VERSION_OFFSET
 
 /* 3.6 to 3.10: frames are PyFrameObjects, chained from the thread state, and interpreters start

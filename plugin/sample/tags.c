@@ -1,0 +1,130 @@
+/* tags.c - see tags.h. SIGSAFE FILE (tools/sigsafe).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tags.h"
+
+#include <string.h>
+
+/* What uWSGI knows of a request, in the order in which the tags stand in a profile. */
+static struct {
+    enum cprof_tag_bit bit;
+    const char *name;
+    uint32_t key; /* NO_KEY: not asked for */
+} parts[CPROF_REQUEST_PARTS_MAX] = {
+    {CPROF_TAG_METHOD, "method", CPROF_TAG_NO_KEY},
+    {CPROF_TAG_HOST, "host", CPROF_TAG_NO_KEY},
+    {CPROF_TAG_MOUNT, "mount", CPROF_TAG_NO_KEY},
+    {CPROF_TAG_PATH, "path", CPROF_TAG_NO_KEY},
+};
+
+static const struct cprof_python *interpreter;
+static struct cprof_request_view request_view;
+
+bool cprof_tags_reserve(uint32_t tags)
+{
+    if (!cprof_tag_values_create()) {
+        return false;
+    }
+    for (uint32_t i = 0; i < CPROF_REQUEST_PARTS_MAX; i++) {
+        if (!(tags & parts[i].bit)) {
+            continue;
+        }
+        parts[i].key = cprof_tag_key(parts[i].name, strlen(parts[i].name));
+        if (parts[i].key == CPROF_TAG_NO_KEY) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void cprof_tags_setup(const struct cprof_python *python, const struct cprof_request_view *requests)
+{
+    interpreter = python;
+    request_view = *requests;
+}
+
+uintptr_t cprof_tags_context(const struct cprof_python *python, enum cprof_peek_way way,
+                             uintptr_t state)
+{
+    uintptr_t context;
+
+    if (!state || !python->layout.tstate_context) {
+        return state;
+    }
+    context = cprof_peek_word(way, state + python->layout.tstate_context, 0);
+    return context ? context : state;
+}
+
+static uint64_t stamp_of(int core)
+{
+    return core >= 0 && request_view.stamp ? request_view.stamp(core) : 0;
+}
+
+static void see_request(int core, struct cprof_seen_tags *seen)
+{
+    uint64_t stamp = stamp_of(core);
+
+    if (stamp == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < CPROF_REQUEST_PARTS_MAX && request_view.text; i++) {
+        if (parts[i].key != CPROF_TAG_NO_KEY) {
+            seen->part_bytes[i] =
+                request_view.text(core, parts[i].bit, seen->parts[i], CPROF_REQUEST_PART_BYTES);
+        }
+    }
+    cprof_tags_of_request(core, stamp, &seen->set);
+}
+
+static void begin(struct cprof_seen_tags *seen)
+{
+    seen->set.count = 0;
+    memset(seen->part_bytes, 0, sizeof(seen->part_bytes));
+}
+
+/* A greenlet may outlive the request that it served. */
+static int core_of(const struct cprof_tag_scope *scope)
+{
+    return scope->core >= 0 && stamp_of(scope->core) == scope->stamp ? scope->core : -1;
+}
+
+static void see(int core, const struct cprof_tag_scope *scope, struct cprof_seen_tags *seen)
+{
+    begin(seen);
+    see_request(core, seen);
+    cprof_tags_of_chain(scope->chain, &seen->set);
+}
+
+void cprof_tags_see(enum cprof_peek_way way, int core, uintptr_t state,
+                    struct cprof_seen_tags *seen)
+{
+    struct cprof_tag_scope scope = {.core = -1};
+
+    if (interpreter && state) {
+        (void)cprof_tag_scope_find(cprof_tags_context(interpreter, way, state), &scope);
+    }
+    see(request_view.cores_share_thread ? core_of(&scope) : core, &scope, seen);
+}
+
+void cprof_tags_see_context(uintptr_t context, struct cprof_seen_tags *seen)
+{
+    struct cprof_tag_scope scope;
+
+    (void)cprof_tag_scope_find(context, &scope);
+    see(core_of(&scope), &scope, seen);
+}
+
+void cprof_tags_intern(const struct cprof_seen_tags *seen, struct cprof_tag_list *list)
+{
+    list->count = 0;
+    for (uint32_t i = 0; i < CPROF_REQUEST_PARTS_MAX; i++) {
+        if (seen->part_bytes[i] > 0) {
+            cprof_tag_list_set(list,
+                               cprof_tag_intern(parts[i].key, seen->parts[i], seen->part_bytes[i]));
+        }
+    }
+    for (uint32_t i = 0; i < seen->set.count; i++) {
+        cprof_tag_list_set(list, seen->set.ids[i]);
+    }
+}
