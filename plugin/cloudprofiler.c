@@ -103,7 +103,9 @@ static void start_sampling(void)
     if (cprof_processes_has_detached() && !cprof_gateway_register(&error)) {
         cprof_log(CPROF_LOG_ERROR, "%s: no profiles", error.text);
     }
-    if (!cprof_processes_own_slot(&start.slot_index)) {
+    if (!cprof_processes_own_slot(&start.slot_index) ||
+        (start.slot_index < cprof_processes_slot_counts().workers &&
+         !cprof_options_want_worker(start.slot_index + 1))) {
         return;
     }
     cprof_request_note_main_state((uintptr_t)interpreter.gilstate_thread_state());
