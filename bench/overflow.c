@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -19,6 +20,7 @@
 #include "../plugin/sample/engine_timer.h"
 #include "../plugin/sample/rearm.h"
 #include "../plugin/sample/sampler.h"
+#include "../plugin/sample/tags.h"
 #include "../plugin/sample/threads.h"
 #include "../plugin/share/segment.h"
 #include "../plugin/share/window.h"
@@ -42,6 +44,8 @@ bool __wrap_cprof_oncpu_owns_signal(void)
 {
     return true;
 }
+
+#define ALL_TAGS (CPROF_TAG_METHOD | CPROF_TAG_HOST | CPROF_TAG_MOUNT | CPROF_TAG_PATH)
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -68,7 +72,36 @@ static struct {
     enum bench_engine engine;
     _Atomic uint64_t runs[BENCH_ENGINES]; /* of any handler */
     long switches;
+    _Atomic bool tagged;
 } bench;
+
+/* What uWSGI would say of the request. */
+static uint64_t stamp_of_request(int core)
+{
+    (void)core;
+    return atomic_load_explicit(&bench.tagged, memory_order_relaxed);
+}
+
+static uint32_t text_of_request(int core, enum cprof_tag_bit part, char *to, uint32_t to_bytes)
+{
+    static const char path[] = "/users/profile/settings";
+    uint32_t bytes = part == CPROF_TAG_PATH ? sizeof(path) - 1 : sizeof("/use") - 1;
+
+    (void)core;
+    bytes = bytes < to_bytes ? bytes : to_bytes;
+    memcpy(to, path, bytes);
+    return bytes;
+}
+
+static uint32_t tag_of(const char *key)
+{
+    return cprof_tag_intern(cprof_tag_key(key, strlen(key)), key, strlen(key));
+}
+
+static const struct cprof_request_view request_view = {
+    .stamp = stamp_of_request,
+    .text = text_of_request,
+};
 
 static uint64_t thread_cpu_ns(void)
 {
@@ -81,7 +114,12 @@ static uint64_t thread_cpu_ns(void)
 static bool start_sampler(uint32_t max_depth)
 {
     struct cprof_python python;
-    struct cprof_sampler_start start = {.max_depth = max_depth, .python = &python};
+    struct cprof_sampler_start start = {
+        .max_depth = max_depth,
+        .request_count = 1,
+        .requests = request_view,
+        .python = &python,
+    };
 
     switch (cprof_python_find(&python, &bench.error)) {
     case CPROF_PYTHON_READY:
@@ -93,6 +131,7 @@ static bool start_sampler(uint32_t max_depth)
     }
     if (!cprof_segment_create(&start.segment_fd, &(struct cprof_slot_counts){.workers = 1},
                               LOG_BYTES, &bench.error) ||
+        !cprof_sampler_reserve_tags(ALL_TAGS) ||
         !cprof_segment_open(&bench.segment, start.segment_fd, &bench.error) ||
         !cprof_sampler_start(&start, &bench.error)) {
         return false;
@@ -192,6 +231,27 @@ EXPORTED bool bench_use(enum bench_handler handler, enum bench_engine engine)
     bench.handler = handler;
     bench.engine = engine;
     return use_engine(engine) && sigaction(bench.signal_number, &action, NULL) == 0;
+}
+
+EXPORTED bool bench_tag(bool tagged)
+{
+    struct cprof_python python;
+    struct cprof_tag_scope scope = {.core = -1};
+    uintptr_t context;
+
+    if (cprof_python_find(&python, &bench.error) != CPROF_PYTHON_READY) {
+        return false;
+    }
+    context =
+        cprof_tags_context(&python, CPROF_PEEK_SYSTEM, (uintptr_t)python.current_thread_state());
+    if (tagged) {
+        scope.chain = cprof_tag_chain_with(cprof_tag_chain_with(CPROF_TAG_NO_CHAIN, tag_of("view")),
+                                           tag_of("customer"));
+    }
+    atomic_store(&bench.tagged, tagged);
+    return cprof_tag_scope_put(context, &scope) != CPROF_TAG_SCOPE_FULL &&
+           (!tagged || (cprof_tag_set_for_request(0, 1, tag_of("route")) &&
+                        cprof_tag_set_for_request(0, 1, tag_of("tenant"))));
 }
 
 /* An ignored overflow is known by the timer, which stands still until it is armed again. */

@@ -69,6 +69,10 @@ const char *bench_adopt(int signal_number, uint64_t period_ns);
  * events. */
 bool bench_use(enum bench_handler handler, enum bench_engine engine);
 
+/* Whether the calling thread is in a request from now on that has every tag of a request, two
+ * that were set for it, and two of its Python context. At first it is in none. False: no memory. */
+bool bench_tag(bool tagged);
+
 /* Spins until `more` further overflows are in *gaps, at most for 1000 periods for each.
  * Returns how many were added. */
 uint32_t bench_spin(struct bench_gaps *gaps, uint32_t more);

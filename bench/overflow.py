@@ -54,8 +54,11 @@ class Counts(ctypes.Structure):
 class Variant:
     """One way to spin on one engine, with the gaps that each handler made in it."""
 
-    def __init__(self, engine, leaf, overflows, walked_bytes=0, handlers=(PROFILER, EMPTY)):
+    def __init__(
+        self, engine, leaf, overflows, walked_bytes=0, handlers=(PROFILER, EMPTY), tagged=False
+    ):
         self.engine = engine
+        self.tagged = tagged
         self.leaf = leaf
         self.blocks = -(-overflows // BLOCK)
         self._memory = (ctypes.c_uint64 * (walked_bytes // 8))(*range(walked_bytes // 8))
@@ -133,7 +136,11 @@ def alternate(library, variants):
                 gaps = variant.gaps[handler]
                 if not library.bench_use(handler, variant.engine):
                     raise RuntimeError("the kernel refuses perf events")
+                if variant.tagged and not library.bench_tag(True):
+                    raise RuntimeError("no tag can be set")
                 variant.leaf(library.bench_spin, ctypes.byref(gaps), block)
+                if variant.tagged:
+                    library.bench_tag(False)
                 if gaps.overflow_count < (block + 1) * BLOCK:
                     raise RuntimeError("the overflows did not come")
 
@@ -152,6 +159,8 @@ def load(path):
     library.bench_adopt.argtypes = (ctypes.c_int, ctypes.c_uint64)
     library.bench_adopt.restype = ctypes.c_char_p
     library.bench_use.restype = ctypes.c_bool
+    library.bench_tag.argtypes = (ctypes.c_bool,)
+    library.bench_tag.restype = ctypes.c_bool
     library.bench_spin.restype = ctypes.c_uint32
     return library
 
@@ -186,6 +195,8 @@ def measure_plugin(library, overflows):
         for text, engine in (("timer", TIMER), ("perf", PERF))
         for name, one in make_variants(overflows, engine).items()
     }
+    for text, engine in (("timer", TIMER), ("perf", PERF)):
+        variants[text, "tags"] = Variant(engine, same_stack, overflows, tagged=True)
     variants["timer", "ignored"] = Variant(TIMER, same_stack, overflows, handlers=(NONE,))
     return variants, library.bench_start(MAX_DEPTH, PERIOD_NS)
 

@@ -11,7 +11,7 @@ from overflow import BLOCK
 from spread import Spread
 
 TYPICAL_DEPTH = 34
-VARIANTS = {"same": "same stack", "cold": "cold caches", "new": "new stack"}
+VARIANTS = {"same": "same stack", "cold": "cold caches", "new": "new stack", "tags": "eight tags"}
 ENGINES_OF = {
     race.OURS_PERF: ("perf", "timer"),
     race.OURS_TIMER: ("timer",),
@@ -105,6 +105,8 @@ def print_overflows(results, bounds):
         text = f"{engine}: handler over empty handler, depth {TYPICAL_DEPTH}, hot"
         bounds.check(f"{text}, by blocks", found.ratios().median, most)
         bounds.check(f"{text}, medians of all", found.ratio_of_medians(), most)
+        tagged = results[engine, TYPICAL_DEPTH, "tags"]
+        bounds.check(f"{text}, eight tags, by blocks", tagged.ratios().median, most)
 
 
 class Cost:

@@ -35,7 +35,7 @@ from testenv.profiles import ProfileReader, load_proto
 DEPTHS = {10: 0.25, 34: 1.0, 100: 0.25}  # and how many overflows each, as a part
 OVERFLOWS_MIN = 300  # under each handler, in each variant, at depth 34
 OVERFLOWS_PART = 0.3  # of the whole time
-CELLS = 13  # handlers, summed over engines and variants
+CELLS = 17  # handlers, summed over engines and variants
 RACE_SECONDS_MIN = 60
 ASLEEP_SECONDS = 60
 COARSE_CLOCK = 6  # CLOCK_MONOTONIC_COARSE: moves at the kernel's tick, and says how often

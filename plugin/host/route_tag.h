@@ -24,6 +24,6 @@ struct cprof_route_tag_hooks {
 };
 
 /* Does nothing where uWSGI was built without routing. */
-void cprof_route_tag_register(const struct cprof_route_tag_hooks *hooks);
+void cprof_route_tag_register(const struct cprof_route_tag_hooks *wanted);
 
 #endif

@@ -100,16 +100,17 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
 }
 
 static enum cprof_miss record(struct cprof_thread *thread, uintptr_t state,
-                              struct cprof_context *context, struct cprof_sample *sample)
+                              struct cprof_context *context, const struct cprof_sample *walked)
 {
+    struct cprof_sample sample = *walked;
     struct cprof_seen_tags seen;
     struct cprof_tag_list tags;
 
     cprof_tags_see(context->way, thread->core, state, &seen);
     cprof_tags_intern(&seen, &tags);
-    sample->tag_ref = atomic_load_explicit(&thread->tag_ref, memory_order_acquire);
-    sample->tags = &tags;
-    return cprof_record_sample(recorder_of_process, context, sample) == CPROF_RECORDED_UNREADABLE
+    sample.tag_ref = atomic_load_explicit(&thread->tag_ref, memory_order_acquire);
+    sample.tags = &tags;
+    return cprof_record_sample(recorder_of_process, context, &sample) == CPROF_RECORDED_UNREADABLE
                ? CPROF_MISS_UNREADABLE
                : CPROF_MISS_COUNT;
 }

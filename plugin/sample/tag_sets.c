@@ -176,8 +176,16 @@ static uint32_t write_link(uint32_t parent, uint32_t tag)
     return CPROF_TAG_NO_CHAIN;
 }
 
+/* Puts a link's number in a place that is empty, and returns what stands there now. */
+static uint32_t put_link(_Atomic uint32_t *place, uint32_t number)
+{
+    uint32_t standing = 0;
+
+    return atomic_compare_exchange_strong(place, &standing, number) ? number : standing;
+}
+
 /* The link, made if it is new; NO_CHAIN: no room. As in tag_values.c, whoever loses the race for
- * a place looks at it again. */
+ * a place looks at what stands there. */
 static uint32_t intern_link(uint32_t parent, uint32_t tag)
 {
     uint64_t home = (((uint64_t)parent << 32 | tag) * GOLDEN_RATIO) >> 40;
@@ -189,9 +197,10 @@ static uint32_t intern_link(uint32_t parent, uint32_t tag)
 
         if (number == 0) {
             written = written ? written : write_link(parent, tag);
-            if (written == 0 || atomic_compare_exchange_strong(place, &number, written)) {
-                return written;
-            }
+            number = written ? put_link(place, written) : 0;
+        }
+        if (number == 0) {
+            break;
         }
         if (tables->links[number - 1].parent == parent && tables->links[number - 1].tag == tag) {
             return number;

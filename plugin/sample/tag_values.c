@@ -84,9 +84,20 @@ static uint32_t claim(_Atomic uint32_t *claimed, uint32_t highest)
     return 0;
 }
 
-static void give_back(_Atomic uint32_t *claimed, uint32_t number)
+/* A copy that is not the one in the index is given back, if nobody has claimed another since. */
+static void give_back(_Atomic uint32_t *claimed, uint32_t copy, uint32_t kept)
 {
-    (void)atomic_compare_exchange_strong(claimed, &number, number - 1);
+    if (copy != 0 && copy != kept) {
+        (void)atomic_compare_exchange_strong(claimed, &copy, copy - 1);
+    }
+}
+
+/* Puts an entry in a place that is empty, and returns what stands there now. */
+static uint32_t put(_Atomic uint32_t *place, uint32_t entry)
+{
+    uint32_t standing = 0;
+
+    return atomic_compare_exchange_strong(place, &standing, entry) ? entry : standing;
 }
 
 /* The number of a copy of the key's text, or 0. */
@@ -101,6 +112,13 @@ static uint32_t copy_key(const char *key, size_t key_bytes)
     return copy;
 }
 
+static bool is_key(uint32_t number, const char *key, size_t key_bytes)
+{
+    const struct key_text *text = &tables->key_texts[number - 1];
+
+    return is_same(text->text, text->bytes, key, key_bytes);
+}
+
 uint32_t cprof_tag_key(const char *key, size_t key_bytes)
 {
     uint32_t copy = 0;
@@ -109,25 +127,21 @@ uint32_t cprof_tag_key(const char *key, size_t key_bytes)
         return CPROF_TAG_NO_KEY;
     }
     for (uint32_t i = 0; i < CPROF_TAG_KEYS_MAX; i++) {
-        uint32_t seen = atomic_load_explicit(&tables->keys[i], memory_order_acquire);
+        uint32_t number = atomic_load_explicit(&tables->keys[i], memory_order_acquire);
 
-        if (seen == 0) {
+        if (number == 0) {
             copy = copy ? copy : copy_key(key, key_bytes);
-            if (copy == 0) {
-                break;
-            }
-            if (atomic_compare_exchange_strong(&tables->keys[i], &seen, copy)) {
-                return i + 1;
-            }
+            number = copy ? put(&tables->keys[i], copy) : 0;
         }
-        if (is_same(tables->key_texts[seen - 1].text, tables->key_texts[seen - 1].bytes, key,
-                    key_bytes)) {
-            if (copy) {
-                give_back(&tables->keys_claimed, copy);
-            }
+        if (number == 0) {
+            break;
+        }
+        if (is_key(number, key, key_bytes)) {
+            give_back(&tables->keys_claimed, copy, number);
             return i + 1;
         }
     }
+    give_back(&tables->keys_claimed, copy, 0);
     return CPROF_TAG_NO_KEY;
 }
 
@@ -192,19 +206,14 @@ static uint32_t find_or_add(struct key_values *of_key, const char *text, size_t 
 
         if (entry == 0) {
             copy = copy ? copy : copy_value(of_key, text, bytes);
-            if (copy == 0) {
-                break;
-            }
-            if (atomic_compare_exchange_strong(place, &entry,
-                                               (hash >> HASH_SHIFT << HASH_SHIFT) | copy)) {
-                return copy;
-            }
+            entry = copy ? put(place, (hash >> HASH_SHIFT << HASH_SHIFT) | copy) : 0;
+        }
+        if (entry == 0) {
+            break;
         }
         number = match(of_key, entry, hash, text, bytes);
         if (number) {
-            if (copy) {
-                give_back(&of_key->claimed, copy);
-            }
+            give_back(&of_key->claimed, copy, number);
             return number;
         }
     }

@@ -8,14 +8,14 @@
 
 /* What uWSGI knows of a request, in the order in which the tags stand in a profile. */
 static struct {
-    enum cprof_tag_bit bit;
     const char *name;
+    enum cprof_tag_bit bit;
     uint32_t key; /* NO_KEY: not asked for */
 } parts[CPROF_REQUEST_PARTS_MAX] = {
-    {CPROF_TAG_METHOD, "method", CPROF_TAG_NO_KEY},
-    {CPROF_TAG_HOST, "host", CPROF_TAG_NO_KEY},
-    {CPROF_TAG_MOUNT, "mount", CPROF_TAG_NO_KEY},
-    {CPROF_TAG_PATH, "path", CPROF_TAG_NO_KEY},
+    {"method", CPROF_TAG_METHOD, CPROF_TAG_NO_KEY},
+    {"host", CPROF_TAG_HOST, CPROF_TAG_NO_KEY},
+    {"mount", CPROF_TAG_MOUNT, CPROF_TAG_NO_KEY},
+    {"path", CPROF_TAG_PATH, CPROF_TAG_NO_KEY},
 };
 
 static const struct cprof_python *interpreter;
