@@ -28,9 +28,14 @@ def start_idle(uwsgi, **options):
     """A server whose first window is over."""
     server = uwsgi(**{**ON_DEMAND, **options})
     server.wait_for_first_profile()
-    wait_for(lambda: len(list(server.profiles.iterdir())) == 2, "the files of the first window")
+    wait_for(lambda: len(files_of(server)) == 2, "the files of the first window")
     server.wait_for_window(is_open=False)
     return server
+
+
+def files_of(server):
+    """Its finished profiles, of both kinds."""
+    return set(server.profiles.glob("[cw]*.pb.gz"))
 
 
 def touch(file):
@@ -60,13 +65,13 @@ def test_a_touched_file_takes_a_profile(uwsgi, workspace):
     touched = workspace / "touched"
     touched.touch()
     server = start_idle(uwsgi, hook_touch=f"{touched} cloudprofiler:profile 1 wall")
-    before = set(server.profiles.iterdir())
+    before = files_of(server)
 
     touch(touched)
     server.wait_for_log(r"a profile of wall time is taken for 1 s, by hook")
 
-    wait_for(lambda: len(set(server.profiles.iterdir()) - before) == 1, "the profile's file")
-    (file,) = set(server.profiles.iterdir()) - before
+    wait_for(lambda: len(files_of(server) - before) == 1, "the profile's file")
+    (file,) = files_of(server) - before
     assert file.name.startswith("wall-")
 
 
@@ -78,12 +83,12 @@ def test_an_alarm_takes_a_profile(uwsgi, workspace):
         alarm="slow cloudprofiler:profile 1 cpu",
         hook_touch=f"{touched} alarm:slow too slow",
     )
-    before = set(server.profiles.iterdir())
+    before = files_of(server)
 
     touch(touched)
     server.wait_for_log(r"a profile of CPU time is taken for 1 s, by alarm")
 
-    wait_for(lambda: len(set(server.profiles.iterdir()) - before) == 1, "the profile's file")
+    wait_for(lambda: len(files_of(server) - before) == 1, "the profile's file")
 
 
 def test_letters_of_the_fifo_take_a_profile_and_switch_off_and_on(uwsgi):
@@ -195,12 +200,12 @@ def test_what_was_set_survives_the_gateway_and_a_reload(uwsgi, workspace):
     server.reload_by_signal()
     server.wait_for_new_workers(workers)
     server.wait_for_log(r"profiling is off, as it was set before this start", times=2)
-    before = set(server.profiles.iterdir())
+    before = files_of(server)
     touch(files["on"])
     server.wait_for_log(r"profiling is on, by hook")
 
     def new_files():
-        return set(server.profiles.iterdir()) - before
+        return files_of(server) - before
 
     (file,) = wait_for(new_files, "a profile after the reload")
     assert file.name.startswith("wall-")
