@@ -80,6 +80,7 @@ static bool numbers_are_sound(const struct cprof_config *config, struct cprof_er
                  "initial_backoff_s", config->initial_backoff_s, error) &&
            check(config->wall_idle <= 1, "wall_idle", config->wall_idle, error) &&
            check(config->worker_frame <= 1, "worker_frame", config->worker_frame, error) &&
+           check(config->native_leaf <= 1, "native_leaf", config->native_leaf, error) &&
            check(config->root_tag_count <= CPROF_ROOT_TAGS_MAX, "root_tag_count",
                  config->root_tag_count, error) &&
            check(config->slot_count >= 1 && config->slot_count <= CPROF_SLOTS_MAX, "slot_count",

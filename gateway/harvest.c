@@ -108,16 +108,21 @@ static void choose_kinds(struct cprof_harvest *harvest, uint32_t kinds)
 
 bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segment *segment,
                         const struct cprof_config *config, const struct cprof_window *window,
-                        const struct cprof_snapshot *base, struct cprof_error *error)
+                        const struct cprof_snapshot *base, struct cprof_symbols *symbols,
+                        struct cprof_error *error)
 {
     struct making making;
     bool ok;
 
     choose_kinds(harvest, window->kinds);
+    if (symbols) {
+        cprof_symbols_begin(symbols);
+    }
     for (unsigned i = 0; i < harvest->count; i++) {
         cprof_table_init(&making.tables[i]);
         cprof_merge_begin(&making.merges[i], &making.tables[i], config, window,
                           harvest->profiles[i].kind);
+        cprof_merge_use_symbols(&making.merges[i], symbols);
     }
     ok = merge_slots(&making, harvest->count, segment, window, base, error);
     for (unsigned i = 0; i < harvest->count; i++) {

@@ -18,6 +18,7 @@
 #include "../plugin/share/segment.h"
 #include "profile/kind.h"
 #include "snapshot.h"
+#include "symbols/symbols.h"
 
 /* Copies the windows that stand in the segment, as an earlier gateway left them, to their places
  * in windows[]; takes back descriptors that make no sense. Returns the mask of those that do. */
@@ -39,11 +40,12 @@ struct cprof_harvest {
 
 /* Merges the logs of the window's epoch, of all slots, less what `base` says (zero: nothing), into
  * one profile for each of the window's kinds; the logs are read once, so that the profiles agree.
- * Changes nothing in the segment. The caller ends it with cprof_harvest_reset, after an error,
- * too; count and kinds are then set all the same. */
+ * Native functions get their names by `symbols`; NULL: none. Changes nothing in the segment. The
+ * caller ends it with cprof_harvest_reset, after an error, too; count and kinds are then set all
+ * the same. */
 bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segment *segment,
                         const struct cprof_config *config, const struct cprof_window *window,
-                        const struct cprof_snapshot *base,
+                        const struct cprof_snapshot *base, struct cprof_symbols *symbols,
                         struct cprof_error *error) CPROF_MUST_USE;
 void cprof_harvest_reset(struct cprof_harvest *harvest);
 

@@ -79,7 +79,8 @@ static struct cprof_harvest *make(const struct cprof_left_windows *left,
         cprof_left_count_lost(left->control, window, CPROF_LEFT_BASE_IS_LOST);
         return NULL;
     }
-    if (!cprof_harvest_make(harvest, segment, left->config, window, &nothing, &error)) {
+    if (!cprof_harvest_make(harvest, segment, left->config, window, &nothing, left->symbols,
+                            &error)) {
         cprof_left_count_lost(left->control, window, error.text);
         return NULL;
     }

@@ -43,6 +43,7 @@ struct cprof_left_segment {
 /* The first five are the caller's to set; the rest is zero at first, and private. */
 struct cprof_left_windows {
     const struct cprof_config *config;
+    struct cprof_symbols *symbols; /* of native functions, or NULL */
     struct cprof_control *control; /* of the present segment: counts what is lost */
     const struct cprof_adopter *adopters;
     uint32_t adopter_count;

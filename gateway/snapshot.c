@@ -11,19 +11,15 @@ static bool keep(struct cprof_snapshot_slot *slot, const struct cprof_log_view *
 {
     slot->counters = *view;
     slot->counters.bytes = slot->counters.types = NULL;
-    slot->counters.stacks = NULL;
+    slot->counters.stacks = slot->counters.mappings = NULL;
     slot->stacks = calloc(view->stack_count + 1, sizeof(*slot->stacks));
     if (!slot->stacks) {
         return false;
     }
     for (size_t i = 0; i < view->stack_count; i++) {
-        const struct cprof_stack_record *stack = cprof_log_stack(view, view->stacks[i]);
-
         slot->stacks[i] = (struct cprof_log_base){
             .ref = view->stacks[i],
-            .count = stack->count,
-            .weight_ns = stack->weight_ns,
-            .timer_weight_ns = stack->timer_weight_ns,
+            .numbers = cprof_log_numbers(view, view->stacks[i]),
         };
     }
     slot->stack_count = view->stack_count;

@@ -70,6 +70,7 @@ struct cprof_windows {
     const struct cprof_segment *segment;
     struct cprof_control *control;
     struct cprof_loop *loop;
+    struct cprof_symbols *symbols; /* NULL: no memory for them */
     struct cprof_loop_timer timer;
     struct entry entries[CPROF_WINDOWS_MAX];
     struct cprof_left_windows left; /* of before a reload: their handles follow */
@@ -178,7 +179,7 @@ static void finish(struct cprof_windows *windows, struct entry *entry)
     struct cprof_error error;
 
     if (cprof_harvest_make(&harvest, windows->segment, windows->config, &entry->window,
-                           &entry->base, &error)) {
+                           &entry->base, windows->symbols, &error)) {
         hand_over(windows, entry, &harvest);
     } else {
         lose(windows, entry, error.text);
@@ -388,6 +389,7 @@ struct cprof_windows *cprof_windows_create(const struct cprof_config *config,
     windows->segment = segment;
     windows->control = cprof_segment_control(segment);
     windows->loop = loop;
+    windows->symbols = cprof_symbols_create();
     windows->recycle_look_ns = CPROF_LOOP_NEVER;
     windows->timer =
         (struct cprof_loop_timer){.due_ns = CPROF_LOOP_NEVER, .fire = work, .context = windows};
@@ -396,6 +398,7 @@ struct cprof_windows *cprof_windows_create(const struct cprof_config *config,
     }
     if (!cprof_loop_add_timer(loop, &windows->timer)) {
         cprof_fail(error, "the loop has no place for the windows");
+        cprof_symbols_free(windows->symbols);
         free(windows);
         return NULL;
     }
@@ -412,6 +415,7 @@ void cprof_windows_destroy(struct cprof_windows *windows)
         free_entry(windows, &windows->entries[i]);
     }
     cprof_left_close(&windows->left);
+    cprof_symbols_free(windows->symbols);
     cprof_loop_remove_timer(windows->loop, &windows->timer);
     free(windows);
 }
@@ -464,6 +468,7 @@ void cprof_windows_begin(struct cprof_windows *windows, const int *previous_fds,
     uint32_t mask;
 
     windows->left.config = windows->config;
+    windows->left.symbols = windows->symbols;
     windows->left.control = windows->control;
     windows->left.adopters = windows->adopters;
     windows->left.adopter_count = SOURCES_MAX;

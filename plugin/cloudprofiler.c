@@ -110,6 +110,7 @@ static void start_sampling(void)
     }
     cprof_request_note_main_state((uintptr_t)interpreter.gilstate_thread_state());
     start.max_depth = options->config.max_depth;
+    start.native_leaf = options->config.native_leaf;
     cprof_request_note_path_segments(options->config.path_segments);
     start.core_count = cprof_processes_core_count();
     start.request_count = cprof_processes_request_count();

@@ -170,6 +170,9 @@ void cprof_comment_on_totals(const struct cprof_merge *merge)
         cprof_table_comment(table, "missed:%s", missed);
     }
     comment_on_number(table, "log full", merge->log_full);
+    if (merge->leaves_left_out > 0) {
+        comment_on_number(table, "native leaves left out", merge->leaves_left_out);
+    }
     if (merge->tag_overflows > 0) {
         cprof_table_comment(table,
                             "tag overflows: %llu samples have the value [other] for a tag, of "

@@ -31,7 +31,37 @@ static int compare_pairs(const void *left, const void *right)
     return (a->byte_offset > b->byte_offset) - (a->byte_offset < b->byte_offset);
 }
 
-/* The pairs (code, offset) of all stacks, sorted, each once. */
+static int compare_refs(const void *left, const void *right)
+{
+    const uint32_t *a = left, *b = right;
+
+    return (*a > *b) - (*a < *b);
+}
+
+/* The stacks, each once, however many leaves stand on it. The caller frees them; NULL without
+ * memory. */
+static uint32_t *list_stacks(const struct cprof_log_view *view, const uint32_t *refs, size_t *count)
+{
+    uint32_t *stacks = calloc(*count + 1, sizeof(*stacks));
+    size_t kept = 0;
+
+    if (!stacks) {
+        return NULL;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        stacks[i] = cprof_log_stack_ref(view, refs[i]);
+    }
+    qsort(stacks, *count, sizeof(*stacks), compare_refs);
+    for (size_t i = 0; i < *count; i++) {
+        if (kept == 0 || stacks[kept - 1] != stacks[i]) {
+            stacks[kept++] = stacks[i];
+        }
+    }
+    *count = kept;
+    return stacks;
+}
+
+/* The pairs (code, offset) of these stacks, sorted, each once. */
 static bool collect_pairs(struct cprof_frames *frames, const struct cprof_log_view *view,
                           const uint32_t *stacks, size_t stack_count)
 {
@@ -111,13 +141,16 @@ bool cprof_frames_resolve(struct cprof_frames *frames, struct cprof_table *table
                           struct cprof_log_view *view, const uint32_t *stacks, size_t stack_count)
 {
     struct scratch *scratch = malloc(sizeof(*scratch));
+    size_t distinct_count = stack_count;
+    uint32_t *distinct = list_stacks(view, stacks, &distinct_count);
     bool ok;
 
     *frames = (struct cprof_frames){0};
-    ok = scratch && collect_pairs(frames, view, stacks, stack_count);
+    ok = scratch && distinct && collect_pairs(frames, view, distinct, distinct_count);
     if (ok) {
         locate_pairs(frames, table, view, scratch);
     }
+    free(distinct);
     free(scratch);
     return ok;
 }

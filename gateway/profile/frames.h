@@ -25,8 +25,8 @@ struct cprof_frames {
     size_t pair_count;
 };
 
-/* Adds the locations of all frames of these stacks, which are sound ones of `view`, to the
- * table. False without memory. */
+/* Adds the locations of all frames of these stacks (and of those that leaves among them stand on),
+ * which are sound ones of `view`, to the table. False without memory. */
 bool cprof_frames_resolve(struct cprof_frames *frames, struct cprof_table *table,
                           struct cprof_log_view *view, const uint32_t *stacks,
                           size_t stack_count) CPROF_MUST_USE;

@@ -13,6 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of all stacks that leaves stand on, counted for each leaf: as many leaves as a log may have, with
+ * the deepest stacks that are common. Without a bound a small log could make a huge profile. */
+#define LEAF_FRAMES_MAX (CPROF_LEAVES_MAX * 512u)
+
 static const void *record_at(const struct cprof_log_view *view, uint32_t ref)
 {
     return view->bytes + (size_t)ref * 8;
@@ -54,6 +58,19 @@ static bool stack_record_is_sound(const struct cprof_stack_record *stack)
            (stack->kind != CPROF_STACK_RUNNABLE || stack->depth == 0);
 }
 
+static bool leaf_record_is_sound(const struct cprof_leaf_record *leaf)
+{
+    return leaf->record.bytes >= sizeof(*leaf);
+}
+
+static bool mapping_record_is_sound(const struct cprof_mapping_record *mapping)
+{
+    return mapping->record.bytes >= sizeof(*mapping) && mapping->start < mapping->end &&
+           mapping->path_bytes <= CPROF_MAPPING_PATH_BYTES_MAX &&
+           mapping->path_bytes <= mapping->record.bytes - sizeof(*mapping) &&
+           !memchr(mapping + 1, '\0', mapping->path_bytes);
+}
+
 /* `record` has its full length in the copy, and at least a header. The smallest record of each
  * type is looked at for its length before any other field. */
 static bool record_is_sound(const struct cprof_record *record)
@@ -69,13 +86,17 @@ static bool record_is_sound(const struct cprof_record *record)
         return tag_record_is_sound(body);
     case CPROF_RECORD_STACK:
         return stack_record_is_sound(body);
+    case CPROF_RECORD_LEAF:
+        return leaf_record_is_sound(body);
+    case CPROF_RECORD_MAPPING:
+        return mapping_record_is_sound(body);
     default:
         return false;
     }
 }
 
 /* Marks the sound records of a copied chunk. A bad length ends the walk: behind it, nothing can
- * be told apart. Returns the number of stacks. */
+ * be told apart. Returns the number of stacks and leaves. */
 static size_t mark_records(struct cprof_log_view *view, size_t chunk_offset, uint32_t fill)
 {
     size_t at = chunk_offset + sizeof(struct cprof_chunk);
@@ -91,7 +112,7 @@ static size_t mark_records(struct cprof_log_view *view, size_t chunk_offset, uin
         }
         if (record_is_sound(record)) {
             view->types[at / 8] = (uint8_t)record->type;
-            stacks += record->type == CPROF_RECORD_STACK;
+            stacks += record->type == CPROF_RECORD_STACK || record->type == CPROF_RECORD_LEAF;
         } else {
             view->rejected++;
         }
@@ -123,7 +144,7 @@ static uint32_t copy_chunk(struct cprof_log_view *view, const uint8_t *log, size
     return fill;
 }
 
-/* Returns the number of stack records that are sound in themselves. */
+/* Returns the number of stack and leaf records that are sound in themselves. */
 static size_t copy_chunks(struct cprof_log_view *view, const uint8_t *log, uint32_t epoch)
 {
     uint32_t first_incarnation = 0;
@@ -169,26 +190,64 @@ static bool stack_references_are_sound(const struct cprof_log_view *view,
 
 /* On the CPU, a count of 0 is a sample in flight, and timer ticks that are no samples stand beside
  * the count. Off it, looks move time between stacks, so that the weight decides. */
-static bool says_something(const struct cprof_stack_record *stack)
+static bool says_something(const struct cprof_log_view *view, uint32_t ref)
 {
-    if (stack->kind == CPROF_STACK_ON_CPU) {
-        return stack->count > 0 || stack->timer_weight_ns > 0;
+    struct cprof_log_numbers numbers = cprof_log_numbers(view, ref);
+
+    if (cprof_log_stack(view, ref)->kind == CPROF_STACK_ON_CPU) {
+        return numbers.count > 0 || numbers.timer_weight_ns > 0;
     }
-    return stack->weight_ns > 0;
+    return numbers.weight_ns > 0;
 }
 
-/* Lists the stacks that are to be merged; `limit` of them were marked. */
-static void list_stacks(struct cprof_log_view *view, size_t limit)
+/* A leaf costs as much as the stack that it stands on, of which there is one copy in the log. */
+static bool leaf_references_are_sound(struct cprof_log_view *view,
+                                      const struct cprof_leaf_record *leaf)
 {
-    for (uint32_t ref = 0; ref < view->byte_count / 8 && view->stack_count < limit; ref++) {
-        const struct cprof_stack_record *stack = record_at(view, ref);
+    const struct cprof_stack_record *stack;
 
-        if (view->types[ref] != CPROF_RECORD_STACK) {
+    if (!is_sound(view, leaf->stack_ref, CPROF_RECORD_STACK)) {
+        return false;
+    }
+    stack = record_at(view, leaf->stack_ref);
+    if (stack->kind != CPROF_STACK_ON_CPU || stack->depth > view->leaf_frames_left) {
+        return false;
+    }
+    view->leaf_frames_left -= stack->depth;
+    return stack_references_are_sound(view, stack);
+}
+
+static bool references_are_sound(struct cprof_log_view *view, uint32_t ref)
+{
+    return view->types[ref] == CPROF_RECORD_STACK
+               ? stack_references_are_sound(view, record_at(view, ref))
+               : leaf_references_are_sound(view, record_at(view, ref));
+}
+
+static void list_mapping(struct cprof_log_view *view, uint32_t ref)
+{
+    if (view->mapping_count < CPROF_MAPPINGS_MAX) {
+        view->mappings[view->mapping_count++] = ref;
+    } else {
+        view->rejected++;
+    }
+}
+
+/* Lists the mappings, and the stacks and leaves that are to be merged. */
+static void list_records(struct cprof_log_view *view)
+{
+    for (uint32_t ref = 0; ref < view->byte_count / 8; ref++) {
+        uint8_t type = view->types[ref];
+
+        if (type == CPROF_RECORD_MAPPING) {
+            list_mapping(view, ref);
+        }
+        if (type != CPROF_RECORD_STACK && type != CPROF_RECORD_LEAF) {
             continue;
         }
-        if (!stack_references_are_sound(view, stack)) {
+        if (!references_are_sound(view, ref)) {
             view->rejected++;
-        } else if (says_something(stack)) {
+        } else if (says_something(view, ref)) {
             view->stacks[view->stack_count++] = ref;
         }
     }
@@ -221,6 +280,7 @@ static void copy_counters(struct cprof_log_view *view, const struct cprof_slot_c
     view->off_cpu_log_full_ns = atomic_load(&counters->off_cpu_log_full_ns);
     view->off_cpu_moved = atomic_load(&counters->off_cpu_moved);
     view->off_cpu_walks = atomic_load(&counters->off_cpu_walks);
+    view->leaves_left_out = atomic_load(&counters->leaves_left_out);
     view->tag_overflows = atomic_load(&counters->tag_overflows);
 }
 
@@ -263,6 +323,7 @@ bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *seg
     }
     view->byte_count = (size_t)chunks * CPROF_CHUNK_BYTES;
     view->line_bytes_left = view->byte_count;
+    view->leaf_frames_left = LEAF_FRAMES_MAX;
     view->bytes = calloc(1, view->byte_count);
     view->types = calloc(1, view->byte_count / 8);
     if (!view->bytes || !view->types) {
@@ -270,10 +331,11 @@ bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *seg
     }
     stacks = copy_chunks(view, cprof_segment_log(segment, slot_index), epoch);
     view->stacks = calloc(stacks + 1, sizeof(*view->stacks));
-    if (!view->stacks) {
+    view->mappings = calloc(CPROF_MAPPINGS_MAX, sizeof(*view->mappings));
+    if (!view->stacks || !view->mappings) {
         goto no_memory;
     }
-    list_stacks(view, stacks);
+    list_records(view);
     return true;
 no_memory:
     cprof_log_view_reset(view);
@@ -285,6 +347,7 @@ void cprof_log_view_reset(struct cprof_log_view *view)
     free(view->bytes);
     free(view->types);
     free(view->stacks);
+    free(view->mappings);
     *view = (struct cprof_log_view){0};
 }
 
@@ -323,21 +386,37 @@ static void subtract_counters(struct cprof_log_view *view, const struct cprof_lo
     take_off(&view->off_cpu_log_full_ns, earlier->off_cpu_log_full_ns);
     take_off(&view->off_cpu_moved, earlier->off_cpu_moved);
     take_off(&view->off_cpu_walks, earlier->off_cpu_walks);
+    take_off(&view->leaves_left_out, earlier->leaves_left_out);
     take_off(&view->tag_overflows, earlier->tag_overflows);
 }
 
 /* The copy is the view's own: nobody else writes to it. */
-static void subtract_stack(struct cprof_stack_record *stack, const struct cprof_log_base *base)
+static void set_numbers(struct cprof_log_view *view, uint32_t ref,
+                        const struct cprof_log_numbers *numbers)
 {
-    uint64_t count = stack->count, weight_ns = stack->weight_ns;
-    uint64_t timer_weight_ns = stack->timer_weight_ns;
+    if (view->types[ref] == CPROF_RECORD_LEAF) {
+        struct cprof_leaf_record *leaf = (void *)(view->bytes + (size_t)ref * 8);
 
-    take_off(&count, base->count);
-    take_off(&weight_ns, base->weight_ns);
-    take_off(&timer_weight_ns, base->timer_weight_ns);
-    stack->count = count;
-    stack->weight_ns = weight_ns;
-    stack->timer_weight_ns = timer_weight_ns;
+        leaf->count = numbers->count;
+        leaf->weight_ns = numbers->weight_ns;
+        leaf->timer_weight_ns = numbers->timer_weight_ns;
+    } else {
+        struct cprof_stack_record *stack = (void *)(view->bytes + (size_t)ref * 8);
+
+        stack->count = numbers->count;
+        stack->weight_ns = numbers->weight_ns;
+        stack->timer_weight_ns = numbers->timer_weight_ns;
+    }
+}
+
+static void subtract_numbers(struct cprof_log_view *view, const struct cprof_log_base *base)
+{
+    struct cprof_log_numbers numbers = cprof_log_numbers(view, base->ref);
+
+    take_off(&numbers.count, base->numbers.count);
+    take_off(&numbers.weight_ns, base->numbers.weight_ns);
+    take_off(&numbers.timer_weight_ns, base->numbers.timer_weight_ns);
+    set_numbers(view, base->ref, &numbers);
 }
 
 void cprof_log_subtract(struct cprof_log_view *view, const struct cprof_log_view *earlier,
@@ -348,24 +427,70 @@ void cprof_log_subtract(struct cprof_log_view *view, const struct cprof_log_view
     subtract_counters(view, earlier);
     for (size_t i = 0; i < view->stack_count; i++) {
         uint32_t ref = view->stacks[i];
-        struct cprof_stack_record *stack = (void *)(view->bytes + (size_t)ref * 8);
 
         while (next < count && bases[next].ref < ref) {
             next++;
         }
         if (next < count && bases[next].ref == ref) {
-            subtract_stack(stack, &bases[next]);
+            subtract_numbers(view, &bases[next]);
         }
-        if (says_something(stack)) {
+        if (says_something(view, ref)) {
             view->stacks[kept++] = ref;
         }
     }
     view->stack_count = kept;
 }
 
+uint32_t cprof_log_stack_ref(const struct cprof_log_view *view, uint32_t ref)
+{
+    return view->types[ref] == CPROF_RECORD_LEAF
+               ? ((const struct cprof_leaf_record *)record_at(view, ref))->stack_ref
+               : ref;
+}
+
 const struct cprof_stack_record *cprof_log_stack(const struct cprof_log_view *view, uint32_t ref)
 {
-    return record_at(view, ref);
+    return record_at(view, cprof_log_stack_ref(view, ref));
+}
+
+struct cprof_log_numbers cprof_log_numbers(const struct cprof_log_view *view, uint32_t ref)
+{
+    if (view->types[ref] == CPROF_RECORD_LEAF) {
+        const struct cprof_leaf_record *leaf = record_at(view, ref);
+
+        return (struct cprof_log_numbers){leaf->count, leaf->weight_ns, leaf->timer_weight_ns};
+    } else {
+        const struct cprof_stack_record *stack = record_at(view, ref);
+
+        return (struct cprof_log_numbers){stack->count, stack->weight_ns, stack->timer_weight_ns};
+    }
+}
+
+bool cprof_log_leaf(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_leaf *leaf)
+{
+    const struct cprof_leaf_record *record = record_at(view, ref);
+
+    if (view->types[ref] != CPROF_RECORD_LEAF) {
+        return false;
+    }
+    *leaf = (struct cprof_log_leaf){.pc = record->pc, .incarnation = record->incarnation};
+    return true;
+}
+
+void cprof_log_mapping(const struct cprof_log_view *view, uint32_t ref,
+                       struct cprof_log_mapping *mapping)
+{
+    const struct cprof_mapping_record *record = record_at(view, ref);
+
+    mapping->start = record->start;
+    mapping->end = record->end;
+    mapping->file_offset = record->file_offset;
+    mapping->inode = record->inode;
+    mapping->device_major = record->device_major;
+    mapping->device_minor = record->device_minor;
+    mapping->incarnation = record->incarnation;
+    memcpy(mapping->path, record + 1, record->path_bytes);
+    mapping->path[record->path_bytes] = '\0';
 }
 
 uint32_t cprof_log_state(const struct cprof_stack_record *stack)

@@ -55,17 +55,21 @@ struct cprof_log_view {
     uint64_t off_cpu_log_full_ns;
     uint64_t off_cpu_moved;
     uint64_t off_cpu_walks;
+    uint64_t leaves_left_out;
     uint64_t tag_overflows;
 
-    uint32_t *stacks; /* references of sound stack records that say something */
+    uint32_t *stacks; /* references of sound stack and leaf records that say something, sorted */
     size_t stack_count;
+    uint32_t *mappings; /* references of sound mapping records */
+    size_t mapping_count;
     uint64_t rejected; /* records and chunks that made no sense */
 
     /* Private. */
     uint8_t *bytes; /* copied chunks, at their offsets in the log */
     uint8_t *types; /* for each 8 bytes: the type of the sound record that starts there, or 0 */
     size_t byte_count;
-    size_t line_bytes_left; /* of line tables that may still be put together */
+    size_t line_bytes_left;  /* of line tables that may still be put together */
+    size_t leaf_frames_left; /* of stacks that leaves may still stand on */
 };
 
 /* Copies what slot `slot_index` published in `epoch`. An unused slot gives an empty view. False
@@ -74,14 +78,46 @@ bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *seg
                     uint32_t slot_index, uint32_t epoch, struct cprof_error *error) CPROF_MUST_USE;
 void cprof_log_view_reset(struct cprof_log_view *view);
 
-/* The record behind a reference in view->stacks. Its kind is one of enum cprof_stack_kind, all its
- * frames name sound code records and its tags are a sound chain. */
+/* The stack behind a reference in view->stacks; a leaf's is the one it stands on. Its kind is one
+ * of enum cprof_stack_kind, all its frames name sound code records and its tags are a sound chain.
+ */
 const struct cprof_stack_record *cprof_log_stack(const struct cprof_log_view *view, uint32_t ref);
 
-/* What an earlier look at the same epoch of the slot said of one stack. */
+/* The reference of that stack. */
+uint32_t cprof_log_stack_ref(const struct cprof_log_view *view, uint32_t ref);
+
+/* What a reference in view->stacks counts: a leaf's samples are not in its stack's numbers. */
+struct cprof_log_numbers {
+    uint64_t count, weight_ns, timer_weight_ns;
+};
+
+struct cprof_log_numbers cprof_log_numbers(const struct cprof_log_view *view, uint32_t ref);
+
+/* Where the samples of a leaf stood. */
+struct cprof_log_leaf {
+    uint64_t pc;
+    uint32_t incarnation; /* of the process */
+};
+
+/* False: the reference in view->stacks is no leaf's. */
+bool cprof_log_leaf(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_leaf *leaf);
+
+/* Executable memory of a process, as it said. start < end. */
+struct cprof_log_mapping {
+    uint64_t start, end, file_offset, inode;
+    uint32_t device_major, device_minor;
+    uint32_t incarnation;
+    char path[CPROF_MAPPING_PATH_BYTES_MAX + 1]; /* any bytes */
+};
+
+/* Reads a mapping of view->mappings. */
+void cprof_log_mapping(const struct cprof_log_view *view, uint32_t ref,
+                       struct cprof_log_mapping *mapping);
+
+/* What an earlier look at the same epoch of the slot said of one stack or leaf. */
 struct cprof_log_base {
     uint32_t ref;
-    uint64_t count, weight_ns, timer_weight_ns;
+    struct cprof_log_numbers numbers;
 };
 
 /* Takes an earlier look off: the counters of `earlier` (whose log is not looked at) and what

@@ -17,16 +17,18 @@
 #include "comments.h"
 #include "frames.h"
 #include "idle.h"
+#include "native.h"
 #include "runnable.h"
 #include "scale.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
-/* Frames may be added to a stack at its root: [truncated], tags and the worker. */
-#define SAMPLE_DEPTH_MAX (CPROF_DEPTH_MAX + CPROF_ROOT_TAGS_MAX + 2)
+/* Frames may be added to a stack at its root, [truncated], tags and the worker; and a native leaf.
+ */
+#define SAMPLE_DEPTH_MAX (CPROF_DEPTH_MAX + CPROF_ROOT_TAGS_MAX + 3)
 
-/* Two labels may be added to a stack's tags: the worker and the state. */
-#define LABELS_MAX (CPROF_TAGS_PER_STACK_MAX + 2)
+/* Three labels may be added to a stack's tags: the worker, the state and the interpreter's lock. */
+#define LABELS_MAX (CPROF_TAGS_PER_STACK_MAX + 3)
 
 #define UNSAMPLED_NS_MIN 1000
 
@@ -40,11 +42,12 @@
 struct slot_merge {
     struct cprof_merge *merge;
     struct cprof_log_view *view; /* counters of its own; the log behind it is the caller's */
-    uint32_t *stacks;            /* those that count: on the CPU first, then the others */
+    uint32_t *stacks; /* stacks and leaves that count: on the CPU first, then the others */
     size_t on_cpu_count, stack_count;
     struct cprof_thread_stack *thread_stacks; /* what run-queue time can be shared out over */
     size_t thread_stack_count;
     struct cprof_frames *frames;
+    struct cprof_native *native;
     struct cprof_scale *scale;
     char name[40]; /* "1", "mule 2": the value of the tag */
     char long_name[40];
@@ -82,14 +85,16 @@ static void name_slot(struct slot_merge *slot)
 }
 
 /* Is this what an honest slot can have counted? */
-static bool numbers_are_sound(const struct cprof_merge *merge,
-                              const struct cprof_stack_record *stack)
+static bool numbers_are_sound(const struct slot_merge *slot, uint32_t ref)
 {
-    if (stack->kind == CPROF_STACK_ON_CPU) {
-        return stack->count <= COUNT_MAX && stack->weight_ns <= merge->cpu_ns_max &&
-               stack->timer_weight_ns <= merge->cpu_ns_max;
+    const struct cprof_merge *merge = slot->merge;
+    struct cprof_log_numbers numbers = cprof_log_numbers(slot->view, ref);
+
+    if (cprof_log_stack(slot->view, ref)->kind == CPROF_STACK_ON_CPU) {
+        return numbers.count <= COUNT_MAX && numbers.weight_ns <= merge->cpu_ns_max &&
+               numbers.timer_weight_ns <= merge->cpu_ns_max;
     }
-    return stack->count <= COUNT_MAX && stack->weight_ns <= merge->waiting_ns_max;
+    return numbers.count <= COUNT_MAX && numbers.weight_ns <= merge->waiting_ns_max;
 }
 
 static void choose_stack(struct slot_merge *slot, uint32_t ref)
@@ -100,7 +105,7 @@ static void choose_stack(struct slot_merge *slot, uint32_t ref)
     if (cprof_stack_is_idle(slot->view, stack) && !merge->config->wall_idle) {
         return;
     }
-    if (numbers_are_sound(merge, stack)) {
+    if (numbers_are_sound(slot, ref)) {
         slot->stacks[slot->stack_count++] = ref;
     } else {
         slot->view->rejected++;
@@ -140,13 +145,13 @@ static bool wants_state(const struct cprof_merge *merge)
     return merge->kind == CPROF_KIND_WALL && (merge->config->tags & CPROF_TAG_STATE);
 }
 
-/* `worker` and `state` are the gateway's to say. */
+/* `worker`, `state` and `gil` are the gateway's to say. */
 static bool wants_tag(const struct cprof_merge *merge, const char *key)
 {
     if (strcmp(key, "thread") == 0) {
         return merge->config->tags & CPROF_TAG_THREAD;
     }
-    return strcmp(key, "worker") != 0 && strcmp(key, "state") != 0;
+    return strcmp(key, "worker") != 0 && strcmp(key, "state") != 0 && strcmp(key, "gil") != 0;
 }
 
 static void add_label(struct cprof_sample_key *key, struct cprof_label *labels,
@@ -156,9 +161,27 @@ static void add_label(struct cprof_sample_key *key, struct cprof_label *labels,
     labels[key->label_count++].value = text_of(table, value);
 }
 
-/* The worker, then the chain's tags in the order in which they were set, then the state. */
-static void add_labels(const struct slot_merge *slot, uint32_t tag_ref, const char *state,
-                       struct cprof_sample_key *key, struct cprof_label *labels)
+/* What the thread had of the interpreter's lock; NULL: not known, or no number of ours. */
+static const char *gil_name(const struct cprof_stack_record *stack)
+{
+    static const char *const names[CPROF_GIL_COUNT] = {[CPROF_GIL_HELD] = "held",
+                                                       [CPROF_GIL_WAITING] = "waiting",
+                                                       [CPROF_GIL_RELEASED] = "released"};
+
+    return stack->gil < CPROF_GIL_COUNT ? names[stack->gil] : NULL;
+}
+
+/* The labels that follow from how a stack was met. */
+struct circumstances {
+    const char *state;
+    const char *gil; /* NULL: none */
+};
+
+/* The worker, then the chain's tags in the order in which they were set, then the state and the
+ * lock. */
+static void add_labels(const struct slot_merge *slot, uint32_t tag_ref,
+                       const struct circumstances *how, struct cprof_sample_key *key,
+                       struct cprof_label *labels)
 {
     const struct cprof_merge *merge = slot->merge;
     struct cprof_log_tag tag;
@@ -181,7 +204,10 @@ static void add_labels(const struct slot_merge *slot, uint32_t tag_ref, const ch
         labels[last] = label;
     }
     if (wants_state(merge)) {
-        add_label(key, labels, merge->table, "state", state);
+        add_label(key, labels, merge->table, "state", how->state);
+    }
+    if (how->gil && (merge->config->tags & CPROF_TAG_GIL)) {
+        add_label(key, labels, merge->table, "gil", how->gil);
     }
 }
 
@@ -232,6 +258,38 @@ static const char *special_name(const struct slot_merge *slot,
     return NULL;
 }
 
+/* "recvfrom [system call]": what a sleeping thread waits in. */
+static uint32_t system_call_location(struct cprof_table *table, uint32_t number)
+{
+    const char *known = cprof_system_call_name(number);
+    char name[64];
+
+    if (known) {
+        (void)snprintf(name, sizeof(name), "%s [system call]", known);
+    } else {
+        (void)snprintf(name, sizeof(name), "[system call %u]", number);
+    }
+    return special_location(table, name);
+}
+
+/* What a stack ends in, beyond the interpreter. */
+static void add_leaf(const struct slot_merge *slot, uint32_t ref, struct cprof_sample_key *key,
+                     uint32_t *locations)
+{
+    const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
+    struct cprof_table *table = slot->merge->table;
+    struct cprof_log_leaf leaf;
+
+    if (!slot->merge->config->native_leaf || cprof_stack_is_idle(slot->view, stack)) {
+        return;
+    }
+    if (cprof_log_leaf(slot->view, ref, &leaf)) {
+        locations[key->depth++] = cprof_native_location(slot->native, table, &leaf);
+    } else if (stack->kind == CPROF_STACK_OFF_CPU && stack->system_call > 0) {
+        locations[key->depth++] = system_call_location(table, stack->system_call - 1u);
+    }
+}
+
 static void add_frames(const struct slot_merge *slot, const struct cprof_stack_record *stack,
                        struct cprof_sample_key *key, uint32_t *locations)
 {
@@ -242,24 +300,26 @@ static void add_frames(const struct slot_merge *slot, const struct cprof_stack_r
         locations[key->depth++] = special_location(table, special);
         return;
     }
-    while (key->depth < stack->depth) {
-        locations[key->depth] = cprof_frames_location(slot->frames, &stack->frames[key->depth]);
-        key->depth++;
+    for (unsigned i = 0; i < stack->depth; i++) {
+        locations[key->depth++] = cprof_frames_location(slot->frames, &stack->frames[i]);
     }
     if (stack->flags & CPROF_STACK_TRUNCATED) {
         locations[key->depth++] = special_location(table, "[truncated]");
     }
 }
 
-static void add_sample(const struct slot_merge *slot, const struct cprof_stack_record *stack,
-                       const char *state, uint64_t count, uint64_t value_ns)
+static void add_sample(const struct slot_merge *slot, uint32_t ref, const char *state,
+                       uint64_t count, uint64_t value_ns)
 {
+    const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
+    struct circumstances how = {.state = state, .gil = gil_name(stack)};
     uint32_t locations[SAMPLE_DEPTH_MAX];
     struct cprof_label labels[LABELS_MAX];
     struct cprof_sample_key key = {.locations = locations, .labels = labels};
 
+    add_leaf(slot, ref, &key, locations);
     add_frames(slot, stack, &key, locations);
-    add_labels(slot, stack->tag_ref, state, &key, labels);
+    add_labels(slot, stack->tag_ref, &how, &key, labels);
     add_root_frames(slot, &key, locations);
     cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
 }
@@ -271,12 +331,13 @@ static void add_special(const struct slot_merge *slot, const char *name, const c
     uint32_t locations[CPROF_ROOT_TAGS_MAX + 2];
     struct cprof_label labels[LABELS_MAX];
     struct cprof_sample_key key = {.locations = locations, .labels = labels};
+    struct circumstances how = {.state = state};
 
     if (count == 0 && value_ns == 0) {
         return;
     }
     locations[key.depth++] = special_location(slot->merge->table, name);
-    add_labels(slot, CPROF_NO_REF, state, &key, labels);
+    add_labels(slot, CPROF_NO_REF, &how, &key, labels);
     add_root_frames(slot, &key, locations);
     cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
 }
@@ -298,11 +359,11 @@ static void add_on_cpu(struct slot_merge *slot)
     const struct cprof_log_view *view = slot->view;
 
     for (size_t i = 0; i < slot->on_cpu_count; i++) {
-        const struct cprof_stack_record *stack = cprof_log_stack(view, slot->stacks[i]);
-        uint64_t value_ns = cprof_scale_stack(slot->scale, stack);
+        uint32_t ref = slot->stacks[i];
+        uint64_t value_ns = cprof_scale_stack(slot->scale, view, ref);
 
-        add_sample(slot, stack, "running", stack->count, value_ns);
-        note_thread_stack(slot, slot->stacks[i], value_ns);
+        add_sample(slot, ref, "running", cprof_log_numbers(view, ref).count, value_ns);
+        note_thread_stack(slot, ref, value_ns);
     }
     add_special(slot, "[log full]", "running", view->log_full_count,
                 cprof_scale_weight(slot->scale, view->log_full_weight_ns));
@@ -321,8 +382,8 @@ static void add_off_cpu(struct slot_merge *slot)
         const struct cprof_stack_record *stack = cprof_log_stack(slot->view, slot->stacks[i]);
 
         if (stack->kind == CPROF_STACK_OFF_CPU) {
-            add_sample(slot, stack, cprof_state_name(cprof_log_state(stack), name), stack->count,
-                       stack->weight_ns);
+            add_sample(slot, slot->stacks[i], cprof_state_name(cprof_log_state(stack), name),
+                       stack->count, stack->weight_ns);
         }
         if (!cprof_stack_is_idle(slot->view, stack)) {
             note_thread_stack(slot, slot->stacks[i], stack->weight_ns);
@@ -340,8 +401,7 @@ static void add_runnable(struct slot_merge *slot)
         const struct cprof_thread_stack *stack = &slot->thread_stacks[i];
 
         if (stack->runnable_ns > 0) {
-            add_sample(slot, cprof_log_stack(slot->view, stack->stack_ref), "runnable", 0,
-                       stack->runnable_ns);
+            add_sample(slot, stack->stack_ref, "runnable", 0, stack->runnable_ns);
         }
     }
 }
@@ -394,6 +454,7 @@ static void add_to_totals(const struct slot_merge *slot)
     add_to(&merge->runnable_ns, view->runnable_ns);
     add_to(&merge->off_cpu_moved, view->off_cpu_moved);
     add_to(&merge->off_cpu_walks, view->off_cpu_walks);
+    add_to(&merge->leaves_left_out, view->leaves_left_out);
     add_to(&merge->tag_overflows, view->tag_overflows);
     for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
         add_to(&merge->missed[i], view->missed[i]);
@@ -411,15 +472,17 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
 {
     struct cprof_log_view own_view = *view;
     struct cprof_frames frames = {0};
+    struct cprof_native native = {0};
     struct cprof_scale scale = {0};
     struct slot_merge slot = {
-        .merge = merge, .view = &own_view, .frames = &frames, .scale = &scale};
+        .merge = merge, .view = &own_view, .frames = &frames, .native = &native, .scale = &scale};
     bool ok = false;
 
     bound_counters(&own_view, merge);
     name_slot(&slot);
     if (!choose_all_stacks(&slot) ||
         !cprof_frames_resolve(&frames, merge->table, &own_view, slot.stacks, slot.stack_count) ||
+        !cprof_native_begin(&native, &own_view, merge->symbols) ||
         !cprof_scale_begin(&scale, &own_view, slot.stacks, slot.on_cpu_count)) {
         cprof_fail(error, "no memory to merge the samples of %s", slot.long_name);
         goto out;
@@ -436,6 +499,7 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
     ok = true;
 out:
     cprof_scale_reset(&scale);
+    cprof_native_reset(&native);
     cprof_frames_reset(&frames);
     free(slot.thread_stacks);
     free(slot.stacks);
@@ -459,6 +523,11 @@ void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
     table->duration_ns = duration_ns;
     table->period_ns = window->period_ns;
     cprof_comment_on_window(merge);
+}
+
+void cprof_merge_use_symbols(struct cprof_merge *merge, struct cprof_symbols *symbols)
+{
+    merge->symbols = symbols;
 }
 
 bool cprof_merge_end(struct cprof_merge *merge, struct cprof_error *error)

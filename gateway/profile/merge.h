@@ -21,18 +21,20 @@
 #include "../../plugin/base/config.h"
 #include "../../plugin/base/error.h"
 #include "../../plugin/share/layout.h"
+#include "../symbols/symbols.h"
 #include "log_reader.h"
 #include "table.h"
 
 /* One profile under way. Fields are private, but for comments.c. */
 struct cprof_merge {
     struct cprof_table *table;
+    struct cprof_symbols *symbols; /* NULL: native functions get no names */
     const struct cprof_config *config;
     enum cprof_kind kind;
     uint64_t cpu_ns_max;     /* more CPU time no process can use in the window */
     uint64_t waiting_ns_max; /* nor more time can all its threads be off the CPU */
     uint64_t samples, raw_ns, clock_ns, ticker_ns, missed_ns, log_full, rejected;
-    uint64_t perf_ns, system_call_ns, extra_ns, perf_refused;
+    uint64_t perf_ns, system_call_ns, extra_ns, perf_refused, leaves_left_out;
     uint64_t wall_ns, off_cpu_looks, off_cpu_ns, runnable_ns, off_cpu_moved, off_cpu_walks;
     uint64_t tag_overflows;
     uint64_t missed[CPROF_MISS_COUNT];
@@ -43,6 +45,10 @@ struct cprof_merge {
 void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
                        const struct cprof_config *config, const struct cprof_window *window,
                        enum cprof_kind kind);
+
+/* Native functions get the names that the object files give them. `symbols` is borrowed until the
+ * end; cprof_symbols_begin was called. */
+void cprof_merge_use_symbols(struct cprof_merge *merge, struct cprof_symbols *symbols);
 
 /* Adds one slot. The view can be given to the merge of another kind afterwards. */
 bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *view,

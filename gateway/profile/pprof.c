@@ -27,8 +27,8 @@ enum { SAMPLE_VALUES = 2 };
 struct message_memory {
     value_type_message types[SAMPLE_VALUES];
     value_type_message *type_list[SAMPLE_VALUES];
-    mapping_message mapping;
-    mapping_message *mapping_list[1];
+    mapping_message *mappings;
+    mapping_message **mapping_list;
     char **texts;
     function_message *functions;
     function_message **function_list;
@@ -52,6 +52,8 @@ struct known_texts {
 
 static void free_memory(struct message_memory *memory)
 {
+    free(memory->mappings);
+    free((void *)memory->mapping_list);
     free((void *)memory->texts);
     free(memory->functions);
     free((void *)memory->function_list);
@@ -83,6 +85,8 @@ static bool allocate(struct message_memory *memory, const struct cprof_table *ta
     bool ok = true;
 
     memory->texts = array_of(table->text_count + extra_texts, sizeof(char *), &ok);
+    memory->mappings = array_of(table->mapping_count + 1, sizeof(*memory->mappings), &ok);
+    memory->mapping_list = array_of(table->mapping_count + 1, sizeof(void *), &ok);
     memory->functions = array_of(table->function_count, sizeof(*memory->functions), &ok);
     memory->function_list = array_of(table->function_count, sizeof(void *), &ok);
     memory->locations = array_of(table->location_count, sizeof(*memory->locations), &ok);
@@ -126,7 +130,8 @@ static void fill_locations(profile_message *profile, struct message_memory *memo
         memory->line_list[i] = &memory->lines[i];
         perftools__profiles__location__init(&memory->locations[i]);
         memory->locations[i].id = i + 1;
-        memory->locations[i].mapping_id = 1;
+        memory->locations[i].mapping_id = (uint64_t)table->locations[i].mapping + 1;
+        memory->locations[i].address = table->locations[i].address;
         memory->locations[i].n_line = 1;
         memory->locations[i].line = &memory->line_list[i];
         memory->location_list[i] = &memory->locations[i];
@@ -194,7 +199,7 @@ static void fill_texts(profile_message *profile, struct message_memory *memory,
     profile->comment = memory->comments;
 }
 
-/* What the numbers of a sample mean, and the one mapping. */
+/* What the numbers of a sample mean. */
 static void fill_types(profile_message *profile, struct message_memory *memory,
                        const struct known_texts *known)
 {
@@ -210,14 +215,31 @@ static void fill_types(profile_message *profile, struct message_memory *memory,
     profile->sample_type = memory->type_list;
     profile->period_type = &memory->types[1];
     profile->default_sample_type = known->kind;
+}
 
-    perftools__profiles__mapping__init(&memory->mapping);
-    memory->mapping.id = 1;
-    memory->mapping.has_functions = 1;
-    memory->mapping.has_filenames = 1;
-    memory->mapping.has_line_numbers = 1;
-    memory->mapping_list[0] = &memory->mapping;
-    profile->n_mapping = 1;
+/* The first mapping is Python's code, which is in no object file; the table's follow. None is to
+ * be looked up by a reader: all that is known stands in the functions. */
+static void fill_mappings(profile_message *profile, struct message_memory *memory,
+                          const struct cprof_table *table)
+{
+    for (size_t i = 0; i <= table->mapping_count; i++) {
+        mapping_message *to = &memory->mappings[i];
+
+        perftools__profiles__mapping__init(to);
+        to->id = i + 1;
+        to->has_functions = 1;
+        to->has_filenames = 1;
+        to->has_line_numbers = 1;
+        if (i > 0) {
+            to->memory_start = table->mappings[i - 1].start;
+            to->memory_limit = table->mappings[i - 1].limit;
+            to->file_offset = table->mappings[i - 1].file_offset;
+            to->filename = table->mappings[i - 1].file;
+            to->build_id = table->mappings[i - 1].build_id;
+        }
+        memory->mapping_list[i] = to;
+    }
+    profile->n_mapping = table->mapping_count + 1;
     profile->mapping = memory->mapping_list;
 }
 
@@ -253,6 +275,7 @@ bool cprof_pprof_write(uint8_t **bytes, size_t *byte_count, const struct cprof_t
     }
     fill_texts(&profile, &memory, table, &known);
     fill_types(&profile, &memory, &known);
+    fill_mappings(&profile, &memory, table);
     fill_functions(&profile, &memory, table);
     fill_locations(&profile, &memory, table);
     fill_samples(&profile, &memory, table);

@@ -27,10 +27,11 @@ static void sum_up(struct cprof_scale *scale, const struct cprof_log_view *view,
 {
     for (size_t i = 0; i < stack_count; i++) {
         const struct cprof_stack_record *stack = cprof_log_stack(view, stacks[i]);
+        struct cprof_log_numbers numbers = cprof_log_numbers(view, stacks[i]);
 
-        scale->raw_ns = cprof_saturating_add(scale->raw_ns, stack->weight_ns);
-        cprof_kernel_time_add(&scale->kernel_time, place_of(stack), stack->timer_weight_ns,
-                              stack->weight_ns);
+        scale->raw_ns = cprof_saturating_add(scale->raw_ns, numbers.weight_ns);
+        cprof_kernel_time_add(&scale->kernel_time, place_of(stack), numbers.timer_weight_ns,
+                              numbers.weight_ns);
     }
     scale->raw_ns = cprof_saturating_add(scale->raw_ns, view->log_full_weight_ns);
 }
@@ -92,15 +93,17 @@ void cprof_scale_reset(struct cprof_scale *scale)
     cprof_kernel_time_reset(&scale->kernel_time);
 }
 
-uint64_t cprof_scale_stack(struct cprof_scale *scale, const struct cprof_stack_record *stack)
+uint64_t cprof_scale_stack(struct cprof_scale *scale, const struct cprof_log_view *view,
+                           uint32_t ref)
 {
+    struct cprof_log_numbers numbers = cprof_log_numbers(view, ref);
     uint64_t share_ns = 0;
 
     if (scale->extra_ns > 0) {
-        share_ns =
-            cprof_kernel_time_take(&scale->kernel_time, place_of(stack), stack->timer_weight_ns);
+        share_ns = cprof_kernel_time_take(&scale->kernel_time, place_of(cprof_log_stack(view, ref)),
+                                          numbers.timer_weight_ns);
     }
-    return cprof_scale_weight(scale, cprof_saturating_add(stack->weight_ns, share_ns));
+    return cprof_scale_weight(scale, cprof_saturating_add(numbers.weight_ns, share_ns));
 }
 
 /* The running sum is scaled, not each weight, so that rounding errors do not add up. */

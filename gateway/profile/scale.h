@@ -34,14 +34,15 @@ struct cprof_scale {
     uint64_t weight_seen_ns;
 };
 
-/* Looks at these stacks, all of them on the CPU, and at the clocks of `view`. False: out of
- * memory. */
+/* Looks at these stacks and leaves, all of them on the CPU, and at the clocks of `view`. False: out
+ * of memory. */
 bool cprof_scale_begin(struct cprof_scale *scale, const struct cprof_log_view *view,
                        const uint32_t *stacks, size_t stack_count) CPROF_MUST_USE;
 void cprof_scale_reset(struct cprof_scale *scale);
 
-/* The CPU time that the next stack stands for, ns. */
-uint64_t cprof_scale_stack(struct cprof_scale *scale, const struct cprof_stack_record *stack);
+/* The CPU time that the next stack or leaf, view->stacks' `ref`, stands for, ns. */
+uint64_t cprof_scale_stack(struct cprof_scale *scale, const struct cprof_log_view *view,
+                           uint32_t ref);
 
 /* The same for a weight that has no stack. */
 uint64_t cprof_scale_weight(struct cprof_scale *scale, uint64_t weight_ns);

@@ -155,6 +155,7 @@ void cprof_table_reset(struct cprof_table *table)
     free(table->texts);
     free(table->functions);
     free(table->locations);
+    free(table->mappings);
     free(table->samples);
     free(table->comments);
     free(table->text_pool);
@@ -163,6 +164,7 @@ void cprof_table_reset(struct cprof_table *table)
     free(table->text_index.slots);
     free(table->function_index.slots);
     free(table->location_index.slots);
+    free(table->mapping_index.slots);
     free(table->sample_index.slots);
     *table = (struct cprof_table){0};
 }
@@ -253,6 +255,30 @@ uint32_t cprof_table_location(struct cprof_table *table, const struct cprof_loca
     table->locations[id] = *location;
     index_put(&table->location_index, hash, id);
     return id;
+}
+
+static bool mapping_equals(const struct cprof_table *table, uint32_t id, const void *wanted)
+{
+    return memcmp(&table->mappings[id], wanted, sizeof(*table->mappings)) == 0;
+}
+
+uint32_t cprof_table_mapping(struct cprof_table *table, const struct cprof_mapping *mapping)
+{
+    uint32_t hash = fold(mix(table->hash_seed, mapping, sizeof(*mapping)));
+    uint32_t id;
+
+    if (index_find(table, &table->mapping_index, hash, mapping_equals, mapping, &id)) {
+        return id + 1;
+    }
+    if (!index_reserve(table, &table->mapping_index) ||
+        !grow(table, (void *)&table->mappings, &table->mapping_capacity, table->mapping_count, 1,
+              sizeof(*mapping))) {
+        return 0;
+    }
+    id = (uint32_t)table->mapping_count++;
+    table->mappings[id] = *mapping;
+    index_put(&table->mapping_index, hash, id);
+    return id + 1;
 }
 
 static bool sample_equals(const struct cprof_table *table, uint32_t id, const void *wanted)

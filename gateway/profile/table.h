@@ -32,7 +32,18 @@ struct cprof_function {
 
 struct cprof_location {
     uint32_t function;
-    int32_t line; /* 0: none */
+    int32_t line;     /* 0: none */
+    uint64_t address; /* of native code; 0: none */
+    uint32_t mapping; /* that it lies in; 0: none */
+    uint32_t reserved;
+};
+
+/* A part of an object file. Mappings count from 1. */
+struct cprof_mapping {
+    uint64_t start, limit; /* addresses */
+    uint64_t file_offset;
+    uint32_t file;     /* a text, and so is build_id; the empty one: not known */
+    uint32_t build_id; /* hexadecimal digits */
 };
 
 struct cprof_label {
@@ -72,20 +83,23 @@ struct cprof_table {
     struct cprof_table_text *texts;
     struct cprof_function *functions;
     struct cprof_location *locations;
+    struct cprof_mapping *mappings; /* [0] is number 1 */
     struct cprof_sample *samples;
     uint32_t *comments; /* texts */
     char *text_pool;
     uint32_t *location_pool;
     struct cprof_label *label_pool;
-    size_t text_count, function_count, location_count, sample_count, comment_count;
+    size_t text_count, function_count, location_count, mapping_count, sample_count, comment_count;
     size_t text_pool_used, location_pool_used, label_pool_used;
     bool failed;
 
     /* Private. */
     size_t text_capacity, function_capacity, location_capacity, sample_capacity, comment_capacity;
+    size_t mapping_capacity;
     size_t text_pool_capacity, location_pool_capacity, label_pool_capacity;
     uint64_t hash_seed;
-    struct cprof_table_index text_index, function_index, location_index, sample_index;
+    struct cprof_table_index text_index, function_index, location_index, mapping_index,
+        sample_index;
 };
 
 /* Makes an empty table. cprof_table_reset frees what it holds; before it is used again, it needs
@@ -102,6 +116,9 @@ const char *cprof_table_text_at(const struct cprof_table *table, uint32_t text);
 /* The identifiers of equal entries, added if they are new. */
 uint32_t cprof_table_function(struct cprof_table *table, const struct cprof_function *function);
 uint32_t cprof_table_location(struct cprof_table *table, const struct cprof_location *location);
+
+/* The number of an equal mapping, added if it is new; 0 after a failure. */
+uint32_t cprof_table_mapping(struct cprof_table *table, const struct cprof_mapping *mapping);
 
 /* What a sample is found by. Both arrays are borrowed for the call. */
 struct cprof_sample_key {

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
-#define CPROF_CONFIG_VERSION 5
+#define CPROF_CONFIG_VERSION 6
 
 #define CPROF_SERVICE_BYTES         256 /* 255 characters are the API's limit */
 #define CPROF_SERVICE_VERSION_BYTES 513
@@ -32,6 +32,7 @@ enum cprof_tag_bit {
     CPROF_TAG_WORKER = 1u << 0,
     CPROF_TAG_THREAD = 1u << 1,
     CPROF_TAG_STATE = 1u << 2,
+    CPROF_TAG_GIL = 1u << 3,
     /* Of the request; uWSGI's own knowledge of it. */
     CPROF_TAG_METHOD = 1u << 4,
     CPROF_TAG_HOST = 1u << 5,
@@ -84,6 +85,7 @@ struct cprof_config {
     uint32_t initial_backoff_s;
     uint32_t wall_idle; /* threads that wait for a request stand in wall profiles, too */
     uint32_t worker_frame;
+    uint32_t native_leaf; /* samples in native code tell in which */
     uint32_t http_allow_remote;
     uint32_t worker_count; /* the first slots are workers, */
     uint32_t mule_count;   /* then come mules */

@@ -46,6 +46,7 @@ static struct {
             .output_keep = 100,
             .period_ms = 10,
             .max_depth = 128,
+            .native_leaf = 1,
             .verbose = CPROF_LOG_WARNING,
             .initial_backoff_s = 60,
             .api_endpoint = ENDPOINT_DEFAULT,
@@ -107,6 +108,7 @@ static void add_tag(char *option, char *value, void *data)
     } plain[] = {
         {"worker", CPROF_TAG_WORKER}, {"thread", CPROF_TAG_THREAD}, {"state", CPROF_TAG_STATE},
         {"method", CPROF_TAG_METHOD}, {"host", CPROF_TAG_HOST},     {"mount", CPROF_TAG_MOUNT},
+        {"gil", CPROF_TAG_GIL},
     };
     struct cprof_config *config = &state.options.config;
     uint64_t segments;
@@ -122,9 +124,10 @@ static void add_tag(char *option, char *value, void *data)
     if (!value || strncmp(value, PATH_TAG, sizeof(PATH_TAG) - 1) != 0 ||
         !cprof_option_parse_number(value + sizeof(PATH_TAG) - 1, 1, CPROF_PATH_SEGMENTS_MAX,
                                    &segments)) {
-        cprof_option_refuse(option, value,
-                            "worker, thread, state, method, host, mount, or path:N with the number "
-                            "of segments to keep, 1 to 16");
+        cprof_option_refuse(
+            option, value,
+            "worker, thread, state, gil, method, host, mount, or path:N with the number "
+            "of segments to keep, 1 to 16");
     }
     config->tags |= CPROF_TAG_PATH;
     config->path_segments = (uint32_t)segments;
@@ -209,6 +212,18 @@ static void check_workers(void)
     }
 }
 
+static void set_native_leaf(char *option, char *value, void *data)
+{
+    (void)data;
+    if (value && strcmp(value, "true") == 0) {
+        state.options.config.native_leaf = 1;
+    } else if (value && strcmp(value, "false") == 0) {
+        state.options.config.native_leaf = 0;
+    } else {
+        cprof_option_refuse(option, value, "true or false");
+    }
+}
+
 static uint32_t disable_flag, disable_upload_flag;
 
 /* NOLINTBEGIN(readability-redundant-casting): uWSGI's table has no const in it. */
@@ -286,10 +301,11 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"number of files of each kind kept in output-dir, 0 for all (default: 100)",
      cprof_option_set_number, &keep_range, 0},
     {(char *)PREFIX "tag", required_argument, 0,
-     (char
-          *)"tag samples with: worker, thread, state (wall profiles: what the thread waits in); "
-            "or, of the request that is served: method, host, mount, or path:N (the path's first N "
-            "segments, 1 to 16); may be repeated (default: worker, thread and state)",
+     (char *)"tag samples with: worker, thread, state (wall profiles: what the thread waits in), "
+             "gil "
+             "(whether it held the interpreter's lock); or, of the request that is served: method, "
+             "host, mount, or path:N (the path's first N segments, 1 to 16); may be repeated "
+             "(default: worker, thread, state and gil)",
      add_tag, NULL, 0},
     {(char *)PREFIX "root-tag", required_argument, 0,
      (char *)"put this tag as the root frame of each stack that has it (\"route: /users/:id\"), "
@@ -304,6 +320,10 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"put the worker as the root frame of each stack, for viewers that show no tags "
              "(default: off)",
      cprof_option_set_flag, &state.options.config.worker_frame, 0},
+    {(char *)PREFIX "native-leaf", required_argument, 0,
+     (char *)"show the native function that a sample stood in, or the system call that the thread "
+             "slept in, as the innermost frame: true or false (default: true)",
+     set_native_leaf, NULL, 0},
     {(char *)PREFIX "log-size", required_argument, 0,
      (char *)"shared memory for one worker's samples, 256k to 1024m, used only as needed "
              "(default: 4m)",
@@ -488,7 +508,7 @@ const struct cprof_options *cprof_options_finish(void)
     char duration[16], accepted[128];
 
     if (!state.tags_given) {
-        config->tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE;
+        config->tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE | CPROF_TAG_GIL;
     }
     take_environment();
     if (state.options.disabled) {

@@ -1,4 +1,4 @@
-/* gil_wait.c - see gil_wait.h.
+/* gil_wait.c - see gil_wait.h. SIGSAFE FILE (tools/sigsafe).
  *
  * SPDX-License-Identifier: MIT
  */

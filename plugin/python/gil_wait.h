@@ -6,7 +6,8 @@
  * (nptl/pthread_cond_wait.c). The handler is popped before the wait returns. Where the C library
  * keeps no such thing, nothing is found, and a wait is called one for a lock.
  *
- * Callers   the ticker, for a thread that it proves to be asleep before and afterwards.
+ * Callers   the ticker, for a thread that it proves to be asleep before and afterwards; the
+ * handler, for its own.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,12 +18,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../base/attributes.h"
 #include "peek.h"
 #include "runtime.h"
 
 /* Whether the thread `tid`, one of whose thread states lies at `state` (0: not known), waits in a
  * condition variable of the interpreter's lock. False also if that is not known. */
-bool cprof_gil_is_awaited(const struct cprof_python *python, enum cprof_peek_way way,
-                          uintptr_t state, pid_t tid);
+CPROF_SIGSAFE bool cprof_gil_is_awaited(const struct cprof_python *python, enum cprof_peek_way way,
+                                        uintptr_t state, pid_t tid);
 
 #endif

@@ -14,6 +14,9 @@
 #define POINTER_OFFSET       32u
 #define IMPLEMENTATION_WORDS 40u
 
+/* How far from its frame a greenlet may keep its context. Farther on is the next greenlet's. */
+#define NEAR_FRAME (8u * WORD)
+
 static void find_function(void *slot, const char *name)
 {
     void *symbol = dlsym(RTLD_DEFAULT, name);
@@ -106,11 +109,14 @@ bool cprof_greenlet_learn_context(const struct cprof_python *python, enum cprof_
                                   uintptr_t address, struct cprof_greenlet_layout *layout)
 {
     uintptr_t part = part_of(way, layout, address);
+    uint16_t first = layout->frame > NEAR_FRAME ? (uint16_t)(layout->frame - NEAR_FRAME) : 0, found;
 
-    if (layout->frame && part) {
-        layout->context = find_object(python, way, python->context_type, part,
-                                      layout->implementation ? IMPLEMENTATION_WORDS : OBJECT_WORDS);
+    if (!layout->frame || !part) {
+        return false;
     }
+    found = find_object(python, way, python->context_type, part + first,
+                        (uint16_t)(2 * NEAR_FRAME / WORD));
+    layout->context = found ? (uint16_t)(first + found) : 0;
     return layout->context != 0;
 }
 

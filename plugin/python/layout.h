@@ -39,6 +39,13 @@ enum cprof_gil_place {
     CPROF_GIL_BY_INTERPRETER /* interpreters point to it (3.12 and later) */
 };
 
+/* What tells from outside whether a thread state has the interpreter's lock. */
+enum cprof_gil_owner {
+    CPROF_GIL_OWNER_CURRENT,     /* the current thread state is the holder's (up to 3.11) */
+    CPROF_GIL_OWNER_LAST_HOLDER, /* the lock says so (3.12) */
+    CPROF_GIL_OWNER_ATTACHED,    /* the thread state says so (3.13 and later) */
+};
+
 struct cprof_python_layout {
     uint8_t minor;       /* of CPython 3.minor */
     uint8_t head;        /* enum cprof_frame_head */
@@ -46,6 +53,7 @@ struct cprof_python_layout {
     uint8_t instruction; /* enum cprof_instruction_kind */
     uint8_t line_format; /* enum cprof_line_format of share/layout.h */
     uint8_t gil_place;   /* enum cprof_gil_place */
+    uint8_t gil_owner;   /* enum cprof_gil_owner */
 
     /* The compiler may store a frame as the innermost one before it stores the frame's link to
      * its caller, and a _PyCFrame as the innermost one before its frame (3.11, 3.12). */
@@ -73,6 +81,11 @@ struct cprof_python_layout {
     uint16_t interp_threads_head;
     uint16_t interp_gil; /* with CPROF_GIL_BY_INTERPRETER: the pointer, and its target's size */
     uint16_t gil_bytes;
+
+    /* Who has the lock, by gil_owner. */
+    uint16_t gil_last_holder; /* both in the lock: a thread state, */
+    uint16_t gil_locked;      /* and an int, 1: it has the lock now */
+    uint16_t tstate_status;   /* in PyThreadState: an int, 1: attached */
 
     /* _PyInterpreterFrame, or PyFrameObject up to 3.10. */
     uint16_t frame_bytes; /* what must be read of one, a multiple of 8 */

@@ -228,6 +228,50 @@ static int search_segment(struct dl_phdr_info *object, size_t bytes, void *data)
     return 0;
 }
 
+struct text_search {
+    uintptr_t address, low, high;
+};
+
+/* Is the address in this object? Then what it has of executable segments is wanted. */
+static int search_text(struct dl_phdr_info *object, size_t bytes, void *data)
+{
+    struct text_search *search = data;
+    uintptr_t text_low = UINTPTR_MAX, text_high = 0;
+    bool is_inside = false;
+
+    (void)bytes;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        uintptr_t low = object->dlpi_addr + header->p_vaddr, high = low + header->p_memsz;
+
+        if (header->p_type != PT_LOAD || !(header->p_flags & PF_X)) {
+            continue;
+        }
+        text_low = low < text_low ? low : text_low;
+        text_high = high > text_high ? high : text_high;
+        is_inside = is_inside || (search->address >= low && search->address < high);
+    }
+    if (is_inside) {
+        search->low = text_low;
+        search->high = text_high;
+    }
+    return is_inside;
+}
+
+/* The loop may have parts that the compiler put elsewhere (".cold"), and what it calls is the
+ * interpreter, too: so the object as a whole. */
+static void find_text(struct cprof_python *python)
+{
+    struct text_search search = {.address = python->eval_start};
+
+    if (!search.address) {
+        search.address = (uintptr_t)dlsym(RTLD_DEFAULT, "PyEval_EvalCode");
+    }
+    (void)dl_iterate_phdr(search_text, &search);
+    python->text_low = search.low;
+    python->text_high = search.high;
+}
+
 static void find_gil(struct cprof_python *python, const char *interpreter)
 {
     const struct cprof_python_layout *layout = &python->layout;
@@ -257,6 +301,7 @@ void cprof_python_attach(struct cprof_python *python)
 
     /* PyInterpreterState is the one structure that was seen to differ within a minor version
      * (in a pre-release), so its offsets are compared with what the exported getters say. */
+    find_text(python);
     if (!interpreter) {
         return;
     }

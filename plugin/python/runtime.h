@@ -30,6 +30,8 @@ struct cprof_python {
     void *context_type;              /* &PyContext_Type, NULL before 3.7 */
     uint16_t type_new, type_dealloc; /* offsets of these slots in any type */
     uintptr_t eval_start;            /* _PyEval_EvalFrameDefault, 0 where it is not exported */
+    uintptr_t text_low, text_high;   /* executable memory of the object that holds the evaluation
+                                      * loop; equal: unknown */
     uintptr_t gil_low, gil_high; /* futexes in here are the interpreter's lock; equal: unknown */
     uint16_t pthread_tid_offset; /* of the thread id in what pthread_self() points to; 0: unknown */
     uint16_t pthread_cleanup_offset; /* of the innermost cleanup handler there; 0: unknown */

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "../python/gil_state.h"
 #include "../python/gil_wait.h"
 #include "../python/peek.h"
 #include "../python/walker.h"
@@ -150,9 +151,12 @@ static bool walk_state(uintptr_t state, uintptr_t pc, struct cprof_context *cont
     bool truncated = false;
 
     sample->depth = 0;
+    sample->gil = CPROF_GIL_UNKNOWN;
     if (!state) {
         return true;
     }
+    sample->gil =
+        cprof_gil_is_of(offcpu.python, context->way, state) ? CPROF_GIL_HELD : CPROF_GIL_RELEASED;
     if (cprof_walk(offcpu.python, context->way, state, pc, context->raw, offcpu.recorder->max_depth,
                    &sample->depth, &truncated) != CPROF_WALK_DONE) {
         return false;
@@ -228,6 +232,7 @@ static enum cprof_recorded find_stack(struct cprof_thread *thread, struct cprof_
     struct cprof_sample sample = {
         .tag_ref = atomic_load(&thread->tag_ref),
         .kind = CPROF_STACK_OFF_CPU,
+        .system_call = state->system_call,
     };
     struct cprof_seen_tags seen;
     struct cprof_tag_list tags;
@@ -240,6 +245,7 @@ static enum cprof_recorded find_stack(struct cprof_thread *thread, struct cprof_
         if (waits_for_interpreter(thread, state)) {
             state->state = CPROF_STATE_GIL;
             state->is_unsaid = false;
+            sample.gil = CPROF_GIL_WAITING;
         }
         sample.state = state->state;
         is_true = stands_still(thread);

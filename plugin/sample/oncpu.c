@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "../base/machine.h"
+#include "../python/gil_state.h"
+#include "../python/gil_wait.h"
 #include "engine_timer.h"
 #include "guard.h"
 #include "rearm.h"
@@ -19,6 +21,7 @@
 
 static const struct cprof_python *interpreter;
 static struct cprof_recorder *recorder_of_process;
+static bool wants_native_leaf;
 static uintptr_t (*request_state)(int core); /* of the host, or NULL */
 static struct sigaction previous_action;
 
@@ -55,6 +58,29 @@ static uintptr_t choose_state(struct cprof_thread *thread, enum cprof_peek_way w
     return state;
 }
 
+/* The interrupted instruction, where it is no part of the interpreter; else 0. */
+static uintptr_t find_leaf(const ucontext_t *interrupted)
+{
+    uintptr_t pc = cprof_machine_pc(interrupted);
+    bool is_native = pc < interpreter->text_low || pc >= interpreter->text_high;
+
+    return wants_native_leaf && is_native && interpreter->text_high != 0 ? pc : 0;
+}
+
+/* A thread that the lock's condition variable wakes in vain, each 5 ms, waits on. */
+static enum cprof_gil find_gil(const struct cprof_thread *thread, enum cprof_peek_way way,
+                               uintptr_t state)
+{
+    if (!state) {
+        return CPROF_GIL_UNKNOWN;
+    }
+    if (cprof_gil_is_mine(interpreter, state)) {
+        return CPROF_GIL_HELD;
+    }
+    return cprof_gil_is_awaited(interpreter, way, state, thread->tid) ? CPROF_GIL_WAITING
+                                                                      : CPROF_GIL_RELEASED;
+}
+
 /* Walks the interrupted thread into the context. CPROF_MISS_COUNT: no miss. *state_found is the
  * thread state that it runs under, or 0. */
 static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *interrupted,
@@ -77,6 +103,7 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
     }
     context->way = cprof_peek_choose(&interrupted->uc_sigmask);
     state = choose_state(thread, context->way, &stack);
+    sample->gil = (uint8_t)find_gil(thread, context->way, state);
     *state_found = state;
     if (!state) {
         return CPROF_MISS_COUNT;
@@ -130,6 +157,7 @@ static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
         .kind = CPROF_STACK_ON_CPU,
         .weight_ns = tick->weight_ns,
         .timer_weight_ns = tick->timer_weight_ns,
+        .leaf_pc = find_leaf(interrupted),
     };
     enum cprof_miss miss = CPROF_MISS_CONTEXTS;
     uintptr_t state = 0;
@@ -255,13 +283,14 @@ bool cprof_oncpu_owns_signal(void)
 }
 
 bool cprof_oncpu_install(const struct cprof_python *python, struct cprof_recorder *recorder,
-                         const struct cprof_request_view *requests)
+                         const struct cprof_request_view *requests, bool native_leaf)
 {
     static const int never_blocked[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
 
     interpreter = python;
     recorder_of_process = recorder;
+    wants_native_leaf = native_leaf;
     request_state = requests->thread_state;
     atomic_store(&open_period_ns, 0); /* a parent process may have been inside a window */
     atomic_store(&handlers_inside, 0);

@@ -18,10 +18,10 @@
 
 /* Installs the handler for CPROF_SIGNAL, for good. A handler that stood there before goes on
  * getting the signals that are not ours. `python` and `recorder` must live as long as the
- * process; `requests` is copied. */
+ * process; `requests` is copied. native_leaf: samples in native code are to have a leaf. */
 CPROF_SIGSAFE bool cprof_oncpu_install(const struct cprof_python *python,
                                        struct cprof_recorder *recorder,
-                                       const struct cprof_request_view *requests);
+                                       const struct cprof_request_view *requests, bool native_leaf);
 
 /* From now on ticks are recorded; period_ns is what timers are armed for and what a tick of a perf
  * event stands for. Again: for another period. */

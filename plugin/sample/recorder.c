@@ -10,14 +10,21 @@
 
 #include "../python/code_object.h"
 #include "../python/text.h"
+#include "known_text.h"
 
 #define CODE_ENTRIES  16384u /* 384 KiB; only what is used is ever touched */
 #define STACK_ENTRIES 32768u /* 768 KiB */
+#define LEAF_ENTRIES  32768u
+
+#define ENTRIES (CODE_ENTRIES + STACK_ENTRIES + LEAF_ENTRIES)
 
 /* Raw and resolved stacks and chains of tags share a table; these keep their keys apart. */
 #define RAW_SEED      UINT64_C(0x243F6A8885A308D3)
 #define RESOLVED_SEED UINT64_C(0x13198A2E03707344)
 #define TAG_SEED      UINT64_C(0x082EFA98EC4E6C89)
+
+/* Of the table of leaves. */
+#define LEAF_SEED UINT64_C(0x082EFA98EC4E6C89)
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
@@ -30,6 +37,21 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 static uint64_t as_key(uint64_t hash)
 {
     return hash < CPROF_INTERN_KEY_MIN ? hash + CPROF_INTERN_KEY_MIN : hash;
+}
+
+static uint32_t choose_leaves_max(uint64_t log_bytes)
+{
+    uint64_t fitting = log_bytes / CPROF_LEAF_LOG_PART / sizeof(struct cprof_leaf_record);
+
+    return fitting < CPROF_LEAVES_MAX ? (uint32_t)fitting : CPROF_LEAVES_MAX;
+}
+
+/* Takes a table of `entries` from `memory`; returns what is left. */
+static uint8_t *place_table(struct cprof_intern_table *table, uint8_t *memory, uint32_t entries)
+{
+    table->entries = (struct cprof_intern_entry *)(void *)memory;
+    table->mask = entries - 1;
+    return memory + entries * sizeof(struct cprof_intern_entry);
 }
 
 bool cprof_recorder_create(struct cprof_recorder *recorder, const struct cprof_python *python,
@@ -46,7 +68,8 @@ bool cprof_recorder_create(struct cprof_recorder *recorder, const struct cprof_p
         .log = log,
         .log_bytes = log_bytes,
         .max_depth = max_depth,
-        .memory_bytes = (CODE_ENTRIES + STACK_ENTRIES) * sizeof(struct cprof_intern_entry) +
+        .leaves_max = choose_leaves_max(log_bytes),
+        .memory_bytes = ENTRIES * sizeof(struct cprof_intern_entry) +
                         CPROF_CONTEXTS_MAX * (sizeof(struct cprof_context) + frames_bytes),
     };
     recorder->memory = mmap(NULL, recorder->memory_bytes, PROT_READ | PROT_WRITE,
@@ -57,13 +80,9 @@ bool cprof_recorder_create(struct cprof_recorder *recorder, const struct cprof_p
     }
     /* Huge pages would make a touched entry cost 2 MiB. */
     (void)madvise(recorder->memory, recorder->memory_bytes, MADV_NOHUGEPAGE);
-    next = recorder->memory;
-    recorder->codes.entries = (struct cprof_intern_entry *)(void *)next;
-    recorder->codes.mask = CODE_ENTRIES - 1;
-    next += CODE_ENTRIES * sizeof(struct cprof_intern_entry);
-    recorder->stacks.entries = (struct cprof_intern_entry *)(void *)next;
-    recorder->stacks.mask = STACK_ENTRIES - 1;
-    next += STACK_ENTRIES * sizeof(struct cprof_intern_entry);
+    next = place_table(&recorder->codes, recorder->memory, CODE_ENTRIES);
+    next = place_table(&recorder->stacks, next, STACK_ENTRIES);
+    next = place_table(&recorder->leaves, next, LEAF_ENTRIES);
     recorder->contexts = (struct cprof_context *)(void *)next;
     return true;
 }
@@ -99,6 +118,7 @@ void cprof_recorder_begin(struct cprof_recorder *recorder, uint32_t epoch, uint3
                               epoch, incarnation);
         atomic_store(&context->busy, 0);
     }
+    atomic_store(&recorder->leaf_count, 0);
     atomic_store(&recorder->generation, 1);
     atomic_store(&recorder->active, 1);
 }
@@ -305,8 +325,10 @@ static enum cprof_recorded resolve(struct cprof_recorder *recorder, struct cprof
 
 static uint64_t hash_sample(uint64_t seed, const struct cprof_sample *sample)
 {
-    return mix(mix(seed, sample->tag_ref),
-               (uint64_t)sample->state << 32 | (uint64_t)sample->kind << 16 | sample->flags);
+    uint64_t kind = (uint64_t)sample->kind << 16 | (uint64_t)sample->gil << 8 | sample->flags;
+
+    return mix(mix(seed, (uint64_t)sample->system_call << 32 | sample->tag_ref),
+               (uint64_t)sample->state << 32 | kind);
 }
 
 static uint64_t hash_tags(uint64_t hash, const struct cprof_tag_list *tags)
@@ -358,6 +380,8 @@ static uint32_t record_stack(struct cprof_context *context, const struct cprof_s
     stack->kind = (uint8_t)sample->kind;
     stack->flags = sample->flags;
     stack->state = sample->state;
+    stack->gil = sample->gil;
+    stack->system_call = sample->system_call;
     memcpy(stack->frames, context->resolved, depth * sizeof(struct cprof_frame));
     return cprof_log_publish(&context->writer);
 }
@@ -425,19 +449,93 @@ static enum cprof_recorded intern_stack(struct cprof_recorder *recorder,
     return CPROF_RECORDED;
 }
 
-static void count(struct cprof_recorder *recorder, uint32_t ref, const struct cprof_sample *sample)
+/* Room for one leaf record more, which nobody else is given. */
+static bool claim_leaf(struct cprof_recorder *recorder)
+{
+    uint32_t count = atomic_load_explicit(&recorder->leaf_count, memory_order_relaxed);
+
+    do {
+        if (count >= recorder->leaves_max) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&recorder->leaf_count, &count, count + 1,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
+static uint32_t record_leaf(struct cprof_recorder *recorder, struct cprof_context *context,
+                            uint32_t stack_ref, uintptr_t pc)
+{
+    struct cprof_leaf_record *leaf =
+        claim_leaf(recorder)
+            ? cprof_log_reserve(&context->writer, CPROF_RECORD_LEAF, (uint32_t)sizeof(*leaf))
+            : NULL;
+
+    if (!leaf) {
+        return CPROF_NO_REF;
+    }
+    leaf->stack_ref = stack_ref;
+    leaf->incarnation = context->writer.incarnation;
+    leaf->pc = pc;
+    return cprof_log_publish(&context->writer);
+}
+
+/* The record of a stack that was met at `pc`, or CPROF_NO_REF without room. */
+static uint32_t find_leaf(struct cprof_recorder *recorder, struct cprof_context *context,
+                          uint32_t stack_ref, uintptr_t pc)
+{
+    uint64_t key = as_key(mix(mix(LEAF_SEED, stack_ref), pc));
+    uint32_t note, ref = cprof_intern_find(&recorder->leaves, key, &note);
+
+    if (ref == CPROF_NO_REF) {
+        ref = record_leaf(recorder, context, stack_ref, pc);
+        if (ref == CPROF_NO_REF) {
+            atomic_fetch_add_explicit(&recorder->slot->counters.leaves_left_out, 1,
+                                      memory_order_relaxed);
+            return ref;
+        }
+        (void)cprof_intern_add_lasting(&recorder->leaves, key, ref, 0);
+        cprof_known_text_note(pc);
+    }
+    return ref;
+}
+
+/* The three numbers of a record. */
+struct numbers {
+    _Atomic uint64_t *count, *weight_ns, *timer_weight_ns;
+};
+
+static struct numbers numbers_of(struct cprof_recorder *recorder, struct cprof_context *context,
+                                 uint32_t ref, const struct cprof_sample *sample)
 {
     struct cprof_stack_record *stack = cprof_log_record(recorder->log, ref);
+    uint32_t leaf_ref = CPROF_NO_REF;
+
+    if (sample->leaf_pc) {
+        leaf_ref = find_leaf(recorder, context, ref, sample->leaf_pc);
+    }
+    if (leaf_ref != CPROF_NO_REF) {
+        struct cprof_leaf_record *leaf = cprof_log_record(recorder->log, leaf_ref);
+
+        return (struct numbers){&leaf->count, &leaf->weight_ns, &leaf->timer_weight_ns};
+    }
+    return (struct numbers){&stack->count, &stack->weight_ns, &stack->timer_weight_ns};
+}
+
+static void count(struct cprof_recorder *recorder, struct cprof_context *context, uint32_t ref,
+                  const struct cprof_sample *sample)
+{
+    struct numbers numbers = numbers_of(recorder, context, ref, sample);
 
     if (sample->timer_weight_ns > 0) {
-        atomic_fetch_add_explicit(&stack->timer_weight_ns, sample->timer_weight_ns,
+        atomic_fetch_add_explicit(numbers.timer_weight_ns, sample->timer_weight_ns,
                                   memory_order_relaxed);
     }
     if (sample->weight_ns == 0) {
         return;
     }
-    atomic_fetch_add_explicit(&stack->weight_ns, sample->weight_ns, memory_order_relaxed);
-    atomic_fetch_add_explicit(&stack->count, 1, memory_order_release);
+    atomic_fetch_add_explicit(numbers.weight_ns, sample->weight_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(numbers.count, 1, memory_order_release);
 }
 
 static void count_overflow(struct cprof_recorder *recorder, const struct cprof_tag_list *tags)
@@ -512,7 +610,7 @@ enum cprof_recorded cprof_record_sample(struct cprof_recorder *recorder,
     enum cprof_recorded outcome = find(recorder, context, sample, &ref);
 
     if (outcome == CPROF_RECORDED) {
-        count(recorder, ref, sample);
+        count(recorder, context, ref, sample);
     } else if (outcome == CPROF_RECORDED_LOG_FULL && sample->weight_ns > 0) {
         atomic_fetch_add_explicit(&counters->log_full_weight_ns, sample->weight_ns,
                                   memory_order_relaxed);

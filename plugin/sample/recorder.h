@@ -4,6 +4,8 @@
  *              and weight of the stack's record. No code object is touched.
  * First time   each frame's code object is interned by address: names, file and line table are
  *              copied into the log; then the stack's record is written, once per distinct stack.
+ * Leaves       a sample that stood in native code counts on a record for its stack and address.
+ *              These have a part of the log; where that is used up, the stack itself counts.
  * Deaths       a code object that dies is retired by the death hook (code_deaths.h) before its
  *              memory can be used again. Each retirement starts a new generation, which is part
  *              of every raw key: no stack of the old generation can be hit again by words that
@@ -51,11 +53,14 @@ struct cprof_recorder {
     uint8_t *log;
     uint64_t log_bytes;
     uint32_t max_depth;
+    uint32_t leaves_max;         /* of leaf records, in this log */
+    _Atomic uint32_t leaf_count; /* so far in this epoch */
     _Atomic uint32_t active;     /* an epoch is being recorded: the tables count */
     _Atomic uint32_t generation; /* of raw stack keys */
     _Atomic uint32_t deaths;     /* of code objects, known ones or not, since the epoch began */
     struct cprof_intern_table codes;
     struct cprof_intern_table stacks;
+    struct cprof_intern_table leaves;
     struct cprof_context *contexts;
     void *memory; /* tables, contexts and their scratch, one mapping */
     uint64_t memory_bytes;
@@ -89,8 +94,11 @@ struct cprof_sample {
     uint64_t weight_ns;                /* 0: no sample of its own, only timer_weight_ns */
     uint64_t timer_weight_ns;          /* see cprof_stack_record in share/layout.h */
     enum cprof_stack_kind kind;
-    uint32_t state; /* enum cprof_state */
-    uint8_t flags;  /* enum cprof_stack_flag */
+    uint32_t state;       /* enum cprof_state */
+    uint8_t flags;        /* enum cprof_stack_flag */
+    uint8_t gil;          /* enum cprof_gil */
+    uint16_t system_call; /* as in struct cprof_stack_record */
+    uintptr_t leaf_pc;    /* the interrupted instruction, if that is native code; 0: it is not */
 };
 
 enum cprof_recorded {

@@ -68,7 +68,7 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start, struct cprof_e
     cprof_peek_install();
     cprof_tags_setup(&interpreter, &start->requests);
     cprof_code_deaths_watch(&interpreter, &recorder);
-    if (!cprof_oncpu_install(&interpreter, &recorder, &start->requests)) {
+    if (!cprof_oncpu_install(&interpreter, &recorder, &start->requests, start->native_leaf)) {
         cprof_guard_clear();
         return cprof_fail_errno(error, errno, "cannot handle SIGURG");
     }

@@ -21,6 +21,7 @@ struct cprof_sampler_start {
     int segment_fd;      /* borrowed for the call */
     uint32_t slot_index; /* whose place this process takes */
     uint32_t max_depth;
+    bool native_leaf;       /* samples on the CPU tell in which native code they stood */
     uint32_t core_count;    /* threads of uWSGI's that this process will have */
     uint32_t request_count; /* requests that it can serve at the same time */
     struct cprof_request_view requests;

@@ -117,6 +117,9 @@ static bool parse_status(const struct cprof_thread *thread, const char *text,
     if (cprof_state_waits_for_time(number, fields)) {
         state->state = CPROF_STATE_SLEEP;
     }
+    if (number >= 0 && number < (long)CPROF_SYSTEM_CALLS_MAX) {
+        state->system_call = (uint16_t)(number + 1);
+    }
     state->pc = fields[number < 0 ? PC_ONLY : PC_WITH_CALL];
     state->futex = state->state == CPROF_STATE_FUTEX ? fields[FIRST_ARGUMENT] : 0;
     return true;

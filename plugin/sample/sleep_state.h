@@ -23,7 +23,8 @@ struct cprof_sleep_state {
     uint32_t state;  /* enum cprof_state; CPROF_STATE_FUTEX also for the interpreter's lock there */
     uintptr_t pc;    /* where user code will go on, 0: not known */
     uintptr_t futex; /* with CPROF_STATE_FUTEX: its address, 0: not known */
-    bool is_unsaid;  /* the kernel names no function now, and may later in the same sleep */
+    uint16_t system_call; /* its number + 1, 0: not known, or none */
+    bool is_unsaid;       /* the kernel names no function now, and may later in the same sleep */
 };
 
 /* A window begins. `keeps_files`: descriptors may stay open. */

@@ -16,6 +16,7 @@
 #include "../share/window.h"
 #include "descriptors.h"
 #include "guard.h"
+#include "mappings.h"
 #include "offcpu.h"
 #include "oncpu.h"
 #include "pace.h"
@@ -138,6 +139,7 @@ static void join_epoch(const struct cprof_window_demand *demand)
     cprof_offcpu_begin(ticker.has_own_descriptors);
     cprof_thread_watch_begin(demand->period_ns, cprof_peek_choose_lasting(&ticker.blocked));
     cprof_recorder_begin(ticker.work.recorder, demand->epoch, ticker.work.incarnation);
+    cprof_mappings_begin(ticker.work.incarnation);
     start_clocks();
     publish_settled(now_ns);
     cprof_oncpu_open(demand->period_ns);
@@ -152,6 +154,7 @@ static void leave_epoch(uint32_t epoch)
     while (!cprof_oncpu_drained()) {
         sleep_ns((long)DRAIN_NS);
     }
+    cprof_mappings_finish(ticker.work.recorder);
     cprof_recorder_end(ticker.work.recorder);
     atomic_store(&ticker.work.mapping->slot->closed_epoch, epoch);
 }
@@ -173,6 +176,7 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
     if (wants_wall) {
         cprof_offcpu_follow();
     }
+    cprof_mappings_look(ticker.work.recorder);
     publish_clocks();
     pause_ns = (read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns) * ROUND_COST_MAX;
     agenda->scan_ns = now_ns + (pause_ns > ROUND_NS ? pause_ns : ROUND_NS);
@@ -257,6 +261,7 @@ static void settle(struct agenda *agenda, const struct cprof_window_demand *befo
     if (after->period_ns != before->period_ns) {
         change_period(agenda, after->period_ns, now_ns);
     }
+    cprof_mappings_look(ticker.work.recorder);
     cprof_thread_watch_follow_clocks();
     publish_clocks();
     publish_settled(now_ns);

@@ -196,6 +196,7 @@ struct cprof_slot_counters {
     _Atomic uint64_t off_cpu_log_full_ns; /* time asleep in stacks that found no room */
     _Atomic uint64_t off_cpu_moved;       /* looks that were dropped because the thread moved */
     _Atomic uint64_t off_cpu_walks;       /* looks that had to walk a stack */
+    _Atomic uint64_t leaves_left_out;     /* ticks whose native leaf found no room */
     _Atomic uint64_t tag_overflows;       /* ticks and looks with a tag "[other]": its key has too
                                            * many values */
 };
@@ -252,10 +253,12 @@ struct cprof_chunk {
 #define CPROF_NO_REF 0u
 
 enum cprof_record_type {
-    CPROF_RECORD_LINES = 1, /* struct cprof_lines_record */
-    CPROF_RECORD_CODE = 2,  /* struct cprof_code_record */
-    CPROF_RECORD_TAG = 3,   /* struct cprof_tag_record */
-    CPROF_RECORD_STACK = 4, /* struct cprof_stack_record */
+    CPROF_RECORD_LINES = 1,   /* struct cprof_lines_record */
+    CPROF_RECORD_CODE = 2,    /* struct cprof_code_record */
+    CPROF_RECORD_TAG = 3,     /* struct cprof_tag_record */
+    CPROF_RECORD_STACK = 4,   /* struct cprof_stack_record */
+    CPROF_RECORD_LEAF = 5,    /* struct cprof_leaf_record */
+    CPROF_RECORD_MAPPING = 6, /* struct cprof_mapping_record */
 };
 
 struct cprof_record {
@@ -346,6 +349,15 @@ enum cprof_state {
 
 #define CPROF_SYSTEM_CALLS_MAX 0x1000u
 
+/* What a thread had of the interpreter's lock. */
+enum cprof_gil {
+    CPROF_GIL_UNKNOWN,  /* a thread without Python, or a version that does not tell */
+    CPROF_GIL_HELD,     /* it had the lock */
+    CPROF_GIL_WAITING,  /* it waited for the lock */
+    CPROF_GIL_RELEASED, /* neither */
+    CPROF_GIL_COUNT,
+};
+
 struct cprof_frame {
     uint32_t code_ref;
     int32_t byte_offset; /* into the bytecode; negative: not started, the first line counts */
@@ -371,8 +383,45 @@ struct cprof_stack_record {
     uint8_t kind;   /* enum cprof_stack_kind */
     uint8_t flags;  /* enum cprof_stack_flag */
     uint32_t state; /* enum cprof_state */
-    uint32_t reserved;
+    uint8_t gil;    /* enum cprof_gil */
+    uint8_t reserved;
+    uint16_t system_call; /* off the CPU: the number of the system call + 1, 0: not known */
     struct cprof_frame frames[];
+};
+
+/* A sample of a stack that was on the CPU in native code outside the interpreter. It counts here
+ * and not on the stack; the numbers mean the same. */
+struct cprof_leaf_record {
+    struct cprof_record record;
+    uint32_t stack_ref;
+    uint32_t incarnation; /* of the process, whose mappings tell what lies at the address */
+    uint64_t pc;          /* the interrupted instruction */
+    _Atomic uint64_t count;
+    _Atomic uint64_t weight_ns;
+    _Atomic uint64_t timer_weight_ns;
+};
+
+/* Leaf records take at most this part of a log, so that stacks find room, and no more than the
+ * table that finds them again can hold. */
+#define CPROF_LEAF_LOG_PART 4u
+#define CPROF_LEAVES_MAX    24576u
+
+#define CPROF_MAPPING_PATH_BYTES_MAX 1024u
+#define CPROF_MAPPINGS_MAX           4096u /* of a log */
+
+/* Executable memory of a process, as /proc/PID/maps says (proc(5)). */
+struct cprof_mapping_record {
+    struct cprof_record record;
+    uint64_t start;
+    uint64_t end;
+    uint64_t file_offset;
+    uint64_t inode;
+    uint32_t device_major;
+    uint32_t device_minor;
+    uint32_t incarnation; /* of the process */
+    uint16_t path_bytes;  /* 0: memory without a file or a name */
+    uint16_t reserved;
+    /* char path[] */
 };
 
 /* The largest record must fit into one chunk. */
@@ -393,5 +442,7 @@ _Static_assert(sizeof(struct cprof_slot) <= 4096, "a slot header is one page");
 _Static_assert(sizeof(struct cprof_chunk) == 16, "records are aligned to 8 bytes");
 _Static_assert(sizeof(struct cprof_stack_record) == 48, "drawn in docs/shared-memory.md");
 _Static_assert(sizeof(struct cprof_code_record) == 32, "drawn in docs/shared-memory.md");
+_Static_assert(sizeof(struct cprof_leaf_record) == 48, "drawn in docs/shared-memory.md");
+_Static_assert(sizeof(struct cprof_mapping_record) == 56, "drawn in docs/shared-memory.md");
 
 #endif

@@ -17,66 +17,66 @@ struct system_call {
 /* Those that a thread of a server is seen to sleep in. Numbers differ between machines, and
  * newer machines lack the older calls. */
 static const struct system_call system_calls[] = {
-    {SYS_recvfrom, CPROF_STATE_RECV, NULL},
-    {SYS_recvmsg, CPROF_STATE_RECV, NULL},
-    {SYS_recvmmsg, CPROF_STATE_RECV, NULL},
-    {SYS_sendto, CPROF_STATE_SEND, NULL},
-    {SYS_sendmsg, CPROF_STATE_SEND, NULL},
-    {SYS_sendmmsg, CPROF_STATE_SEND, NULL},
-    {SYS_sendfile, CPROF_STATE_SEND, NULL},
+    {SYS_recvfrom, CPROF_STATE_RECV, "recvfrom"},
+    {SYS_recvmsg, CPROF_STATE_RECV, "recvmsg"},
+    {SYS_recvmmsg, CPROF_STATE_RECV, "recvmmsg"},
+    {SYS_sendto, CPROF_STATE_SEND, "sendto"},
+    {SYS_sendmsg, CPROF_STATE_SEND, "sendmsg"},
+    {SYS_sendmmsg, CPROF_STATE_SEND, "sendmmsg"},
+    {SYS_sendfile, CPROF_STATE_SEND, "sendfile"},
 #ifdef SYS_poll
-    {SYS_poll, CPROF_STATE_POLL, NULL},
-    {SYS_select, CPROF_STATE_POLL, NULL},
-    {SYS_epoll_wait, CPROF_STATE_POLL, NULL},
+    {SYS_poll, CPROF_STATE_POLL, "poll"},
+    {SYS_select, CPROF_STATE_POLL, "select"},
+    {SYS_epoll_wait, CPROF_STATE_POLL, "epoll_wait"},
 #endif
-    {SYS_ppoll, CPROF_STATE_POLL, NULL},
-    {SYS_pselect6, CPROF_STATE_POLL, NULL},
-    {SYS_epoll_pwait, CPROF_STATE_POLL, NULL},
+    {SYS_ppoll, CPROF_STATE_POLL, "ppoll"},
+    {SYS_pselect6, CPROF_STATE_POLL, "pselect6"},
+    {SYS_epoll_pwait, CPROF_STATE_POLL, "epoll_pwait"},
 #ifdef SYS_epoll_pwait2
-    {SYS_epoll_pwait2, CPROF_STATE_POLL, NULL},
+    {SYS_epoll_pwait2, CPROF_STATE_POLL, "epoll_pwait2"},
 #endif
-    {SYS_accept, CPROF_STATE_ACCEPT, NULL},
-    {SYS_accept4, CPROF_STATE_ACCEPT, NULL},
-    {SYS_connect, CPROF_STATE_CONNECT, NULL},
-    {SYS_futex, CPROF_STATE_FUTEX, NULL},
+    {SYS_accept, CPROF_STATE_ACCEPT, "accept"},
+    {SYS_accept4, CPROF_STATE_ACCEPT, "accept4"},
+    {SYS_connect, CPROF_STATE_CONNECT, "connect"},
+    {SYS_futex, CPROF_STATE_FUTEX, "futex"},
 #ifdef SYS_futex_waitv
-    {SYS_futex_waitv, CPROF_STATE_FUTEX, NULL},
+    {SYS_futex_waitv, CPROF_STATE_FUTEX, "futex_waitv"},
 #endif
-    {SYS_nanosleep, CPROF_STATE_SLEEP, NULL},
-    {SYS_clock_nanosleep, CPROF_STATE_SLEEP, NULL},
-    {SYS_wait4, CPROF_STATE_WAIT, NULL},
-    {SYS_waitid, CPROF_STATE_WAIT, NULL},
-    {SYS_pread64, CPROF_STATE_FILE, NULL},
-    {SYS_pwrite64, CPROF_STATE_FILE, NULL},
-    {SYS_preadv, CPROF_STATE_FILE, NULL},
-    {SYS_pwritev, CPROF_STATE_FILE, NULL},
-    {SYS_openat, CPROF_STATE_FILE, NULL},
+    {SYS_nanosleep, CPROF_STATE_SLEEP, "nanosleep"},
+    {SYS_clock_nanosleep, CPROF_STATE_SLEEP, "clock_nanosleep"},
+    {SYS_wait4, CPROF_STATE_WAIT, "wait4"},
+    {SYS_waitid, CPROF_STATE_WAIT, "waitid"},
+    {SYS_pread64, CPROF_STATE_FILE, "pread64"},
+    {SYS_pwrite64, CPROF_STATE_FILE, "pwrite64"},
+    {SYS_preadv, CPROF_STATE_FILE, "preadv"},
+    {SYS_pwritev, CPROF_STATE_FILE, "pwritev"},
+    {SYS_openat, CPROF_STATE_FILE, "openat"},
 #ifdef SYS_open
-    {SYS_open, CPROF_STATE_FILE, NULL},
-    {SYS_stat, CPROF_STATE_FILE, NULL},
-    {SYS_lstat, CPROF_STATE_FILE, NULL},
-    {SYS_unlink, CPROF_STATE_FILE, NULL},
-    {SYS_rename, CPROF_STATE_FILE, NULL},
-    {SYS_mkdir, CPROF_STATE_FILE, NULL},
-    {SYS_rmdir, CPROF_STATE_FILE, NULL},
+    {SYS_open, CPROF_STATE_FILE, "open"},
+    {SYS_stat, CPROF_STATE_FILE, "stat"},
+    {SYS_lstat, CPROF_STATE_FILE, "lstat"},
+    {SYS_unlink, CPROF_STATE_FILE, "unlink"},
+    {SYS_rename, CPROF_STATE_FILE, "rename"},
+    {SYS_mkdir, CPROF_STATE_FILE, "mkdir"},
+    {SYS_rmdir, CPROF_STATE_FILE, "rmdir"},
 #endif
 #ifdef SYS_newfstatat
-    {SYS_newfstatat, CPROF_STATE_FILE, NULL},
+    {SYS_newfstatat, CPROF_STATE_FILE, "newfstatat"},
 #endif
-    {SYS_fstat, CPROF_STATE_FILE, NULL},
-    {SYS_statx, CPROF_STATE_FILE, NULL},
-    {SYS_unlinkat, CPROF_STATE_FILE, NULL},
-    {SYS_renameat2, CPROF_STATE_FILE, NULL},
-    {SYS_mkdirat, CPROF_STATE_FILE, NULL},
-    {SYS_getdents64, CPROF_STATE_FILE, NULL},
-    {SYS_ftruncate, CPROF_STATE_FILE, NULL},
-    {SYS_fallocate, CPROF_STATE_FILE, NULL},
-    {SYS_fsync, CPROF_STATE_FILE, NULL},
-    {SYS_fdatasync, CPROF_STATE_FILE, NULL},
-    {SYS_sync_file_range, CPROF_STATE_FILE, NULL},
-    {SYS_copy_file_range, CPROF_STATE_FILE, NULL},
-    {SYS_flock, CPROF_STATE_FILE, NULL},
-    {SYS_fcntl, CPROF_STATE_FILE, NULL},
+    {SYS_fstat, CPROF_STATE_FILE, "fstat"},
+    {SYS_statx, CPROF_STATE_FILE, "statx"},
+    {SYS_unlinkat, CPROF_STATE_FILE, "unlinkat"},
+    {SYS_renameat2, CPROF_STATE_FILE, "renameat2"},
+    {SYS_mkdirat, CPROF_STATE_FILE, "mkdirat"},
+    {SYS_getdents64, CPROF_STATE_FILE, "getdents64"},
+    {SYS_ftruncate, CPROF_STATE_FILE, "ftruncate"},
+    {SYS_fallocate, CPROF_STATE_FILE, "fallocate"},
+    {SYS_fsync, CPROF_STATE_FILE, "fsync"},
+    {SYS_fdatasync, CPROF_STATE_FILE, "fdatasync"},
+    {SYS_sync_file_range, CPROF_STATE_FILE, "sync_file_range"},
+    {SYS_copy_file_range, CPROF_STATE_FILE, "copy_file_range"},
+    {SYS_flock, CPROF_STATE_FILE, "flock"},
+    {SYS_fcntl, CPROF_STATE_FILE, "fcntl"},
     {SYS_read, 0, "read"},
     {SYS_readv, 0, "readv"},
     {SYS_write, 0, "write"},
@@ -271,6 +271,11 @@ static const char *name_of_system_call(long number)
         }
     }
     return NULL;
+}
+
+const char *cprof_system_call_name(uint32_t number)
+{
+    return name_of_system_call((long)number);
 }
 
 const char *cprof_state_name(uint32_t state, char name[CPROF_STATE_NAME_BYTES])

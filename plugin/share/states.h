@@ -37,6 +37,9 @@ bool cprof_state_waits_for_time(long number, const uint64_t arguments[2]);
  * call can be known. */
 uint32_t cprof_state_of_kernel_function(const char *wchan);
 
+/* The name of system call `number` of this machine; NULL: it has none here. */
+const char *cprof_system_call_name(uint32_t number);
+
 /* The state's word: "recv", "gil", or the system call's own name, "system call 1000" if it has
  * none here. Any number is sound. Returns `name`. */
 const char *cprof_state_name(uint32_t state, char name[CPROF_STATE_NAME_BYTES]);

@@ -69,7 +69,8 @@ def test_the_profile_states_its_period_its_window_and_its_default_type(flask_fil
     assert message.time_nanos > 1_600_000_000 * 10**9
     assert profile.comment("service") == "shop v1.2"
     assert "CPython 3." in profile.comment("server") and "uWSGI 2." in profile.comment("server")
-    assert all(one.start_line > 0 for one in message.function if text[one.filename])
+    # Native functions have the file of their library, which tells no lines.
+    assert all(one.start_line > 0 for one in message.function if text[one.filename].endswith(".py"))
 
 
 def test_files_have_names_that_sort_by_time_and_are_private(flask_file):

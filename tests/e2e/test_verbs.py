@@ -4,7 +4,6 @@ SPDX-License-Identifier: MIT
 """
 
 import gzip
-import http.client
 import json
 import os
 import signal

@@ -16,7 +16,7 @@
 #define MS          UINT64_C(1000000)
 #define USED_CHUNKS 2
 /* Of each chunk that is in use; the records below end before it. */
-#define USED_BYTES  1024u
+#define USED_BYTES  2048u
 
 static struct cprof_segment segment;
 static struct cprof_slot sound_slot;
@@ -27,6 +27,25 @@ struct image {
     struct cprof_slot slot;
     uint8_t chunks[USED_CHUNKS][USED_BYTES];
 };
+
+/* Mappings that follow each other, overlap and disagree. No file is looked at. */
+static void write_leaves(struct cprof_log_writer *writer, uint32_t stack_ref)
+{
+    static const struct fake_mapping mappings[] = {
+        {.start = 0x1000, .end = 0x3000, .inode = 1, .incarnation = 1, .path = "/lib/liba.so.1"},
+        {.start = 0x2000, .end = 0x4000, .inode = 2, .incarnation = 1, .path = "/lib/libb.so"},
+        {.start = 0x5000, .end = 0x6000, .incarnation = 1, .path = "[vdso]"},
+    };
+
+    for (size_t i = 0; i < sizeof(mappings) / sizeof(mappings[0]); i++) {
+        EXPECT(fake_mapping(writer, &mappings[i]));
+        EXPECT(fake_leaf(writer, &(struct fake_leaf){.stack_ref = stack_ref,
+                                                     .pc = mappings[i].start,
+                                                     .count = 1,
+                                                     .weight_ns = 10 * MS,
+                                                     .timer_weight_ns = 10 * MS}));
+    }
+}
 
 static void write_stacks(struct cprof_log_writer *writer, const char *thread)
 {
@@ -49,14 +68,21 @@ static void write_stacks(struct cprof_log_writer *writer, const char *thread)
     for (uint32_t kind = CPROF_STACK_ON_CPU; kind <= CPROF_STACK_RUNNABLE; kind++) {
         uint16_t depth = kind == CPROF_STACK_RUNNABLE ? 0 : 2;
 
-        EXPECT(fake_stack(writer, &(struct fake_stack){.frames = frames,
-                                                       .depth = depth,
-                                                       .kind = kind,
-                                                       .state = CPROF_STATE_UNKNOWN,
-                                                       .tag_ref = tag,
-                                                       .count = 3,
-                                                       .weight_ns = 30 * MS,
-                                                       .timer_weight_ns = 10 * MS}));
+        uint32_t ref = fake_stack(writer, &(struct fake_stack){.frames = frames,
+                                                               .depth = depth,
+                                                               .kind = kind,
+                                                               .state = CPROF_STATE_UNKNOWN,
+                                                               .gil = CPROF_GIL_HELD,
+                                                               .system_call = 1,
+                                                               .tag_ref = tag,
+                                                               .count = 3,
+                                                               .weight_ns = 30 * MS,
+                                                               .timer_weight_ns = 10 * MS});
+
+        EXPECT(ref);
+        if (kind == CPROF_STACK_ON_CPU) {
+            write_leaves(writer, ref);
+        }
     }
 }
 
@@ -80,8 +106,9 @@ static void read_and_merge(enum cprof_kind kind)
 {
     static const struct cprof_window window = {
         .kinds = CPROF_KINDS_ALL, .period_ns = 10 * MS, .start_ns = MS, .end_ns = 10000 * MS};
-    static const struct cprof_config config = {.tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD |
-                                                       CPROF_TAG_STATE};
+    static const struct cprof_config config = {.native_leaf = 1,
+                                               .tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD |
+                                                       CPROF_TAG_STATE | CPROF_TAG_GIL};
     struct cprof_log_view view;
     struct cprof_merge merge;
     struct cprof_table table;

@@ -5,6 +5,7 @@ SPDX-License-Identifier: MIT
 
 import gzip
 import importlib.util
+import re
 import subprocess
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -32,12 +33,21 @@ class Frame(NamedTuple):
     line: int
 
 
+class Leaf(NamedTuple):
+    """What a sample stood in beyond the interpreter."""
+
+    name: str
+    file: str
+    build_id: str
+
+
 @dataclass(frozen=True)
 class Sample:
-    frames: tuple  # of Frame, leaf first
+    frames: tuple  # of Frame, leaf first, without the native one
     count: int
     ns: int
     labels: dict
+    leaf: Leaf | None = None
 
     def names(self):
         return tuple(frame.name for frame in self.frames)
@@ -102,6 +112,12 @@ def merged(profiles):
     return Profile([s for profile in profiles for s in profile.samples], kind=kinds.pop())
 
 
+def _is_nowhere(name):
+    """Whether a native frame is in no object file."""
+    fixed = ("[vdso]", "[anonymous memory]", "[unknown]")
+    return name in fixed or re.search(r"\[system call( \d+)?\]$", name) is not None
+
+
 class ProfileReader:
     def __init__(self, directory):
         self._proto = load_proto(directory)
@@ -117,6 +133,7 @@ class ProfileReader:
         period = message.period_type
         assert (text[period.type], text[period.unit]) == types[-1]
         functions = {one.id: one for one in message.function}
+        mappings = {one.id: one for one in message.mapping}
         locations = {
             one.id: [
                 Frame(text[function.name], text[function.filename], line.line)
@@ -125,12 +142,23 @@ class ProfileReader:
             ]
             for one in message.location
         }
+        leaves = {}
+        for one in message.location:
+            mapping, (frame, *_) = mappings[one.mapping_id], locations[one.id]
+            if mapping.filename or _is_nowhere(frame.name):
+                leaves[one.id] = Leaf(frame.name, text[mapping.filename], text[mapping.build_id])
         samples = [
             Sample(
-                frames=tuple(frame for ref in one.location_id for frame in locations[ref]),
+                frames=tuple(
+                    frame
+                    for ref in one.location_id
+                    if ref not in leaves
+                    for frame in locations[ref]
+                ),
                 count=one.value[0],
                 ns=one.value[1],
                 labels={text[label.key]: text[label.str] for label in one.label},
+                leaf=leaves.get(one.location_id[0]),
             )
             for one in message.sample
         ]

@@ -123,6 +123,8 @@ uint32_t fake_stack(struct cprof_log_writer *writer, const struct fake_stack *st
     record->kind = (uint8_t)(stack->kind ? stack->kind : CPROF_STACK_ON_CPU);
     record->flags = stack->flags;
     record->state = stack->state;
+    record->gil = (uint8_t)stack->gil;
+    record->system_call = stack->system_call;
     if (stack->depth > 0) {
         memcpy(record->frames, stack->frames, stack->depth * sizeof(struct cprof_frame));
     }
@@ -139,6 +141,48 @@ uint32_t fake_stack(struct cprof_log_writer *writer, const struct fake_stack *st
     default:
         atomic_fetch_add(&counters->runnable_ns, stack->weight_ns);
     }
+    return cprof_log_publish(writer);
+}
+
+uint32_t fake_leaf(struct cprof_log_writer *writer, const struct fake_leaf *leaf)
+{
+    struct cprof_slot_counters *counters = &writer->slot->counters;
+    struct cprof_leaf_record *record =
+        cprof_log_reserve(writer, CPROF_RECORD_LEAF, (uint32_t)sizeof(*record));
+
+    if (!record) {
+        return CPROF_NO_REF;
+    }
+    record->stack_ref = leaf->stack_ref;
+    record->incarnation = writer->incarnation;
+    record->pc = leaf->pc;
+    atomic_store(&record->weight_ns, leaf->weight_ns);
+    atomic_store(&record->timer_weight_ns, leaf->timer_weight_ns);
+    atomic_store(&record->count, leaf->count);
+    atomic_fetch_add(&counters->samples, leaf->count);
+    atomic_fetch_add(&counters->timer_weight_ns, leaf->weight_ns);
+    atomic_fetch_add(&counters->other_weight_ns, leaf->timer_weight_ns);
+    return cprof_log_publish(writer);
+}
+
+uint32_t fake_mapping(struct cprof_log_writer *writer, const struct fake_mapping *mapping)
+{
+    size_t path_bytes = strlen(mapping->path);
+    struct cprof_mapping_record *record =
+        cprof_log_reserve(writer, CPROF_RECORD_MAPPING, (uint32_t)(sizeof(*record) + path_bytes));
+
+    if (!record) {
+        return CPROF_NO_REF;
+    }
+    record->start = mapping->start;
+    record->end = mapping->end;
+    record->file_offset = mapping->file_offset;
+    record->inode = mapping->inode;
+    record->device_major = mapping->device_major;
+    record->device_minor = mapping->device_minor;
+    record->incarnation = mapping->incarnation;
+    record->path_bytes = (uint16_t)path_bytes;
+    memcpy(record + 1, mapping->path, path_bytes);
     return cprof_log_publish(writer);
 }
 

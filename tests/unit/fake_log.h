@@ -40,11 +40,31 @@ struct fake_stack {
     enum cprof_stack_kind kind; /* 0: on the CPU */
     uint8_t flags;
     uint32_t state;
+    enum cprof_gil gil;
+    uint16_t system_call; /* its number + 1 */
     uint32_t tag_ref;
     uint64_t count, weight_ns, timer_weight_ns;
 };
 
 uint32_t fake_stack(struct cprof_log_writer *writer, const struct fake_stack *stack);
+
+/* Samples of a stack that was written before, at an address. */
+struct fake_leaf {
+    uint32_t stack_ref;
+    uint64_t pc;
+    uint64_t count, weight_ns, timer_weight_ns;
+};
+
+uint32_t fake_leaf(struct cprof_log_writer *writer, const struct fake_leaf *leaf);
+
+struct fake_mapping {
+    uint64_t start, end, file_offset, inode;
+    uint32_t device_major, device_minor;
+    uint32_t incarnation;
+    const char *path;
+};
+
+uint32_t fake_mapping(struct cprof_log_writer *writer, const struct fake_mapping *mapping);
 
 /* What the slot's process says when it is done: its clock, and that the epoch is closed. */
 void fake_close(const struct cprof_segment *segment, uint32_t slot_index, uint32_t epoch,

@@ -1,6 +1,7 @@
 /* test_code_deaths.c - a real interpreter whose code objects die while their stacks are
  * recorded; see plugin/sample/code_deaths.h, guard.h and recorder.h.
  *
+ * sources: plugin/sample/known_text.c
  * sources: tests/unit/python_fixture.c tests/unit/fake_log.c tests/unit/child.c
  * sources: plugin/python/runtime.c plugin/python/walker.c plugin/python/thread_state.c
  * sources: plugin/python/code_object.c plugin/python/text.c plugin/python/peek.c

@@ -237,7 +237,7 @@ static void harvest(void)
     }
     for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
         if (mask & (1u << i)) {
-            EXPECT(cprof_harvest_make(&made, &segment, &config, &found[i], &base, &error));
+            EXPECT(cprof_harvest_make(&made, &segment, &config, &found[i], &base, NULL, &error));
             cprof_harvest_reset(&made);
         }
     }

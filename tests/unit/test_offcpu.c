@@ -4,6 +4,7 @@
  * sources: tests/unit/python_fixture.c tests/unit/fake_log.c
  * sources: plugin/python/runtime.c plugin/python/walker.c plugin/python/thread_state.c
  * sources: plugin/python/code_object.c plugin/python/text.c plugin/python/peek.c
+ * sources: plugin/sample/known_text.c plugin/python/gil_state.c
  * sources: plugin/python/gil_wait.c plugin/python/greenlet.c plugin/sample/recorder.c
  * sources: plugin/sample/intern.c
  * sources: plugin/sample/guard.c plugin/sample/threads.c plugin/sample/sleep_state.c

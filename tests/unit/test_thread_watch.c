@@ -1,5 +1,6 @@
 /* test_thread_watch.c - see plugin/sample/thread_watch.h. The ticker is the main thread.
  *
+ * sources: plugin/sample/known_text.c
  * sources: plugin/sample/thread_watch.c plugin/sample/thread_scan.c plugin/sample/threads.c
  * sources: plugin/sample/engine_timer.c plugin/sample/engine_perf.c plugin/sample/rearm.c
  * sources: plugin/sample/descriptors.c plugin/sample/guard.c plugin/sample/recorder.c

@@ -1,6 +1,7 @@
 /* tsan_offcpu.c - the ticker finds stacks of sleepers while handlers record and code objects die;
  * see plugin/sample/recorder.h.
  *
+ * sources: plugin/sample/known_text.c
  * sources: plugin/sample/recorder.c plugin/sample/intern.c plugin/python/code_object.c
  * sources: plugin/python/text.c plugin/python/peek.c
  * sources: tests/unit/recorder_fixture.c tests/unit/fake_python.c tests/unit/fake_log.c

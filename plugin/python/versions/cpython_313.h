@@ -18,6 +18,8 @@ static const struct cprof_python_layout built_layout = {
     .interp_next = offsetof(PyInterpreterState, next),
     .interp_threads_head = offsetof(PyInterpreterState, threads.head),
     LAYOUT_OF_OWN_LOCKS,
+    .gil_owner = CPROF_GIL_OWNER_ATTACHED,
+    .tstate_status = offsetof(PyThreadState, state),
     .frame_bytes = offsetof(_PyInterpreterFrame, localsplus),
     .frame_code = offsetof(_PyInterpreterFrame, f_executable),
     .frame_previous = offsetof(_PyInterpreterFrame, previous),

@@ -19,6 +19,8 @@ static const struct cprof_python_layout built_layout = {
     .interp_next = offsetof(PyInterpreterState, next),
     .interp_threads_head = offsetof(PyInterpreterState, threads.head),
     LAYOUT_OF_OWN_LOCKS,
+    .gil_owner = CPROF_GIL_OWNER_ATTACHED,
+    .tstate_status = offsetof(PyThreadState, state),
     .frame_bytes = offsetof(_PyInterpreterFrame, localsplus),
     .frame_code = offsetof(_PyInterpreterFrame, f_executable),
     .code_tag_mask = 3, /* f_executable is a _PyStackRef, whose low bits are tags */

@@ -1,0 +1,76 @@
+"""The tag `gil`: what a thread had of the interpreter's lock.
+
+SPDX-License-Identifier: MIT
+"""
+
+import pytest
+from testenv.profiles import wall_file_of
+
+TRUTH = {"hold": "held", "want": "waiting", "listen": "released"}
+# What each thread has almost all of its time; the rest is the turn that it takes.
+SHARE_MIN = 0.98
+
+
+def by_gil(profile, name):
+    """Run-queue time is left out: it stands on the few stacks that a waiting thread has on the CPU,
+    and how much there is of it is the machine's affair."""
+    sums = {}
+    for sample in profile.samples:
+        if name in sample.names() and sample.labels.get("state") != "runnable":
+            gil = sample.labels.get("gil")
+            sums[gil] = sums.get(gil, 0) + sample.ns
+    return sums
+
+
+@pytest.fixture(scope="module")
+def profiles(make_uwsgi_for_module, profile_reader):
+    """The CPU profile and the wall profile of a window in which all threads ran."""
+    server = make_uwsgi_for_module(
+        app="lock_holders",
+        processes=1,
+        enable_threads="true",
+        # The end of a process waits for the thread that keeps the lock.
+        worker_reload_mercy=2,
+        cloudprofiler_output_interval=4,
+        cloudprofiler_output_duration=3,
+    ).start()
+    server.get("/start")
+    server.wait_for_profiles()
+    cpu = server.wait_for_profiles()[0]
+    wall = wall_file_of(cpu)
+    return profile_reader.read(cpu), profile_reader.read(wall)
+
+
+@pytest.mark.parametrize("name", TRUTH)
+def test_the_tag_is_right_in_wall_profiles(profiles, name):
+    sums = by_gil(profiles[1], name)
+
+    assert sum(sums.values()) > 1_000_000_000
+    assert sums.get(TRUTH[name], 0) >= SHARE_MIN * sum(sums.values()), sums
+
+
+def test_the_tag_is_right_in_cpu_profiles(profiles):
+    sums = by_gil(profiles[0], "hold")
+
+    assert sums["held"] >= SHARE_MIN * sum(sums.values()), sums
+
+
+def test_a_thread_that_sleeps_with_the_lock_holds_it(uwsgi, profile_reader):
+    server = uwsgi(app="native_burn", processes=1)
+    with server.load("/nap", threads=1):
+        server.wait_for_profiles()
+        wall = wall_file_of(server.wait_for_profiles()[0])
+    profile = profile_reader.read(wall)
+    asleep = profile.where(lambda s: s.labels["state"] == "sleep")
+
+    assert asleep.total_ns > 0.5e9
+    assert asleep.label_values("gil") == {"held"}
+
+
+def test_a_tag_that_is_not_asked_for_is_not_there(uwsgi, profile_reader):
+    server = uwsgi(app="native_burn", processes=1, cloudprofiler_tag=["worker", "thread"])
+    with server.load("/pure", threads=1):
+        server.wait_for_profiles()
+        profile = profile_reader.read(server.wait_for_profiles()[0])
+
+    assert profile.label_values("gil") == {None}

@@ -1,0 +1,143 @@
+"""What native code a sample stood in.
+
+SPDX-License-Identifier: MIT
+"""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from testenv.profiles import merged
+from testenv.wait import wait_for
+
+LIBRARIES = {
+    "zlib": r"\[libz\.so\.1\]$",
+    "sha256": r"\[(libcrypto\.so\.\S+|_hashlib\.\S+\.so|_sha2\S*\.so)\]$",
+}
+SAMPLES_MIN = 100
+C_SOURCE = """
+#define API __attribute__((visibility("default")))
+static volatile long sink;
+static __attribute__((noinline)) void inner(long n) { while (n--) sink += n; }
+API void burn(long n) { inner(n); }
+"""
+
+
+def burn(server, path, reader, name):
+    """The samples below the function `name` in the profiles of as many whole windows under load
+    as it takes for SAMPLES_MIN of them: how many fit into a second is the machine's affair."""
+    profiles = []
+
+    def below():
+        return merged(profiles).where(lambda sample: name in sample.names())
+
+    with server.load(path, threads=1):
+        server.wait_for_profiles()
+        while not profiles or below().total_count < SAMPLES_MIN:
+            profiles += [reader.read(file) for file in server.wait_for_profiles()]
+    return below()
+
+
+def leaf_names(profile):
+    return {sample.leaf.name if sample.leaf else None for sample in profile.samples}
+
+
+@pytest.fixture
+def server(uwsgi):
+    return uwsgi(app="native_burn", processes=1)
+
+
+@pytest.fixture
+def make_object(workspace, request):
+    """Compiles C_SOURCE into a shared object, with gcc's `options`."""
+
+    def make(name, *options):
+        directory = workspace / request.node.name
+        directory.mkdir(exist_ok=True)
+        path = directory / name
+        linked = (f"-Wl,-soname,{name}", "-Wl,--build-id=sha1")
+        subprocess.run(
+            ["gcc", "-O1", "-shared", "-fPIC", "-x", "c", "-", "-o", str(path), *options, *linked],
+            input=C_SOURCE.encode(),
+            check=True,
+            timeout=60,
+        )
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_burn_in_a_library_has_its_leaf(server, profile_reader, library):
+    burnt = burn(server, f"/{library}", profile_reader, f"burn_{library}")
+    is_in = re.compile(LIBRARIES[library])
+    found = burnt.where(lambda sample: sample.leaf and is_in.search(sample.leaf.name))
+
+    assert found.total_count >= 0.95 * burnt.total_count, leaf_names(burnt)
+    assert all(sample.leaf.build_id for sample in found.samples)
+
+
+def test_a_burn_in_python_has_none(server, profile_reader):
+    assert leaf_names(burn(server, "/pure", profile_reader, "burn_pure")) == {None}
+
+
+def test_pprof_shows_the_library(server, pprof):
+    with server.load("/zlib", threads=1):
+        server.wait_for_profiles()
+        (file,) = server.wait_for_profiles()[:1]
+
+    assert "[libz.so.1]" in pprof.run("-top", file)
+
+
+def test_functions_are_named_from_the_full_table(server, make_object, profile_reader):
+    path = make_object("libnamed.so.1")
+    burnt = burn(server, f"/object?path={path}", profile_reader, "burn_object")
+
+    assert "inner [libnamed.so.1]" in leaf_names(burnt)
+
+
+def test_a_stripped_library_is_named_alone(server, make_object, profile_reader):
+    path = make_object("libbare.so.1", "-s")
+    names = leaf_names(burn(server, f"/object?path={path}", profile_reader, "burn_object"))
+
+    assert "[libbare.so.1]" in names
+    assert not any("inner" in (name or "") for name in names)
+
+
+def test_a_library_that_was_replaced_is_not_asked(server, make_object, profile_reader):
+    path = make_object("libreplaced.so")
+    with server.load(f"/object?path={path}", threads=1):
+        maps = Path(f"/proc/{server.workers()[1]}/maps")
+        wait_for(lambda: str(path) in maps.read_text(), "the library's mapping")
+        shutil.copy(path, path.with_suffix(".new")).replace(path)
+    names = leaf_names(burn(server, f"/object?path={path}", profile_reader, "burn_object"))
+
+    assert "[libreplaced.so]" in names
+    assert not any("inner" in (name or "") for name in names)
+
+
+def test_a_library_that_is_loaded_in_the_window_is_found(make_uwsgi, make_object, profile_reader):
+    path = make_object("liblate.so.1")
+    server = make_uwsgi(
+        app="native_burn",
+        processes=1,
+        cloudprofiler_output_interval=6,
+        cloudprofiler_output_duration=4,
+    ).start()
+    server.wait_for_window()
+    with server.load("/zlib", count=3):
+        pass
+    with server.load(f"/object?path={path}", threads=1):
+        file = server.wait_for_first_profile()
+    profile = profile_reader.read(file)
+    names = leaf_names(profile.where(lambda sample: "burn_object" in sample.names()))
+
+    assert "inner [liblate.so.1]" in names and "[unknown]" not in names
+
+
+def test_the_option_turns_it_off(uwsgi, profile_reader):
+    server = uwsgi(app="native_burn", processes=1, cloudprofiler_native_leaf="false")
+
+    assert leaf_names(burn(server, "/zlib", profile_reader, "burn_zlib")) == {None}
