@@ -20,19 +20,27 @@ build/bench/sleeper.so: build/objects/bench/sleeper.o
 bench_sleepers = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 	$(BENCH_PYTHON) bench/sleepers.py build/bench/sleeper.so 5
 
+bench_tags = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
+	$(BENCH_PYTHON) bench/tags.py
+
 bench_run = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 	$(BENCH_PYTHON) bench/run.py build/bench/overflow.so $(BENCH_SECONDS) build/bench/peers
 
-.PHONY: bench bench-asleep bench-overflows bench-sleepers
+.PHONY: bench bench-asleep bench-overflows bench-sleepers bench-tags
 bench: deps-test ## Measure what profiling costs, other profilers too (BENCH_SECONDS, 270).
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so \
 		build/bench/sleeper.so
 	@$(bench_sleepers)
+	@$(bench_tags)
 	@$(bench_run)
 
 bench-sleepers: deps-test # What looks at sleeping threads cost alone.
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/sleeper.so
 	@$(bench_sleepers)
+
+bench-tags: deps-test # What setting a tag costs the app.
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@$(bench_tags)
 
 bench-asleep: deps-test # What wall profiles of an app that sleeps cost alone, the agent's too.
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so

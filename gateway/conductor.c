@@ -15,7 +15,8 @@
 #include "../plugin/share/window.h"
 #include "actions.h"
 #include "cloud_windows.h"
-#include "demand.h"
+#include "cockpit.h"
+#include "command_form.h"
 #include "figures.h"
 #include "loop/loop.h"
 #include "orders.h"
@@ -52,6 +53,7 @@ struct conductor {
     struct cprof_upload_counts past_uploads; /* of uploaders that were switched off */
     struct cprof_actions *actions;
     struct cprof_orders orders;
+    struct cprof_cockpit *cockpit;
 };
 
 /* Of this gateway, whether it uploads now or not. */
@@ -108,6 +110,8 @@ static void deliver(void *context, const struct cprof_window_result *result)
         bool delivered = conductor->sink->deliver(conductor->sink, &profile);
 
         atomic_fetch_add(delivered ? &control->profiles_written : &control->profiles_failed, 1);
+        cprof_status_file(cprof_cockpit_site(conductor->cockpit)->status, delivered,
+                          profile.byte_count);
     }
     cprof_windows_release(conductor->windows, result->handle);
     conductor->work.due_ns = 0;
@@ -127,13 +131,17 @@ static void start_upload(struct conductor *conductor)
                                                   conductor->windows, &conductor->loop, &error);
     if (!conductor->cloud) {
         cprof_log(CPROF_LOG_ERROR, "nothing is sent to Cloud Profiler: %s", error.text);
+        return;
     }
+    cprof_status_set_uploader(cprof_cockpit_site(conductor->cockpit)->status,
+                              cprof_cloud_windows_uploader(conductor->cloud));
 }
 
 /* What was under way is dropped. */
 static void stop_upload(struct conductor *conductor)
 {
     conductor->past_uploads = count_uploads(conductor);
+    cprof_status_set_uploader(cprof_cockpit_site(conductor->cockpit)->status, NULL);
     cprof_windows_drop(conductor->windows, CPROF_SOURCE_CLOUD);
     cprof_cloud_windows_destroy(conductor->cloud);
     conductor->cloud = NULL;
@@ -154,6 +162,7 @@ static void begin(struct conductor *conductor, uint64_t now_ns)
     cprof_schedule_init(&conductor->schedule, now_ns, config->output_interval_s,
                         config->output_duration_s);
     cprof_actions_listen(conductor->actions);
+    cprof_cockpit_open(conductor->cockpit);
 }
 
 /* What a window of the schedule collects; 0: nothing. */
@@ -287,11 +296,26 @@ static bool stacks(void *context, struct cprof_error *error)
     return cprof_fail(error, "this version writes no stacks");
 }
 
+static const struct cprof_settings *settings_in_force(void *context)
+{
+    const struct conductor *conductor = context;
+
+    return cprof_actions_settings(conductor->actions);
+}
+
+static void act(void *context, const char *verb, struct cprof_web_request *request)
+{
+    const struct conductor *conductor = context;
+
+    cprof_command_form_act(conductor->actions, verb, request);
+}
+
 /* What operators can ask for. */
 static bool set_up_actions(struct conductor *conductor, struct cprof_error *error)
 {
     const struct cprof_actions_host host = {
         .context = conductor, .profile = profile, .stacks = stacks, .changed = change};
+    struct cprof_web_site *site;
 
     conductor->orders.control = conductor->control;
     conductor->orders.sink = conductor->sink;
@@ -301,16 +325,23 @@ static bool set_up_actions(struct conductor *conductor, struct cprof_error *erro
             return false;
         }
     }
-    conductor->orders.demand = cprof_demand_create(&conductor->config, conductor->windows, error);
-    if (!conductor->orders.demand) {
+    conductor->cockpit = cprof_cockpit_create(&conductor->config, conductor->segment,
+                                              conductor->windows, &conductor->loop, error);
+    if (!conductor->cockpit) {
         return false;
     }
+    site = cprof_cockpit_site(conductor->cockpit);
+    conductor->orders.demand = site->demand;
+    conductor->orders.status = site->status;
     conductor->actions = cprof_actions_create(conductor->given, conductor->segment,
                                               conductor->fds->bell, &conductor->loop, &host, error);
     if (!conductor->actions) {
         return false;
     }
     take_settings(conductor, cprof_actions_settings(conductor->actions));
+    site->context = conductor;
+    site->settings = settings_in_force;
+    site->act = act;
     return true;
 }
 
@@ -343,9 +374,9 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
 
 static void tear_down(struct conductor *conductor)
 {
+    cprof_cockpit_destroy(conductor->cockpit);
     cprof_actions_destroy(conductor->actions);
     cprof_cloud_windows_destroy(conductor->cloud);
-    cprof_demand_destroy(conductor->orders.demand);
     cprof_windows_destroy(conductor->windows);
     cprof_results_close(conductor->orders.results);
     if (conductor->sink) {

@@ -17,10 +17,12 @@
 #include "../plugin/share/results.h"
 #include "demand.h"
 #include "sinks/sink.h"
+#include "status.h"
 
 struct cprof_orders {
     struct cprof_demand *demand;
     struct cprof_control *control;
+    struct cprof_status *status;
     struct cprof_sink *sink;       /* NULL: no files are written */
     struct cprof_results *results; /* NULL: no routes are served */
 };

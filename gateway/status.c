@@ -73,6 +73,7 @@ void cprof_status_set_uploader(struct cprof_status *status, const struct cprof_u
 void cprof_status_file(struct cprof_status *status, bool written, size_t byte_count)
 {
     status->report.files_failing = !written;
+    status->report.files_failed += !written;
     if (written) {
         status->report.files_written++;
         status->report.file_bytes += byte_count;
@@ -205,6 +206,9 @@ const struct cprof_status_report *cprof_status_read(struct cprof_status *status)
     report->slot_count = status->segment->slot_count;
     report->profiles_written = atomic_load(&control->profiles_written);
     report->profiles_failed = atomic_load(&control->profiles_failed);
+    for (unsigned i = 0; i < CPROF_FIGURE_COUNT; i++) {
+        report->figures[i] = atomic_load(&control->figures[i]);
+    }
     report->uploads = status->uploader != NULL;
     report->upload_trouble = status->trouble;
     status->trouble[0] = '\0';

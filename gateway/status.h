@@ -57,7 +57,8 @@ struct cprof_status_report {
     uint64_t windows_finished, windows_lost;
 
     uint64_t profiles_written, profiles_failed; /* by all gateways of this segment */
-    uint64_t files_written, file_bytes;
+    int64_t figures[CPROF_FIGURE_COUNT];        /* named in share/figures.h */
+    uint64_t files_written, files_failed, file_bytes;
     uint64_t last_file_unix_ns; /* 0: none yet */
     bool files_failing;
     bool uploads; /* there is an uploader; what follows is its own */

@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 
+#include "api/module.h"
 #include "base/log.h"
 #include "host/abi.h"
 #include "host/app_signals.h"
@@ -135,6 +136,20 @@ static void follow_greenlets(void)
     }
 }
 
+/* Without it the app does what it does where there is no profiler. */
+static void offer_module(void)
+{
+    static const struct cprof_scope_host host = {
+        .core = cprof_processes_core_of_caller,
+        .stamp = cprof_request_stamp,
+    };
+    struct cprof_error error;
+
+    if (!cprof_module_install(&interpreter, &host, &error)) {
+        cprof_log(CPROF_LOG_WARNING, "%s: the module cloudprofiler cannot be imported", error.text);
+    }
+}
+
 /* All plugins are loaded now, whatever their order in the configuration is. */
 static int init(void)
 {
@@ -162,6 +177,7 @@ static int init(void)
     case CPROF_PYTHON_READY:
         if (cprof_processes_hook_python(start_sampling, add_core_thread)) {
             progress = HAS_PYTHON;
+            offer_module();
         } else {
             cprof_notice("no Python plugin is loaded in this server: not profiling");
         }
@@ -183,9 +199,10 @@ static bool is_inert(void)
         cprof_notice("disabled: not profiling");
     } else if (options->config.disable_cpu && options->config.disable_wall) {
         cprof_notice("CPU and wall profiles are both disabled: not profiling");
-    } else if (options->config.output_dir[0] == '\0' && !options->config.upload) {
-        cprof_notice("neither cloudprofiler-service nor cloudprofiler-output-dir is given: not "
-                     "profiling");
+    } else if (options->config.output_dir[0] == '\0' && !options->config.upload &&
+               options->config.http_address[0] == '\0') {
+        cprof_notice("none of cloudprofiler-service, cloudprofiler-output-dir and "
+                     "cloudprofiler-http is given: not profiling");
     } else if (slots.workers + slots.mules + slots.spoolers == 0) {
         cprof_notice("this instance has no workers: not profiling");
     } else if (!cprof_engine_timer_spares_system_calls(&error)) {

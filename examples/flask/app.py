@@ -3,11 +3,23 @@
 import shop
 from flask import Flask, jsonify, render_template, request
 
+try:
+    import cloudprofiler  # built into a uWSGI that loads the plugin
+except ImportError:
+    cloudprofiler = None
+
 app = Flask(__name__)
 app.jinja_env.filters["price"] = shop.format_price
 
 CATALOGUE = shop.make_catalogue()
 SALES = shop.make_sales(CATALOGUE)
+
+
+@app.before_request
+def tag_profile():
+    """Says in the profile which route the time of this request goes to."""
+    if cloudprofiler and request.url_rule:
+        cloudprofiler.set_tag("route", request.url_rule.rule)
 
 
 @app.get("/")

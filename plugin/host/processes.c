@@ -15,6 +15,7 @@ static struct {
     void (*on_core_thread)(int core);
     void (*original_post_fork)(void);
     void (*original_init_thread)(int core);
+    pthread_t main_thread; /* of the process that told us so */
 } hooks;
 
 static uint32_t count_of(int number)
@@ -88,6 +89,28 @@ uint32_t cprof_processes_request_count(void)
     return count_of(uwsgi.cores);
 }
 
+/* The key of uWSGI's threads is not made before they run: until then anything may stand there. */
+static int core_of_request(const void *request)
+{
+    const struct uwsgi_core *cores = uwsgi.workers[uwsgi.mywid].cores;
+    uintptr_t distance = (uintptr_t)request - (uintptr_t)&cores[0].req;
+
+    return distance % sizeof(*cores) == 0 && distance / sizeof(*cores) < (uintptr_t)uwsgi.cores
+               ? (int)(distance / sizeof(*cores))
+               : -1;
+}
+
+int cprof_processes_core_of_caller(void)
+{
+    if (uwsgi.mywid < 1 || uwsgi.async > 1) {
+        return -1;
+    }
+    if (uwsgi.threads <= 1) {
+        return pthread_equal(pthread_self(), hooks.main_thread) ? 0 : -1;
+    }
+    return core_of_request(pthread_getspecific(uwsgi.tur_key)); /* core/loop.c */
+}
+
 void cprof_processes_core_name(int core, char *to, size_t to_bytes)
 {
     if (uwsgi.i_am_a_spooler) {
@@ -104,6 +127,7 @@ static void post_fork_and_tell(void)
     if (hooks.original_post_fork) {
         hooks.original_post_fork();
     }
+    hooks.main_thread = pthread_self();
     hooks.on_process();
 }
 

@@ -37,6 +37,10 @@ uint32_t cprof_processes_core_count(void);
 /* How many requests a worker can serve at the same time, each on a core. */
 uint32_t cprof_processes_request_count(void);
 
+/* The core whose thread the caller is. -1: it is none's, or cores share the thread, or this is no
+ * worker. From the hook on_process on, below; not in a signal handler. */
+int cprof_processes_core_of_caller(void);
+
 /* The name of a core's thread in this process: uWSGI's own in a worker, "uWSGIWorker1Core0", and
  * in that manner elsewhere, "uWSGIMule1", "uWSGISpooler1". */
 void cprof_processes_core_name(int core, char *to, size_t to_bytes);

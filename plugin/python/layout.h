@@ -73,6 +73,8 @@ struct cprof_python_layout {
     uint16_t tstate_context;          /* the running context, may be NULL; 0: not kept (3.6) */
     uint16_t tstate_context_version;  /* 8 bytes that count switches of context; 0: not kept */
 
+    uint16_t context_previous; /* in a context: the one it was entered in; 0: not kept (3.6) */
+
     /* _PyCFrame. */
     uint16_t cframe_current_frame;
 

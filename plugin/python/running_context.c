@@ -7,18 +7,12 @@
 #include <dlfcn.h>
 #include <string.h>
 
-#include "peek.h"
-
-/* Of the interpreter; NULL before 3.7. */
+/* Of the interpreter. */
 static struct {
-    bool looked_up;
-    void *none;
-    void *(*new_variable)(const char *name, void *default_value);
-    void *(*set_variable)(void *variable, void *value);
+    void *(*copy_current)(void); /* NULL before 3.7 */
     void (*clear_error)(void);
     void (*hold)(void *object);
     void (*let_go)(void *object);
-    void *variable; /* what is set to get a context */
 } calls;
 
 static void find_function(void *slot, const char *name)
@@ -30,68 +24,56 @@ static void find_function(void *slot, const char *name)
 
 static bool has_calls(void)
 {
-    if (!calls.looked_up) {
-        calls.looked_up = true;
-        find_function(&calls.none, "_Py_NoneStruct");
-        find_function(&calls.new_variable, "PyContextVar_New");
-        find_function(&calls.set_variable, "PyContextVar_Set");
+    if (!calls.hold) {
+        find_function(&calls.copy_current, "PyContext_CopyCurrent");
         find_function(&calls.clear_error, "PyErr_Clear");
-        find_function(&calls.hold, "Py_IncRef");
         find_function(&calls.let_go, "Py_DecRef");
+        find_function(&calls.hold, "Py_IncRef");
     }
-    return calls.none && calls.new_variable && calls.set_variable && calls.clear_error &&
-           calls.hold && calls.let_go;
+    return calls.hold && calls.let_go && calls.clear_error && calls.copy_current;
 }
 
-bool cprof_running_context_ensure(const struct cprof_python *python)
+static uintptr_t context_of(const struct cprof_python *python, const char *state)
 {
-    uintptr_t state = (uintptr_t)python->current_thread_state();
-    void *token;
+    uintptr_t context;
+
+    memcpy(&context, state + python->layout.tstate_context, sizeof(context));
+    return context;
+}
+
+uintptr_t cprof_running_context(const struct cprof_python *python)
+{
+    const char *state = python->current_thread_state();
+    uintptr_t context;
+    void *copy;
 
     if (!state || !python->layout.tstate_context) {
-        return state != 0;
+        return (uintptr_t)state;
     }
-    if (cprof_peek_word(CPROF_PEEK_SYSTEM, state + python->layout.tstate_context, 0) != 0) {
-        return true;
+    context = context_of(python, state);
+    if (context || !has_calls()) {
+        return context;
     }
-    if (!has_calls()) {
-        return false;
-    }
-    if (!calls.variable) {
-        calls.variable = calls.new_variable("cloudprofiler", NULL); /* kept for good */
-    }
-    token = calls.variable ? calls.set_variable(calls.variable, calls.none) : NULL;
-    if (!token) {
+    /* Whoever wants a copy of the context makes sure that there is one. */
+    copy = calls.copy_current();
+    if (!copy) {
         calls.clear_error();
-        return false;
+        return 0;
     }
-    calls.let_go(token);
-    return true;
-}
-
-static void *object_at(const struct cprof_python *python, uintptr_t address)
-{
-    uint64_t type = cprof_peek_word(CPROF_PEEK_SYSTEM, address + python->layout.object_type, 0);
-
-    return python->context_type && type == (uintptr_t)python->context_type && has_calls()
-               ? (void *)address /* NOLINT(performance-no-int-to-ptr) */
-               : NULL;
+    calls.let_go(copy);
+    return context_of(python, state);
 }
 
 void cprof_running_context_hold(const struct cprof_python *python, uintptr_t address)
 {
-    void *context = object_at(python, address);
-
-    if (context) {
-        calls.hold(context);
+    if (python->layout.tstate_context && has_calls()) {
+        calls.hold((void *)address); /* NOLINT(performance-no-int-to-ptr) */
     }
 }
 
 void cprof_running_context_let_go(const struct cprof_python *python, uintptr_t address)
 {
-    void *context = object_at(python, address);
-
-    if (context) {
-        calls.let_go(context);
+    if (python->layout.tstate_context && has_calls()) {
+        calls.let_go((void *)address); /* NOLINT(performance-no-int-to-ptr) */
     }
 }

@@ -1,23 +1,25 @@
 /* running_context.h - the running Python context (PEP 567) as an object that can be held on to.
  *
- * Callers   a thread of the app's that has the GIL. Before CPython 3.7 there are no contexts: then
- *           the thread state stands for one, and is held by whoever runs it.
+ * Address   stands for the context in tag_sets.h. Before CPython 3.7 there are no contexts: then
+ *           the thread state's address stands for one, and is held by whoever runs it.
+ * Callers   a thread that has the GIL and a thread state: nothing is read that could be gone.
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CPROF_RUNNING_CONTEXT_H
-#define CPROF_RUNNING_CONTEXT_H
+#ifndef CPROF_PYTHON_RUNNING_CONTEXT_H
+#define CPROF_PYTHON_RUNNING_CONTEXT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime.h"
 
-/* Sees to it that the calling thread, or the greenlet that it runs, has a context: it gets one
- * when the first variable is set. Leaves no exception behind. False: that failed. */
-bool cprof_running_context_ensure(const struct cprof_python *python);
+/* The address that stands for the context of the calling thread, or of the greenlet that it runs.
+ * One that has none yet gets one: the interpreter makes them when the first variable is set.
+ * 0: that failed; no exception is left behind. */
+uintptr_t cprof_running_context(const struct cprof_python *python);
 
-/* A reference to the context at `address`; nothing where a thread state's stands for it. */
+/* A reference to the context at `address`, which the caller knows to be alive; nothing where a
+ * thread state stands for it. Giving back the last one frees it. */
 void cprof_running_context_hold(const struct cprof_python *python, uintptr_t address);
 void cprof_running_context_let_go(const struct cprof_python *python, uintptr_t address);
 

@@ -137,13 +137,12 @@ void cprof_sampler_tag_request(int core, uint64_t stamp, uint32_t key, const cha
 /* The context stays what it is until the end: whoever changes it changes it back. */
 static void note_request(const struct cprof_tag_scope *request)
 {
-    uintptr_t state = (uintptr_t)interpreter.current_thread_state(), context;
+    uintptr_t context = cprof_guard_is_set() ? cprof_running_context(&interpreter) : 0;
     struct cprof_tag_scope scope;
 
-    if (!cprof_guard_is_set() || !cprof_running_context_ensure(&interpreter)) {
+    if (context == 0) {
         return;
     }
-    context = cprof_tags_context(&interpreter, CPROF_PEEK_SYSTEM, state);
     (void)cprof_tag_scope_find(context, &scope);
     scope.core = request->core;
     scope.stamp = request->stamp;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define NESTED_CONTEXTS_MAX 8u
+
 /* What uWSGI knows of a request, in the order in which the tags stand in a profile. */
 static struct {
     const char *name;
@@ -89,30 +91,67 @@ static int core_of(const struct cprof_tag_scope *scope)
     return scope->core >= 0 && stamp_of(scope->core) == scope->stamp ? scope->core : -1;
 }
 
-static void see(int core, const struct cprof_tag_scope *scope, struct cprof_seen_tags *seen)
+/* Contexts that are entered inside of each other, the innermost first: a task's of asyncio inside
+ * of the one in which its loop was started. */
+struct nest {
+    uint32_t count;
+    struct cprof_tag_scope scopes[NESTED_CONTEXTS_MAX];
+};
+
+static void find_nested(enum cprof_peek_way way, uintptr_t state, struct nest *nest)
+{
+    uintptr_t context = cprof_tags_context(interpreter, way, state);
+    bool has_outer = interpreter->layout.context_previous && context != state;
+
+    while (context && nest->count < NESTED_CONTEXTS_MAX) {
+        (void)cprof_tag_scope_find(context, &nest->scopes[nest->count++]);
+        context =
+            has_outer ? cprof_peek_word(way, context + interpreter->layout.context_previous, 0) : 0;
+    }
+}
+
+/* The core whose request the innermost context serves of those that serve one. */
+static int core_of_nest(const struct nest *nest)
+{
+    int core = -1;
+
+    for (uint32_t i = 0; i < nest->count && core < 0; i++) {
+        core = core_of(&nest->scopes[i]);
+    }
+    return core;
+}
+
+static void see(int core, const struct nest *nest, struct cprof_seen_tags *seen)
 {
     begin(seen);
     see_request(core, seen);
-    cprof_tags_of_chain(scope->chain, &seen->set);
+    for (uint32_t i = nest->count; i > 0; i--) {
+        const struct cprof_tag_scope *scope = &nest->scopes[i - 1];
+
+        /* What nobody took back is forgotten with the request that it was set in. */
+        if (scope->core < 0 || core_of(scope) >= 0) {
+            cprof_tags_of_chain(scope->chain, &seen->set);
+        }
+    }
 }
 
 void cprof_tags_see(enum cprof_peek_way way, int core, uintptr_t state,
                     struct cprof_seen_tags *seen)
 {
-    struct cprof_tag_scope scope = {.core = -1};
+    struct nest nest = {0};
 
     if (interpreter && state) {
-        (void)cprof_tag_scope_find(cprof_tags_context(interpreter, way, state), &scope);
+        find_nested(way, state, &nest);
     }
-    see(request_view.cores_share_thread ? core_of(&scope) : core, &scope, seen);
+    see(request_view.cores_share_thread ? core_of_nest(&nest) : core, &nest, seen);
 }
 
 void cprof_tags_see_context(uintptr_t context, struct cprof_seen_tags *seen)
 {
-    struct cprof_tag_scope scope;
+    struct nest nest = {.count = 1};
 
-    (void)cprof_tag_scope_find(context, &scope);
-    see(core_of(&scope), &scope, seen);
+    (void)cprof_tag_scope_find(context, &nest.scopes[0]);
+    see(core_of_nest(&nest), &nest, seen);
 }
 
 void cprof_tags_intern(const struct cprof_seen_tags *seen, struct cprof_tag_list *list)

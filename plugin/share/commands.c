@@ -67,7 +67,8 @@ static bool parse_kinds(const char *text, uint32_t *kinds)
         *kinds = CPROF_KIND_CPU;
     } else if (strcmp(text, "wall") == 0) {
         *kinds = CPROF_KIND_WALL;
-    } else if (strcmp(text, "cpu,wall") == 0 || strcmp(text, "wall,cpu") == 0) {
+    } else if (strcmp(text, "cpu,wall") == 0 || strcmp(text, "wall,cpu") == 0 ||
+               strcmp(text, "both") == 0) {
         *kinds = CPROF_KINDS_ALL;
     } else {
         return false;

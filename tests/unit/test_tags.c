@@ -13,6 +13,9 @@
 #define CORES          2
 #define CONTEXT_OFFSET 8
 
+/* In a context made here: the word that points to the one it was entered in. */
+#define PREVIOUS_WORD 2
+
 /* What the host says of its cores; 0: no request. */
 static uint64_t stamps[CORES];
 static const char *path;
@@ -42,6 +45,8 @@ static void set_up(bool cores_share_thread)
         .stamp = stamp_of, .text = text_of, .cores_share_thread = cores_share_thread};
 
     python.layout.tstate_context = CONTEXT_OFFSET;
+    python.layout.context_previous = PREVIOUS_WORD * sizeof(uint64_t);
+    context[PREVIOUS_WORD] = 0;
     stamps[0] = 7;
     stamps[1] = 0;
     path = "/a";
@@ -126,10 +131,59 @@ static void where_cores_share_a_thread_the_context_tells_the_request(void)
     put(context, CPROF_TAG_NO_CHAIN, -1, 0);
 }
 
+/* As a task of asyncio runs inside of the context in which its loop was started. */
+static void of_nested_contexts_the_inner_one_comes_last(void)
+{
+    uint32_t chain;
+
+    set_up(false);
+    context[PREVIOUS_WORD] = (uint64_t)(uintptr_t)other_context;
+    chain = cprof_tag_chain_with(CPROF_TAG_NO_CHAIN, tag_of("user", "outer"));
+    put(other_context, cprof_tag_chain_with(chain, tag_of("route", "/outer")), -1, 0);
+    EXPECT(sees(-1, 2, (uint32_t[]){tag_of("user", "outer"), tag_of("route", "/outer")}));
+    put(context, cprof_tag_chain_with(CPROF_TAG_NO_CHAIN, tag_of("route", "/inner")), -1, 0);
+    EXPECT(sees(-1, 2, (uint32_t[]){tag_of("user", "outer"), tag_of("route", "/inner")}));
+
+    context[PREVIOUS_WORD] = (uint64_t)(uintptr_t)context; /* none is, and it must end */
+    EXPECT(sees(-1, 1, (uint32_t[]){tag_of("route", "/inner")}));
+    context[PREVIOUS_WORD] = 0xdead0000;
+    EXPECT(sees(-1, 1, (uint32_t[]){tag_of("route", "/inner")}));
+    put(context, CPROF_TAG_NO_CHAIN, -1, 0);
+    put(other_context, CPROF_TAG_NO_CHAIN, -1, 0);
+}
+
+static void where_cores_share_a_thread_the_outer_context_may_tell_the_request(void)
+{
+    set_up(true);
+    context[PREVIOUS_WORD] = (uint64_t)(uintptr_t)other_context;
+    stamps[0] = 17;
+    put(other_context, CPROF_TAG_NO_CHAIN, 0, 17);
+    EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/a")}));
+    put(other_context, CPROF_TAG_NO_CHAIN, -1, 0);
+}
+
+static void what_a_request_left_behind_is_forgotten_with_it(void)
+{
+    set_up(false);
+    stamps[0] = 17;
+    put(context, cprof_tag_chain_with(CPROF_TAG_NO_CHAIN, tag_of("user", "three")), 0, 17);
+    EXPECT(
+        sees(0, 3,
+             (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/a"), tag_of("user", "three")}));
+    stamps[0] = 18;
+    EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/a")}));
+    stamps[0] = 0;
+    EXPECT(sees(0, 0, NULL));
+    put(context, CPROF_TAG_NO_CHAIN, -1, 0);
+}
+
 int main(void)
 {
     RUN(the_request_then_what_was_set_then_the_context);
     RUN(without_a_context_the_thread_state_stands_for_it);
     RUN(where_cores_share_a_thread_the_context_tells_the_request);
+    RUN(of_nested_contexts_the_inner_one_comes_last);
+    RUN(where_cores_share_a_thread_the_outer_context_may_tell_the_request);
+    RUN(what_a_request_left_behind_is_forgotten_with_it);
     return 0;
 }

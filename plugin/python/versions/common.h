@@ -24,11 +24,18 @@
 
 /* Context variables are kept from 3.7 on. */
 #if PY_VERSION_HEX >= 0x03070000
-#define CONTEXT_OFFSET         offsetof(PyThreadState, context)
-#define CONTEXT_VERSION_OFFSET offsetof(PyThreadState, context_ver)
+#if PY_VERSION_HEX >= 0x03080000
+#include <internal/pycore_context.h>
 #else
-#define CONTEXT_OFFSET         0
-#define CONTEXT_VERSION_OFFSET 0
+#include <internal/context.h>
+#endif
+#define CONTEXT_OFFSET          offsetof(PyThreadState, context)
+#define CONTEXT_PREVIOUS_OFFSET offsetof(PyContext, ctx_prev)
+#define CONTEXT_VERSION_OFFSET  offsetof(PyThreadState, context_ver)
+#else
+#define CONTEXT_OFFSET          0
+#define CONTEXT_PREVIOUS_OFFSET 0
+#define CONTEXT_VERSION_OFFSET  0
 #endif
 
 /* What every version keeps of a thread state. */
@@ -36,7 +43,7 @@
     .tstate_next = offsetof(PyThreadState, next),                                                  \
     .tstate_interp = offsetof(PyThreadState, interp),                                              \
     .tstate_owner = offsetof(PyThreadState, thread_id), .tstate_context = CONTEXT_OFFSET,          \
-    .tstate_context_version = CONTEXT_VERSION_OFFSET
+    .context_previous = CONTEXT_PREVIOUS_OFFSET, .tstate_context_version = CONTEXT_VERSION_OFFSET
 
 /* 3.6 to 3.10: frames are PyFrameObjects, chained from the thread state, and interpreters start
  * with `next` and `tstate_head` (Include/internal/pycore_interp.h; compared at load time). */

@@ -1,0 +1,48 @@
+/* python_calls.h - the functions and exceptions of CPython that the module `cloudprofiler` uses.
+ *
+ * Finding   by dlsym(RTLD_DEFAULT), as in python/runtime.h: the plugin links no Python symbol.
+ * Callers   finding: the master at init. The table is constant afterwards; its functions are
+ *           called by threads that have the GIL.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_PYTHON_CALLS_H
+#define CPROF_PYTHON_CALLS_H
+
+#include <Python.h>
+
+#include <stdbool.h>
+
+#include "../base/attributes.h"
+
+/* Types are those of the headers; `name` in a comment is what differs from the field's name. */
+struct cprof_python_calls {
+    __typeof__(&Py_IsInitialized) is_initialized;
+    __typeof__(&PyImport_AppendInittab) append_inittab;
+    __typeof__(&PyModuleDef_Init) init_definition;
+    __typeof__(&PyModule_AddObject) add_object;
+    __typeof__(&PyType_FromSpec) type_from_spec;
+    __typeof__(&Py_IncRef) hold;
+    __typeof__(&Py_DecRef) let_go;
+    __typeof__(&PyBool_FromLong) truth;
+    __typeof__(&PyUnicode_AsUTF8AndSize) utf8;
+    __typeof__(&PyArg_ParseTupleAndKeywords) parse_arguments;
+    __typeof__(&PyDict_New) new_dictionary;
+    __typeof__(&PyDict_Next) next_item;
+    __typeof__(&PyDict_SetItemString) set_item;
+    __typeof__(&PyErr_Format) raise;
+    __typeof__(&PyEval_GetBuiltins) builtins;
+    __typeof__(&PyEval_EvalCode) run_code;
+    PyObject *(*compile)(const char *text, const char *file, int start, PyCompilerFlags *flags,
+                         int optimize);                    /* Py_CompileStringExFlags */
+    PyObject **runtime_error, **type_error, **value_error; /* NULL inside until Python starts */
+};
+
+/* Looks all of them up, once. False, and the name of the first that is not there: this is no
+ * CPython that we know. */
+bool cprof_python_calls_find(const char **missing) CPROF_MUST_USE;
+
+/* The table; empty before it was filled. */
+extern struct cprof_python_calls cprof_python_calls;
+
+#endif
