@@ -238,14 +238,15 @@ def test_figures_stand_among_uwsgis_metrics(uwsgi):
 
 def test_only_the_workers_that_were_named_are_profiled(uwsgi):
     server = uwsgi(processes=3, cloudprofiler_workers="1,3")
-    server.wait_for_window()
+    pids = server.wait_for_workers(3)
 
-    threads = {
-        number: {thread.name for thread in processes.threads(pid)}
-        for number, pid in server.wait_for_workers(3).items()
-    }
+    def tickers():
+        names = {number: {t.name for t in processes.threads(pid)} for number, pid in pids.items()}
+        return {number for number in names if processes.TICKER_NAME in names[number]}
 
-    assert ["cprof-ticker" in threads[number] for number in (1, 2, 3)] == [True, False, True]
+    wait_for(lambda: tickers() == {1, 3}, "tickers in workers 1 and 3")
+    server.wait_for_profiles()
+    assert tickers() == {1, 3}
 
 
 @pytest.mark.parametrize("value", ["0", "1,4", "one", "1,,2", ""])
