@@ -10,6 +10,8 @@ const ROW_PX = 20;
 // Narrower frames cannot be seen or hit; leaving them out keeps large profiles quick.
 const FRAME_MIN_PX = 1;
 const LIBRARY = /(^|\/)(site-packages|dist-packages|lib\/python\d)|^<frozen /;
+// "[uWSGI]", "deflate [libz.so.1]"
+const NATIVE = /(^| )\[[^\]]*\]$/;
 const COLOURS_EACH = 4;
 
 function hash(text) {
@@ -20,7 +22,7 @@ function hash(text) {
 
 // The app's own code stands out against libraries; what is no Python is grey.
 function colourOfFrame(data) {
-  if (data.file === "" || data.name.startsWith("[")) return "var(--frame-native)";
+  if (data.file === "" || NATIVE.test(data.name)) return "var(--frame-native)";
   const group = LIBRARY.test(data.file) ? "library" : "app";
   return `var(--frame-${group}-${hash(data.name) % COLOURS_EACH})`;
 }
