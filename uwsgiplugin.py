@@ -20,7 +20,7 @@ GENERATED_DIR = os.path.join("build", "generated")
 GATEWAY_PROGRAM = "cloudprofiler-gateway"
 DEBIAN_PACKAGES = (
     "python3-dev protobuf-c-compiler libprotobuf-c-dev zlib1g-dev libcurl4-openssl-dev"
-    " libjansson-dev libssl-dev libelf-dev"
+    " libjansson-dev libssl-dev libmicrohttpd-dev libelf-dev"
 )
 
 # The gateway handles data that a hostile app may have written: the usual hardening.
@@ -29,7 +29,7 @@ GATEWAY_CFLAGS = (
     " -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection"
 ).split()
 GATEWAY_LDFLAGS = "-pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed".split()
-GATEWAY_LIBS = ["-lprotobuf-c", "-lz", "-lcurl", "-ljansson", "-lcrypto", "-lelf"]
+GATEWAY_LIBS = ["-lprotobuf-c", "-lz", "-lcurl", "-ljansson", "-lcrypto", "-lmicrohttpd", "-lelf"]
 
 
 def stop(message):

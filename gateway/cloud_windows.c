@@ -129,3 +129,8 @@ void cprof_cloud_windows_destroy(struct cprof_cloud_windows *cloud)
         free(cloud);
     }
 }
+
+const struct cprof_uploader *cprof_cloud_windows_uploader(const struct cprof_cloud_windows *cloud)
+{
+    return cloud->uploader;
+}

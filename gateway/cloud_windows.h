@@ -27,4 +27,7 @@ struct cprof_cloud_windows *cprof_cloud_windows_create(const struct cprof_config
 /* Before the windows end. NULL does nothing. */
 void cprof_cloud_windows_destroy(struct cprof_cloud_windows *cloud);
 
+/* For its counts. */
+const struct cprof_uploader *cprof_cloud_windows_uploader(const struct cprof_cloud_windows *cloud);
+
 #endif

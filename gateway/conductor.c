@@ -14,6 +14,7 @@
 #include "../plugin/base/log.h"
 #include "../plugin/share/window.h"
 #include "cloud_windows.h"
+#include "cockpit.h"
 #include "loop/loop.h"
 #include "schedule.h"
 #include "sinks/directory.h"
@@ -45,6 +46,7 @@ struct conductor {
     bool begun;                        /* left windows were taken on and the schedule has started */
     struct cprof_sink *sink;           /* of the schedule; NULL: there is none */
     struct cprof_cloud_windows *cloud; /* NULL: nothing is uploaded */
+    struct cprof_cockpit *cockpit;
 };
 
 static void beat(void *context, uint64_t now_ns)
@@ -82,6 +84,8 @@ static void deliver(void *context, const struct cprof_window_result *result)
         bool delivered = conductor->sink->deliver(conductor->sink, &profile);
 
         atomic_fetch_add(delivered ? &control->profiles_written : &control->profiles_failed, 1);
+        cprof_status_file(cprof_cockpit_site(conductor->cockpit)->status, delivered,
+                          profile.byte_count);
     }
     cprof_windows_release(conductor->windows, result->handle);
     conductor->work.due_ns = 0;
@@ -99,7 +103,10 @@ static void start_upload(struct conductor *conductor)
                                                   conductor->windows, &conductor->loop, &error);
     if (!conductor->cloud) {
         cprof_log(CPROF_LOG_ERROR, "nothing is sent to Cloud Profiler: %s", error.text);
+        return;
     }
+    cprof_status_set_uploader(cprof_cockpit_site(conductor->cockpit)->status,
+                              cprof_cloud_windows_uploader(conductor->cloud));
 }
 
 static void begin(struct conductor *conductor, uint64_t now_ns)
@@ -115,6 +122,7 @@ static void begin(struct conductor *conductor, uint64_t now_ns)
     }
     cprof_schedule_init(&conductor->schedule, now_ns, config->output_interval_s,
                         config->output_duration_s);
+    cprof_cockpit_open(conductor->cockpit);
 }
 
 /* What a window of the schedule collects; 0: nothing. */
@@ -205,6 +213,11 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
     if (!conductor->windows) {
         return false;
     }
+    conductor->cockpit = cprof_cockpit_create(conductor->config, conductor->segment,
+                                              conductor->windows, &conductor->loop, error);
+    if (!conductor->cockpit) {
+        return false;
+    }
     conductor->heartbeat.due_ns = now_ns;
     conductor->work.due_ns = now_ns + report_start(conductor->control, now_ns);
     return (cprof_loop_add_watch(&conductor->loop, &conductor->signals) &&
@@ -236,6 +249,7 @@ bool cprof_conductor_run(const struct cprof_config *config, const struct cprof_s
     if (ok) {
         cprof_loop_run(&conductor.loop);
     }
+    cprof_cockpit_destroy(conductor.cockpit);
     cprof_cloud_windows_destroy(conductor.cloud);
     cprof_windows_destroy(conductor.windows);
     if (conductor.sink) {

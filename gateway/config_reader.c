@@ -45,6 +45,10 @@ static bool texts_are_terminated(const struct cprof_config *config)
            is_terminated(config->api_endpoint, sizeof(config->api_endpoint)) &&
            is_terminated(config->ca_file, sizeof(config->ca_file)) &&
            is_terminated(config->output_dir, sizeof(config->output_dir)) &&
+           is_terminated(config->http_address, sizeof(config->http_address)) &&
+           is_terminated(config->http_token, sizeof(config->http_token)) &&
+           is_terminated(config->http_token_file, sizeof(config->http_token_file)) &&
+           is_terminated(config->web_dir, sizeof(config->web_dir)) &&
            is_terminated(config->uwsgi_version, sizeof(config->uwsgi_version)) &&
            is_terminated(config->python_version, sizeof(config->python_version)) &&
            root_tags_are_terminated(config);
@@ -80,6 +84,8 @@ static bool numbers_are_sound(const struct cprof_config *config, struct cprof_er
                  "initial_backoff_s", config->initial_backoff_s, error) &&
            check(config->wall_idle <= 1, "wall_idle", config->wall_idle, error) &&
            check(config->worker_frame <= 1, "worker_frame", config->worker_frame, error) &&
+           check(config->http_allow_remote <= 1, "http_allow_remote", config->http_allow_remote,
+                 error) &&
            check(config->native_leaf <= 1, "native_leaf", config->native_leaf, error) &&
            check(config->root_tag_count <= CPROF_ROOT_TAGS_MAX, "root_tag_count",
                  config->root_tag_count, error) &&

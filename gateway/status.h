@@ -18,7 +18,6 @@
 #include <stdint.h>
 
 #include "../plugin/base/attributes.h"
-#include "../plugin/base/config.h"
 #include "../plugin/base/error.h"
 #include "../plugin/share/segment.h"
 #include "cloud/uploader.h"
@@ -57,7 +56,9 @@ struct cprof_status_report {
     size_t window_count;
     uint64_t windows_finished, windows_lost;
 
-    uint64_t profiles_written, profiles_failed, profile_bytes;
+    uint64_t profiles_written, profiles_failed; /* by all gateways of this segment */
+    int64_t figures[CPROF_FIGURE_COUNT];        /* named in share/figures.h */
+    uint64_t files_written, files_failed, file_bytes;
     uint64_t last_file_unix_ns; /* 0: none yet */
     bool files_failing;
     bool uploads; /* there is an uploader; what follows is its own */
@@ -66,8 +67,7 @@ struct cprof_status_report {
 };
 
 /* Everything is borrowed until the end. NULL without memory. */
-struct cprof_status *cprof_status_create(const struct cprof_config *config,
-                                         const struct cprof_segment *segment,
+struct cprof_status *cprof_status_create(const struct cprof_segment *segment,
                                          struct cprof_error *error) CPROF_MUST_USE;
 /* NULL is fine. */
 void cprof_status_destroy(struct cprof_status *status);

@@ -75,6 +75,7 @@ struct cprof_windows {
     struct entry entries[CPROF_WINDOWS_MAX];
     struct cprof_left_windows left; /* of before a reload: their handles follow */
     struct cprof_adopter adopters[SOURCES_MAX];
+    struct cprof_adopter observer; /* its function may be NULL */
     bool begun;
     bool fresh; /* no window was opened in this epoch */
     uint64_t epoch_began_ns;
@@ -155,6 +156,9 @@ static void hand_over(struct cprof_windows *windows, struct entry *entry,
     entry->stage = STAGE_FINISHED;
     entry->look_ns = CPROF_LOOP_NEVER;
     cprof_snapshot_reset(&entry->base);
+    if (windows->observer.finished) {
+        windows->observer.finished(windows->observer.context, &result);
+    }
     entry->order.finished(entry->order.context, &result);
     free(ticket);
 }
@@ -420,6 +424,12 @@ void cprof_windows_adopt(struct cprof_windows *windows, enum cprof_window_source
                          cprof_window_finished finished, void *context)
 {
     windows->adopters[source] = (struct cprof_adopter){.finished = finished, .context = context};
+}
+
+void cprof_windows_observe(struct cprof_windows *windows, cprof_window_finished observe,
+                           void *context)
+{
+    windows->observer = (struct cprof_adopter){.finished = observe, .context = context};
 }
 
 /* A window of a gateway that was killed. */

@@ -89,6 +89,11 @@ void cprof_windows_destroy(struct cprof_windows *windows);
 void cprof_windows_adopt(struct cprof_windows *windows, enum cprof_window_source source,
                          cprof_window_finished finished, void *context);
 
+/* Somebody who looks at each window of this segment that ends, just before it is handed over; he
+ * takes nothing of it. One at most. */
+void cprof_windows_observe(struct cprof_windows *windows, cprof_window_finished observe,
+                           void *context);
+
 /* Once, before the first order: finishes the windows of the segments of before a reload, whose
  * processes are all gone, and takes on those that stand in the segment itself. The descriptors
  * become its own. */

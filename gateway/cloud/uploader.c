@@ -243,15 +243,20 @@ static void finish_upload(struct cprof_uploader *uploader)
     turn_in(uploader, 0);
 }
 
-/* What a former gateway may have sent already is refused by the API: no trouble. */
+/* What a former gateway may have sent already is refused by the API: no trouble. After another one
+ * comes a pause: a server that hands out sessions at once and refuses what they give would be
+ * asked without end. */
 static void drop_upload(struct cprof_uploader *uploader, const char *why)
 {
-    const struct cprof_pending *item = &uploader->pending.items[0];
+    bool adopted = uploader->pending.items[0].adopted;
 
     count_dropped(uploader);
-    cprof_log(item->adopted ? CPROF_LOG_INFO : CPROF_LOG_WARNING,
+    cprof_log(adopted ? CPROF_LOG_INFO : CPROF_LOG_WARNING,
               "Cloud Profiler: a profile is dropped: %s", why);
     finish_upload(uploader);
+    if (!adopted) {
+        turn_in(uploader, cprof_backoff_next_ns(&uploader->create_backoff, 0));
+    }
 }
 
 /* Later, if the name will still be good. The logs are not kept waiting. */
@@ -535,4 +540,13 @@ void cprof_uploader_destroy(struct cprof_uploader *uploader)
     cprof_session_reset(&uploader->sending);
     cprof_pending_reset(&uploader->pending);
     free(uploader);
+}
+
+void cprof_uploader_trouble(const struct cprof_uploader *uploader, char *text, size_t text_bytes)
+{
+    text[0] = '\0';
+    if (uploader->told != CPROF_TROUBLE_NONE) {
+        cprof_trouble_explain(text, text_bytes, uploader->told, &uploader->deployment,
+                              uploader->told_detail);
+    }
 }

@@ -72,4 +72,7 @@ void cprof_uploader_adopt(struct cprof_uploader *uploader, int handle, const cha
 void cprof_uploader_counts(const struct cprof_uploader *uploader,
                            struct cprof_upload_counts *counts);
 
+/* Writes the trouble that the operator was told of and that still lasts; "" if all is well. */
+void cprof_uploader_trouble(const struct cprof_uploader *uploader, char *text, size_t text_bytes);
+
 #endif

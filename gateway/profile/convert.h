@@ -57,7 +57,8 @@ bool cprof_convert(uint8_t **bytes, size_t *byte_count, const struct cprof_profi
 
 /* Each function's share of its own time in `before` and `after`, as JSON, those that differ most
  * first: {"kind", "before_ns", "after_ns", "functions": [{"name", "file", "before", "after",
- * "difference"}]}, shares of 1. Both files are of one kind. */
+ * "difference", "before_all", "after_all"}]}, shares of 1; "_all" with what it calls. Both files
+ * are of one kind. */
 bool cprof_convert_difference(uint8_t **bytes, size_t *byte_count,
                               const struct cprof_profile_bytes *before,
                               const struct cprof_profile_bytes *after,

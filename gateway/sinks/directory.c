@@ -135,6 +135,13 @@ static void append_part(struct directory_sink *sink, const char *part)
     }
 }
 
+static void make_tail(struct directory_sink *sink)
+{
+    append_part(sink, sink->config->service[0] ? sink->config->service : "uwsgi");
+    append_part(sink, sink->config->instance[0] ? sink->config->instance : "unknown");
+    (void)strncat(sink->tail, SUFFIX, sizeof(sink->tail) - strlen(sink->tail) - 1);
+}
+
 static int open_directory(const struct directory_sink *sink)
 {
     return open(sink->config->output_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -403,9 +410,39 @@ struct cprof_sink *cprof_directory_sink_create(const struct cprof_config *config
     }
     sink->sink = (struct cprof_sink){.deliver = deliver, .destroy = destroy};
     sink->config = config;
-    append_part(sink, config->service[0] ? config->service : "uwsgi");
-    append_part(sink, config->instance[0] ? config->instance : "unknown");
-    (void)strncat(sink->tail, SUFFIX, sizeof(sink->tail) - strlen(sink->tail) - 1);
+    make_tail(sink);
     remove_temporaries(sink);
     return &sink->sink;
+}
+
+/* The inverse of format_stamp; 0 for a day that the calendar does not have. */
+static uint64_t stamp_unix_ms(const char *stamp)
+{
+    char text[STAMP_BYTES + 1];
+    struct tm utc = {0};
+    const char *end;
+    time_t seconds;
+
+    (void)snprintf(text, sizeof(text), "%.*s", STAMP_BYTES, stamp);
+    end = strptime(text, "%Y%m%dT%H%M%S", &utc);
+    seconds = end ? timegm(&utc) : -1;
+    return seconds < 0 ? 0 : (uint64_t)seconds * 1000 + strtoul(end + 1, NULL, 10);
+}
+
+bool cprof_directory_read_name(struct cprof_directory_name *read, const struct cprof_config *config,
+                               const char *name)
+{
+    struct directory_sink sink = {.config = config};
+
+    make_tail(&sink);
+    for (unsigned i = 0; i < CPROF_PROFILE_KINDS; i++) {
+        const char *stamp = stamp_in_name(&sink, cprof_profile_kinds[i], name);
+
+        if (stamp) {
+            read->kind = cprof_profile_kinds[i];
+            read->start_unix_ms = stamp_unix_ms(stamp);
+            return true;
+        }
+    }
+    return false;
 }

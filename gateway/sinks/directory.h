@@ -14,11 +14,24 @@
 #ifndef CPROF_DIRECTORY_SINK_H
 #define CPROF_DIRECTORY_SINK_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "../../plugin/base/config.h"
 #include "sink.h"
 
 /* Makes a sink for config->output_dir, which is opened anew for each profile, and removes stale
  * temporaries. The config is borrowed for the sink's life. NULL without memory. */
 struct cprof_sink *cprof_directory_sink_create(const struct cprof_config *config);
+
+/* What the name of a profile says. */
+struct cprof_directory_name {
+    enum cprof_kind kind;
+    uint64_t start_unix_ms;
+};
+
+/* Is this the name of a profile that the sink of this configuration writes? */
+bool cprof_directory_read_name(struct cprof_directory_name *read, const struct cprof_config *config,
+                               const char *name);
 
 #endif

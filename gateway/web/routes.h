@@ -6,7 +6,7 @@
  *     GET  /debug/pprof/stacks      what all threads do now, as text
  *     GET  /status                  JSON;  /metrics: Prometheus' text
  *     GET  /profiles/               the recent profiles and files of output-dir, JSON
- *     GET  /profiles/ID             one of them; /profiles/ID/diff?with=ID two of them
+ *     GET  /profiles/ID             one of them; /profiles/ID/diff?with=ID two recent ones
  *     POST /actions/VERB            what changes anything
  *
  * Callers   server.c, with requests that the guard has let pass. One thread.
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #include "../../plugin/base/config.h"
+#include "../actions.h"
 #include "../demand.h"
 #include "../recent.h"
 #include "../status.h"
@@ -30,7 +31,9 @@ struct cprof_web_site {
     struct cprof_demand *demand;
     struct cprof_recent *recent;
     struct cprof_status *status;
-    void *context; /* of the functions that follow; NULL: that route is not there */
+    void *context; /* of the functions that follow; NULL in their place: that route is not there */
+    /* What is in force; NULL: what is configured. */
+    const struct cprof_settings *(*settings)(void *context);
     /* Answers the request, at once or later, with the stacks as text. */
     void (*stacks)(void *context, struct cprof_web_request *request);
     /* Carries out the verb behind /actions/ with the request's parameters, and answers. */

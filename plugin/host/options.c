@@ -28,6 +28,16 @@ extern struct uwsgi_server uwsgi;
 #define ENDPOINT_DEFAULT  "https://cloudprofiler.googleapis.com"
 
 #define GATEWAY_PROGRAM "/cloudprofiler-gateway"
+#define WEB_DIRECTORY   "/cloudprofiler-web"
+
+#define HTTP_PATTERN "^(/.+|([0-9.]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5})$"
+#define HTTP_ACCEPTED                                                                              \
+    "the absolute path of a unix socket (at most 107 bytes), 127.0.0.1:PORT or [::1]:PORT"
+#define LOOPBACK_PATTERN "^(/.+|(127\\.0\\.0\\.1|\\[::1\\]):[0-9]{1,5})$"
+
+/* As it stands in a URL, so that it needs no quoting there. */
+#define TOKEN_PATTERN  "^[-A-Za-z0-9._~]{16,128}$"
+#define TOKEN_ACCEPTED "16 to 128 of A-Z a-z 0-9 - . _ ~"
 
 #define PATH_TAG "path:"
 
@@ -98,6 +108,14 @@ static struct cprof_text_option endpoint_text = {TEXT_OPTION(state.options.confi
 static struct cprof_text_option credentials_text = {TEXT_OPTION(state.options.config.credentials)};
 static struct cprof_text_option ca_text = {TEXT_OPTION(state.options.config.ca_file)};
 static struct cprof_text_option directory_text = {TEXT_OPTION(state.options.config.output_dir)};
+static struct cprof_text_option http_text = {TEXT_OPTION(state.options.config.http_address),
+                                             .pattern = HTTP_PATTERN, .accepted = HTTP_ACCEPTED};
+static struct cprof_text_option http_token_text = {TEXT_OPTION(state.options.config.http_token),
+                                                   .pattern = TOKEN_PATTERN,
+                                                   .accepted = TOKEN_ACCEPTED};
+static struct cprof_text_option http_token_file_text = {
+    TEXT_OPTION(state.options.config.http_token_file), .pattern = "^/.+",
+    .accepted = "the absolute path of a file"};
 static struct cprof_text_option gateway_text = {TEXT_OPTION(state.options.gateway_binary)};
 
 static void add_tag(char *option, char *value, void *data)
@@ -289,6 +307,22 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"shared memory for one worker's samples, 256k to 1024m, used only as needed "
              "(default: 4m)",
      set_log_size, NULL, 0},
+    {(char *)PREFIX "http", required_argument, 0,
+     (char *)"the local endpoint: the absolute path of a unix socket, 127.0.0.1:PORT or "
+             "[::1]:PORT; port 0 is any that is free (default: none)",
+     cprof_option_set_text, &http_text, 0},
+    {(char *)PREFIX "http-token", required_argument, 0,
+     (char *)"what every request over TCP must say, 16 to 128 of A-Z a-z 0-9 - . _ ~ (default: "
+             "made at the start and logged with the URL)",
+     cprof_option_set_text, &http_token_text, 0},
+    {(char *)PREFIX "http-token-file", required_argument, 0,
+     (char *)"the absolute path of the file, of mode 0600, that a token which is made is written "
+             "to (default: cloudprofiler-http-token in output-dir)",
+     cprof_option_set_text, &http_token_file_text, 0},
+    {(char *)PREFIX "http-allow-remote", no_argument, 0,
+     (char *)"let the endpoint listen at an address that other machines reach, without TLS "
+             "(default: off)",
+     cprof_option_set_flag, &state.options.config.http_allow_remote, 0},
     {(char *)PREFIX "gateway-binary", required_argument, 0,
      (char *)"the gateway program (default: cloudprofiler-gateway beside the plugin)",
      cprof_option_set_text, &gateway_text, 0},
@@ -457,6 +491,35 @@ static void check_upload(void)
     }
 }
 
+/* The page's files lie beside the plugin, if `make web` has put them there. */
+static void find_web_directory(void)
+{
+    struct cprof_config *config = &state.options.config;
+    size_t length = strlen(state.plugin_directory);
+    struct stat status;
+
+    if (length + sizeof(WEB_DIRECTORY) <= sizeof(config->web_dir)) {
+        memcpy(config->web_dir, state.plugin_directory, length);
+        memcpy(config->web_dir + length, WEB_DIRECTORY, sizeof(WEB_DIRECTORY));
+    }
+    if (stat(config->web_dir, &status) != 0 || !S_ISDIR(status.st_mode)) {
+        config->web_dir[0] = '\0';
+    }
+}
+
+static void check_http(void)
+{
+    const struct cprof_config *config = &state.options.config;
+    const struct cprof_text_option loopback = {.text_bytes = sizeof(config->http_address),
+                                               .pattern = LOOPBACK_PATTERN};
+
+    if (!config->http_allow_remote && !cprof_option_accepts(&loopback, config->http_address)) {
+        cprof_option_refuse(PREFIX "http", config->http_address,
+                            HTTP_ACCEPTED "; other addresses need " PREFIX "http-allow-remote");
+    }
+    find_web_directory();
+}
+
 const struct cprof_options *cprof_options_finish(void)
 {
     struct cprof_config *config = &state.options.config;
@@ -488,7 +551,10 @@ const struct cprof_options *cprof_options_finish(void)
     if (config->upload) {
         check_upload();
     }
-    if (config->output_dir[0] != '\0' || config->upload) {
+    if (config->http_address[0] != '\0') {
+        check_http();
+    }
+    if (config->output_dir[0] != '\0' || config->upload || config->http_address[0] != '\0') {
         check_gateway_binary();
     }
     return &state.options;

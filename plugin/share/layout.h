@@ -35,7 +35,7 @@
 #define CPROF_LOG_BYTES_MAX (UINT64_C(1) << 30) /* references are 32 bits of 8 bytes: ample */
 #define CPROF_SLOTS_MAX     4096u
 
-#define CPROF_WINDOWS_MAX 4u
+#define CPROF_WINDOWS_MAX 6u /* the schedule, the cloud, four on demand */
 
 /* What a window collects. */
 enum cprof_kind {

@@ -1,0 +1,138 @@
+/* metrics_text.c - see status_text.h.
+ *
+ * Format: https://prometheus.io/docs/instrumenting/exposition_formats/
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../plugin/share/figures.h"
+#include "../../plugin/share/misses.h"
+#include "../profile/clean_text.h"
+#include "slot_name.h"
+#include "status_text.h"
+
+#define PREFIX "cloudprofiler_"
+
+static void write_head(FILE *out, const char *name, const char *meaning, bool counts)
+{
+    (void)fprintf(out, "# HELP " PREFIX "%s %s.\n# TYPE " PREFIX "%s %s\n", name, meaning, name,
+                  counts ? "counter" : "gauge");
+}
+
+/* A label's value: valid UTF-8 with \, " and newlines escaped. */
+static void write_label(FILE *out, const char *key, const char *value)
+{
+    char clean[CPROF_CLEAN_TEXT_BYTES(CPROF_SERVICE_VERSION_BYTES)];
+
+    (void)cprof_clean_text(clean, sizeof(clean), value, strlen(value));
+    (void)fprintf(out, "%s=\"", key);
+    for (const char *c = clean; *c; c++) {
+        if (*c == '\\' || *c == '"') {
+            (void)fputc('\\', out);
+        }
+        (void)fputc(*c, out);
+    }
+    (void)fputc('"', out);
+}
+
+static void write_figures(FILE *out, const struct cprof_status_report *report)
+{
+    for (unsigned i = 0; i < CPROF_FIGURE_COUNT; i++) {
+        const struct cprof_figure_text text = cprof_figure_text((enum cprof_figure)i);
+
+        write_head(out, text.name, text.meaning, text.counts);
+        (void)fprintf(out, PREFIX "%s %lld\n", text.name, (long long)report->figures[i]);
+    }
+}
+
+static void write_gateway(FILE *out, const struct cprof_status_report *report,
+                          const struct cprof_config *config)
+{
+    write_head(out, "info", "Versions and names", false);
+    (void)fputs(PREFIX "info{", out);
+    write_label(out, "version", report->version);
+    (void)fputc(',', out);
+    write_label(out, "service", config->service);
+    (void)fputc(',', out);
+    write_label(out, "service_version", config->service_version);
+    (void)fputs("} 1\n", out);
+    write_head(out, "gateway_starts", "How often a gateway was started on this segment", true);
+    (void)fprintf(out, PREFIX "gateway_starts %u\n", report->gateway_starts);
+    write_head(out, "windows_open", "Windows that are sampled now", false);
+    (void)fprintf(out, PREFIX "windows_open %zu\n", report->window_count);
+    write_head(out, "windows_lost", "Windows that no profile was made of", true);
+    (void)fprintf(out, PREFIX "windows_lost %llu\n", (unsigned long long)report->windows_lost);
+}
+
+static void begin_slot(FILE *out, const char *name, const struct cprof_status_slot *slot)
+{
+    char slot_name[CPROF_SLOT_NAME_BYTES];
+
+    cprof_slot_name(slot_name, slot->kind, slot->number);
+    (void)fprintf(out, PREFIX "%s{", name);
+    write_label(out, "slot", slot_name);
+}
+
+static void write_slot_misses(FILE *out, const struct cprof_status_report *report)
+{
+    write_head(out, "slot_misses", "Ticks that gave no stack, by reason", true);
+    for (size_t i = 0; i < report->slot_count; i++) {
+        for (unsigned reason = 0; reason < CPROF_MISS_COUNT; reason++) {
+            begin_slot(out, "slot_misses", &report->slots[i]);
+            (void)fputc(',', out);
+            write_label(out, "reason", cprof_miss_name((enum cprof_miss)reason));
+            (void)fprintf(out, "} %llu\n", (unsigned long long)report->slots[i].missed[reason]);
+        }
+    }
+}
+
+static void write_slots(FILE *out, const struct cprof_status_report *report)
+{
+    write_head(out, "slot_samples", "Ticks that gave a stack", true);
+    for (size_t i = 0; i < report->slot_count; i++) {
+        begin_slot(out, "slot_samples", &report->slots[i]);
+        (void)fprintf(out, "} %llu\n", (unsigned long long)report->slots[i].samples);
+    }
+    write_head(out, "slot_looks", "Looks at sleeping threads that booked time", true);
+    for (size_t i = 0; i < report->slot_count; i++) {
+        begin_slot(out, "slot_looks", &report->slots[i]);
+        (void)fprintf(out, "} %llu\n", (unsigned long long)report->slots[i].looks);
+    }
+    write_head(out, "slot_cpu_share", "CPU time of a core that the process used in the last window",
+               false);
+    for (size_t i = 0; i < report->slot_count; i++) {
+        if (report->slots[i].cpu_share >= 0) {
+            begin_slot(out, "slot_cpu_share", &report->slots[i]);
+            (void)fprintf(out, "} %.6f\n", report->slots[i].cpu_share);
+        }
+    }
+    write_head(out, "slot_log_used_bytes", "What of the log is in use", false);
+    for (size_t i = 0; i < report->slot_count; i++) {
+        begin_slot(out, "slot_log_used_bytes", &report->slots[i]);
+        (void)fprintf(out, "} %llu\n", (unsigned long long)report->slots[i].log_used_bytes);
+    }
+    write_slot_misses(out, report);
+}
+
+char *cprof_status_as_metrics(const struct cprof_status_report *report,
+                              const struct cprof_config *config)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+
+    if (!out) {
+        return NULL;
+    }
+    write_figures(out, report);
+    write_gateway(out, report, config);
+    write_slots(out, report);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

@@ -1,0 +1,115 @@
+/* sampling.c - see sampling.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "sampling.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../profile/kind.h"
+#include "profiles.h"
+#include "query.h"
+
+#define NS_PER_S  UINT64_C(1000000000)
+#define NS_PER_MS UINT64_C(1000000)
+
+/* A request that waits for its window. */
+struct waiting {
+    const struct cprof_web_site *site;
+    struct cprof_web_request *request;
+    struct cprof_web_query query;
+    enum cprof_kind kind;
+    uint64_t order;
+};
+
+static const struct cprof_harvested *find_kind(const struct cprof_harvest *harvest,
+                                               enum cprof_kind kind)
+{
+    for (unsigned i = 0; harvest && i < harvest->count; i++) {
+        if (harvest->profiles[i].kind == kind && harvest->profiles[i].bytes) {
+            return &harvest->profiles[i];
+        }
+    }
+    return NULL;
+}
+
+static void ready(void *context, const struct cprof_demand_result *result)
+{
+    struct waiting *waiting = context;
+    const struct cprof_harvested *profile = find_kind(result->harvest, waiting->kind);
+    char name[64];
+
+    if (profile) {
+        const struct cprof_profile_bytes bytes = {.bytes = profile->bytes,
+                                                  .byte_count = profile->byte_count};
+
+        (void)snprintf(name, sizeof(name), "%s-%u.pb.gz", cprof_kind_name(waiting->kind),
+                       result->window->id);
+        cprof_web_send_profile(waiting->request, &bytes, &waiting->query, name);
+    } else {
+        cprof_web_answer_line(waiting->request, MHD_HTTP_INTERNAL_SERVER_ERROR,
+                              "the window was lost: the log says why");
+    }
+    free(waiting);
+}
+
+static void gone(void *context)
+{
+    struct waiting *waiting = context;
+
+    cprof_demand_cancel(waiting->site->demand, waiting->order);
+    free(waiting);
+}
+
+static bool is_disabled(const struct cprof_config *config, enum cprof_kind kind)
+{
+    return kind == CPROF_KIND_CPU ? config->disable_cpu : config->disable_wall;
+}
+
+static void order(struct waiting *waiting)
+{
+    const struct cprof_demand_order demand = {
+        .kinds = (uint32_t)waiting->kind,
+        .duration_ns = waiting->query.seconds * NS_PER_S,
+        .period_ns = waiting->query.period_ms * NS_PER_MS,
+        .asker = "HTTP",
+        .ready = ready,
+        .context = waiting,
+    };
+    struct cprof_error error;
+
+    waiting->order = cprof_demand_order(waiting->site->demand, &demand, &error);
+    if (waiting->order == 0) {
+        cprof_web_answer_line(waiting->request, MHD_HTTP_TOO_MANY_REQUESTS, "%s", error.text);
+        free(waiting);
+        return;
+    }
+    cprof_web_on_gone(waiting->request, gone, waiting);
+}
+
+void cprof_web_sample(const struct cprof_web_site *site, struct cprof_web_request *request,
+                      enum cprof_kind kind)
+{
+    struct waiting *waiting = calloc(1, sizeof(*waiting));
+    struct cprof_error error;
+
+    if (!waiting) {
+        cprof_web_answer_line(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory");
+        return;
+    }
+    *waiting = (struct waiting){.site = site, .request = request, .kind = kind};
+    if (is_disabled(site->config, kind)) {
+        cprof_web_answer_line(request, MHD_HTTP_CONFLICT,
+                              "profiles of %s time are switched off by "
+                              "cloudprofiler-disable-%s-profiling",
+                              cprof_kind_title(kind), cprof_kind_name(kind));
+    } else if (!cprof_web_query_read(&waiting->query, request, &error)) {
+        cprof_web_answer_line(request, MHD_HTTP_BAD_REQUEST, "%s", error.text);
+    } else {
+        order(waiting);
+        return;
+    }
+    free(waiting);
+}

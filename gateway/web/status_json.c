@@ -1,0 +1,147 @@
+/* status_json.c - see status_text.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+
+#include "../../plugin/share/misses.h"
+#include "../profile/kind.h"
+#include "slot_name.h"
+#include "status_text.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+json_t *cprof_kinds_as_json(uint32_t kinds)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; list && i < CPROF_PROFILE_KINDS; i++) {
+        if (kinds & (uint32_t)cprof_profile_kinds[i]) {
+            (void)json_array_append_new(list, json_string(cprof_kind_name(cprof_profile_kinds[i])));
+        }
+    }
+    return list;
+}
+
+const char *cprof_source_name(uint32_t source)
+{
+    switch (source) {
+    case CPROF_SOURCE_SCHEDULE:
+        return "schedule";
+    case CPROF_SOURCE_CLOUD:
+        return "cloud";
+    default:
+        return "demand";
+    }
+}
+
+/* Times of 0 have never been. */
+static json_t *milliseconds(uint64_t unix_ns)
+{
+    return unix_ns ? json_integer((json_int_t)(unix_ns / NS_PER_MS)) : json_null();
+}
+
+static json_t *misses_as_json(const struct cprof_status_slot *slot)
+{
+    json_t *object = json_object();
+
+    for (unsigned i = 0; object && i < CPROF_MISS_COUNT; i++) {
+        if (slot->missed[i] > 0) {
+            (void)json_object_set_new(object, cprof_miss_name((enum cprof_miss)i),
+                                      json_integer((json_int_t)slot->missed[i]));
+        }
+    }
+    return object;
+}
+
+static json_t *slot_as_json(const struct cprof_status_slot *slot)
+{
+    char name[CPROF_SLOT_NAME_BYTES];
+
+    cprof_slot_name(name, slot->kind, slot->number);
+    return json_pack("{ss, sI, sI, sI, sI, sI, so, sI, sI, sI, so}", "name", name, "pid",
+                     (json_int_t)slot->pid, "incarnation", (json_int_t)slot->incarnation, "threads",
+                     (json_int_t)slot->threads, "samples", (json_int_t)slot->samples, "looks",
+                     (json_int_t)slot->looks, "missed", misses_as_json(slot), "log_full",
+                     (json_int_t)slot->log_full, "log_used_bytes", (json_int_t)slot->log_used_bytes,
+                     "log_bytes", (json_int_t)slot->log_bytes, "cpu_share",
+                     slot->cpu_share < 0 ? json_null() : json_real(slot->cpu_share));
+}
+
+static json_t *slots_as_json(const struct cprof_status_report *report)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < report->slot_count; i++) {
+        (void)json_array_append_new(list, slot_as_json(&report->slots[i]));
+    }
+    return list;
+}
+
+static json_t *windows_as_json(const struct cprof_status_report *report)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < report->window_count; i++) {
+        const struct cprof_status_window *window = &report->windows[i];
+
+        (void)json_array_append_new(list, json_pack("{sI, so, ss, so, sf, sf, sf}", "id",
+                                                    (json_int_t)window->id, "kinds",
+                                                    cprof_kinds_as_json(window->kinds), "source",
+                                                    cprof_source_name(window->source), "start_ms",
+                                                    milliseconds(window->start_unix_ns),
+                                                    "duration_s", (double)window->duration_ns / 1e9,
+                                                    "elapsed_s", (double)window->elapsed_ns / 1e9,
+                                                    "period_ms", (double)window->period_ns / 1e6));
+    }
+    return list;
+}
+
+static json_t *files_as_json(const struct cprof_status_report *report,
+                             const struct cprof_config *config)
+{
+    if (config->output_dir[0] == '\0') {
+        return json_null();
+    }
+    return json_pack("{sI, sI, sI, so, sb}", "written", (json_int_t)report->files_written, "failed",
+                     (json_int_t)report->files_failed, "bytes", (json_int_t)report->file_bytes,
+                     "last_ms", milliseconds(report->last_file_unix_ns), "failing",
+                     report->files_failing);
+}
+
+static json_t *uploads_as_json(const struct cprof_status_report *report)
+{
+    if (!report->uploads) {
+        return json_null();
+    }
+    return json_pack("{sI, sI, sI, so, ss}", "uploaded", (json_int_t)report->upload.uploaded,
+                     "failed", (json_int_t)(report->upload.dropped + report->upload.failed_updates),
+                     "bytes", (json_int_t)report->upload.bytes, "last_ms",
+                     milliseconds(report->upload.last_upload_unix_ns), "trouble",
+                     report->upload_trouble);
+}
+
+static json_t *settings_as_json(const struct cprof_settings *settings)
+{
+    return json_pack("{sb, sb, so, si, si}", "on", settings->on, "upload", settings->upload,
+                     "kinds", cprof_kinds_as_json(settings->kinds), "period_ms",
+                     (int)settings->period_ms, "output_interval_s",
+                     (int)settings->output_interval_s);
+}
+
+char *cprof_status_as_json(const struct cprof_status_report *report,
+                           const struct cprof_config *config, const struct cprof_settings *settings)
+{
+    json_t *root = json_pack(
+        "{ss, so, ss, s{si, si, sf}, so, so, so, so, so, s{sI, sI}}", "version", report->version,
+        "now_ms", milliseconds(report->now_unix_ns), "service", config->service, "gateway", "pid",
+        (int)report->gateway_pid, "starts", (int)report->gateway_starts, "uptime_s",
+        (double)report->uptime_ns / 1e9, "settings", settings_as_json(settings), "slots",
+        slots_as_json(report), "windows", windows_as_json(report), "files",
+        files_as_json(report, config), "uploads", uploads_as_json(report), "windows_ended",
+        "finished", (json_int_t)report->windows_finished, "lost", (json_int_t)report->windows_lost);
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+
+    json_decref(root);
+    return text;
+}

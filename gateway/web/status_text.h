@@ -1,0 +1,31 @@
+/* status_text.h - the status as JSON (web/README.md says which fields) and as Prometheus' text.
+ *
+ * Callers   routes.c. One thread.
+ * Memory    texts are malloc'd and the caller's; NULL without memory.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_WEB_STATUS_TEXT_H
+#define CPROF_WEB_STATUS_TEXT_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "../../plugin/base/attributes.h"
+#include "../../plugin/base/config.h"
+#include "../actions.h"
+#include "../status.h"
+
+char *cprof_status_as_json(const struct cprof_status_report *report,
+                           const struct cprof_config *config,
+                           const struct cprof_settings *settings) CPROF_MUST_USE;
+
+/* Names are those of share/figures.h and of uWSGI's metrics, with "cloudprofiler_" in front. */
+char *cprof_status_as_metrics(const struct cprof_status_report *report,
+                              const struct cprof_config *config) CPROF_MUST_USE;
+
+/* ["cpu", "wall"]; "schedule", "cloud" or "demand". */
+json_t *cprof_kinds_as_json(uint32_t kinds);
+const char *cprof_source_name(uint32_t source);
+
+#endif
