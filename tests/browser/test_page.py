@@ -208,8 +208,9 @@ def wait_until_it_fills(page, name, side="left"):
 
 def search(page, text):
     field = page.one("#search")
-    field.clear()
-    field.send_keys(text or " ")
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys(text or Keys.BACKSPACE)
+    page.script("arguments[0].blur()", field)
 
 
 def choose(page, selector, value):
