@@ -65,6 +65,8 @@ struct cprof_actions *cprof_actions_create(const struct cprof_config *config,
                                            struct cprof_loop *loop,
                                            const struct cprof_actions_host *host,
                                            struct cprof_error *error) CPROF_MUST_USE;
+/* Once windows can be ordered: from now on the ring is read, first what came before. */
+void cprof_actions_listen(struct cprof_actions *actions);
 /* NULL is fine. */
 void cprof_actions_destroy(struct cprof_actions *actions);
 

@@ -13,9 +13,13 @@
 
 #include "../plugin/base/log.h"
 #include "../plugin/share/window.h"
+#include "actions.h"
 #include "cloud_windows.h"
 #include "cockpit.h"
+#include "command_form.h"
+#include "figures.h"
 #include "loop/loop.h"
+#include "orders.h"
 #include "schedule.h"
 #include "sinks/directory.h"
 #include "watch.h"
@@ -33,11 +37,11 @@
 #define START_DELAY_MAX 20
 
 struct conductor {
-    const struct cprof_config *config;
+    const struct cprof_config *given;
+    struct cprof_config config; /* with the settings in force; what all rooms read */
     const struct cprof_segment *segment;
     struct cprof_control *control;
-    const int *previous_fds;
-    size_t previous_count;
+    const struct cprof_conductor_fds *fds;
 
     struct cprof_loop loop;
     struct cprof_loop_timer heartbeat, work;
@@ -48,14 +52,36 @@ struct conductor {
     bool begun;                        /* left windows were taken on and the schedule has started */
     struct cprof_sink *sink;           /* of the schedule; NULL: there is none */
     struct cprof_cloud_windows *cloud; /* NULL: nothing is uploaded */
+    struct cprof_upload_counts past_uploads; /* of uploaders that were switched off */
+    struct cprof_actions *actions;
+    struct cprof_orders orders;
     struct cprof_cockpit *cockpit;
 };
+
+/* Of this gateway, whether it uploads now or not. */
+static struct cprof_upload_counts count_uploads(const struct conductor *conductor)
+{
+    const struct cprof_upload_counts *past = &conductor->past_uploads;
+    struct cprof_upload_counts counts = {0};
+
+    if (conductor->cloud) {
+        cprof_uploader_counts(cprof_cloud_windows_uploader(conductor->cloud), &counts);
+    }
+    counts.uploaded += past->uploaded;
+    counts.bytes += past->bytes;
+    if (counts.last_upload_unix_ns == 0) {
+        counts.last_upload_unix_ns = past->last_upload_unix_ns;
+    }
+    return counts;
+}
 
 static void beat(void *context, uint64_t now_ns)
 {
     struct conductor *conductor = context;
+    const struct cprof_upload_counts uploads = count_uploads(conductor);
 
     atomic_store(&conductor->control->heartbeat_ns, now_ns);
+    cprof_figures_publish(conductor->segment, &uploads);
     conductor->heartbeat.due_ns = now_ns + HEARTBEAT_NS;
     if (conductor->watch) {
         cprof_watch_look(conductor->watch, now_ns);
@@ -101,10 +127,12 @@ static void start_upload(struct conductor *conductor)
 {
     struct cprof_error error;
 
-    if (!conductor->config->upload) {
+    const struct cprof_settings *settings = cprof_actions_settings(conductor->actions);
+
+    if (!settings->on || !settings->upload) {
         return;
     }
-    conductor->cloud = cprof_cloud_windows_create(conductor->config, conductor->control,
+    conductor->cloud = cprof_cloud_windows_create(&conductor->config, conductor->control,
                                                   conductor->windows, &conductor->loop, &error);
     if (!conductor->cloud) {
         cprof_log(CPROF_LOG_ERROR, "nothing is sent to Cloud Profiler: %s", error.text);
@@ -136,27 +164,44 @@ static void start_watch(struct conductor *conductor)
 {
     struct cprof_error error;
 
-    conductor->watch = cprof_watch_create(conductor->config, conductor->segment, conductor->windows,
-                                          &conductor->loop, keep, conductor, &error);
+    conductor->watch =
+        cprof_watch_create(&conductor->config, conductor->segment, conductor->windows,
+                           &conductor->loop, keep, conductor, &error);
     if (!conductor->watch) {
         cprof_log(CPROF_LOG_ERROR, "slow requests and harakiri are not followed: %s", error.text);
+        return;
     }
+    cprof_watch_switch(conductor->watch, cprof_actions_settings(conductor->actions)->on);
+    cprof_stacks_switch(cprof_cockpit_site(conductor->cockpit)->stacks,
+                        cprof_actions_settings(conductor->actions)->on);
+}
+
+/* What was under way is dropped. */
+static void stop_upload(struct conductor *conductor)
+{
+    conductor->past_uploads = count_uploads(conductor);
+    cprof_status_set_uploader(cprof_cockpit_site(conductor->cockpit)->status, NULL);
+    cprof_windows_drop(conductor->windows, CPROF_SOURCE_CLOUD);
+    cprof_cloud_windows_destroy(conductor->cloud);
+    conductor->cloud = NULL;
 }
 
 static void begin(struct conductor *conductor, uint64_t now_ns)
 {
-    const struct cprof_config *config = conductor->config;
+    const struct cprof_config *config = &conductor->config;
+    const struct cprof_conductor_fds *fds = conductor->fds;
 
     conductor->begun = true;
     start_upload(conductor);
     cprof_windows_adopt(conductor->windows, CPROF_SOURCE_SCHEDULE, deliver, conductor);
-    cprof_windows_begin(conductor->windows, conductor->previous_fds, conductor->previous_count);
-    for (size_t i = 0; i < conductor->previous_count; i++) {
-        close(conductor->previous_fds[i]);
+    cprof_windows_begin(conductor->windows, fds->previous, fds->previous_count);
+    for (size_t i = 0; i < fds->previous_count; i++) {
+        close(fds->previous[i]);
     }
     start_watch(conductor);
     cprof_schedule_init(&conductor->schedule, now_ns, config->output_interval_s,
                         config->output_duration_s);
+    cprof_actions_listen(conductor->actions);
     cprof_cockpit_open(conductor->cockpit);
 }
 
@@ -172,9 +217,9 @@ static uint32_t wanted_kinds(const struct cprof_config *config)
 static void order_window(struct conductor *conductor, uint64_t end_ns)
 {
     const struct cprof_window_order order = {
-        .kinds = wanted_kinds(conductor->config),
+        .kinds = wanted_kinds(&conductor->config),
         .source = CPROF_SOURCE_SCHEDULE,
-        .period_ns = conductor->config->period_ms * NS_PER_MS,
+        .period_ns = conductor->config.period_ms * NS_PER_MS,
         .end_ns = end_ns,
         .latest_start_ns = end_ns - conductor->schedule.duration_ns / 2,
         .finished = deliver,
@@ -197,13 +242,61 @@ static void work(void *context, uint64_t now_ns)
     if (!conductor->begun) {
         begin(conductor, now_ns);
     }
-    if (!conductor->sink || cprof_windows_count(conductor->windows, CPROF_SOURCE_SCHEDULE) > 0) {
+    if (!conductor->sink || !cprof_actions_settings(conductor->actions)->on ||
+        cprof_windows_count(conductor->windows, CPROF_SOURCE_SCHEDULE) > 0) {
         return;
     }
     if (cprof_schedule_take(&conductor->schedule, now_ns, &end_ns)) {
         order_window(conductor, end_ns);
     }
     conductor->work.due_ns = cprof_schedule_next_ns(&conductor->schedule);
+}
+
+/* All rooms read the configuration when they order their next window. */
+static void take_settings(struct conductor *conductor, const struct cprof_settings *settings)
+{
+    struct cprof_config *config = &conductor->config;
+
+    config->period_ms = settings->period_ms;
+    config->disable_cpu = !(settings->kinds & CPROF_KIND_CPU);
+    config->disable_wall = !(settings->kinds & CPROF_KIND_WALL);
+    config->output_interval_s = settings->output_interval_s;
+    if (conductor->orders.results) {
+        atomic_store(&conductor->orders.results->off, !settings->on);
+    }
+}
+
+/* An operator has changed something. The create call that hangs names kinds, so that it is made
+ * anew for others. */
+static void change(void *context, const struct cprof_settings *before,
+                   const struct cprof_settings *after)
+{
+    struct conductor *conductor = context;
+    bool uploads = after->on && after->upload, uploaded = before->on && before->upload;
+
+    take_settings(conductor, after);
+    if (!conductor->begun) {
+        return;
+    }
+    cprof_stacks_switch(cprof_cockpit_site(conductor->cockpit)->stacks, after->on);
+    if (conductor->watch) {
+        cprof_watch_switch(conductor->watch, after->on);
+    }
+    if (before->on && !after->on) {
+        cprof_windows_drop(conductor->windows, CPROF_SOURCE_SCHEDULE);
+        cprof_demand_drop(conductor->orders.demand);
+    }
+    if (uploaded && (!uploads || before->kinds != after->kinds)) {
+        stop_upload(conductor);
+    }
+    if (uploads && !conductor->cloud) {
+        start_upload(conductor);
+    }
+    if (before->on != after->on || before->output_interval_s != after->output_interval_s) {
+        cprof_schedule_init(&conductor->schedule, cprof_now_ns(), after->output_interval_s,
+                            conductor->config.output_duration_s);
+        conductor->work.due_ns = 0;
+    }
 }
 
 /* Says in shared memory that this gateway is here; returns how long it must wait first. */
@@ -230,27 +323,98 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static bool profile(void *context, uint32_t kinds, uint32_t seconds, enum cprof_origin origin,
+                    struct cprof_error *error)
+{
+    struct conductor *conductor = context;
+
+    if (!conductor->begun) {
+        return cprof_fail(error, "the gateway has only just started");
+    }
+    return cprof_orders_profile(&conductor->orders, kinds, seconds, origin, error);
+}
+
+static void log_stacks(void *context, const char *text)
+{
+    (void)context;
+    if (text) {
+        cprof_stacks_log(text);
+    }
+}
+
+static bool stacks(void *context, struct cprof_error *error)
+{
+    struct conductor *conductor = context;
+
+    return cprof_stacks_order(cprof_cockpit_site(conductor->cockpit)->stacks, log_stacks, conductor,
+                              error) != 0;
+}
+
+static const struct cprof_settings *settings_in_force(void *context)
+{
+    const struct conductor *conductor = context;
+
+    return cprof_actions_settings(conductor->actions);
+}
+
+static void act(void *context, const char *verb, struct cprof_web_request *request)
+{
+    const struct conductor *conductor = context;
+
+    cprof_command_form_act(conductor->actions, verb, request);
+}
+
+/* What operators can ask for. */
+static bool set_up_actions(struct conductor *conductor, struct cprof_error *error)
+{
+    const struct cprof_actions_host host = {
+        .context = conductor, .profile = profile, .stacks = stacks, .changed = change};
+    struct cprof_web_site *site;
+
+    conductor->orders.control = conductor->control;
+    conductor->orders.sink = conductor->sink;
+    if (conductor->fds->results >= 0) {
+        conductor->orders.results = cprof_results_open(conductor->fds->results, error);
+        if (!conductor->orders.results) {
+            return false;
+        }
+    }
+    conductor->cockpit = cprof_cockpit_create(&conductor->config, conductor->segment,
+                                              conductor->windows, &conductor->loop, error);
+    if (!conductor->cockpit) {
+        return false;
+    }
+    site = cprof_cockpit_site(conductor->cockpit);
+    conductor->orders.demand = site->demand;
+    conductor->orders.status = site->status;
+    conductor->actions = cprof_actions_create(conductor->given, conductor->segment,
+                                              conductor->fds->bell, &conductor->loop, &host, error);
+    if (!conductor->actions) {
+        return false;
+    }
+    take_settings(conductor, cprof_actions_settings(conductor->actions));
+    site->context = conductor;
+    site->settings = settings_in_force;
+    site->act = act;
+    return true;
+}
+
 static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_error *error)
 {
     conductor->signals.fd = open_signals();
     if (conductor->signals.fd < 0) {
         return cprof_fail_errno(error, errno, "signalfd");
     }
-    if (conductor->config->output_dir[0]) {
-        conductor->sink = cprof_directory_sink_create(conductor->config);
+    if (conductor->config.output_dir[0]) {
+        conductor->sink = cprof_directory_sink_create(&conductor->config);
         if (!conductor->sink) {
             return cprof_fail(error, "no memory for the sink");
         }
     }
     cprof_loop_init(&conductor->loop);
     conductor->windows =
-        cprof_windows_create(conductor->config, conductor->segment, &conductor->loop, error);
-    if (!conductor->windows) {
-        return false;
-    }
-    conductor->cockpit = cprof_cockpit_create(conductor->config, conductor->segment,
-                                              conductor->windows, &conductor->loop, error);
-    if (!conductor->cockpit) {
+        cprof_windows_create(&conductor->config, conductor->segment, &conductor->loop, error);
+    if (!conductor->windows || !set_up_actions(conductor, error)) {
         return false;
     }
     conductor->heartbeat.due_ns = now_ns;
@@ -262,15 +426,31 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
                : cprof_fail(error, "the loop has no place left");
 }
 
+static void tear_down(struct conductor *conductor)
+{
+    cprof_cockpit_destroy(conductor->cockpit);
+    cprof_actions_destroy(conductor->actions);
+    cprof_cloud_windows_destroy(conductor->cloud);
+    cprof_watch_destroy(conductor->watch);
+    cprof_windows_destroy(conductor->windows);
+    cprof_results_close(conductor->orders.results);
+    if (conductor->sink) {
+        conductor->sink->destroy(conductor->sink);
+    }
+    if (conductor->signals.fd >= 0) {
+        close(conductor->signals.fd);
+    }
+}
+
 bool cprof_conductor_run(const struct cprof_config *config, const struct cprof_segment *segment,
-                         const int *previous_fds, size_t previous_count, struct cprof_error *error)
+                         const struct cprof_conductor_fds *fds, struct cprof_error *error)
 {
     struct conductor conductor = {
-        .config = config,
+        .given = config,
+        .config = *config,
         .segment = segment,
         .control = cprof_segment_control(segment),
-        .previous_fds = previous_fds,
-        .previous_count = previous_count,
+        .fds = fds,
     };
     bool ok;
 
@@ -284,15 +464,6 @@ bool cprof_conductor_run(const struct cprof_config *config, const struct cprof_s
     if (ok) {
         cprof_loop_run(&conductor.loop);
     }
-    cprof_cockpit_destroy(conductor.cockpit);
-    cprof_cloud_windows_destroy(conductor.cloud);
-    cprof_watch_destroy(conductor.watch);
-    cprof_windows_destroy(conductor.windows);
-    if (conductor.sink) {
-        conductor.sink->destroy(conductor.sink);
-    }
-    if (conductor.signals.fd >= 0) {
-        close(conductor.signals.fd);
-    }
+    tear_down(&conductor);
     return ok;
 }

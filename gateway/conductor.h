@@ -1,4 +1,4 @@
-/* conductor.h - joins the schedule, the windows and the sinks on one loop.
+/* conductor.h - joins the schedule, the windows, the sinks and operators' commands on one loop.
  *
  * Callers   main.c, once.
  * Kills     at any instant. What stands in shared memory tells the next gateway where to go on;
@@ -19,10 +19,17 @@
 
 #define CPROF_PREVIOUS_SEGMENTS_MAX 8
 
-/* Works until SIGTERM or SIGINT. previous_fds are segments of before a reload, whose processes
- * are all gone. False if it could not begin. */
+/* What it is given, beside the segment; borrowed. -1: there is none. */
+struct cprof_conductor_fds {
+    int bell;            /* rings when a command stands in the segment */
+    int results;         /* the memory file that routes serve profiles from */
+    const int *previous; /* segments of before a reload, whose processes are all gone */
+    size_t previous_count;
+};
+
+/* Works until SIGTERM or SIGINT. False if it could not begin. */
 bool cprof_conductor_run(const struct cprof_config *config, const struct cprof_segment *segment,
-                         const int *previous_fds, size_t previous_count,
+                         const struct cprof_conductor_fds *fds,
                          struct cprof_error *error) CPROF_MUST_USE;
 
 #endif

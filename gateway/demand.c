@@ -257,3 +257,19 @@ void cprof_demand_cancel(struct cprof_demand *demand, uint64_t number)
         }
     }
 }
+
+void cprof_demand_drop(struct cprof_demand *demand)
+{
+    static const struct cprof_window none;
+    const struct cprof_demand_result lost = {.window = &none};
+
+    for (unsigned i = 0; i < CPROF_DEMAND_WINDOWS_MAX; i++) {
+        struct ordered *ordered = &demand->ordered[i];
+
+        if (ordered->used) {
+            ordered->used = false;
+            cprof_windows_cancel(demand->windows, ordered->handle);
+            answer_callers(demand, ordered, &lost);
+        }
+    }
+}

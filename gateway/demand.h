@@ -64,4 +64,7 @@ uint64_t cprof_demand_order(struct cprof_demand *demand, const struct cprof_dema
  * waits for it. A number that is not known does nothing. */
 void cprof_demand_cancel(struct cprof_demand *demand, uint64_t number);
 
+/* Takes back all windows on demand: their callers are told that they are lost. */
+void cprof_demand_drop(struct cprof_demand *demand);
+
 #endif

@@ -153,6 +153,16 @@ void cprof_left_release(struct cprof_left_windows *left, int handle)
     let_go(from);
 }
 
+void cprof_left_drop(struct cprof_left_windows *left, enum cprof_window_source source)
+{
+    for (unsigned i = 0; i < left->segment_count * CPROF_WINDOWS_MAX; i++) {
+        if (left->segments[i / CPROF_WINDOWS_MAX].sources[i % CPROF_WINDOWS_MAX] ==
+            (uint32_t)source) {
+            cprof_left_release(left, left->first_handle + (int)i);
+        }
+    }
+}
+
 unsigned cprof_left_count(const struct cprof_left_windows *left, enum cprof_window_source source)
 {
     unsigned count = 0;

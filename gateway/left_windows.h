@@ -56,8 +56,9 @@ struct cprof_left_windows {
  * what nobody adopts is given up. A segment that was written before is left alone. */
 void cprof_left_finish(struct cprof_left_windows *left, int fd);
 
-/* As cprof_windows_release and _count, for windows of those segments. */
+/* As cprof_windows_release, _drop and _count, for windows of those segments. */
 void cprof_left_release(struct cprof_left_windows *left, int handle);
+void cprof_left_drop(struct cprof_left_windows *left, enum cprof_window_source source);
 unsigned cprof_left_count(const struct cprof_left_windows *left, enum cprof_window_source source);
 
 /* Unmaps what is not released; a later gateway may get the segments again. */

@@ -28,6 +28,8 @@ enum option_code {
     OPTION_SEGMENT = 256,
     OPTION_CONFIG,
     OPTION_PREVIOUS,
+    OPTION_BELL,
+    OPTION_RESULTS,
     OPTION_TOP,
     OPTION_TOP_COUNT,
     OPTION_VERSION,
@@ -38,6 +40,8 @@ static const struct option long_options[] = {
     {"segment-fd", required_argument, NULL, OPTION_SEGMENT},
     {"config-fd", required_argument, NULL, OPTION_CONFIG},
     {"previous-segment-fd", required_argument, NULL, OPTION_PREVIOUS},
+    {"bell-fd", required_argument, NULL, OPTION_BELL},
+    {"results-fd", required_argument, NULL, OPTION_RESULTS},
     {"top", no_argument, NULL, OPTION_TOP},
     {"top-count", required_argument, NULL, OPTION_TOP_COUNT},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -50,12 +54,13 @@ static const char help_text[] =
     "           prints what profiles say, merged: the N functions with most time of their own\n"
     "           (15), and the split by worker and thread. All files are of one kind: CPU time\n"
     "           (cpu-*.pb.gz) or wall time (wall-*.pb.gz), which is split by state, too\n"
-    "       cloudprofiler-gateway --segment-fd N --config-fd N [--previous-segment-fd N]...\n"
-    "           how uWSGI starts it: descriptors of shared memory and configuration\n"
+    "       cloudprofiler-gateway --segment-fd N --config-fd N [--bell-fd N] [--results-fd N]\n"
+    "                             [--previous-segment-fd N]...\n"
+    "           how uWSGI starts it: descriptors of shared memory, configuration and commands\n"
     "       cloudprofiler-gateway --version | --help\n";
 
 struct arguments {
-    int segment_fd, config_fd;
+    int segment_fd, config_fd, bell_fd, results_fd;
     int previous_fds[CPROF_PREVIOUS_SEGMENTS_MAX];
     size_t previous_count;
     bool top;
@@ -102,6 +107,10 @@ static bool take_option(struct arguments *arguments, int option, struct cprof_er
         return parse_fd(&arguments->segment_fd, "segment-fd", optarg, error);
     case OPTION_CONFIG:
         return parse_fd(&arguments->config_fd, "config-fd", optarg, error);
+    case OPTION_BELL:
+        return parse_fd(&arguments->bell_fd, "bell-fd", optarg, error);
+    case OPTION_RESULTS:
+        return parse_fd(&arguments->results_fd, "results-fd", optarg, error);
     case OPTION_PREVIOUS:
         if (arguments->previous_count == CPROF_PREVIOUS_SEGMENTS_MAX) {
             return cprof_fail(error, "--previous-segment-fd: at most %d",
@@ -130,21 +139,23 @@ static int compare_fds(const void *left, const void *right)
 /* Closes what the server's process had open: sockets, files of the app. */
 static void close_other_fds(const struct arguments *arguments)
 {
-    int kept[CPROF_PREVIOUS_SEGMENTS_MAX + 2];
+    int kept[CPROF_PREVIOUS_SEGMENTS_MAX + 4];
     size_t count = 0;
     unsigned first = STDERR_FILENO + 1;
 
     kept[count++] = arguments->segment_fd;
     kept[count++] = arguments->config_fd;
+    kept[count++] = arguments->bell_fd;
+    kept[count++] = arguments->results_fd;
     for (size_t i = 0; i < arguments->previous_count; i++) {
         kept[count++] = arguments->previous_fds[i];
     }
     qsort(kept, count, sizeof(*kept), compare_fds);
     for (size_t i = 0; i < count; i++) {
-        if ((unsigned)kept[i] > first) {
+        if (kept[i] > (int)first) {
             (void)close_range(first, (unsigned)kept[i] - 1, 0);
         }
-        first = (unsigned)kept[i] + 1;
+        first = kept[i] < (int)first ? first : (unsigned)kept[i] + 1; /* -1: none was given */
     }
     (void)close_range(first, UINT_MAX, 0);
 }
@@ -161,6 +172,12 @@ static void protect_memory(void)
 static bool serve(const struct arguments *arguments, struct cprof_error *error)
 {
     static struct cprof_config config;
+    const struct cprof_conductor_fds fds = {
+        .bell = arguments->bell_fd,
+        .results = arguments->results_fd,
+        .previous = arguments->previous_fds,
+        .previous_count = arguments->previous_count,
+    };
     struct cprof_segment segment;
     bool ok;
 
@@ -173,8 +190,7 @@ static bool serve(const struct arguments *arguments, struct cprof_error *error)
     if (!cprof_segment_open(&segment, arguments->segment_fd, error)) {
         return false;
     }
-    ok = cprof_conductor_run(&config, &segment, arguments->previous_fds, arguments->previous_count,
-                             error);
+    ok = cprof_conductor_run(&config, &segment, &fds, error);
     cprof_segment_close(&segment);
     return ok;
 }
@@ -212,8 +228,11 @@ static int run(const struct arguments *arguments, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {
-        .segment_fd = -1, .config_fd = -1, .top_count = TOP_COUNT_DEFAULT};
+    struct arguments arguments = {.segment_fd = -1,
+                                  .config_fd = -1,
+                                  .bell_fd = -1,
+                                  .results_fd = -1,
+                                  .top_count = TOP_COUNT_DEFAULT};
     struct cprof_error error;
     int option;
 

@@ -35,6 +35,7 @@ struct cprof_stacks {
     const struct cprof_config *config;
     const struct cprof_segment *segment;
     struct cprof_windows *windows;
+    bool is_off;
     bool is_ordered;
     struct caller callers[CPROF_STACKS_CALLERS_MAX];
     uint64_t last_number;
@@ -144,6 +145,11 @@ void cprof_stacks_destroy(struct cprof_stacks *stacks)
     free(stacks);
 }
 
+void cprof_stacks_switch(struct cprof_stacks *stacks, bool on)
+{
+    stacks->is_off = !on;
+}
+
 static bool order_window(struct cprof_stacks *stacks, struct cprof_error *error)
 {
     const struct cprof_window_order order = {
@@ -168,6 +174,10 @@ uint64_t cprof_stacks_order(struct cprof_stacks *stacks, cprof_stacks_ready read
 
     for (unsigned i = 0; !caller && i < CPROF_STACKS_CALLERS_MAX; i++) {
         caller = stacks->callers[i].number == 0 ? &stacks->callers[i] : NULL;
+    }
+    if (stacks->is_off) {
+        cprof_fail(error, "profiling is off");
+        return 0;
     }
     if (!caller) {
         cprof_fail(error, "%u callers wait for stacks already", CPROF_STACKS_CALLERS_MAX);

@@ -12,6 +12,7 @@
 #ifndef CPROF_STACKS_H
 #define CPROF_STACKS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../plugin/base/attributes.h"
@@ -35,8 +36,12 @@ struct cprof_stacks *cprof_stacks_create(const struct cprof_config *config,
 /* Before the windows end; no callback is called. NULL is fine. */
 void cprof_stacks_destroy(struct cprof_stacks *stacks);
 
+/* Off: orders are refused from now on. On at first. */
+void cprof_stacks_switch(struct cprof_stacks *stacks, bool on);
+
 /* Returns the order's number, above 0; ready(context, text) is called from the loop, once, unless
- * the order is cancelled. 0: there are too many, as the error says in words for who asked. */
+ * the order is cancelled. 0: there are too many, or it is off, as the error says in words for who
+ * asked. */
 uint64_t cprof_stacks_order(struct cprof_stacks *stacks, cprof_stacks_ready ready, void *context,
                             struct cprof_error *error) CPROF_MUST_USE;
 

@@ -75,7 +75,9 @@ struct cprof_watch {
     struct cprof_loop_timer timer;
     cprof_watch_keep keep;
     void *context;
+    bool is_off;
     bool is_ordered;
+    int handle;        /* of the window that is ordered */
     unsigned searches; /* of the last window's samples */
     struct gathered gathered[CPROF_WATCH_REQUESTS_MAX];
     struct strike *strikes;          /* one a slot */
@@ -458,7 +460,8 @@ static void order_window(struct cprof_watch *watch, uint64_t now_ns)
     };
     struct cprof_error error;
 
-    watch->is_ordered = cprof_windows_order(watch->windows, &order, &error) >= 0;
+    watch->handle = cprof_windows_order(watch->windows, &order, &error);
+    watch->is_ordered = watch->handle >= 0;
     if (!watch->is_ordered) {
         cprof_log(CPROF_LOG_INFO, "slow requests are not sampled now: %s", error.text);
         watch->timer.due_ns = now_ns + RETRY_NS;
@@ -479,13 +482,22 @@ void cprof_watch_look(struct cprof_watch *watch, uint64_t now_ns)
         ask_slot(watch, i, now_unix_ns, &wish);
     }
     watch->timer.due_ns = CPROF_LOOP_NEVER;
-    if (wish.wanted) {
+    if (wish.wanted && !watch->is_off) {
         order_window(watch, now_ns);
         return;
     }
     report_ended(watch, true);
     if (wish.due_ns - now_unix_ns < NS_PER_S) {
         watch->timer.due_ns = now_ns + (wish.due_ns - now_unix_ns);
+    }
+}
+
+void cprof_watch_switch(struct cprof_watch *watch, bool on)
+{
+    watch->is_off = !on;
+    if (!on && watch->is_ordered) {
+        cprof_windows_cancel(watch->windows, watch->handle);
+        watch->is_ordered = false;
     }
 }
 

@@ -19,6 +19,7 @@
 #ifndef CPROF_WATCH_H
 #define CPROF_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../plugin/base/attributes.h"
@@ -46,6 +47,10 @@ struct cprof_watch *cprof_watch_create(const struct cprof_config *config,
                                        struct cprof_error *error) CPROF_MUST_USE;
 /* Before the windows end. NULL is fine. */
 void cprof_watch_destroy(struct cprof_watch *watch);
+
+/* Off: no window is ordered, and one that is under way is taken back; what uWSGI ends is told
+ * without its stacks. On at first. */
+void cprof_watch_switch(struct cprof_watch *watch, bool on);
 
 /* Looks at the slots: once a second, whenever the gateway is awake for it anyway. */
 void cprof_watch_look(struct cprof_watch *watch, uint64_t now_ns);

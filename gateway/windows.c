@@ -577,6 +577,17 @@ void cprof_windows_cancel(struct cprof_windows *windows, int handle)
     wake(windows);
 }
 
+void cprof_windows_drop(struct cprof_windows *windows, enum cprof_window_source source)
+{
+    cprof_left_drop(&windows->left, source);
+    for (int handle = 0; handle < (int)CPROF_WINDOWS_MAX; handle++) {
+        if (windows->entries[handle].order.source == (uint32_t)source) {
+            cprof_windows_cancel(windows, handle);
+            cprof_windows_release(windows, handle);
+        }
+    }
+}
+
 unsigned cprof_windows_count(const struct cprof_windows *windows, enum cprof_window_source source)
 {
     unsigned count = cprof_left_count(&windows->left, source);

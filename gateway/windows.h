@@ -113,6 +113,10 @@ void cprof_windows_release(struct cprof_windows *windows, int handle);
 /* Takes back a window that is not finished: nothing is made of it. */
 void cprof_windows_cancel(struct cprof_windows *windows, int handle);
 
+/* Takes back all windows of this source, finished or not: who ordered them is not called and must
+ * forget their handles. What they sampled is dropped. */
+void cprof_windows_drop(struct cprof_windows *windows, enum cprof_window_source source);
+
 /* How many windows of this source are not released, those that were adopted included. */
 unsigned cprof_windows_count(const struct cprof_windows *windows, enum cprof_window_source source);
 

@@ -18,10 +18,13 @@
 #include "host/deadlines.h"
 #include "host/gateway_process.h"
 #include "host/loops.h"
+#include "host/metrics.h"
 #include "host/options.h"
 #include "host/processes.h"
 #include "host/request.h"
+#include "host/route.h"
 #include "host/route_tag.h"
+#include "host/verbs.h"
 #include "python/runtime.h"
 #include "sample/engine_perf.h"
 #include "sample/engine_timer.h"
@@ -56,11 +59,13 @@ static void on_load(void)
     Dl_info own;
 
     cprof_log_setup(print, CPROF_LOG_ERROR);
+    cprof_verbs_register();
     if (!cprof_abi_matches(&error)) {
         cprof_log(CPROF_LOG_ERROR, "%s", error.text);
         return;
     }
     progress = LOADED;
+    cprof_route_register();
     cprof_route_tag_register(&route_tags);
     if (dladdr(&cloudprofiler_plugin, &own)) {
         cprof_options_note_plugin_path(own.dli_fname);
@@ -102,7 +107,9 @@ static void start_sampling(void)
     if (cprof_processes_has_detached() && !cprof_gateway_register(&error)) {
         cprof_log(CPROF_LOG_ERROR, "%s: no profiles", error.text);
     }
-    if (!cprof_processes_own_slot(&start.slot_index)) {
+    if (!cprof_processes_own_slot(&start.slot_index) ||
+        (start.slot_index < cprof_processes_slot_counts().workers &&
+         !cprof_options_want_worker(start.slot_index + 1))) {
         return;
     }
     cprof_request_note_main_state((uintptr_t)interpreter.gilstate_thread_state());
@@ -156,6 +163,7 @@ static int init(void)
         return 0;
     }
     progress = REFUSED;
+    cprof_metrics_register();
     if (!cprof_sampler_reserve_tags(cprof_options_tags())) {
         cprof_log(CPROF_LOG_ERROR, "no room for the tags that were asked for: at most 16 keys");
         return 0;

@@ -243,15 +243,20 @@ static void finish_upload(struct cprof_uploader *uploader)
     turn_in(uploader, 0);
 }
 
-/* What a former gateway may have sent already is refused by the API: no trouble. */
+/* What a former gateway may have sent already is refused by the API: no trouble. After another one
+ * comes a pause: a server that hands out sessions at once and refuses what they give would be
+ * asked without end. */
 static void drop_upload(struct cprof_uploader *uploader, const char *why)
 {
-    const struct cprof_pending *item = &uploader->pending.items[0];
+    bool adopted = uploader->pending.items[0].adopted;
 
     count_dropped(uploader);
-    cprof_log(item->adopted ? CPROF_LOG_INFO : CPROF_LOG_WARNING,
+    cprof_log(adopted ? CPROF_LOG_INFO : CPROF_LOG_WARNING,
               "Cloud Profiler: a profile is dropped: %s", why);
     finish_upload(uploader);
+    if (!adopted) {
+        turn_in(uploader, cprof_backoff_next_ns(&uploader->create_backoff, 0));
+    }
 }
 
 /* Later, if the name will still be good. The logs are not kept waiting. */

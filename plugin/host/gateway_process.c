@@ -12,8 +12,13 @@
 #include <sys/syscall.h>
 
 #include "../base/log.h"
+#include "../share/commands.h"
+#include "../share/results.h"
 #include "../share/segment.h"
 #include "../share/window.h"
+#include "metrics.h"
+#include "route.h"
+#include "verbs.h"
 
 extern struct uwsgi_server uwsgi;
 
@@ -27,15 +32,19 @@ extern struct uwsgi_server uwsgi;
 #define SLEEP_BEFORE_RESPAWN_S 30
 
 #define ARGUMENT_BYTES 16
-#define ARGUMENTS_MAX  (1 + 2 * (2 + PREVIOUS_MAX) + 1)
+#define OWN_FDS        4 /* segment, configuration, bell, results */
+#define ARGUMENTS_MAX  (1 + 2 * (OWN_FDS + PREVIOUS_MAX) + 1)
 
 static struct {
     int segment_fd;
     int config_fd;
+    int results_fd;
+    struct cprof_bell bell;
+    uint32_t switches[sizeof(struct cprof_switches) / sizeof(uint32_t)]; /* of before a reload */
     int previous_fds[PREVIOUS_MAX];
     int previous_count;
     const char *binary;
-} gateway = {.segment_fd = -1, .config_fd = -1};
+} gateway = {.segment_fd = -1, .config_fd = -1, .results_fd = -1};
 
 static bool create_sealed_config(const struct cprof_config *config, struct cprof_error *error)
 {
@@ -69,6 +78,32 @@ static bool is_unread_segment(int fd)
     return unread;
 }
 
+/* What operators had set in the life before this one. The gateway checks it. */
+static void remember_switches(int fd)
+{
+    struct cprof_segment segment;
+    struct cprof_error ignored;
+
+    if (cprof_segment_open(&segment, fd, &ignored)) {
+        memcpy(gateway.switches, &cprof_segment_control(&segment)->switches,
+               sizeof(gateway.switches));
+        cprof_segment_close(&segment);
+    }
+}
+
+static bool restore_switches(struct cprof_error *error)
+{
+    struct cprof_segment segment;
+
+    if (!cprof_segment_open(&segment, gateway.segment_fd, error)) {
+        return false;
+    }
+    memcpy((void *)&cprof_segment_control(&segment)->switches, gateway.switches,
+           sizeof(gateway.switches));
+    cprof_segment_close(&segment);
+    return true;
+}
+
 static void adopt(int fd)
 {
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -87,6 +122,7 @@ static void adopt(int fd)
 void cprof_gateway_adopt_previous(void)
 {
     const char *text = getenv(INHERITED_VARIABLE);
+    bool is_newest = true;
 
     while (text && *text) {
         char *end;
@@ -96,6 +132,10 @@ void cprof_gateway_adopt_previous(void)
             break;
         }
         text = *end == ',' ? end + 1 : end;
+        if (is_newest && fd > STDERR_FILENO && fd <= INT_MAX) {
+            remember_switches((int)fd);
+        }
+        is_newest = false;
         if (fd > STDERR_FILENO && fd <= INT_MAX && is_unread_segment((int)fd)) {
             adopt((int)fd);
         }
@@ -137,12 +177,13 @@ static void keep_only(const int *kept, int kept_count)
 /* uWSGI's gateway function: in the forked child, never returns. */
 static void become_program(int id, void *data)
 {
-    static char numbers[2 + PREVIOUS_MAX][ARGUMENT_BYTES];
-    static char segment_option[] = "--segment-fd", config_option[] = "--config-fd";
-    static char previous_option[] = "--previous-segment-fd";
-    int kept[2 + PREVIOUS_MAX] = {gateway.segment_fd, gateway.config_fd};
+    static char numbers[OWN_FDS + PREVIOUS_MAX][ARGUMENT_BYTES];
+    static char options[OWN_FDS + 1][24] = {"--segment-fd", "--config-fd", "--bell-fd",
+                                            "--results-fd", "--previous-segment-fd"};
+    int kept[OWN_FDS + PREVIOUS_MAX] = {gateway.segment_fd, gateway.config_fd, gateway.bell.read_fd,
+                                        gateway.results_fd};
     char *arguments[ARGUMENTS_MAX];
-    int count = 0, kept_count = 2;
+    int count = 0, kept_count = OWN_FDS;
 
     (void)id, (void)data;
     for (int i = 0; i < gateway.previous_count; i++) {
@@ -151,7 +192,7 @@ static void become_program(int id, void *data)
     arguments[count++] = (char *)gateway.binary;
     for (int i = 0; i < kept_count; i++) {
         (void)snprintf(numbers[i], sizeof(numbers[i]), "%d", kept[i]);
-        arguments[count++] = i == 0 ? segment_option : i == 1 ? config_option : previous_option;
+        arguments[count++] = options[i < OWN_FDS ? i : OWN_FDS];
         arguments[count++] = numbers[i];
     }
     arguments[count] = NULL;
@@ -164,6 +205,30 @@ static void become_program(int id, void *data)
     _exit(1);
 }
 
+/* What operators' commands travel in, before the first fork. */
+static bool open_to_commands(struct cprof_error *error)
+{
+    const struct cprof_results *results = cprof_results_create(&gateway.results_fd, error);
+    struct cprof_commands *commands;
+    const struct cprof_control *control;
+
+    if (!results || !restore_switches(error) || !cprof_bell_create(&gateway.bell, error)) {
+        return false;
+    }
+    commands = cprof_commands_map(gateway.segment_fd, error);
+    control = commands ? cprof_control_map(gateway.segment_fd, error) : NULL;
+    if (!control) {
+        return false;
+    }
+    uwsgi_add_safe_fd(gateway.results_fd);
+    uwsgi_add_safe_fd(gateway.bell.read_fd);
+    uwsgi_add_safe_fd(gateway.bell.write_fd);
+    cprof_verbs_start(commands, &gateway.bell);
+    cprof_route_start(commands, results);
+    cprof_metrics_start(control);
+    return true;
+}
+
 bool cprof_gateway_prepare(const struct cprof_options *options, int *segment_fd,
                            struct cprof_error *error)
 {
@@ -174,7 +239,7 @@ bool cprof_gateway_prepare(const struct cprof_options *options, int *segment_fd,
     };
 
     if (!cprof_segment_create(&gateway.segment_fd, &counts, options->config.log_bytes, error) ||
-        !create_sealed_config(&options->config, error)) {
+        !create_sealed_config(&options->config, error) || !open_to_commands(error)) {
         return false;
     }
     uwsgi_add_safe_fd(gateway.segment_fd);

@@ -28,8 +28,9 @@ void cprof_gateway_adopt_previous(void);
 /* Lets go of them: this life profiles nothing. */
 void cprof_gateway_drop_previous(void);
 
-/* Makes this start's segment and the sealed copy of the configuration. *segment_fd stays this
- * module's. `options` must live as long as the process. */
+/* Makes this start's segment, with what operators had set before a reload, and the sealed copy of
+ * the configuration, and what commands and routes need. *segment_fd stays this module's. `options`
+ * must live as long as the process. */
 bool cprof_gateway_prepare(const struct cprof_options *options, int *segment_fd,
                            struct cprof_error *error) CPROF_MUST_USE;
 

@@ -197,6 +197,41 @@ static void set_log_size(char *option, char *value, void *data)
         (number * unit + CPROF_REGION_BYTES - 1) / CPROF_REGION_BYTES * CPROF_REGION_BYTES;
 }
 
+/* Bit n: worker n + 1. All zeros: every worker. */
+static uint8_t wanted_workers[CPROF_SLOTS_MAX / 8];
+static uint32_t highest_worker;
+
+static void set_workers(char *option, char *value, void *data)
+{
+    static const char accepted[] = "numbers of workers with commas between them, as in 1,3";
+    char *copy = value ? strdup(value) : NULL, *rest = copy, *word;
+    uint64_t number;
+
+    (void)data;
+    if (!copy) {
+        cprof_option_refuse(option, value, accepted);
+    }
+    while ((word = strsep(&rest, ",")) != NULL) {
+        if (!cprof_option_parse_number(word + strspn(word, " "), 1, CPROF_SLOTS_MAX, &number)) {
+            cprof_option_refuse(option, value, accepted);
+        }
+        wanted_workers[(number - 1) / 8] |= (uint8_t)(1u << (number - 1) % 8);
+        highest_worker = number > highest_worker ? (uint32_t)number : highest_worker;
+    }
+    free(copy);
+}
+
+static void check_workers(void)
+{
+    char number[16], accepted[64];
+
+    if (uwsgi.numproc > 0 && highest_worker > (uint32_t)uwsgi.numproc) {
+        (void)snprintf(number, sizeof(number), "%u", highest_worker);
+        (void)snprintf(accepted, sizeof(accepted), "workers from 1 to %d", uwsgi.numproc);
+        cprof_option_refuse(PREFIX "workers", number, accepted);
+    }
+}
+
 static void set_native_leaf(char *option, char *value, void *data)
 {
     (void)data;
@@ -303,6 +338,10 @@ struct uwsgi_option cprof_option_table[] = {
              "for viewers that show no tags; may be repeated, the first one is the outermost "
              "(default: none)",
      add_root_tag, NULL, 0},
+    {(char *)PREFIX "workers", required_argument, 0,
+     (char *)"profile these workers alone, as in 1,3; mules and spoolers are profiled as ever "
+             "(default: all workers)",
+     set_workers, NULL, 0},
     {(char *)PREFIX "worker-frame", no_argument, 0,
      (char *)"put the worker as the root frame of each stack, for viewers that show no tags "
              "(default: off)",
@@ -499,6 +538,12 @@ static void check_upload(void)
     }
 }
 
+bool cprof_options_want_worker(uint32_t number)
+{
+    return highest_worker == 0 || (number >= 1 && number <= CPROF_SLOTS_MAX &&
+                                   wanted_workers[(number - 1) / 8] & 1u << (number - 1) % 8);
+}
+
 /* The page's files lie beside the plugin, if `make web` has put them there. */
 static void find_web_directory(void)
 {
@@ -552,6 +597,7 @@ const struct cprof_options *cprof_options_finish(void)
                        config->output_interval_s);
         cprof_option_refuse(PREFIX "output-duration", duration, accepted);
     }
+    check_workers();
     config->upload = config->service[0] != '\0' && !disable_upload_flag;
     if (config->output_dir[0] != '\0') {
         check_output_dir();

@@ -272,6 +272,8 @@ struct cprof_commands {
     _Atomic uint64_t entries[CPROF_COMMANDS_MAX]; /* 0: free */
     _Atomic uint32_t next;                        /* where the next writer begins */
     _Atomic uint32_t refused;                     /* commands that found no place */
+    /* Until then a profile for routes is under way; CPU, wall. By workers, for each other. */
+    _Atomic uint64_t route_until_ns[2];
 };
 
 /* A chunk has one writer at a time and is never passed on. Records follow the header. */

@@ -254,6 +254,23 @@ struct cprof_commands *cprof_commands_map(int fd, struct cprof_error *error)
     return commands;
 }
 
+const struct cprof_control *cprof_control_map(int fd, struct cprof_error *error)
+{
+    struct cprof_segment whole = {0};
+    void *control;
+
+    if (!cprof_segment_open(&whole, fd, error)) {
+        return NULL;
+    }
+    cprof_segment_close(&whole);
+    control = map_region(fd, 0, CPROF_REGION_BYTES, PROT_READ, MADV_NORMAL);
+    if (control == MAP_FAILED) {
+        cprof_fail_errno(error, errno, "shared memory: cannot map the control page");
+        return NULL;
+    }
+    return control;
+}
+
 bool cprof_slot_map(struct cprof_slot_mapping *mapping, int fd, uint32_t slot_index,
                     struct cprof_error *error)
 {

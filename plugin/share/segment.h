@@ -84,4 +84,8 @@ bool cprof_slot_map(struct cprof_slot_mapping *mapping, int fd, uint32_t slot_in
  * that it forks. The mapping lasts as long as the process. NULL with the error. */
 struct cprof_commands *cprof_commands_map(int fd, struct cprof_error *error) CPROF_MUST_USE;
 
+/* Maps the control page for reading, for as long as the process lives: the master, for uWSGI's
+ * metrics. NULL with the error. */
+const struct cprof_control *cprof_control_map(int fd, struct cprof_error *error) CPROF_MUST_USE;
+
 #endif

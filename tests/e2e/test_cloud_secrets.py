@@ -5,15 +5,37 @@ SPDX-License-Identifier: MIT
 
 import os
 import pwd
+import shutil
+import subprocess
 import urllib.parse
 from pathlib import Path
 
 import pytest
-from standin import BackToBack
+from standin import BackToBack, hang
 from standin.tokens import private_key, private_key_pem
+from testenv.build import PYTHON
 from testenv.cloud import LOCAL_OFF, upload_options
+from testenv.wait import wait_for
 
 USER = "www-data"
+UID = pwd.getpwnam(USER).pw_uid
+
+# Says of each process whether the kernel lets its maps and memory be read, and it be traced.
+LOOK = """
+import ctypes, sys
+PTRACE_SEIZE = 0x4206
+libc = ctypes.CDLL(None)
+def opens(path):
+    try:
+        open(path, "rb").close()
+    except PermissionError:
+        return False
+    return True
+for pid in sys.argv[1:]:
+    traced = libc.ptrace(PTRACE_SEIZE, int(pid), None, None) == 0
+    looks = [opens(f"/proc/{pid}/maps"), opens(f"/proc/{pid}/mem"), traced]
+    print(*("allowed" if look else "refused" for look in looks))
+"""
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="reads other processes' memory as root")
 
@@ -49,14 +71,23 @@ def found_in(pid, secrets):
 def secrets_of(standin):
     """What must stay in the gateway, by name, as bytes in memory."""
     form = urllib.parse.parse_qs(standin.requests_of("token")[0].body.decode())
-    prime = private_key().private_numbers().p
+    numbers = private_key().private_numbers()
+    assertion = form["assertion"][0]
     return {
         "key file": private_key_pem().splitlines()[5].encode(),
-        # As OpenSSL holds it: words of a machine whose least byte comes first.
-        "prime": prime.to_bytes((prime.bit_length() + 7) // 8, "little")[:32],
-        "assertion": form["assertion"][0].rpartition(".")[2][:64].encode(),
-        "token": standin.tokens.given[0].encode(),
+        # As DER has it, and as OpenSSL computes with it: the least byte first.
+        "prime in DER": big_endian(numbers.p)[:32],
+        "prime": big_endian(numbers.p)[::-1][:32],
+        "other prime": big_endian(numbers.q)[::-1][:32],
+        "exponent in DER": big_endian(numbers.d)[:32],
+        "exponent": big_endian(numbers.d)[::-1][:32],
+        "assertion": assertion.rpartition(".")[2][:64].encode(),
+        "assertion's claims": assertion.split(".")[1][:64].encode(),
     }
+
+
+def big_endian(number):
+    return number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
 def test_secrets_are_in_the_gateway_alone(cloud, standin):
@@ -65,14 +96,85 @@ def test_secrets_are_in_the_gateway_alone(cloud, standin):
     with server.load("/burn?ms=20", threads=2):
         standin.wait_for_uploads(2)
 
-    secrets = secrets_of(standin)
+    secrets = secrets_of(standin) | {"token": standin.tokens.given[0].encode()}
     in_gateway = found_in(server.gateway(), secrets)
     others = [server.master_pid, *server.wait_for_workers(2).values()]
 
     # The scan finds what is there; the file's text is wiped as soon as it is read.
-    assert {"prime", "token"} <= in_gateway
-    assert "key file" not in in_gateway
+    print(f"in the gateway: {sorted(in_gateway)}")
+    assert {"prime", "other prime", "token"} <= in_gateway
+    assert not {"key file", "prime in DER", "exponent in DER"} & in_gateway
     assert [found_in(pid, secrets) for pid in others] == [set()] * 3
+
+
+def test_an_assertion_is_in_the_gateway_while_it_is_sent(cloud, standin):
+    standin.always("token", hang())
+    server = cloud(processes=2)
+    standin.wait_for_requests("token")
+
+    secrets = secrets_of(standin)
+    others = [server.master_pid, *server.wait_for_workers(2).values()]
+
+    assert "assertion" in found_in(server.gateway(), secrets)
+    assert [found_in(pid, secrets) for pid in others] == [set()] * 3
+
+
+@pytest.fixture
+def cloud_of_user(cloud, standin, workspace):
+    """The same as USER, with a key and certificates that this user can read."""
+    directory = workspace / f"of-{USER}"
+    directory.mkdir(exist_ok=True)
+    key = standin.keys.service_account(directory / "key.json")
+    shutil.chown(key, USER)
+    authority = directory / "authority.pem"
+    authority.write_bytes(Path(standin.ca_file).read_bytes())
+
+    def start(**options):
+        files = {"cloudprofiler_credentials": key, "cloudprofiler_ca_file": authority}
+        return cloud(user=USER, **files | options)
+
+    start.key = key
+    yield start
+    shutil.rmtree(directory)
+
+
+def test_a_process_of_the_same_user_cannot_look_into_the_gateway(cloud_of_user, standin):
+    server = cloud_of_user()
+    standin.wait_for_hanging(1)
+
+    # The other process shows that the look itself works.
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, user=USER, group=USER) as other:
+        found = subprocess.run(
+            [PYTHON, "-c", LOOK, str(server.gateway()), str(other.pid)],
+            user=USER,
+            group=USER,
+            extra_groups=[],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+
+    assert found == ["refused refused refused", "allowed allowed allowed"]
+
+
+def test_a_key_that_becomes_unreadable_is_told_with_the_uid(cloud_of_user, standin):
+    server = cloud_of_user()
+    standin.wait_for_hanging(1)
+    replacement = cloud_of_user.key.with_suffix(".new")
+    standin.keys.service_account(replacement).rename(cloud_of_user.key)
+    standin.expire_tokens()
+
+    standin.release("CPU", "0.5s")
+    with server.load("/burn?ms=20"):
+        server.wait_for_log(f"key file {cloud_of_user.key}: no permission to read it as uid {UID}")
+    assert "PRIVATE KEY" not in server.log
+
+    # The operator mends it.
+    shutil.chown(cloud_of_user.key, USER)
+    standin.release("CPU", "0.5s")
+    with server.load("/burn?ms=20"):
+        wait_for(lambda: standin.uploads, "an upload")
+    server.wait_for_log("Cloud Profiler takes profiles again")
 
 
 def test_the_gateway_of_another_user_names_it_and_cannot_be_looked_into(cloud, standin, workspace):
@@ -86,12 +188,11 @@ def test_the_gateway_of_another_user_names_it_and_cannot_be_looked_into(cloud, s
         cloudprofiler_credentials=None,
         cloudprofiler_ca_file=authority,
     )
-    uid = pwd.getpwnam(USER).pw_uid
 
-    server.wait_for_log(rf"key file {key}: no permission to read it as uid {uid}, ")
+    server.wait_for_log(rf"key file {key}: no permission to read it as uid {UID}, ")
     gateway = Path(f"/proc/{server.gateway()}")
 
-    assert f"Uid:\t{uid}\t" in (gateway / "status").read_text()
+    assert f"Uid:\t{UID}\t" in (gateway / "status").read_text()
     # The kernel gives to root what stands in /proc of a process that is not dumpable.
     assert (gateway / "mem").stat().st_uid == 0
     assert standin.requests == []

@@ -1,9 +1,11 @@
-# `make soak`, `make kill-soak`, `make crash-load`: long runs. Those on several CPythons have
-# tools/matrix build for each.
+# `make soak`, `make kill-soak`, `make crash-load`, `make cloud-soak`, `make cloud-faults`: long
+# runs. Those on several CPythons have tools/matrix build for each.
 
 SOAK_SECONDS       ?= 120
 KILL_SOAK_SECONDS  ?= 300
 CRASH_LOAD_SECONDS ?= 150
+CLOUD_SOAK_SECONDS ?= 300
+CLOUD_FAULTS_SECONDS ?= 20
 export SOAK_PYTHONS SOAK_WITHOUT_PERF KILL_SOAK_SEED CRASH_LOAD_PYTHONS
 
 build/soak/c_threads.so: tests/soak/c_threads.c
@@ -11,7 +13,7 @@ build/soak/c_threads.so: tests/soak/c_threads.c
 	@echo 'link $@'
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -pthread $(STRICT) -O2 -g -fPIC -shared -o $@ $<
 
-.PHONY: soak kill-soak crash-load deps-soak
+.PHONY: soak kill-soak crash-load cloud-soak cloud-faults deps-soak
 deps-soak:
 	@tools/install-packages demo test soak
 soak: deps-soak build/soak/c_threads.so ## Torture several CPythons (SOAK_SECONDS each, SOAK_PYTHONS).
@@ -24,3 +26,11 @@ kill-soak: deps-soak ## Kill, reload and resize a loaded server at random (KILL_
 		$(PYTHON) tests/soak/kills.py $(KILL_SOAK_SECONDS)
 crash-load: deps-soak ## Load a trivial app as fast as it goes (CRASH_LOAD_SECONDS, CRASH_LOAD_PYTHONS).
 	@$(PYTHON) tests/soak/crash_load.py $(CRASH_LOAD_SECONDS)
+cloud-soak: deps-test ## Upload profiles of both kinds to the stand-in for Google (CLOUD_SOAK_SECONDS).
+	@$(MAKE) --no-print-directory build
+	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
+		$(PYTHON) tests/soak/cloud.py $(CLOUD_SOAK_SECONDS)
+cloud-faults: deps-test ## The gateway's CPU time while Cloud Profiler fails (CLOUD_FAULTS_SECONDS a fault).
+	@$(MAKE) --no-print-directory build
+	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
+		$(PYTHON) tests/soak/cloud_faults.py $(CLOUD_FAULTS_SECONDS)

@@ -25,17 +25,22 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def get(socket_path, path):
-    """The body of a 200 answer, read to its promised end; anything else raises."""
+def request(socket_path, path):
+    """Status, headers and body of an answer, read to its promised end."""
     connection = _UnixConnection(socket_path)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
-        body = answer.read()
+        return answer.status, answer.headers, answer.read()
     finally:
         connection.close()
-    if answer.status != 200:
-        raise http.client.HTTPException(f"status {answer.status}: {body[:200]!r}")
+
+
+def get(socket_path, path):
+    """The body of a 200 answer; anything else raises."""
+    status, _headers, body = request(socket_path, path)
+    if status != 200:
+        raise http.client.HTTPException(f"status {status}: {body[:200]!r}")
     return body
 
 

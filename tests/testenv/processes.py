@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,6 +88,20 @@ def tickers(pid):
 def cpu_ns_without_ticker(pid):
     """CPU time of all threads but the profiler's own. Exact while they sleep."""
     return sum(thread.cpu_ns() for thread in threads(pid) if thread.name != TICKER_NAME)
+
+
+def cpu_s(pid):
+    """CPU time of a process and of its threads that have ended, to the kernel's tick."""
+    fields = (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def private_dirty_kib(pid):
+    """Memory that is the process's own, and would be free without it."""
+    for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
+        if line.startswith("Private_Dirty:"):
+            return int(line.split()[1])
+    raise AssertionError("no Private_Dirty in proc's smaps_rollup")
 
 
 def timers(pid):

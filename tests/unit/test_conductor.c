@@ -132,6 +132,10 @@ static pid_t start_gateway(int previous_fd)
 
     EXPECT(pid >= 0);
     if (pid == 0) {
+        const struct cprof_conductor_fds fds = {.bell = -1,
+                                                .results = -1,
+                                                .previous = &previous_fd,
+                                                .previous_count = previous_fd >= 0};
         struct cprof_error error;
 
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -139,8 +143,7 @@ static pid_t start_gateway(int previous_fd)
             execute(program, previous_fd);
         }
         cprof_log_setup(to_stderr, CPROF_LOG_WARNING);
-        _exit(cprof_conductor_run(&config, &segment, &previous_fd, previous_fd >= 0, &error) ? 0
-                                                                                             : 1);
+        _exit(cprof_conductor_run(&config, &segment, &fds, &error) ? 0 : 1);
     }
     return pid;
 }

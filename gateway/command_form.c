@@ -1,0 +1,60 @@
+/* command_form.c - see command_form.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "command_form.h"
+
+#include <stdio.h>
+
+#define TEXT_BYTES 128
+
+static const char *parameter(const struct cprof_web_request *request, const char *name)
+{
+    const char *value = cprof_web_parameter(request, name);
+
+    return value ? value : "";
+}
+
+/* The form in the words that hooks and alarms use. What is too long for the text is no command: cut
+ * short, it would still be read as one. */
+static bool read_form(const char *verb, const struct cprof_web_request *request,
+                      struct cprof_command *command, struct cprof_error *error)
+{
+    char text[TEXT_BYTES];
+    int length = snprintf(text, sizeof(text), "%s %s %s %s", verb, parameter(request, "seconds"),
+                          parameter(request, "kind"), parameter(request, "value"));
+
+    if (length < 0 || length >= (int)sizeof(text)) {
+        return cprof_fail(error, "the form's values are too long");
+    }
+    return cprof_command_parse(command, text, error);
+}
+
+static unsigned status_of(enum cprof_action_outcome outcome)
+{
+    switch (outcome) {
+    case CPROF_ACTION_DONE:
+        return 200;
+    case CPROF_ACTION_STARTED:
+        return 202;
+    case CPROF_ACTION_REFUSED:
+        return 409;
+    case CPROF_ACTION_INVALID:
+        break;
+    }
+    return 400;
+}
+
+void cprof_command_form_act(struct cprof_actions *actions, const char *verb,
+                            struct cprof_web_request *request)
+{
+    struct cprof_command command;
+    struct cprof_error text;
+    enum cprof_action_outcome outcome = CPROF_ACTION_INVALID;
+
+    if (read_form(verb, request, &command, &text)) {
+        command.origin = CPROF_ORIGIN_HTTP;
+        outcome = cprof_actions_do(actions, &command, text.text, sizeof(text.text));
+    }
+    cprof_web_answer_line(request, status_of(outcome), "%s", text.text);
+}
