@@ -96,3 +96,14 @@ def test_idle_threads_are_shown_as_idle(uwsgi, threads):
     cores = threads.get("threads", 1)
     assert len(re.findall(r"^  thread uWSGIWorker1Core\d$", text, re.MULTILINE)) == cores, text
     assert len(re.findall(r"^      \[idle\]$", text, re.MULTILINE)) == cores, text
+
+
+def test_a_letter_in_the_fifo_writes_the_stacks_to_the_log(uwsgi):
+    server = uwsgi(app="stuck", processes=1, cloudprofiler_output_interval=600)
+    server.wait_for_log("spawned cloudprofiler")
+    server.gateway()
+
+    server.write_fifo("d")
+
+    server.wait_for_log(r"^\[cloudprofiler\] worker 1, pid \d+$")
+    server.wait_for_log(r"^\[cloudprofiler\]   thread uWSGIWorker1Core0$")
