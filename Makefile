@@ -108,6 +108,8 @@ build/objects/%.o: %.c $(PREPARED)
 UNIT_SOURCES    := $(sort $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c)) \
 	tests/unit/http_tool.c tests/unit/credentials_tool.c tests/unit/windows_gateway.c
 UNIT_PROGRAMS   := $(UNIT_SOURCES:tests/unit/%.c=build/unit/%)
+# What the gateway is linked with; uwsgiplugin.py has the list.
+GATEWAY_LIBRARIES := $(shell sed -n 's/^GATEWAY_LIBS = .*\[\(.*\)\]/\1/p' uwsgiplugin.py | tr -d '",')
 LIBRARY_SOURCES := $(wildcard plugin/base/*.c plugin/share/*.c) \
 	$(filter-out gateway/main.c,$(GATEWAY_SOURCES))
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all

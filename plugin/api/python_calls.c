@@ -23,6 +23,7 @@ static const struct {
     {"PyBool_FromLong", &cprof_python_calls.truth},
     {"PyUnicode_AsUTF8AndSize", &cprof_python_calls.utf8},
     {"PyArg_ParseTupleAndKeywords", &cprof_python_calls.parse_arguments},
+    {"PyTuple_Size", &cprof_python_calls.tuple_size},
     {"PyDict_New", &cprof_python_calls.new_dictionary},
     {"PyDict_Next", &cprof_python_calls.next_item},
     {"PyDict_SetItemString", &cprof_python_calls.set_item},

@@ -15,7 +15,7 @@
 
 #include "../base/attributes.h"
 
-/* Types are those of the headers; `name` in a comment is what differs from the field's name. */
+/* Their types are those of the headers. */
 struct cprof_python_calls {
     __typeof__(&Py_IsInitialized) is_initialized;
     __typeof__(&PyImport_AppendInittab) append_inittab;
@@ -27,6 +27,7 @@ struct cprof_python_calls {
     __typeof__(&PyBool_FromLong) truth;
     __typeof__(&PyUnicode_AsUTF8AndSize) utf8;
     __typeof__(&PyArg_ParseTupleAndKeywords) parse_arguments;
+    __typeof__(&PyTuple_Size) tuple_size; /* the macro asserts types that would be linked */
     __typeof__(&PyDict_New) new_dictionary;
     __typeof__(&PyDict_Next) next_item;
     __typeof__(&PyDict_SetItemString) set_item;

@@ -27,7 +27,7 @@ static PyObject *create(PyTypeObject *type, PyObject *arguments, PyObject *keywo
     struct cprof_tag_list tags;
     struct tag *tag;
 
-    if (PyTuple_GET_SIZE(arguments) > 0) {
+    if (python->tuple_size(arguments) > 0) {
         return python->raise(*python->type_error,
                              "tag() takes keyword arguments alone, as in tag(route='/users')");
     }

@@ -243,6 +243,22 @@ static void a_context_is_held_while_it_has_tags_and_no_longer(void)
         "assert sys.getrefcount(tag) == objects\n");
 }
 
+static void threads_that_get_a_context_for_their_tags_leave_none_behind(void)
+{
+    run("def count():\n"
+        "    gc.collect()\n"
+        "    return sum(type(each) is contextvars.Context for each in gc.get_objects())\n"
+        "def work():\n"
+        "    with tag(a='1'):\n"
+        "        assert probe.block() == {'a': '1'}\n"
+        "before = count()\n"
+        "for _ in range(10):\n"
+        "    thread = threading.Thread(target=work)\n"
+        "    thread.start()\n"
+        "    thread.join()\n"
+        "assert count() == before\n");
+}
+
 static void functions_are_decorated_and_others_refused(void)
 {
     run("@tag(a='1')\n"
@@ -380,6 +396,7 @@ int main(void)
     RUN(an_object_that_goes_away_is_left);
     RUN(each_context_has_its_own);
     RUN(a_context_is_held_while_it_has_tags_and_no_longer);
+    RUN(threads_that_get_a_context_for_their_tags_leave_none_behind);
     RUN(functions_are_decorated_and_others_refused);
     RUN(a_tag_of_the_request_ends_with_it);
     RUN(what_a_request_left_open_is_not_in_the_next_one);
