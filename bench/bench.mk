@@ -23,15 +23,19 @@ bench_sleepers = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)
 bench_tags = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 	$(BENCH_PYTHON) bench/tags.py
 
+bench_endpoint = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
+	$(BENCH_PYTHON) bench/endpoint.py
+
 bench_run = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 	$(BENCH_PYTHON) bench/run.py build/bench/overflow.so $(BENCH_SECONDS) build/bench/peers
 
-.PHONY: bench bench-asleep bench-overflows bench-sleepers bench-tags
+.PHONY: bench bench-asleep bench-overflows bench-sleepers bench-tags bench-endpoint
 bench: deps-test ## Measure what profiling costs, other profilers too (BENCH_SECONDS, 270).
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so \
 		build/bench/sleeper.so
 	@$(bench_sleepers)
 	@$(bench_tags)
+	@$(bench_endpoint)
 	@$(bench_run)
 
 bench-sleepers: deps-test # What looks at sleeping threads cost alone.
@@ -41,6 +45,10 @@ bench-sleepers: deps-test # What looks at sleeping threads cost alone.
 bench-tags: deps-test # What setting a tag costs the app.
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@$(bench_tags)
+
+bench-endpoint: deps-test # What the local endpoint costs while nobody asks.
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@$(bench_endpoint)
 
 bench-asleep: deps-test # What wall profiles of an app that sleeps cost alone, the agent's too.
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so

@@ -158,17 +158,18 @@ static bool has_token(const struct cprof_guard *guard, const struct cprof_guard_
 static bool is_plain_host(const char *host)
 {
     char name[INET6_ADDRSTRLEN + 1];
-    const char *start = host[0] == '[' ? host + 1 : host;
-    size_t length = strcspn(start, host[0] == '[' ? "]" : ":");
-    const char *rest = start + length + (host[0] == '[' && start[length] == ']');
+    bool is_bracketed = host[0] == '[';
+    const char *start = host + is_bracketed;
+    size_t length = strcspn(start, is_bracketed ? "]" : ":");
+    const char *rest = start + length + is_bracketed;
     struct in6_addr address;
 
-    if (length == 0 || length >= sizeof(name) ||
+    if (length == 0 || (is_bracketed && start[length] != ']') || length >= sizeof(name) ||
         (*rest != '\0' && (*rest != ':' || strspn(rest + 1, "0123456789") != strlen(rest + 1)))) {
         return false;
     }
     (void)snprintf(name, sizeof(name), "%.*s", (int)length, start);
-    if (host[0] == '[') {
+    if (is_bracketed) {
         return inet_pton(AF_INET6, name, &address) == 1;
     }
     return strcasecmp(name, "localhost") == 0 || inet_pton(AF_INET, name, &address) == 1;

@@ -86,11 +86,9 @@ static struct file *list_files(const struct cprof_config *config, size_t *count)
     for (struct dirent *entry; files && *count < FILES_LOOKED_AT && (entry = readdir(names));) {
         struct file file;
 
-        if (cprof_directory_read_name(&file.name, config, entry->d_name)) {
-            file.text = strdup(entry->d_name);
-            if (file.text) {
-                files[(*count)++] = file;
-            }
+        if (cprof_directory_read_name(&file.name, config, entry->d_name) &&
+            (file.text = strdup(entry->d_name))) {
+            files[(*count)++] = file;
         }
     }
     if (names) {

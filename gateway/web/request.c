@@ -105,11 +105,19 @@ void cprof_web_on_gone(struct cprof_web_request *request, void (*gone)(void *con
     request->gone_context = context;
 }
 
+void cprof_web_request_give_up(struct cprof_web_request *request)
+{
+    void (*gone)(void *context) = request->gone;
+
+    request->gone = NULL;
+    if (gone) {
+        gone(request->gone_context);
+    }
+}
+
 void cprof_web_request_free(struct cprof_web_request *request)
 {
-    if (request->gone) {
-        request->gone(request->gone_context);
-    }
+    cprof_web_request_give_up(request);
     if (request->form) {
         (void)MHD_destroy_post_processor(request->form);
     }

@@ -43,7 +43,10 @@ struct cprof_web_request {
     void *resume_context;
 };
 
-/* Ends it: tells whoever still wants to answer that nobody listens. */
+/* Tells whoever still wants to answer that nobody listens. */
+void cprof_web_request_give_up(struct cprof_web_request *request);
+
+/* Ends it, given up if need be. */
 void cprof_web_request_free(struct cprof_web_request *request);
 
 /* A part of a form's field; false: too long or too many. */

@@ -108,28 +108,22 @@ static bool has_gone(const struct client *client)
     return poll(&fd, 1, 0) > 0;
 }
 
+static bool is_waiting(const struct client *client)
+{
+    return client->request && client->request->waiting;
+}
+
 /* libmicrohttpd does not look at a connection that waits. */
 static void sweep(struct cprof_web_server *server, uint64_t now_ns)
 {
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
         struct client *client = &server->clients[i];
-        struct cprof_web_request *request = client->used ? client->request : NULL;
 
-        if (!client->used) {
-            continue;
-        }
-        if (!request || !request->waiting) {
-            if (now_ns > client->deadline_ns) {
-                hang_up(client);
-            }
-        } else if (has_gone(client)) {
-            void (*gone)(void *context) = request->gone;
-
-            request->gone = NULL;
-            if (gone) {
-                gone(request->gone_context);
-            }
-            cprof_web_answer_line(request, MHD_HTTP_REQUEST_TIMEOUT, "the client has gone");
+        if (is_waiting(client) && has_gone(client)) {
+            cprof_web_request_give_up(client->request);
+            cprof_web_answer_line(client->request, MHD_HTTP_REQUEST_TIMEOUT, "the client has gone");
+        } else if (client->used && !is_waiting(client) && now_ns > client->deadline_ns) {
+            hang_up(client);
         }
     }
 }
@@ -498,16 +492,12 @@ struct cprof_web_server *cprof_web_server_create(const struct cprof_config *conf
 static void end_waiting(struct cprof_web_server *server)
 {
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
-        struct cprof_web_request *request = server->clients[i].request;
+        struct client *client = &server->clients[i];
 
-        if (request && request->waiting) {
-            void (*gone)(void *context) = request->gone;
-
-            request->gone = NULL;
-            if (gone) {
-                gone(request->gone_context);
-            }
-            cprof_web_answer_line(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the gateway ends");
+        if (is_waiting(client)) {
+            cprof_web_request_give_up(client->request);
+            cprof_web_answer_line(client->request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                                  "the gateway ends");
         }
     }
 }

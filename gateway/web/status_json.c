@@ -114,11 +114,10 @@ static json_t *uploads_as_json(const struct cprof_status_report *report)
     if (!report->uploads) {
         return json_null();
     }
-    return json_pack("{sI, sI, sI, so, ss}", "uploaded", (json_int_t)report->upload.uploaded,
-                     "failed", (json_int_t)(report->upload.dropped + report->upload.failed_updates),
-                     "bytes", (json_int_t)report->upload.bytes, "last_ms",
-                     milliseconds(report->upload.last_upload_unix_ns), "trouble",
-                     report->upload_trouble);
+    return json_pack(
+        "{sI, sI, sI, so, ss}", "uploaded", (json_int_t)report->upload.uploaded, "failed",
+        (json_int_t)report->upload.dropped, "bytes", (json_int_t)report->upload.bytes, "last_ms",
+        milliseconds(report->upload.last_upload_unix_ns), "trouble", report->upload_trouble);
 }
 
 static json_t *settings_as_json(const struct cprof_settings *settings)
