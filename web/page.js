@@ -169,10 +169,15 @@ function endOrder() {
 
 async function take(kind, length) {
   const known = new Set(profiles.map(keyOf));
-  await takeProfile(kind, length);
-  order = { kind, seconds: length, known, begun: false };
-  order.deadlineMs = Date.now() + length * 1000 + GRACE_MS;
-  byId("take").disabled = true;
+  byId("take").disabled = true; // A double click is one order.
+  try {
+    await takeProfile(kind, length);
+  } catch (error) {
+    byId("take").disabled = false;
+    throw error;
+  }
+  const deadlineMs = Date.now() + length * 1000 + GRACE_MS;
+  order = { kind, seconds: length, known, deadlineMs, begun: false };
   byId("progress").value = 0;
   byId("progress-text").textContent = "waiting for the workers";
   byId("sampling").hidden = false;

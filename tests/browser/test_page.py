@@ -241,6 +241,19 @@ def test_the_progress_bar_moves_while_the_profile_is_taken(page):
     assert page.progress == sorted(page.progress)
 
 
+def test_a_refusal_is_told_with_its_reason(page):
+    page.one("#setting-on").click()
+    wait_for(lambda: page.all("#setting-on[aria-pressed=false]"), "profiling off")
+
+    page.one("#take").click()
+
+    wait_for(lambda: page.text("#refused"), "the gateway's reason")
+    assert page.one("#take").is_enabled()
+    page.one("#setting-on").click()
+    wait_for(lambda: page.all("#setting-on[aria-pressed=true]"), "profiling on")
+    assert all("409" in error for error in page.take_errors())
+
+
 def test_the_figures_are_those_of_the_file(page, busy_file):
     view(page, page.busy)
 
