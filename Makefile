@@ -32,8 +32,8 @@ SHELL_SCRIPTS   := .ci/run tools/install-packages tools/lint-binary tools/lint-b
 ##@ Building
 
 .PHONY: all build
-all: build ## Build the plugin and the gateway program (the default).
-build: $(PROGRAMS) ## The same.
+all: build $(if $(shell command -v npm),web) ## Build all that can be (the default): the page needs npm.
+build: $(PROGRAMS) ## Build the plugin and the gateway program.
 
 # One run makes both files. uWSGI compiles everything in one go, so that any change rebuilds all.
 $(PROGRAMS) &: $(SOURCES) $(HEADERS) proto/profile.proto uwsgiplugin.py build/toolchain
@@ -55,7 +55,7 @@ deps: deps-demo deps-test deps-lint ## Install the Debian packages that all targ
 deps-demo:
 	@tools/install-packages demo
 deps-test:
-	@tools/install-packages demo test
+	@tools/install-packages demo test web browser
 deps-lint: build/venv/ruff-$(RUFF_VERSION)
 	@tools/install-packages demo lint
 
@@ -67,7 +67,7 @@ build/venv/ruff-$(RUFF_VERSION):
 
 .PHONY: clean
 clean: ## Remove everything that was built.
-	rm -rf build .uwsgi_plugins_builder $(PROGRAMS)
+	rm -rf build .uwsgi_plugins_builder $(PROGRAMS) cloudprofiler-web
 
 # File by file: what lint and the unit tests work on. -isystem keeps the strict warnings away
 # from headers that are not ours; -MMD leaves those out, so that they stand in PREPARED.
@@ -108,6 +108,8 @@ build/objects/%.o: %.c $(PREPARED)
 UNIT_SOURCES    := $(sort $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c)) \
 	tests/unit/http_tool.c tests/unit/credentials_tool.c tests/unit/windows_gateway.c
 UNIT_PROGRAMS   := $(UNIT_SOURCES:tests/unit/%.c=build/unit/%)
+# What the gateway is linked with; uwsgiplugin.py has the list.
+GATEWAY_LIBRARIES := $(shell sed -n 's/^GATEWAY_LIBS = .*\[\(.*\)\]/\1/p' uwsgiplugin.py | tr -d '",')
 LIBRARY_SOURCES := $(wildcard plugin/base/*.c plugin/share/*.c) \
 	$(filter-out gateway/main.c,$(GATEWAY_SOURCES))
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -142,7 +144,8 @@ build/unit.mk: $(UNIT_SOURCES) tools/unit-rules
 
 .PHONY: test
 test: deps-test ## Run all tests: unit tests and tests on a real uWSGI.
-	$(MAKE) --no-print-directory -j$(JOBS) build objects unit step-programs fuzz-programs
+	$(MAKE) --no-print-directory -j$(JOBS) build objects unit step-programs fuzz-programs \
+		$(WEB_DIRECTORY)/index.html
 	CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' $(PYTHON) -m pytest \
 		-n $(TEST_JOBS) --dist loadfile tests/
 
@@ -237,6 +240,7 @@ help: ## Print this list.
 -include tests/fuzz/fuzz.mk
 -include tests/wall.mk
 -include tests/standin/conformance.mk
+include web/web.mk
 ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)
 -include build/unit.mk
 endif

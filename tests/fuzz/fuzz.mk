@@ -8,7 +8,7 @@ FUZZ_CC      ?= clang-14
 FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_REPLAY  := $(FUZZ_NAMES:%=build/fuzz/fuzz_%)
 FUZZ_HELPERS := tests/fuzz/patches tests/unit/fake_log
-FUZZ_LIBS    := -lprotobuf-c -lz -lcurl -ljansson -lcrypto -lelf -lm
+FUZZ_LIBS    := $(GATEWAY_LIBRARIES) -lm
 # Those whose inputs are JSON.
 FUZZ_JSON    := session api_trouble token_answer subject_token key_file
 

@@ -40,7 +40,7 @@ $(STEP_OBJECTS) $(STEP_MAINS): $(STEP_DIR)/objects/%.o: %.c $(STEP_DIR)/python-f
 $(STEP_PROGRAMS): $(STEP_DIR)/%: $(STEP_DIR)/objects/tests/step/%.o $(STEP_OBJECTS) \
 		build/generated/profile.pb-c.c
 	@echo 'link $@'
-	@$(STEP_COMPILE) $^ -o $@ -lprotobuf-c -lz -lcurl -ljansson -lcrypto -lelf $$(sed -n 2p $(STEP_DIR)/python-flags)
+	@$(STEP_COMPILE) $^ -o $@ $(GATEWAY_LIBRARIES) $$(sed -n 2p $(STEP_DIR)/python-flags)
 
 .PHONY: step step-programs
 step-programs: $(STEP_PROGRAMS)

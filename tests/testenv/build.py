@@ -16,6 +16,7 @@ from pathlib import Path
 
 PLUGIN = "cloudprofiler_plugin.so"
 GATEWAY = "cloudprofiler-gateway"
+WEB = "cloudprofiler-web"
 SOURCE = Path(__file__).resolve().parents[2]
 
 UWSGI = os.environ.get("UWSGI", "/usr/bin/uwsgi")
@@ -59,7 +60,7 @@ def others_may_enter(directory):
 
 def build_plugin(directory):
     """Plugin and gateway in `directory`, which any user may read: from CPROF_PLUGIN_DIR, or
-    by --build-plugin."""
+    by --build-plugin. With the local endpoint's page if `make web` has made it."""
     directory.mkdir(mode=0o755)
     ready = os.environ.get("CPROF_PLUGIN_DIR")
     if ready:
@@ -67,6 +68,8 @@ def build_plugin(directory):
             shutil.copy2(Path(ready) / name, directory / name)
     else:
         _run([UWSGI, "--build-plugin", str(SOURCE)], directory, PYTHON=PYTHON)
+    if (SOURCE / WEB).is_dir():
+        shutil.copytree(SOURCE / WEB, directory / WEB)
     return _check(directory)
 
 

@@ -1,0 +1,227 @@
+// What happens when: the page's timers, its forms, and the choice of profiles.
+//
+// SPDX-License-Identifier: MIT
+
+import { act, listProfiles, readProfile, readStatus, takeProfile } from "./api.js";
+import { byId, bytes, clock, element, row, seconds } from "./dom.js";
+import { showStatus } from "./status.js";
+import { showProfiles } from "./viewer.js";
+
+const LOOK_MS = 2000;
+const LOOK_WHILE_SAMPLING_MS = 300;
+// The gateway waits for the workers' logs to be closed; a busy machine takes its time.
+const GRACE_MS = 30000;
+
+let profiles = []; // entries of api.js, the newest first
+let chosen = null; // keys
+let compared = null;
+let order = null; // the profile that is being taken: { kind, seconds, known, deadlineMs }
+
+// Runs what may be refused and tells why in `place`, until the next attempt that is told there:
+// "trouble" for the looks at the gateway, "refused" for what the operator wants.
+async function attempt(action, place = "refused") {
+  let text = "";
+  try {
+    await action();
+  } catch (error) {
+    text = error.message;
+  }
+  byId(place).textContent = text;
+  byId(place).hidden = !text;
+}
+
+// Looks at the gateway, and again later. A page that nobody sees asks for nothing.
+async function look() {
+  if (!document.hidden) {
+    await attempt(async () => {
+      const status = await readStatus();
+      showStatus(status);
+      showProgress(status);
+      await refreshProfiles();
+    }, "trouble");
+    if (order) await attempt(finishOrder);
+  }
+  setTimeout(look, order ? LOOK_WHILE_SAMPLING_MS : LOOK_MS);
+}
+
+async function refreshProfiles() {
+  const fresh = await listProfiles();
+  const changed = fresh.map(keyOf).join() !== profiles.map(keyOf).join();
+  profiles = fresh;
+  if (changed) drawProfiles();
+}
+
+const keyOf = (entry) => entry.key;
+const find = (key) => profiles.find((entry) => entry.key === key);
+
+function drawProfiles() {
+  // The buttons are made anew: the keys stay on the one that had them.
+  const held = document.activeElement?.dataset ?? {};
+  byId("profiles").replaceChildren(...profiles.map(profileRow));
+  byId("no-profiles").hidden = profiles.length > 0;
+  if (held.key) {
+    byId("profiles").querySelector(`[data-key="${held.key}"][data-verb="${held.verb}"]`)?.focus();
+  }
+}
+
+function button(verb, text, entry, isOn) {
+  const label = `${text} ${entry.kind} of ${clock(entry.startMs)}`;
+  return element("button", {
+    type: "button",
+    "data-verb": verb,
+    "data-key": entry.key,
+    "aria-label": label,
+    "aria-pressed": isOn === null ? null : String(isOn),
+  }, text);
+}
+
+function profileRow(entry) {
+  const isChosen = entry.key === chosen;
+  const actions = element("span", { class: "actions" }, button("view", "View", entry, isChosen));
+  if (chosen && !isChosen && find(chosen)?.kind === entry.kind) {
+    actions.append(button("compare", "Compare", entry, entry.key === compared));
+  }
+  actions.append(button("save", "Save", entry, null));
+  const made = row(
+    clock(entry.startMs),
+    entry.kind === "cpu" ? "CPU" : entry.kind,
+    [entry.source, "minor"],
+    [seconds(entry.durationS), "minor"],
+    [bytes(entry.bytes), "minor"],
+    actions,
+  );
+  made.classList.toggle("chosen", isChosen || entry.key === compared);
+  return made;
+}
+
+async function view(key, other = null) {
+  const entries = [key, other].filter(Boolean).map(find);
+  const read = await Promise.all(
+    entries.map(async (entry) => ({ entry, bytes: await readProfile(entry.key) })),
+  );
+  await showProfiles(read);
+  chosen = key;
+  compared = other;
+  drawProfiles();
+  showKinds();
+}
+
+// The other kind of the same window is one click away.
+function showKinds() {
+  const entry = find(chosen);
+  for (const kind of ["cpu", "wall"]) {
+    const twin = profiles.find((each) => each.kind === kind && sameWindow(each, entry));
+    const choice = byId(`show-${kind}`);
+    choice.disabled = !twin;
+    choice.setAttribute("aria-pressed", String(entry?.kind === kind));
+    choice.dataset.key = twin?.key ?? "";
+  }
+}
+
+const sameWindow = (a, b) => b && Math.round(a.startMs) === Math.round(b.startMs);
+
+async function save(key) {
+  const url = URL.createObjectURL(new Blob([await readProfile(key)]));
+  const name = key.endsWith(".pb.gz") ? key : `${find(key).kind}-${key}.pb.gz`;
+  element("a", { href: url, download: name }).click();
+  URL.revokeObjectURL(url);
+}
+
+// A new profile
+
+function showProgress(status) {
+  if (!order) return;
+  const window = (status.windows ?? []).find((each) => isOurs(each));
+  const bar = byId("progress");
+  const elapsed = window ? Math.min(window.elapsed_s, order.seconds) : null;
+  if (elapsed !== null) {
+    bar.value = elapsed / order.seconds;
+    order.begun = true;
+    byId("progress-text").textContent = `${seconds(elapsed)} of ${seconds(order.seconds)}`;
+  } else if (order.begun) {
+    bar.value = 1;
+    byId("progress-text").textContent = "putting the samples together";
+  }
+}
+
+function isOurs(window) {
+  return window.source === "demand" && Math.abs(window.duration_s - order.seconds) < 0.5;
+}
+
+async function finishOrder() {
+  const wanted = order.kind === "both" ? "wall" : order.kind;
+  const made = profiles.find((each) => !order.known.has(each.key) && each.source === "demand"
+    && each.kind === wanted);
+  if (made) {
+    endOrder();
+    await view(made.key);
+  } else if (Date.now() > order.deadlineMs) {
+    endOrder();
+    throw new Error("The profile did not come. uWSGI's log may say why.");
+  }
+}
+
+function endOrder() {
+  order = null;
+  byId("take").disabled = false;
+  byId("sampling").hidden = true;
+}
+
+async function take(kind, length) {
+  const known = new Set(profiles.map(keyOf));
+  byId("take").disabled = true; // A double click is one order.
+  try {
+    await takeProfile(kind, length);
+  } catch (error) {
+    byId("take").disabled = false;
+    throw error;
+  }
+  const deadlineMs = Date.now() + length * 1000 + GRACE_MS;
+  order = { kind, seconds: length, known, deadlineMs, begun: false };
+  byId("progress").value = 0;
+  byId("progress-text").textContent = "waiting for the workers";
+  byId("sampling").hidden = false;
+}
+
+// Events
+
+byId("order").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const form = new FormData(event.target);
+  attempt(() => take(form.get("kind"), Number(form.get("seconds"))));
+});
+
+const verbs = {
+  view: (key) => view(key),
+  compare: (key) => view(chosen, key === compared ? null : key),
+  save,
+};
+byId("profiles").addEventListener("click", (event) => {
+  const { verb, key } = event.target.dataset;
+  if (verb) attempt(() => verbs[verb](key));
+});
+
+for (const kind of ["cpu", "wall"]) {
+  byId(`show-${kind}`).addEventListener("click", (event) => {
+    attempt(() => view(event.currentTarget.dataset.key));
+  });
+}
+
+byId("setting-on").addEventListener("click", (event) => {
+  const isOn = event.currentTarget.getAttribute("aria-pressed") === "true";
+  attempt(() => act(isOn ? "off" : "on"));
+});
+byId("setting-upload").addEventListener("click", (event) => {
+  const isOn = event.currentTarget.getAttribute("aria-pressed") === "true";
+  attempt(() => act("upload", isOn ? "off" : "on"));
+});
+
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.matches("input, select, textarea");
+  if (event.key === "/" && !isTyping && !byId("viewer").hidden) {
+    event.preventDefault();
+    byId("search").focus();
+  }
+});
+
+look();
