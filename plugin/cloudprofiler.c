@@ -13,6 +13,7 @@
 
 #include "api/module.h"
 #include "base/log.h"
+#include "check.h"
 #include "host/abi.h"
 #include "host/app_signals.h"
 #include "host/deadlines.h"
@@ -43,6 +44,8 @@ static enum {
 static struct cprof_python interpreter;
 static const struct cprof_options *options;
 static int segment_fd = -1;
+static struct cprof_check_company company = {
+    .uwsgi_trouble = "", .python_trouble = "no Python plugin is loaded", .python_version = ""};
 
 static void print(const char *line)
 {
@@ -61,6 +64,7 @@ static void on_load(void)
     cprof_log_setup(print, CPROF_LOG_ERROR);
     cprof_verbs_register();
     if (!cprof_abi_matches(&error)) {
+        company.uwsgi_trouble = "another uWSGI than this plugin was built for";
         cprof_log(CPROF_LOG_ERROR, "%s", error.text);
         return;
     }
@@ -172,6 +176,7 @@ static int init(void)
     cprof_loops_hook_gevent(follow_greenlets);
     switch (cprof_python_find(&interpreter, &error)) {
     case CPROF_PYTHON_REFUSED:
+        company.python_trouble = "this CPython is not the one that this plugin was built for";
         cprof_log(CPROF_LOG_ERROR, "%s: not profiling", error.text);
         break;
     case CPROF_PYTHON_ABSENT:
@@ -179,6 +184,8 @@ static int init(void)
         break;
     case CPROF_PYTHON_READY:
         if (cprof_processes_hook_python(start_sampling, add_core_thread)) {
+            company.python_trouble = "";
+            company.python_version = interpreter.version;
             progress = HAS_PYTHON;
             offer_module();
         } else {
@@ -231,6 +238,28 @@ static void complete_config(struct cprof_config *config)
                    cprof_processes_uwsgi_version());
     (void)snprintf(config->python_version, sizeof(config->python_version), "%s",
                    interpreter.version);
+}
+
+static pid_t start_upload_check(struct cprof_error *error)
+{
+    static struct cprof_options completed;
+
+    completed = *options;
+    complete_config(&completed.config);
+    if (completed.config.slot_count == 0) {
+        completed.config.slot_count = 1; /* nobody is told the number of workers here */
+    }
+    return cprof_gateway_run_check(&completed, error);
+}
+
+/* The uid is final. Where only a check was asked for, this is the end. */
+static void post_init(void)
+{
+    if (cprof_options_check_only()) {
+        options = cprof_options_finish();
+        exit(cprof_check(&company, &options->config, start_upload_check) ? EXIT_SUCCESS
+                                                                         : EXIT_FAILURE);
+    }
 }
 
 /* Appends "2 mules" with what divides it from the text before; nothing where there are none. */
@@ -356,6 +385,7 @@ __attribute__((visibility("default"))) struct uwsgi_plugin cloudprofiler_plugin 
     .name = "cloudprofiler",
     .on_load = on_load,
     .init = init,
+    .post_init = post_init,
     .options = cprof_option_table,
     .postinit_apps = postinit_apps,
     .atexit = at_exit,

@@ -69,6 +69,11 @@ static bool is_disabled(const struct cprof_config *config, enum cprof_kind kind)
     return kind == CPROF_KIND_CPU ? config->disable_cpu : config->disable_wall;
 }
 
+static bool is_off(const struct cprof_web_site *site)
+{
+    return site->settings && !site->settings(site->context)->on;
+}
+
 static void order(struct waiting *waiting)
 {
     const struct cprof_demand_order demand = {
@@ -101,9 +106,11 @@ void cprof_web_sample(const struct cprof_web_site *site, struct cprof_web_reques
         return;
     }
     *waiting = (struct waiting){.site = site, .request = request, .kind = kind};
-    if (is_disabled(site->config, kind)) {
+    if (is_off(site)) {
+        cprof_web_answer_line(request, MHD_HTTP_CONFLICT, "profiling is off: POST /actions/on");
+    } else if (is_disabled(site->config, kind)) {
         cprof_web_answer_line(request, MHD_HTTP_CONFLICT,
-                              "profiles of %s time are switched off by "
+                              "profiles of %s time are switched off, by an operator or by "
                               "cloudprofiler-disable-%s-profiling",
                               cprof_kind_title(kind), cprof_kind_name(kind));
     } else if (!cprof_web_query_read(&waiting->query, request, &error)) {

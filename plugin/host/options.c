@@ -244,7 +244,7 @@ static void set_native_leaf(char *option, char *value, void *data)
     }
 }
 
-static uint32_t disable_flag, disable_upload_flag;
+static uint32_t disable_flag, disable_upload_flag, check_flag;
 
 /* NOLINTBEGIN(readability-redundant-casting): uWSGI's table has no const in it. */
 struct uwsgi_option cprof_option_table[] = {
@@ -373,6 +373,10 @@ struct uwsgi_option cprof_option_table[] = {
     {(char *)PREFIX "gateway-binary", required_argument, 0,
      (char *)"the gateway program (default: cloudprofiler-gateway beside the plugin)",
      cprof_option_set_text, &gateway_text, 0},
+    {(char *)PREFIX "check", no_argument, 0,
+     (char *)"say what will work on this machine as this uid, and end with status 0 or 1 "
+             "(default: off)",
+     cprof_option_set_flag, &check_flag, UWSGI_OPT_NO_SERVER | UWSGI_OPT_NO_INITIAL},
     {(char *)PREFIX "disable", no_argument, 0,
      (char *)"load the plugin but do nothing; so does CLOUDPROFILER_DISABLE=1 in the environment "
              "(default: off)",
@@ -400,6 +404,11 @@ unsigned cprof_options_verbose(void)
 uint32_t cprof_options_tags(void)
 {
     return state.options.config.tags;
+}
+
+bool cprof_options_check_only(void)
+{
+    return check_flag;
 }
 
 /* The first of the two variables that is set. */
