@@ -84,9 +84,10 @@ static void found_place(void *context, const struct cprof_place *place)
 {
     struct check *check = context;
     struct cprof_deployment deployment;
+    struct cprof_error error; /* told with the token, which misses the same file */
+    const char *project = cprof_credentials_project(check->credentials, &error);
 
-    check->has_project = cprof_deployment_find(
-        &deployment, check->config, cprof_credentials_project(check->credentials), place);
+    check->has_project = cprof_deployment_find(&deployment, check->config, project, place);
     if (check->has_project) {
         cprof_notice("check: ok: the project is %s", deployment.project_id);
     } else {

@@ -344,20 +344,26 @@ static void found_place(void *context, const struct cprof_place *place)
 
 static void find_out(struct cprof_uploader *uploader)
 {
+    struct cprof_error error;
+    const char *project;
+
     if (!uploader->place_known) {
         uploader->busy = true;
         cprof_metadata_find(uploader->metadata, found_place, uploader);
         return;
     }
+    project = cprof_credentials_project(uploader->credentials, &error);
     uploader->deployed =
-        cprof_deployment_find(&uploader->deployment, uploader->config,
-                              cprof_credentials_project(uploader->credentials), &uploader->place);
+        cprof_deployment_find(&uploader->deployment, uploader->config, project, &uploader->place);
     if (uploader->deployed) {
         turn_in(uploader, 0);
-    } else {
-        uploader->place_known = false; /* the metadata server may come later */
-        create_failed(uploader, CPROF_TROUBLE_NO_PROJECT, "", 0);
+        return;
     }
+    uploader->place_known = false; /* the metadata server may come later */
+    /* A key file that cannot be used might have named the project. */
+    create_failed(uploader,
+                  error.text[0] != '\0' ? CPROF_TROUBLE_CREDENTIALS : CPROF_TROUBLE_NO_PROJECT,
+                  error.text, 0);
 }
 
 static void take_turn(void *context, uint64_t now_ns)
