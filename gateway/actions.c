@@ -18,7 +18,7 @@
 
 /* So many commands, then a pause, during which the bell is not listened to. */
 #define COMMANDS_A_TURN 8
-#define PAUSE_NS        (20 * NS_PER_MS)
+#define PAUSE_NS        (5 * NS_PER_MS)
 
 #define STACKS_PAUSE_NS (1000 * NS_PER_MS) /* between two times all stacks go to the log */
 

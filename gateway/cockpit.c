@@ -45,7 +45,9 @@ static void observe(void *context, const struct cprof_window_result *result)
     struct cprof_cockpit *cockpit = context;
 
     cprof_status_window_ended(cockpit->site.status, result);
-    keep(cockpit->site.recent, result);
+    if (result->window->source != CPROF_SOURCE_WATCH) { /* parts; what they become is kept */
+        keep(cockpit->site.recent, result);
+    }
 }
 
 struct cprof_cockpit *cprof_cockpit_create(const struct cprof_config *config,
@@ -66,7 +68,9 @@ struct cprof_cockpit *cprof_cockpit_create(const struct cprof_config *config,
     cockpit->site.recent = cprof_recent_create();
     cockpit->site.status = cprof_status_create(segment, error);
     cockpit->site.demand = cprof_demand_create(config, windows, error);
-    if (!cockpit->site.recent || !cockpit->site.status || !cockpit->site.demand) {
+    cockpit->site.stacks = cprof_stacks_create(config, segment, windows, error);
+    if (!cockpit->site.recent || !cockpit->site.status || !cockpit->site.demand ||
+        !cockpit->site.stacks) {
         cprof_cockpit_destroy(cockpit);
         cprof_fail(error, "no memory for what operators see");
         return NULL;
@@ -101,6 +105,7 @@ void cprof_cockpit_destroy(struct cprof_cockpit *cockpit)
     }
     cprof_web_server_destroy(cockpit->server);
     cprof_windows_observe(cockpit->windows, NULL, NULL);
+    cprof_stacks_destroy(cockpit->site.stacks);
     cprof_demand_destroy(cockpit->site.demand);
     cprof_status_destroy(cockpit->site.status);
     cprof_recent_destroy(cockpit->site.recent);

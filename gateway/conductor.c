@@ -22,6 +22,7 @@
 #include "orders.h"
 #include "schedule.h"
 #include "sinks/directory.h"
+#include "watch.h"
 #include "windows.h"
 
 #define NS_PER_S  UINT64_C(1000000000)
@@ -46,6 +47,7 @@ struct conductor {
     struct cprof_loop_timer heartbeat, work;
     struct cprof_loop_watch signals;
     struct cprof_windows *windows;
+    struct cprof_watch *watch; /* from the beginning on */
     struct cprof_schedule schedule;
     bool begun;                        /* left windows were taken on and the schedule has started */
     struct cprof_sink *sink;           /* of the schedule; NULL: there is none */
@@ -81,6 +83,9 @@ static void beat(void *context, uint64_t now_ns)
     atomic_store(&conductor->control->heartbeat_ns, now_ns);
     cprof_figures_publish(conductor->segment, &uploads);
     conductor->heartbeat.due_ns = now_ns + HEARTBEAT_NS;
+    if (conductor->watch) {
+        cprof_watch_look(conductor->watch, now_ns);
+    }
 }
 
 static void stop(void *context, short events)
@@ -137,6 +142,40 @@ static void start_upload(struct conductor *conductor)
                               cprof_cloud_windows_uploader(conductor->cloud));
 }
 
+/* What a slow request or an ended worker did stands among the recent profiles, too. */
+static void keep(void *context, const uint8_t *bytes, size_t byte_count, uint64_t start_unix_ns,
+                 uint64_t duration_ns)
+{
+    const struct conductor *conductor = context;
+    const struct cprof_recent_profile profile = {
+        .kind = CPROF_KIND_WALL,
+        .source = CPROF_SOURCE_WATCH,
+        .start_unix_ns = start_unix_ns,
+        .duration_ns = duration_ns,
+        .bytes = bytes,
+        .byte_count = byte_count,
+    };
+
+    (void)cprof_recent_add(cprof_cockpit_site(conductor->cockpit)->recent, &profile);
+}
+
+/* Profiles go on without it. */
+static void start_watch(struct conductor *conductor)
+{
+    struct cprof_error error;
+
+    conductor->watch =
+        cprof_watch_create(&conductor->config, conductor->segment, conductor->windows,
+                           &conductor->loop, keep, conductor, &error);
+    if (!conductor->watch) {
+        cprof_log(CPROF_LOG_ERROR, "slow requests and harakiri are not followed: %s", error.text);
+        return;
+    }
+    cprof_watch_switch(conductor->watch, cprof_actions_settings(conductor->actions)->on);
+    cprof_stacks_switch(cprof_cockpit_site(conductor->cockpit)->stacks,
+                        cprof_actions_settings(conductor->actions)->on);
+}
+
 /* What was under way is dropped. */
 static void stop_upload(struct conductor *conductor)
 {
@@ -159,6 +198,7 @@ static void begin(struct conductor *conductor, uint64_t now_ns)
     for (size_t i = 0; i < fds->previous_count; i++) {
         close(fds->previous[i]);
     }
+    start_watch(conductor);
     cprof_schedule_init(&conductor->schedule, now_ns, config->output_interval_s,
                         config->output_duration_s);
     cprof_actions_listen(conductor->actions);
@@ -238,6 +278,10 @@ static void change(void *context, const struct cprof_settings *before,
     if (!conductor->begun) {
         return;
     }
+    cprof_stacks_switch(cprof_cockpit_site(conductor->cockpit)->stacks, after->on);
+    if (conductor->watch) {
+        cprof_watch_switch(conductor->watch, after->on);
+    }
     if (before->on && !after->on) {
         cprof_windows_drop(conductor->windows, CPROF_SOURCE_SCHEDULE);
         cprof_demand_drop(conductor->orders.demand);
@@ -290,10 +334,20 @@ static bool profile(void *context, uint32_t kinds, uint32_t seconds, enum cprof_
     return cprof_orders_profile(&conductor->orders, kinds, seconds, origin, error);
 }
 
-static bool stacks(void *context, struct cprof_error *error)
+static void log_stacks(void *context, const char *text)
 {
     (void)context;
-    return cprof_fail(error, "this version writes no stacks");
+    if (text) {
+        cprof_stacks_log(text);
+    }
+}
+
+static bool stacks(void *context, struct cprof_error *error)
+{
+    struct conductor *conductor = context;
+
+    return cprof_stacks_order(cprof_cockpit_site(conductor->cockpit)->stacks, log_stacks, conductor,
+                              error) != 0;
 }
 
 static const struct cprof_settings *settings_in_force(void *context)
@@ -377,6 +431,7 @@ static void tear_down(struct conductor *conductor)
     cprof_cockpit_destroy(conductor->cockpit);
     cprof_actions_destroy(conductor->actions);
     cprof_cloud_windows_destroy(conductor->cloud);
+    cprof_watch_destroy(conductor->watch);
     cprof_windows_destroy(conductor->windows);
     cprof_results_close(conductor->orders.results);
     if (conductor->sink) {

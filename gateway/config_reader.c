@@ -12,9 +12,10 @@
 #include "../plugin/base/log.h"
 #include "../plugin/share/layout.h"
 
-#define INTERVAL_S_MAX (366u * 24u * 3600u)
-#define BACKOFF_S_MAX  3600u
-#define DURATION_S_MAX 3600u /* CPROF_WINDOW_NS_MAX */
+#define INTERVAL_S_MAX     (366u * 24u * 3600u)
+#define BACKOFF_S_MAX      3600u
+#define SLOW_REQUEST_S_MAX 3600u
+#define DURATION_S_MAX     3600u /* CPROF_WINDOW_NS_MAX */
 
 static const int config_seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
 
@@ -84,6 +85,8 @@ static bool numbers_are_sound(const struct cprof_config *config, struct cprof_er
                  "initial_backoff_s", config->initial_backoff_s, error) &&
            check(config->wall_idle <= 1, "wall_idle", config->wall_idle, error) &&
            check(config->worker_frame <= 1, "worker_frame", config->worker_frame, error) &&
+           check(config->slow_request_s <= SLOW_REQUEST_S_MAX, "slow_request_s",
+                 config->slow_request_s, error) &&
            check(config->http_allow_remote <= 1, "http_allow_remote", config->http_allow_remote,
                  error) &&
            check(config->native_leaf <= 1, "native_leaf", config->native_leaf, error) &&

@@ -54,6 +54,7 @@ uint32_t cprof_harvest_find_windows(const struct cprof_segment *segment,
 struct making {
     struct cprof_merge merges[CPROF_PROFILE_KINDS];
     struct cprof_table tables[CPROF_PROFILE_KINDS];
+    struct cprof_request_list *requests; /* of the present slot, NULL: nobody asks */
 };
 
 static bool merge_slot(struct making *making, unsigned count, const struct cprof_log_view *view,
@@ -81,6 +82,16 @@ static bool read_slot(struct cprof_log_view *view, const struct cprof_segment *s
     return true;
 }
 
+static bool merge_one(struct making *making, unsigned count, const struct cprof_segment *segment,
+                      struct cprof_log_view *view, struct cprof_error *error)
+{
+    if (making->requests) {
+        cprof_requests_read(making->requests, segment, view->slot_index);
+        view->requests = making->requests;
+    }
+    return merge_slot(making, count, view, error);
+}
+
 static bool merge_slots(struct making *making, unsigned count, const struct cprof_segment *segment,
                         const struct cprof_window *window, const struct cprof_snapshot *base,
                         struct cprof_error *error)
@@ -90,7 +101,7 @@ static bool merge_slots(struct making *making, unsigned count, const struct cpro
 
     for (uint32_t i = 0; ok && i < segment->slot_count; i++) {
         ok = read_slot(&view, segment, i, window, base, error) &&
-             merge_slot(making, count, &view, error);
+             merge_one(making, count, segment, &view, error);
         cprof_log_view_reset(&view);
     }
     return ok;
@@ -114,6 +125,9 @@ bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segmen
     struct making making;
     bool ok;
 
+    making.requests = window->flags & (uint32_t)CPROF_WINDOW_REQUESTS
+                          ? calloc(1, sizeof(*making.requests))
+                          : NULL;
     choose_kinds(harvest, window->kinds);
     if (symbols) {
         cprof_symbols_begin(symbols);
@@ -132,6 +146,7 @@ bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segmen
              cprof_pprof_write(&profile->bytes, &profile->byte_count, &making.tables[i], error);
         cprof_table_reset(&making.tables[i]);
     }
+    free(making.requests);
     return ok;
 }
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../plugin/base/log.h"
+#include "check.h"
 #include "conductor.h"
 #include "config_reader.h"
 #include "credentials/secret.h"
@@ -30,6 +31,7 @@ enum option_code {
     OPTION_PREVIOUS,
     OPTION_BELL,
     OPTION_RESULTS,
+    OPTION_CHECK,
     OPTION_TOP,
     OPTION_TOP_COUNT,
     OPTION_VERSION,
@@ -42,6 +44,7 @@ static const struct option long_options[] = {
     {"previous-segment-fd", required_argument, NULL, OPTION_PREVIOUS},
     {"bell-fd", required_argument, NULL, OPTION_BELL},
     {"results-fd", required_argument, NULL, OPTION_RESULTS},
+    {"check", no_argument, NULL, OPTION_CHECK},
     {"top", no_argument, NULL, OPTION_TOP},
     {"top-count", required_argument, NULL, OPTION_TOP_COUNT},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -57,13 +60,15 @@ static const char help_text[] =
     "       cloudprofiler-gateway --segment-fd N --config-fd N [--bell-fd N] [--results-fd N]\n"
     "                             [--previous-segment-fd N]...\n"
     "           how uWSGI starts it: descriptors of shared memory, configuration and commands\n"
+    "       cloudprofiler-gateway --check --config-fd N\n"
+    "           says what of an upload would work; uwsgi --cloudprofiler-check runs it\n"
     "       cloudprofiler-gateway --version | --help\n";
 
 struct arguments {
     int segment_fd, config_fd, bell_fd, results_fd;
     int previous_fds[CPROF_PREVIOUS_SEGMENTS_MAX];
     size_t previous_count;
-    bool top;
+    bool top, check;
     uint32_t top_count;
 };
 
@@ -118,6 +123,9 @@ static bool take_option(struct arguments *arguments, int option, struct cprof_er
         }
         return parse_fd(&arguments->previous_fds[arguments->previous_count++],
                         "previous-segment-fd", optarg, error);
+    case OPTION_CHECK:
+        arguments->check = true;
+        return true;
     case OPTION_TOP:
         arguments->top = true;
         return true;
@@ -195,6 +203,19 @@ static bool serve(const struct arguments *arguments, struct cprof_error *error)
     return ok;
 }
 
+static int check(const struct arguments *arguments)
+{
+    static struct cprof_config config;
+    struct cprof_error error;
+
+    close_other_fds(arguments);
+    if (!cprof_config_read(&config, arguments->config_fd, &error)) {
+        cprof_log(CPROF_LOG_ERROR, "%s", error.text);
+        return EXIT_FAILURE;
+    }
+    return cprof_check_upload(&config) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 /* uWSGI starts a gateway that ends again and again, once a second. One that can never work says
  * so once and stays. */
 static void say_and_stay(const struct cprof_error *error)
@@ -215,6 +236,9 @@ static int run(const struct arguments *arguments, int argc, char **argv)
         }
         cprof_log(CPROF_LOG_ERROR, "%s", error.text);
         return EXIT_FAILURE;
+    }
+    if (arguments->check && arguments->config_fd >= 0 && optind == argc) {
+        return check(arguments);
     }
     if (arguments->top || arguments->segment_fd < 0 || arguments->config_fd < 0 || optind < argc) {
         (void)fputs(help_text, stderr);

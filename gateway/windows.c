@@ -40,7 +40,7 @@
 #define EPOCH_NS_MAX  (600 * NS_PER_S)
 #define STALE_LOOK_NS (100 * NS_PER_MS)
 
-#define SOURCES_MAX (CPROF_SOURCE_DEMAND + 1)
+#define SOURCES_MAX (CPROF_SOURCE_WATCH + 1)
 
 enum stage {
     STAGE_FREE,
@@ -285,7 +285,7 @@ static void open_window(struct cprof_windows *windows, struct entry *entry)
     entry->window.start_ns = now_ns;
     entry->window.end_ns = order->end_ns ? order->end_ns : now_ns + order->duration_ns;
     entry->window.start_unix_ns = cprof_now_unix_ns();
-    entry->window.flags = has_base ? (uint32_t)CPROF_WINDOW_HAS_BASE : 0;
+    entry->window.flags = order->flags | (has_base ? (uint32_t)CPROF_WINDOW_HAS_BASE : 0);
     if (entry->window.end_ns <= now_ns || now_ns > order->latest_start_ns) {
         lose(windows, entry, "it had to wait for others until it was too late");
         return;
@@ -493,6 +493,7 @@ static bool order_is_sound(const struct cprof_window_order *order)
 {
     return order->finished && order->kinds && !(order->kinds & ~(uint32_t)CPROF_KINDS_ALL) &&
            order->source >= CPROF_SOURCE_SCHEDULE && order->source < SOURCES_MAX &&
+           !(order->flags & ~(uint32_t)(CPROF_WINDOW_REQUESTS | CPROF_WINDOW_NEW_REQUESTS)) &&
            order->period_ns >= CPROF_PERIOD_NS_MIN && order->period_ns <= CPROF_PERIOD_NS_MAX &&
            (order->duration_ns == 0) != (order->end_ns == 0) &&
            order->duration_ns <= CPROF_WINDOW_NS_MAX &&

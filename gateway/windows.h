@@ -58,6 +58,7 @@ typedef void (*cprof_window_finished)(void *context, const struct cprof_window_r
 struct cprof_window_order {
     uint32_t kinds;     /* enum cprof_kind, at least one */
     uint32_t source;    /* enum cprof_window_source */
+    uint32_t flags;     /* CPROF_WINDOW_REQUESTS, also with CPROF_WINDOW_NEW_REQUESTS; or 0 */
     uint64_t period_ns; /* CPROF_PERIOD_NS_MIN to CPROF_PERIOD_NS_MAX; the shortest of the windows
                          * that are open together is used for all */
     /* One of the two, the other one 0: how long it lasts, or when it ends, however late it

@@ -13,8 +13,10 @@
 
 #include "api/module.h"
 #include "base/log.h"
+#include "check.h"
 #include "host/abi.h"
 #include "host/app_signals.h"
+#include "host/deadlines.h"
 #include "host/gateway_process.h"
 #include "host/loops.h"
 #include "host/metrics.h"
@@ -42,6 +44,8 @@ static enum {
 static struct cprof_python interpreter;
 static const struct cprof_options *options;
 static int segment_fd = -1;
+static struct cprof_check_company company = {
+    .uwsgi_trouble = "", .python_trouble = "no Python plugin is loaded", .python_version = ""};
 
 static void print(const char *line)
 {
@@ -60,6 +64,7 @@ static void on_load(void)
     cprof_log_setup(print, CPROF_LOG_ERROR);
     cprof_verbs_register();
     if (!cprof_abi_matches(&error)) {
+        company.uwsgi_trouble = "another uWSGI than this plugin was built for";
         cprof_log(CPROF_LOG_ERROR, "%s", error.text);
         return;
     }
@@ -93,6 +98,8 @@ static void start_sampling(void)
                 .thread_state = cprof_request_thread_state,
                 .stamp = cprof_request_stamp,
                 .text = cprof_request_text,
+                .start_us = cprof_request_start_us,
+                .uri = cprof_request_uri,
                 .cores_share_thread = cprof_request_cores_share_thread(),
             },
     };
@@ -169,6 +176,7 @@ static int init(void)
     cprof_loops_hook_gevent(follow_greenlets);
     switch (cprof_python_find(&interpreter, &error)) {
     case CPROF_PYTHON_REFUSED:
+        company.python_trouble = "this CPython is not the one that this plugin was built for";
         cprof_log(CPROF_LOG_ERROR, "%s: not profiling", error.text);
         break;
     case CPROF_PYTHON_ABSENT:
@@ -176,6 +184,8 @@ static int init(void)
         break;
     case CPROF_PYTHON_READY:
         if (cprof_processes_hook_python(start_sampling, add_core_thread)) {
+            company.python_trouble = "";
+            company.python_version = interpreter.version;
             progress = HAS_PYTHON;
             offer_module();
         } else {
@@ -200,7 +210,7 @@ static bool is_inert(void)
     } else if (options->config.disable_cpu && options->config.disable_wall) {
         cprof_notice("CPU and wall profiles are both disabled: not profiling");
     } else if (options->config.output_dir[0] == '\0' && !options->config.upload &&
-               options->config.http_address[0] == '\0') {
+               options->config.http_address[0] == '\0' && !options->config.slow_request_s) {
         cprof_notice("none of cloudprofiler-service, cloudprofiler-output-dir and "
                      "cloudprofiler-http is given: not profiling");
     } else if (slots.workers + slots.mules + slots.spoolers == 0) {
@@ -228,6 +238,28 @@ static void complete_config(struct cprof_config *config)
                    cprof_processes_uwsgi_version());
     (void)snprintf(config->python_version, sizeof(config->python_version), "%s",
                    interpreter.version);
+}
+
+static pid_t start_upload_check(struct cprof_error *error)
+{
+    static struct cprof_options completed;
+
+    completed = *options;
+    complete_config(&completed.config);
+    if (completed.config.slot_count == 0) {
+        completed.config.slot_count = 1; /* nobody is told the number of workers here */
+    }
+    return cprof_gateway_run_check(&completed, error);
+}
+
+/* The uid is final. Where only a check was asked for, this is the end. */
+static void post_init(void)
+{
+    if (cprof_options_check_only()) {
+        options = cprof_options_finish();
+        exit(cprof_check(&company, &options->config, start_upload_check) ? EXIT_SUCCESS
+                                                                         : EXIT_FAILURE);
+    }
 }
 
 /* Appends "2 mules" with what divides it from the text before; nothing where there are none. */
@@ -269,6 +301,14 @@ static void announce(const struct cprof_config *config)
     }
 }
 
+static void warn_without_master(const struct cprof_config *config)
+{
+    if (config->slow_request_s && !cprof_deadlines_have_master()) {
+        cprof_notice("cloudprofiler-slow-request needs uWSGI's master: slow requests are not "
+                     "followed");
+    }
+}
+
 static bool start_gateway(void)
 {
     static struct cprof_options completed;
@@ -285,6 +325,7 @@ static bool start_gateway(void)
         return false;
     }
     announce(&completed.config);
+    warn_without_master(&completed.config);
     return true;
 }
 
@@ -309,6 +350,30 @@ static void at_exit(void)
     }
 }
 
+/* Mapped here and not before the first fork, so that no other process has it. */
+static void master_cycle(void)
+{
+    static bool refused;
+    struct cprof_error error;
+
+    if (progress != READY || refused) {
+        return;
+    }
+    if (!cprof_deadlines_begin(segment_fd, &error)) {
+        refused = true;
+        cprof_log(CPROF_LOG_WARNING, "%s: slow requests and harakiri are not followed", error.text);
+        return;
+    }
+    cprof_deadlines_copy();
+}
+
+static void note_harakiri(int worker)
+{
+    if (progress == READY) {
+        cprof_deadlines_note_strike(worker);
+    }
+}
+
 static void master_cleanup(void)
 {
     if (progress == READY) {
@@ -320,8 +385,11 @@ __attribute__((visibility("default"))) struct uwsgi_plugin cloudprofiler_plugin 
     .name = "cloudprofiler",
     .on_load = on_load,
     .init = init,
+    .post_init = post_init,
     .options = cprof_option_table,
     .postinit_apps = postinit_apps,
     .atexit = at_exit,
+    .master_cycle = master_cycle,
+    .harakiri = note_harakiri,
     .master_cleanup = master_cleanup,
 };

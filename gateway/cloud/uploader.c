@@ -33,6 +33,10 @@
  * unknown or late name is refused with 400, which ends the attempts at once. */
 #define NAME_GOOD_NS (300 * NS_PER_S)
 
+/* Sessions last for seconds. A server that asks for shorter ones, one after the other, is not
+ * followed at its own pace. */
+#define CREATE_GAP_NS NS_PER_S
+
 #define FIRST_UPDATE_BACKOFF_NS NS_PER_S
 
 /* All four windows are taken only while others are being written: soon over. */
@@ -56,7 +60,8 @@ struct cprof_uploader {
     struct cprof_caller *caller;
 
     struct cprof_loop_timer turn;
-    bool busy; /* a question or a call is under way */
+    bool busy;                                 /* a question or a call is under way */
+    uint64_t create_after_ns, update_after_ns; /* no call earlier, whatever comes between */
     bool place_known;
     struct cprof_place place;
     bool deployed; /* deployment is complete */
@@ -87,6 +92,13 @@ static void turn_in(struct cprof_uploader *uploader, uint64_t wait_ns)
 {
     uploader->busy = false;
     uploader->turn.due_ns = cprof_now_ns() + wait_ns;
+}
+
+/* A turn may come earlier, for something else. */
+static void create_in(struct cprof_uploader *uploader, uint64_t wait_ns)
+{
+    uploader->create_after_ns = cprof_now_ns() + wait_ns;
+    turn_in(uploader, wait_ns);
 }
 
 /* Each trouble is a warning once; its repetitions, and waits that the server orders, are for those
@@ -128,7 +140,7 @@ static void create_failed(struct cprof_uploader *uploader, enum cprof_trouble tr
 
     uploader->counts.failed_creates++;
     tell_trouble(uploader, trouble, detail, wait_ns);
-    turn_in(uploader, wait_ns);
+    create_in(uploader, wait_ns);
 }
 
 static void count_dropped(struct cprof_uploader *uploader)
@@ -151,7 +163,7 @@ static void drop_session(struct cprof_uploader *uploader, const char *why)
     cprof_log(CPROF_LOG_WARNING, "Cloud Profiler: the profile that was asked for is dropped: %s",
               why);
     end_session(uploader);
-    turn_in(uploader, cprof_backoff_next_ns(&uploader->create_backoff, 0));
+    create_in(uploader, cprof_backoff_next_ns(&uploader->create_backoff, 0));
 }
 
 /* The window ends in cprof_uploader_window_finished; nothing is due until then. */
@@ -223,6 +235,7 @@ static void create(struct cprof_uploader *uploader)
         return;
     }
     uploader->busy = true;
+    uploader->create_after_ns = cprof_now_ns() + CREATE_GAP_NS;
     cprof_caller_call(uploader->caller, &call, created, uploader);
 }
 
@@ -238,6 +251,7 @@ static void finish_upload(struct cprof_uploader *uploader)
 {
     release_window(uploader, &uploader->pending.items[0]);
     cprof_pending_remove_first(&uploader->pending);
+    uploader->update_after_ns = 0;
     cprof_backoff_init(&uploader->update_backoff, FIRST_UPDATE_BACKOFF_NS,
                        uploader->update_backoff.random);
     turn_in(uploader, 0);
@@ -255,7 +269,7 @@ static void drop_upload(struct cprof_uploader *uploader, const char *why)
               "Cloud Profiler: a profile is dropped: %s", why);
     finish_upload(uploader);
     if (!adopted) {
-        turn_in(uploader, cprof_backoff_next_ns(&uploader->create_backoff, 0));
+        create_in(uploader, cprof_backoff_next_ns(&uploader->create_backoff, 0));
     }
 }
 
@@ -275,6 +289,7 @@ static void retry_upload(struct cprof_uploader *uploader, const struct cprof_rep
     item->failures++;
     release_window(uploader, item);
     tell_trouble(uploader, reply->trouble, reply->detail, wait_ns);
+    uploader->update_after_ns = cprof_now_ns() + wait_ns;
     turn_in(uploader, wait_ns);
 }
 
@@ -326,7 +341,9 @@ static void update(struct cprof_uploader *uploader)
                                       item->byte_count);
     if (!call.body) {
         cprof_session_reset(&uploader->sending);
-        drop_upload(uploader, "no memory for the request");
+        drop_upload(uploader, item->byte_count > CPROF_API_PROFILE_BYTES_MAX
+                                  ? "it is larger than any that can be sent (64 MiB)"
+                                  : "no memory for the request");
         return;
     }
     uploader->busy = true;
@@ -344,40 +361,60 @@ static void found_place(void *context, const struct cprof_place *place)
 
 static void find_out(struct cprof_uploader *uploader)
 {
+    struct cprof_error error;
+    const char *project;
+
     if (!uploader->place_known) {
         uploader->busy = true;
         cprof_metadata_find(uploader->metadata, found_place, uploader);
         return;
     }
+    project = cprof_credentials_project(uploader->credentials, &error);
     uploader->deployed =
-        cprof_deployment_find(&uploader->deployment, uploader->config,
-                              cprof_credentials_project(uploader->credentials), &uploader->place);
+        cprof_deployment_find(&uploader->deployment, uploader->config, project, &uploader->place);
     if (uploader->deployed) {
         turn_in(uploader, 0);
-    } else {
-        uploader->place_known = false; /* the metadata server may come later */
-        create_failed(uploader, CPROF_TROUBLE_NO_PROJECT, "", 0);
+        return;
     }
+    uploader->place_known = false; /* the metadata server may come later */
+    /* A key file that cannot be used might have named the project. */
+    create_failed(uploader,
+                  error.text[0] != '\0' ? CPROF_TROUBLE_CREDENTIALS : CPROF_TROUBLE_NO_PROJECT,
+                  error.text, 0);
+}
+
+/* Does what may be done now; returns when to look again, or 0: something is under way. */
+static uint64_t act(struct cprof_uploader *uploader, uint64_t now_ns)
+{
+    if (!uploader->deployed) {
+        if (now_ns < uploader->create_after_ns) {
+            return uploader->create_after_ns;
+        }
+        find_out(uploader);
+    } else if (uploader->pending.count > 0) {
+        if (now_ns < uploader->update_after_ns) {
+            return uploader->update_after_ns;
+        }
+        update(uploader);
+    } else if (uploader->in_session) {
+        open_window(uploader);
+    } else if (uploader->host.expects_more(uploader->host.context)) {
+        return now_ns + ADOPTION_LOOK_NS;
+    } else if (now_ns < uploader->create_after_ns) {
+        return uploader->create_after_ns;
+    } else {
+        create(uploader);
+    }
+    return 0;
 }
 
 static void take_turn(void *context, uint64_t now_ns)
 {
     struct cprof_uploader *uploader = context;
+    uint64_t again_ns = uploader->busy ? 0 : act(uploader, now_ns);
 
-    (void)now_ns;
-    if (uploader->busy) {
-        return;
-    }
-    if (!uploader->deployed) {
-        find_out(uploader);
-    } else if (uploader->pending.count > 0) {
-        update(uploader);
-    } else if (uploader->in_session) {
-        open_window(uploader);
-    } else if (uploader->host.expects_more(uploader->host.context)) {
-        turn_in(uploader, ADOPTION_LOOK_NS);
-    } else {
-        create(uploader);
+    if (again_ns != 0) {
+        uploader->turn.due_ns = again_ns;
     }
 }
 

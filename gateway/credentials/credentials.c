@@ -186,14 +186,15 @@ void cprof_credentials_drop_token(struct cprof_credentials *credentials)
     wipe_token(credentials);
 }
 
-const char *cprof_credentials_project(struct cprof_credentials *credentials)
+const char *cprof_credentials_project(struct cprof_credentials *credentials,
+                                      struct cprof_error *error)
 {
-    struct cprof_error error;
     char path[CPROF_PATH_BYTES];
 
+    *error = (struct cprof_error){0};
     /* While a question is open, the file belongs to its requests. */
     if (!credentials->ready && (!cprof_key_search(path, credentials->configured) ||
-                                !load_file(credentials, path, &error))) {
+                                !load_file(credentials, path, error))) {
         return "";
     }
     return credentials->file.path ? credentials->file.project_id : "";

@@ -59,8 +59,10 @@ void cprof_credentials_get(struct cprof_credentials *credentials, cprof_credenti
 void cprof_credentials_drop_token(struct cprof_credentials *credentials);
 
 /* The project that the key file names; empty: none, or there is no file that can be read. Reads the
- * file. Good until the next call of this room. */
-const char *cprof_credentials_project(struct cprof_credentials *credentials);
+ * file. Good until the next call of this room. error: why a file that is there cannot be used;
+ * empty: none is there, or it can. */
+const char *cprof_credentials_project(struct cprof_credentials *credentials,
+                                      struct cprof_error *error);
 
 /* By how many seconds this machine's clock is ahead of the last server that said its date, if that
  * is more than a minute; else 0. */

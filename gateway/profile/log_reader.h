@@ -21,6 +21,7 @@
 #include "../../plugin/share/layout.h"
 #include "../../plugin/share/segment.h"
 #include "clean_text.h"
+#include "requests.h"
 
 /* One epoch of one slot, copied. */
 struct cprof_log_view {
@@ -57,6 +58,9 @@ struct cprof_log_view {
     uint64_t off_cpu_walks;
     uint64_t leaves_left_out;
     uint64_t tag_overflows;
+
+    /* What the marks of its stacks stand for, borrowed; NULL: nobody asked. Set by the caller. */
+    const struct cprof_request_list *requests;
 
     uint32_t *stacks; /* references of sound stack and leaf records that say something, sorted */
     size_t stack_count;

@@ -27,8 +27,11 @@
  */
 #define SAMPLE_DEPTH_MAX (CPROF_DEPTH_MAX + CPROF_ROOT_TAGS_MAX + 3)
 
-/* Three labels may be added to a stack's tags: the worker, the state and the interpreter's lock. */
-#define LABELS_MAX (CPROF_TAGS_PER_STACK_MAX + 3)
+/* Labels may be added to a stack's tags: worker, state, the interpreter's lock, and three of its
+ * request. */
+#define LABELS_MAX (CPROF_TAGS_PER_STACK_MAX + 6)
+
+#define START_BYTES 24 /* the digits of a number of 64 bits */
 
 #define UNSAMPLED_NS_MIN 1000
 
@@ -102,7 +105,8 @@ static void choose_stack(struct slot_merge *slot, uint32_t ref)
     const struct cprof_merge *merge = slot->merge;
     const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
 
-    if (cprof_stack_is_idle(slot->view, stack) && !merge->config->wall_idle) {
+    if (cprof_stack_is_idle(slot->view, stack) && !merge->config->wall_idle &&
+        !merge->follows_requests) {
         return;
     }
     if (numbers_are_sound(slot, ref)) {
@@ -142,14 +146,14 @@ static bool choose_all_stacks(struct slot_merge *slot)
 
 static bool wants_state(const struct cprof_merge *merge)
 {
-    return merge->kind == CPROF_KIND_WALL && (merge->config->tags & CPROF_TAG_STATE);
+    return merge->kind == CPROF_KIND_WALL && (merge->tags & CPROF_TAG_STATE);
 }
 
 /* `worker`, `state` and `gil` are the gateway's to say. */
 static bool wants_tag(const struct cprof_merge *merge, const char *key)
 {
     if (strcmp(key, "thread") == 0) {
-        return merge->config->tags & CPROF_TAG_THREAD;
+        return merge->tags & CPROF_TAG_THREAD;
     }
     return strcmp(key, "worker") != 0 && strcmp(key, "state") != 0 && strcmp(key, "gil") != 0;
 }
@@ -159,6 +163,41 @@ static void add_label(struct cprof_sample_key *key, struct cprof_label *labels,
 {
     labels[key->label_count].key = text_of(table, name);
     labels[key->label_count++].value = text_of(table, value);
+}
+
+static bool has_label(const struct cprof_sample_key *key, struct cprof_table *table,
+                      const char *name)
+{
+    uint32_t wanted = text_of(table, name);
+
+    for (uint32_t i = 0; i < key->label_count; i++) {
+        if (key->labels[i].key == wanted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `request` tells a worker's requests apart by when they began. */
+static void add_request_labels(const struct slot_merge *slot, uint32_t mark,
+                               struct cprof_sample_key *key, struct cprof_label *labels)
+{
+    struct cprof_table *table = slot->merge->table;
+    const struct cprof_request *request =
+        slot->view->requests ? cprof_requests_find(slot->view->requests, mark) : NULL;
+    char start[START_BYTES];
+
+    if (!request) {
+        return;
+    }
+    if (!has_label(key, table, "method")) {
+        add_label(key, labels, table, "method", request->method);
+    }
+    if (!has_label(key, table, "uri")) {
+        add_label(key, labels, table, "uri", request->uri);
+    }
+    (void)snprintf(start, sizeof(start), "%llu", (unsigned long long)request->start_us);
+    add_label(key, labels, table, "request", start);
 }
 
 /* What the thread had of the interpreter's lock; NULL: not known, or no number of ours. */
@@ -174,11 +213,12 @@ static const char *gil_name(const struct cprof_stack_record *stack)
 /* The labels that follow from how a stack was met. */
 struct circumstances {
     const char *state;
-    const char *gil; /* NULL: none */
+    const char *gil;  /* NULL: none */
+    uint32_t request; /* mark of the request, or 0 */
 };
 
-/* The worker, then the chain's tags in the order in which they were set, then the state and the
- * lock. */
+/* The worker, then the chain's tags in the order in which they were set, then those of the
+ * request, the state and the lock. */
 static void add_labels(const struct slot_merge *slot, uint32_t tag_ref,
                        const struct circumstances *how, struct cprof_sample_key *key,
                        struct cprof_label *labels)
@@ -187,7 +227,7 @@ static void add_labels(const struct slot_merge *slot, uint32_t tag_ref,
     struct cprof_log_tag tag;
     uint32_t first;
 
-    if (merge->config->tags & CPROF_TAG_WORKER) {
+    if (merge->tags & CPROF_TAG_WORKER) {
         add_label(key, labels, merge->table, "worker", slot->name);
     }
     first = key->label_count;
@@ -203,6 +243,7 @@ static void add_labels(const struct slot_merge *slot, uint32_t tag_ref,
         labels[first] = labels[--last];
         labels[last] = label;
     }
+    add_request_labels(slot, how->request, key, labels);
     if (wants_state(merge)) {
         add_label(key, labels, merge->table, "state", how->state);
     }
@@ -312,7 +353,7 @@ static void add_sample(const struct slot_merge *slot, uint32_t ref, const char *
                        uint64_t count, uint64_t value_ns)
 {
     const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
-    struct circumstances how = {.state = state, .gil = gil_name(stack)};
+    struct circumstances how = {.state = state, .gil = gil_name(stack), .request = stack->request};
     uint32_t locations[SAMPLE_DEPTH_MAX];
     struct cprof_label labels[LABELS_MAX];
     struct cprof_sample_key key = {.locations = locations, .labels = labels};
@@ -515,7 +556,12 @@ void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
     uint64_t at_most_ns = duration_ns + NS_PER_S;
     long cpus = sysconf(_SC_NPROCESSORS_CONF);
 
-    *merge = (struct cprof_merge){.table = table, .config = config, .kind = kind};
+    *merge =
+        (struct cprof_merge){.table = table, .config = config, .kind = kind, .tags = config->tags};
+    if (window->flags & (uint32_t)CPROF_WINDOW_REQUESTS) {
+        merge->follows_requests = true;
+        merge->tags |= CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE;
+    }
     merge->cpu_ns_max = at_most_ns * (uint64_t)(cpus > 0 ? cpus : 1) * CPROF_SCALE_MAX;
     merge->waiting_ns_max = at_most_ns * THREADS_MAX;
     table->kind = kind;

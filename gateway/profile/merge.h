@@ -31,6 +31,8 @@ struct cprof_merge {
     struct cprof_symbols *symbols; /* NULL: native functions get no names */
     const struct cprof_config *config;
     enum cprof_kind kind;
+    uint32_t tags;           /* enum cprof_tag_bit */
+    bool follows_requests;   /* samples say which request they belong to; idle threads are kept */
     uint64_t cpu_ns_max;     /* more CPU time no process can use in the window */
     uint64_t waiting_ns_max; /* nor more time can all its threads be off the CPU */
     uint64_t samples, raw_ns, clock_ns, ticker_ns, missed_ns, log_full, rejected;

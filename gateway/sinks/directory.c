@@ -18,27 +18,19 @@
 #include "../../plugin/base/error.h"
 #include "../../plugin/base/log.h"
 #include "../profile/kind.h"
+#include "files.h"
 
-#define SUFFIX      ".pb.gz"
-#define STAMP_BYTES 20 /* 20261122T152345.123Z */
-#define NS_PER_S    UINT64_C(1000000000)
-#define NS_PER_MS   UINT64_C(1000000)
-
-/* The last second of the year 9999: later ones would make the stamp longer. */
-#define STAMP_SECONDS_MAX UINT64_C(253402300799)
+#define SUFFIX    ".pb.gz"
+#define NS_PER_MS UINT64_C(1000000)
 
 /* Service and instance are cut to this, so that the temporary's name stays below NAME_MAX. */
 #define PART_BYTES 100
 
 #define TAIL_BYTES (2 * (PART_BYTES + 1) + sizeof(SUFFIX))
-#define NAME_BYTES (sizeof("wall-") + STAMP_BYTES + TAIL_BYTES)
+#define NAME_BYTES (sizeof("wall-") + CPROF_STAMP_BYTES + TAIL_BYTES)
 
 /* Profiles of one instance do not start at the same millisecond by more than accident. */
 #define NAME_ATTEMPTS 100
-
-struct stamp {
-    char text[STAMP_BYTES + 1];
-};
 
 struct directory_sink {
     struct cprof_sink sink;
@@ -46,34 +38,6 @@ struct directory_sink {
     char tail[TAIL_BYTES]; /* "-SERVICE-INSTANCE.pb.gz" */
     bool failing;          /* the warning was given */
 };
-
-static void format_stamp(struct stamp *stamp, uint64_t unix_ns)
-{
-    uint64_t seconds = unix_ns / NS_PER_S;
-    time_t time = (time_t)(seconds < STAMP_SECONDS_MAX ? seconds : STAMP_SECONDS_MAX);
-    unsigned milliseconds = (unsigned)(unix_ns % NS_PER_S / NS_PER_MS);
-    struct tm utc = {0};
-    size_t used;
-
-    (void)gmtime_r(&time, &utc);
-    used = strftime(stamp->text, sizeof(stamp->text), "%Y%m%dT%H%M%S", &utc);
-    (void)snprintf(stamp->text + used, sizeof(stamp->text) - used, ".%03uZ", milliseconds % 1000);
-}
-
-/* Is this a stamp, digit by digit? */
-static bool is_stamp(const char *text)
-{
-    static const char pattern[] = "00000000T000000.000Z";
-
-    for (size_t i = 0; i < STAMP_BYTES; i++) {
-        bool digit = text[i] >= '0' && text[i] <= '9';
-
-        if (pattern[i] == '0' ? !digit : text[i] != pattern[i]) {
-            return false;
-        }
-    }
-    return true;
-}
 
 static void format_name(char name[NAME_BYTES], const struct directory_sink *sink,
                         enum cprof_kind kind, const char *stamp)
@@ -89,8 +53,8 @@ static const char *stamp_in_name(const struct directory_sink *sink, enum cprof_k
     const char *stamp = name + length + 1;
 
     return strncmp(name, cprof_kind_name(kind), length) == 0 && name[length] == '-' &&
-                   strnlen(stamp, STAMP_BYTES) == STAMP_BYTES && is_stamp(stamp) &&
-                   strcmp(stamp + STAMP_BYTES, sink->tail) == 0
+                   strnlen(stamp, CPROF_STAMP_BYTES) == CPROF_STAMP_BYTES &&
+                   cprof_is_stamp(stamp) && strcmp(stamp + CPROF_STAMP_BYTES, sink->tail) == 0
                ? stamp
                : NULL;
 }
@@ -147,72 +111,18 @@ static int open_directory(const struct directory_sink *sink)
     return open(sink->config->output_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static bool write_all(int fd, const uint8_t *bytes, size_t byte_count)
-{
-    while (byte_count > 0) {
-        ssize_t written = write(fd, bytes, byte_count);
-
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        if (written > 0) {
-            bytes += written;
-            byte_count -= (size_t)written;
-        }
-    }
-    return true;
-}
-
-/* Writes and syncs the temporary, locked meanwhile, so that another gateway which starts in the
- * same directory leaves it alone (uWSGI's refork has two masters for a while). On failure it is
- * gone again and errno says why. */
-static bool write_temporary(int directory, const char *name,
-                            const struct cprof_finished_profile *profile)
-{
-    int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    bool ok;
-    int reason;
-
-    if (fd < 0) {
-        return false;
-    }
-    (void)flock(fd, LOCK_EX | LOCK_NB); /* where locks are not supported, all is as without */
-    ok = write_all(fd, profile->bytes, profile->byte_count) && fsync(fd) == 0;
-    reason = errno;
-    /* Some file systems report a full disk only here. */
-    if (close(fd) != 0 && ok) {
-        ok = false;
-        reason = errno;
-    }
-    if (!ok) {
-        (void)unlinkat(directory, name, 0);
-        errno = reason;
-    }
-    return ok;
-}
-
-/* rename(2) that never overwrites. File systems that cannot do that by flag (NFS) have links. */
-static bool rename_to_free_name(int directory, const char *from, const char *to)
-{
-    if (renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0) {
-        return true;
-    }
-    return errno == EINVAL && linkat(directory, from, directory, to, 0) == 0 &&
-           unlinkat(directory, from, 0) == 0;
-}
-
 /* Gives the temporary its final name; where that is taken, that of the next millisecond. */
 static bool rename_temporary(struct directory_sink *sink, int directory, const char *temporary,
                              const struct cprof_finished_profile *profile)
 {
     char name[NAME_BYTES];
-    struct stamp stamp;
+    struct cprof_stamp stamp;
     int reason;
 
     for (unsigned i = 0; i < NAME_ATTEMPTS; i++) {
-        format_stamp(&stamp, profile->time_unix_ns + i * NS_PER_MS);
+        cprof_stamp_format(&stamp, profile->time_unix_ns + i * NS_PER_MS);
         format_name(name, sink, profile->kind, stamp.text);
-        if (rename_to_free_name(directory, temporary, name)) {
+        if (cprof_file_rename(directory, temporary, name)) {
             return true;
         }
         if (errno == EEXIST && profile->may_be_delivered) {
@@ -233,44 +143,24 @@ static bool write_profile(struct directory_sink *sink, int directory,
                           const struct cprof_finished_profile *profile)
 {
     char name[NAME_BYTES], temporary[NAME_BYTES + sizeof("..tmp")];
-    struct stamp stamp;
+    struct cprof_stamp stamp;
 
-    format_stamp(&stamp, profile->time_unix_ns);
+    cprof_stamp_format(&stamp, profile->time_unix_ns);
     format_name(name, sink, profile->kind, stamp.text);
     (void)snprintf(temporary, sizeof(temporary), ".%s.tmp", name);
-    return write_temporary(directory, temporary, profile) &&
+    return cprof_file_write(directory, temporary, profile->bytes, profile->byte_count) &&
            rename_temporary(sink, directory, temporary, profile) && fsync(directory) == 0;
-}
-
-static void remove_file(int directory, const char *name)
-{
-    struct stat status;
-
-    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode)) {
-        (void)unlinkat(directory, name, 0);
-    }
-}
-
-/* Opens the directory for reading its names; `directory` stays the caller's. */
-static DIR *open_names(int directory)
-{
-    int own = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *names = own >= 0 ? fdopendir(own) : NULL;
-
-    if (!names && own >= 0) {
-        close(own);
-    }
-    return names;
 }
 
 static int newer_first(const void *left, const void *right)
 {
-    return strcmp(((const struct stamp *)right)->text, ((const struct stamp *)left)->text);
+    return strcmp(((const struct cprof_stamp *)right)->text,
+                  ((const struct cprof_stamp *)left)->text);
 }
 
 /* A list that grows. */
 struct stamp_list {
-    struct stamp *stamps;
+    struct cprof_stamp *stamps;
     size_t count, capacity;
 };
 
@@ -278,7 +168,7 @@ static bool add_stamp(struct stamp_list *list, const char *text)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        struct stamp *grown = reallocarray(list->stamps, capacity, sizeof(*grown));
+        struct cprof_stamp *grown = reallocarray(list->stamps, capacity, sizeof(*grown));
 
         if (!grown) {
             return false;
@@ -286,8 +176,8 @@ static bool add_stamp(struct stamp_list *list, const char *text)
         list->stamps = grown;
         list->capacity = capacity;
     }
-    (void)snprintf(list->stamps[list->count++].text, sizeof(struct stamp), "%.*s", STAMP_BYTES,
-                   text);
+    (void)snprintf(list->stamps[list->count++].text, sizeof(struct cprof_stamp), "%.*s",
+                   CPROF_STAMP_BYTES, text);
     return true;
 }
 
@@ -296,7 +186,7 @@ static bool add_stamp(struct stamp_list *list, const char *text)
 static void list_profiles(const struct directory_sink *sink, int directory, enum cprof_kind kind,
                           struct stamp_list *list)
 {
-    DIR *names = open_names(directory);
+    DIR *names = cprof_file_open_names(directory);
     bool ok = names != NULL;
 
     for (struct dirent *entry; ok && (entry = readdir(names)) != NULL;) {
@@ -325,7 +215,7 @@ static void remove_old_profiles(const struct directory_sink *sink, int directory
         char name[NAME_BYTES];
 
         format_name(name, sink, kind, list.stamps[i].text);
-        remove_file(directory, name);
+        cprof_file_remove(directory, name);
     }
     free(list.stamps);
 }
@@ -339,7 +229,7 @@ static void remove_temporary(int directory, const char *name)
         return;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
-        remove_file(directory, name);
+        cprof_file_remove(directory, name);
     }
     close(fd);
 }
@@ -347,7 +237,7 @@ static void remove_temporary(int directory, const char *name)
 static void remove_temporaries(const struct directory_sink *sink)
 {
     int directory = open_directory(sink);
-    DIR *names = directory >= 0 ? open_names(directory) : NULL;
+    DIR *names = directory >= 0 ? cprof_file_open_names(directory) : NULL;
 
     for (struct dirent *entry; names && (entry = readdir(names)) != NULL;) {
         if (is_temporary_name(sink, entry->d_name)) {
@@ -415,15 +305,15 @@ struct cprof_sink *cprof_directory_sink_create(const struct cprof_config *config
     return &sink->sink;
 }
 
-/* The inverse of format_stamp; 0 for a day that the calendar does not have. */
+/* The inverse of cprof_stamp_format; 0 for a day that the calendar does not have. */
 static uint64_t stamp_unix_ms(const char *stamp)
 {
-    char text[STAMP_BYTES + 1];
+    char text[CPROF_STAMP_BYTES + 1];
     struct tm utc = {0};
     const char *end;
     time_t seconds;
 
-    (void)snprintf(text, sizeof(text), "%.*s", STAMP_BYTES, stamp);
+    (void)snprintf(text, sizeof(text), "%.*s", CPROF_STAMP_BYTES, stamp);
     end = strptime(text, "%Y%m%dT%H%M%S", &utc);
     seconds = end ? timegm(&utc) : -1;
     return seconds < 0 ? 0 : (uint64_t)seconds * 1000 + strtoul(end + 1, NULL, 10);

@@ -50,15 +50,6 @@ static void send_wall(const struct cprof_web_site *site, struct cprof_web_reques
     cprof_web_sample(site, request, CPROF_KIND_WALL);
 }
 
-static void send_stacks(const struct cprof_web_site *site, struct cprof_web_request *request)
-{
-    if (!site->stacks) {
-        cprof_web_answer_line(request, MHD_HTTP_NOT_FOUND, "there are no stacks here");
-        return;
-    }
-    site->stacks(site->context, request);
-}
-
 /* What stands in the configuration, where nobody can set anything else. */
 static struct cprof_settings configured(const struct cprof_config *config)
 {
@@ -91,9 +82,12 @@ static const struct {
     const char *path;
     void (*send)(const struct cprof_web_site *site, struct cprof_web_request *request);
 } pages[] = {
-    {"/debug/pprof", send_index},         {"/debug/pprof/", send_index},
-    {"/debug/pprof/profile", send_cpu},   {"/debug/pprof/wall", send_wall},
-    {"/debug/pprof/stacks", send_stacks}, {"/status", send_status},
+    {"/debug/pprof", send_index},
+    {"/debug/pprof/", send_index},
+    {"/debug/pprof/profile", send_cpu},
+    {"/debug/pprof/wall", send_wall},
+    {"/debug/pprof/stacks", cprof_web_stacks},
+    {"/status", send_status},
     {"/metrics", send_metrics},
 };
 

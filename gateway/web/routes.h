@@ -22,6 +22,7 @@
 #include "../actions.h"
 #include "../demand.h"
 #include "../recent.h"
+#include "../stacks.h"
 #include "../status.h"
 #include "request.h"
 
@@ -31,11 +32,10 @@ struct cprof_web_site {
     struct cprof_demand *demand;
     struct cprof_recent *recent;
     struct cprof_status *status;
+    struct cprof_stacks *stacks;
     void *context; /* of the functions that follow; NULL in their place: that route is not there */
     /* What is in force; NULL: what is configured. */
     const struct cprof_settings *(*settings)(void *context);
-    /* Answers the request, at once or later, with the stacks as text. */
-    void (*stacks)(void *context, struct cprof_web_request *request);
     /* Carries out the verb behind /actions/ with the request's parameters, and answers. */
     void (*act)(void *context, const char *verb, struct cprof_web_request *request);
 };

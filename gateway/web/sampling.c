@@ -7,6 +7,7 @@
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../profile/kind.h"
 #include "profiles.h"
@@ -68,6 +69,11 @@ static bool is_disabled(const struct cprof_config *config, enum cprof_kind kind)
     return kind == CPROF_KIND_CPU ? config->disable_cpu : config->disable_wall;
 }
 
+static bool is_off(const struct cprof_web_site *site)
+{
+    return site->settings && !site->settings(site->context)->on;
+}
+
 static void order(struct waiting *waiting)
 {
     const struct cprof_demand_order demand = {
@@ -100,9 +106,11 @@ void cprof_web_sample(const struct cprof_web_site *site, struct cprof_web_reques
         return;
     }
     *waiting = (struct waiting){.site = site, .request = request, .kind = kind};
-    if (is_disabled(site->config, kind)) {
+    if (is_off(site)) {
+        cprof_web_answer_line(request, MHD_HTTP_CONFLICT, "profiling is off: POST /actions/on");
+    } else if (is_disabled(site->config, kind)) {
         cprof_web_answer_line(request, MHD_HTTP_CONFLICT,
-                              "profiles of %s time are switched off by "
+                              "profiles of %s time are switched off, by an operator or by "
                               "cloudprofiler-disable-%s-profiling",
                               cprof_kind_title(kind), cprof_kind_name(kind));
     } else if (!cprof_web_query_read(&waiting->query, request, &error)) {
@@ -112,4 +120,53 @@ void cprof_web_sample(const struct cprof_web_site *site, struct cprof_web_reques
         return;
     }
     free(waiting);
+}
+
+/* A request that waits for the stacks. */
+struct stacks_waiting {
+    const struct cprof_web_site *site;
+    struct cprof_web_request *request;
+    uint64_t order;
+};
+
+static void stacks_ready(void *context, const char *text)
+{
+    struct stacks_waiting *waiting = context;
+    char *copy = text ? strdup(text) : NULL;
+
+    if (copy) {
+        cprof_web_answer(waiting->request, MHD_HTTP_OK, "text/plain; charset=utf-8",
+                         (uint8_t *)copy, strlen(copy));
+    } else {
+        cprof_web_answer_line(waiting->request, MHD_HTTP_INTERNAL_SERVER_ERROR,
+                              "there are no stacks: the log says why");
+    }
+    free(waiting);
+}
+
+static void stacks_gone(void *context)
+{
+    struct stacks_waiting *waiting = context;
+
+    cprof_stacks_cancel(waiting->site->stacks, waiting->order);
+    free(waiting);
+}
+
+void cprof_web_stacks(const struct cprof_web_site *site, struct cprof_web_request *request)
+{
+    struct stacks_waiting *waiting = calloc(1, sizeof(*waiting));
+    struct cprof_error error;
+
+    if (!waiting) {
+        cprof_web_answer_line(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory");
+        return;
+    }
+    *waiting = (struct stacks_waiting){.site = site, .request = request};
+    waiting->order = cprof_stacks_order(site->stacks, stacks_ready, waiting, &error);
+    if (waiting->order == 0) {
+        cprof_web_answer_line(request, MHD_HTTP_TOO_MANY_REQUESTS, "%s", error.text);
+        free(waiting);
+        return;
+    }
+    cprof_web_on_gone(request, stacks_gone, waiting);
 }

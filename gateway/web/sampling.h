@@ -1,4 +1,5 @@
-/* sampling.h - /debug/pprof/profile and /debug/pprof/wall: a profile of the next seconds.
+/* sampling.h - /debug/pprof/profile and /debug/pprof/wall: a profile of the next seconds;
+ * /debug/pprof/stacks: what all threads do.
  *
  * Callers   routes.c. One thread; the request waits, nobody else does.
  *
@@ -13,5 +14,8 @@
 /* Orders the window that the request asks for, and answers when it has ended. */
 void cprof_web_sample(const struct cprof_web_site *site, struct cprof_web_request *request,
                       enum cprof_kind kind);
+
+/* What all threads do now, as text. */
+void cprof_web_stacks(const struct cprof_web_site *site, struct cprof_web_request *request);
 
 #endif

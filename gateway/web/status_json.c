@@ -32,6 +32,8 @@ const char *cprof_source_name(uint32_t source)
         return "cloud";
     default:
         return "demand";
+    case CPROF_SOURCE_WATCH:
+        return "watch";
     }
 }
 

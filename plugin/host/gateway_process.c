@@ -248,6 +248,30 @@ bool cprof_gateway_prepare(const struct cprof_options *options, int *segment_fd,
     return true;
 }
 
+pid_t cprof_gateway_run_check(const struct cprof_options *options, struct cprof_error *error)
+{
+    char number[ARGUMENT_BYTES];
+    pid_t child;
+
+    if (!create_sealed_config(&options->config, error)) {
+        return -1;
+    }
+    (void)snprintf(number, sizeof(number), "%d", gateway.config_fd);
+    child = fork();
+    if (child == 0) {
+        keep_only(&gateway.config_fd, 1);
+        (void)execl(options->gateway_binary, options->gateway_binary, "--check", "--config-fd",
+                    number, (char *)NULL);
+        cprof_log(CPROF_LOG_ERROR, "cannot run the gateway %s: %s", options->gateway_binary,
+                  strerror(errno));
+        _exit(1);
+    }
+    if (child < 0) {
+        cprof_fail_errno(error, errno, "cannot fork");
+    }
+    return child;
+}
+
 bool cprof_gateway_register(struct cprof_error *error)
 {
     static char name[] = "cloudprofiler";

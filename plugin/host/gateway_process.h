@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "../base/attributes.h"
 #include "../base/error.h"
@@ -41,5 +42,10 @@ bool cprof_gateway_register(struct cprof_error *error) CPROF_MUST_USE;
 /* Master, when all workers are gone, before the exec of a reload: stamps the segment with the
  * time and lets the descriptors survive the exec, named in the environment. */
 void cprof_gateway_hand_over(void);
+
+/* Runs the program as a child that checks what of the upload works, and returns its pid; -1 with
+ * the error. The caller waits for it: it exits with 0 or 1. */
+pid_t cprof_gateway_run_check(const struct cprof_options *options,
+                              struct cprof_error *error) CPROF_MUST_USE;
 
 #endif

@@ -86,6 +86,8 @@ static struct cprof_number_option period_range = {&state.options.config.period_m
                                                   "milliseconds"};
 static struct cprof_number_option depth_range = {&state.options.config.max_depth, 1,
                                                  CPROF_DEPTH_MAX, "frames"};
+static struct cprof_number_option slow_range = {&state.options.config.slow_request_s, 1, 3600,
+                                                "seconds"};
 static struct cprof_number_option backoff_range = {&state.options.config.initial_backoff_s, 1, 3600,
                                                    "seconds"};
 static struct cprof_number_option verbose_range = {&state.options.config.verbose, 0, 3,
@@ -242,7 +244,7 @@ static void set_native_leaf(char *option, char *value, void *data)
     }
 }
 
-static uint32_t disable_flag, disable_upload_flag;
+static uint32_t disable_flag, disable_upload_flag, check_flag;
 
 /* NOLINTBEGIN(readability-redundant-casting): uWSGI's table has no const in it. */
 struct uwsgi_option cprof_option_table[] = {
@@ -318,6 +320,12 @@ struct uwsgi_option cprof_option_table[] = {
     {(char *)PREFIX "output-keep", required_argument, 0,
      (char *)"number of files of each kind kept in output-dir, 0 for all (default: 100)",
      cprof_option_set_number, &keep_range, 0},
+    {(char *)PREFIX "slow-request", required_argument, 0,
+     (char
+          *)"a request that takes longer than this is sampled from then on until it ends, and kept "
+            "as a wall profile of its own, 1 to 3600 seconds; needs uWSGI's master (default: none "
+            "is)",
+     cprof_option_set_number, &slow_range, 0},
     {(char *)PREFIX "tag", required_argument, 0,
      (char *)"tag samples with: worker, thread, state (wall profiles: what the thread waits in), "
              "gil "
@@ -365,6 +373,10 @@ struct uwsgi_option cprof_option_table[] = {
     {(char *)PREFIX "gateway-binary", required_argument, 0,
      (char *)"the gateway program (default: cloudprofiler-gateway beside the plugin)",
      cprof_option_set_text, &gateway_text, 0},
+    {(char *)PREFIX "check", no_argument, 0,
+     (char *)"say what will work on this machine as this uid, and end with status 0 or 1 "
+             "(default: off)",
+     cprof_option_set_flag, &check_flag, UWSGI_OPT_NO_SERVER | UWSGI_OPT_NO_INITIAL},
     {(char *)PREFIX "disable", no_argument, 0,
      (char *)"load the plugin but do nothing; so does CLOUDPROFILER_DISABLE=1 in the environment "
              "(default: off)",
@@ -392,6 +404,11 @@ unsigned cprof_options_verbose(void)
 uint32_t cprof_options_tags(void)
 {
     return state.options.config.tags;
+}
+
+bool cprof_options_check_only(void)
+{
+    return check_flag;
 }
 
 /* The first of the two variables that is set. */

@@ -188,3 +188,23 @@ uint32_t cprof_request_text(int core, enum cprof_tag_bit part, char *to, uint32_
         return 0;
     }
 }
+
+uint64_t cprof_request_start_us(int core)
+{
+    const struct uwsgi_core *busy = busy_core(core);
+
+    return busy ? __atomic_load_n(&busy->req.start_of_request, __ATOMIC_RELAXED) : 0;
+}
+
+uint32_t cprof_request_uri(int core, char *to, uint32_t to_bytes)
+{
+    const struct uwsgi_core *busy = busy_core(core);
+    uint32_t bytes = busy ? copy_field(busy, &busy->req.uri, &busy->req.uri_len, to, to_bytes) : 0;
+
+    for (uint32_t i = 0; i < bytes; i++) {
+        if (to[i] == '?') {
+            return i; /* queries hold secrets */
+        }
+    }
+    return bytes;
+}

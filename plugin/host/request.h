@@ -45,6 +45,13 @@ void cprof_request_note_path_segments(uint32_t segments);
 CPROF_SIGSAFE uint32_t cprof_request_text(int core, enum cprof_tag_bit part, char *to,
                                           uint32_t to_bytes);
 
+/* When the core's present request came, unix time in microseconds; 0: there is none. */
+CPROF_SIGSAFE uint64_t cprof_request_start_us(int core);
+
+/* Copies the present request's URI up to its query, at most `to_bytes`, and returns how many bytes
+ * came; 0: no request, or it has none (yet). */
+CPROF_SIGSAFE uint32_t cprof_request_uri(int core, char *to, uint32_t to_bytes);
+
 /* Whether cores share a thread in this server (gevent, asyncio and other loops). */
 bool cprof_request_cores_share_thread(void);
 

@@ -253,6 +253,7 @@ static enum cprof_recorded find_stack(struct cprof_thread *thread, struct cprof_
     if (is_true) {
         cprof_tags_intern(&seen, &tags);
         sample.tags = &tags;
+        sample.request = seen.request;
         outcome = cprof_record_find(offcpu.recorder, context, &sample, ref);
     }
     cprof_guard_end_reading();
@@ -493,6 +494,14 @@ void cprof_offcpu_settle(void)
          thread = cprof_thread_next(thread)) {
         thread->sleep.unnamed_ns = 0;
         thread->sleep.unnamed_looks = 0;
+    }
+}
+
+void cprof_offcpu_doubt(void)
+{
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        thread->sleep.is_known = false;
     }
 }
 

@@ -54,6 +54,10 @@ void cprof_offcpu_forget(struct cprof_thread *thread);
  * cprof_offcpu_name_sleeps finds later. */
 void cprof_offcpu_settle(void);
 
+/* What stacks are marked with has changed: each thread is walked again at the next look, whether it
+ * has moved or not. */
+void cprof_offcpu_doubt(void);
+
 /* No window collects wall time any more: forgets all threads. */
 void cprof_offcpu_end(void);
 

@@ -137,6 +137,7 @@ static enum cprof_miss record(struct cprof_thread *thread, uintptr_t state,
     cprof_tags_intern(&seen, &tags);
     sample.tag_ref = atomic_load_explicit(&thread->tag_ref, memory_order_acquire);
     sample.tags = &tags;
+    sample.request = seen.request;
     return cprof_record_sample(recorder_of_process, context, &sample) == CPROF_RECORDED_UNREADABLE
                ? CPROF_MISS_UNREADABLE
                : CPROF_MISS_COUNT;

@@ -146,6 +146,7 @@ static enum seen find_stack(const struct cprof_parked_look *look, uintptr_t addr
     }
     cprof_tags_intern(&seen_tags, &tags);
     sample.tags = &tags;
+    sample.request = seen_tags.request;
     sample.flags = truncated ? CPROF_STACK_TRUNCATED : 0;
     if (outcome != CPROF_WALK_DONE || sample.depth == 0 ||
         cprof_record_find(look->recorder, look->context, &sample, ref) != CPROF_RECORDED) {

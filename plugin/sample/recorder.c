@@ -327,8 +327,11 @@ static uint64_t hash_sample(uint64_t seed, const struct cprof_sample *sample)
 {
     uint64_t kind = (uint64_t)sample->kind << 16 | (uint64_t)sample->gil << 8 | sample->flags;
 
-    return mix(mix(seed, (uint64_t)sample->system_call << 32 | sample->tag_ref),
-               (uint64_t)sample->state << 32 | kind);
+    uint64_t request = (uint64_t)sample->request << 32;
+
+    return mix(mix(mix(seed, (uint64_t)sample->system_call << 32 | sample->tag_ref),
+                   (uint64_t)sample->state << 32 | kind),
+               request);
 }
 
 static uint64_t hash_tags(uint64_t hash, const struct cprof_tag_list *tags)
@@ -380,6 +383,7 @@ static uint32_t record_stack(struct cprof_context *context, const struct cprof_s
     stack->kind = (uint8_t)sample->kind;
     stack->flags = sample->flags;
     stack->state = sample->state;
+    stack->request = sample->request;
     stack->gil = sample->gil;
     stack->system_call = sample->system_call;
     memcpy(stack->frames, context->resolved, depth * sizeof(struct cprof_frame));

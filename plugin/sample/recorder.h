@@ -94,6 +94,7 @@ struct cprof_sample {
     uint64_t weight_ns;                /* 0: no sample of its own, only timer_weight_ns */
     uint64_t timer_weight_ns;          /* see cprof_stack_record in share/layout.h */
     enum cprof_stack_kind kind;
+    uint32_t request;     /* mark of its request (tags.h), or 0 */
     uint32_t state;       /* enum cprof_state */
     uint8_t flags;        /* enum cprof_stack_flag */
     uint8_t gil;          /* enum cprof_gil */

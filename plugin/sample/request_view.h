@@ -23,6 +23,9 @@ struct cprof_request_view {
     /* Copies a part of the request, at most `to_bytes`, and returns how long it is; 0: there is
      * no request, or it has none. */
     uint32_t (*text)(int core, enum cprof_tag_bit part, char *to, uint32_t to_bytes);
+    uint64_t (*start_us)(int core); /* when it came, unix time; 0: there is none */
+    /* Copies its URI without the query, as `text` does. */
+    uint32_t (*uri)(int core, char *to, uint32_t to_bytes);
     bool cores_share_thread; /* several requests at once in one thread (gevent, asyncio) */
 };
 

@@ -48,6 +48,7 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start, struct cprof_e
         .python = &interpreter,
         .recorder = &recorder,
         .core_count = start->core_count,
+        .request_count = start->request_count,
         .requests = start->requests,
     };
 

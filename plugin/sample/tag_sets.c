@@ -176,11 +176,15 @@ static uint32_t write_link(uint32_t parent, uint32_t tag)
     return CPROF_TAG_NO_CHAIN;
 }
 
-/* Puts a link's number in a place that is empty, and returns what stands there now. */
+/* Puts a link's number, if there is one, in a place that was empty, and returns what stands there
+ * now: somebody else may have come first. 0: nothing. */
 static uint32_t put_link(_Atomic uint32_t *place, uint32_t number)
 {
     uint32_t standing = 0;
 
+    if (number == 0) {
+        return atomic_load_explicit(place, memory_order_acquire);
+    }
     return atomic_compare_exchange_strong(place, &standing, number) ? number : standing;
 }
 
@@ -197,7 +201,7 @@ static uint32_t intern_link(uint32_t parent, uint32_t tag)
 
         if (number == 0) {
             written = written ? written : write_link(parent, tag);
-            number = written ? put_link(place, written) : 0;
+            number = put_link(place, written);
         }
         if (number == 0) {
             break;

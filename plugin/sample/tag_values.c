@@ -92,11 +92,15 @@ static void give_back(_Atomic uint32_t *claimed, uint32_t copy, uint32_t kept)
     }
 }
 
-/* Puts an entry in a place that is empty, and returns what stands there now. */
+/* Puts an entry, if there is one, in a place that was empty, and returns what stands there now:
+ * somebody else may have come first, and even have filled the table meanwhile. 0: nothing. */
 static uint32_t put(_Atomic uint32_t *place, uint32_t entry)
 {
     uint32_t standing = 0;
 
+    if (entry == 0) {
+        return atomic_load_explicit(place, memory_order_acquire);
+    }
     return atomic_compare_exchange_strong(place, &standing, entry) ? entry : standing;
 }
 
@@ -131,7 +135,7 @@ uint32_t cprof_tag_key(const char *key, size_t key_bytes)
 
         if (number == 0) {
             copy = copy ? copy : copy_key(key, key_bytes);
-            number = copy ? put(&tables->keys[i], copy) : 0;
+            number = put(&tables->keys[i], copy);
         }
         if (number == 0) {
             break;
@@ -206,7 +210,7 @@ static uint32_t find_or_add(struct key_values *of_key, const char *text, size_t 
 
         if (entry == 0) {
             copy = copy ? copy : copy_value(of_key, text, bytes);
-            entry = copy ? put(place, (hash >> HASH_SHIFT << HASH_SHIFT) | copy) : 0;
+            entry = put(place, copy ? (hash >> HASH_SHIFT << HASH_SHIFT) | copy : 0);
         }
         if (entry == 0) {
             break;

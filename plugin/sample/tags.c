@@ -4,8 +4,10 @@
  */
 #include "tags.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
+#define NS_PER_US           1000u
 #define NESTED_CONTEXTS_MAX 8u
 
 /* What uWSGI knows of a request, in the order in which the tags stand in a profile. */
@@ -22,6 +24,7 @@ static struct {
 
 static const struct cprof_python *interpreter;
 static struct cprof_request_view request_view;
+static _Atomic uint64_t marked_before_ns;
 
 bool cprof_tags_reserve(uint32_t tags)
 {
@@ -63,6 +66,27 @@ static uint64_t stamp_of(int core)
     return core >= 0 && request_view.stamp ? request_view.stamp(core) : 0;
 }
 
+void cprof_tags_mark_requests(uint64_t before_unix_ns)
+{
+    atomic_store(&marked_before_ns, before_unix_ns);
+}
+
+uint32_t cprof_tags_mark(uint64_t stamp, uint64_t start_us)
+{
+    uint64_t mixed = stamp ^ start_us;
+    uint32_t mark = (uint32_t)(mixed ^ mixed >> 32);
+
+    return mark ? mark : 1;
+}
+
+static uint32_t mark_of(int core, uint64_t stamp)
+{
+    uint64_t before_ns = atomic_load_explicit(&marked_before_ns, memory_order_relaxed);
+    uint64_t start_us = before_ns && request_view.start_us ? request_view.start_us(core) : 0;
+
+    return start_us && start_us < before_ns / NS_PER_US ? cprof_tags_mark(stamp, start_us) : 0;
+}
+
 static void see_request(int core, struct cprof_seen_tags *seen)
 {
     uint64_t stamp = stamp_of(core);
@@ -70,6 +94,7 @@ static void see_request(int core, struct cprof_seen_tags *seen)
     if (stamp == 0) {
         return;
     }
+    seen->request = mark_of(core, stamp);
     for (uint32_t i = 0; i < CPROF_REQUEST_PARTS_MAX && request_view.text; i++) {
         if (parts[i].key != CPROF_TAG_NO_KEY) {
             seen->part_bytes[i] =
@@ -82,6 +107,7 @@ static void see_request(int core, struct cprof_seen_tags *seen)
 static void begin(struct cprof_seen_tags *seen)
 {
     seen->set.count = 0;
+    seen->request = 0;
     memset(seen->part_bytes, 0, sizeof(seen->part_bytes));
 }
 

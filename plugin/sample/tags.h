@@ -35,8 +35,16 @@ bool cprof_tags_reserve(uint32_t tags) CPROF_MUST_USE;
 CPROF_SIGSAFE void cprof_tags_setup(const struct cprof_python *python,
                                     const struct cprof_request_view *requests);
 
+/* From now on what is seen carries the marks of requests that began before this, unix time; 0: no
+ * marks, UINT64_MAX: those of all. The ticker. */
+void cprof_tags_mark_requests(uint64_t before_unix_ns);
+
+/* The mark of the request that began at `start_us` and has this stamp; never 0. */
+CPROF_SIGSAFE uint32_t cprof_tags_mark(uint64_t stamp, uint64_t start_us);
+
 /* What was seen of a thread. Texts of parts that were not asked for have no byte. */
 struct cprof_seen_tags {
+    uint32_t request; /* mark of the request; 0: none, or it is not to be marked */
     struct cprof_tag_list set;
     uint32_t part_bytes[CPROF_REQUEST_PARTS_MAX];
     char parts[CPROF_REQUEST_PARTS_MAX][CPROF_REQUEST_PART_BYTES];

@@ -20,6 +20,8 @@
 #include "offcpu.h"
 #include "oncpu.h"
 #include "pace.h"
+#include "request_table.h"
+#include "tags.h"
 #include "thread_watch.h"
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
@@ -135,6 +137,7 @@ static void join_epoch(const struct cprof_window_demand *demand)
 {
     uint64_t now_ns = cprof_now_ns();
 
+    cprof_tags_mark_requests(demand->requests_before_ns);
     cprof_descriptors_begin();
     cprof_offcpu_begin(ticker.has_own_descriptors);
     cprof_thread_watch_begin(demand->period_ns, cprof_peek_choose_lasting(&ticker.blocked));
@@ -149,6 +152,7 @@ static void join_epoch(const struct cprof_window_demand *demand)
 static void leave_epoch(uint32_t epoch)
 {
     cprof_oncpu_close();
+    cprof_tags_mark_requests(0);
     cprof_thread_watch_end();
     publish_clocks();
     while (!cprof_oncpu_drained()) {
@@ -210,6 +214,9 @@ static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand
     bool wants_wall = demand->kinds & CPROF_KIND_WALL;
     uint64_t now_ns = cprof_now_ns(), next_ns = demand->next_end_ns;
 
+    if (demand->requests_before_ns) {
+        cprof_request_table_update(demand->requests_before_ns);
+    }
     if (now_ns >= agenda->scan_ns) {
         scan(agenda, wants_wall, now_ns);
     }
@@ -232,7 +239,8 @@ static bool has_changed(const struct cprof_window_demand *before,
                         const struct cprof_window_demand *after, uint64_t now_ns)
 {
     return now_ns >= before->next_end_ns || after->last_start_ns > ticker.settled_ns ||
-           after->kinds != before->kinds || after->period_ns != before->period_ns;
+           after->kinds != before->kinds || after->period_ns != before->period_ns ||
+           after->requests_before_ns != before->requests_before_ns;
 }
 
 static void change_period(struct agenda *agenda, uint64_t period_ns, uint64_t now_ns)
@@ -240,6 +248,13 @@ static void change_period(struct agenda *agenda, uint64_t period_ns, uint64_t no
     cprof_thread_watch_set_period(period_ns);
     cprof_oncpu_open(period_ns);
     cprof_pace_begin(&agenda->pace, period_ns, now_ns);
+}
+
+/* Sleeping stacks of before have other marks than is asked for now. */
+static void change_marks(uint64_t requests_before_ns)
+{
+    cprof_tags_mark_requests(requests_before_ns);
+    cprof_offcpu_doubt();
 }
 
 /* A window begins or ends beside others: all that was used and slept until now is written down
@@ -260,6 +275,12 @@ static void settle(struct agenda *agenda, const struct cprof_window_demand *befo
     }
     if (after->period_ns != before->period_ns) {
         change_period(agenda, after->period_ns, now_ns);
+    }
+    if (before->requests_before_ns) {
+        cprof_request_table_update(before->requests_before_ns);
+    }
+    if (after->requests_before_ns != before->requests_before_ns) {
+        change_marks(after->requests_before_ns);
     }
     cprof_mappings_look(ticker.work.recorder);
     cprof_thread_watch_follow_clocks();
@@ -287,6 +308,9 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
             settle(&agenda, &before, &demand);
         }
     } while (demand.kinds && cprof_guard_is_set());
+    if (before.requests_before_ns) {
+        cprof_request_table_update(before.requests_before_ns);
+    }
     return before.kinds;
 }
 
@@ -375,6 +399,8 @@ bool cprof_ticker_start(const struct cprof_ticker_work *work, struct cprof_error
     cprof_thread_watch_setup(work->mapping->slot, work->python, work->recorder, work->core_count);
     cprof_offcpu_setup(work->mapping->slot, work->python, work->recorder, &work->requests,
                        &ticker.blocked);
+    cprof_request_table_setup(work->mapping->requests, &work->requests, work->request_count,
+                              work->incarnation);
     return start_thread(error);
 }
 

@@ -19,6 +19,7 @@
 #define UNUSED_MASK  (BYTE_MASK << 32u)
 
 #define TEXT_BYTES_MAX         128u
+#define WORDS_MAX              4u /* one more than any command has */
 #define PROFILE_SECONDS_COMMON 30u
 #define PERIOD_MS_MAX          1000u
 
@@ -147,20 +148,29 @@ static bool parse_words(struct cprof_command *command, char *const *words, size_
     }
 }
 
+/* Cuts `text` into its words; returns how many, at most WORDS_MAX. */
+static size_t split(char *text, char *words[WORDS_MAX])
+{
+    size_t count = 0;
+    char *word;
+
+    while (count < WORDS_MAX && (word = strsep(&text, " \t\r\n"))) {
+        if (word[0] != '\0') {
+            words[count++] = word;
+        }
+    }
+    return count;
+}
+
 bool cprof_command_parse(struct cprof_command *command, const char *text, struct cprof_error *error)
 {
-    char copy[TEXT_BYTES_MAX], *words[4], *place = copy, *word;
-    size_t count = 0, length = strnlen(text, sizeof(copy));
+    char copy[TEXT_BYTES_MAX], *words[WORDS_MAX];
+    size_t length = strnlen(text, sizeof(copy));
 
     *command = (struct cprof_command){0};
     if (length < sizeof(copy)) {
         memcpy(copy, text, length + 1);
-        while (count < sizeof(words) / sizeof(*words) && (word = strsep(&place, " \t\r\n"))) {
-            if (word[0] != '\0') {
-                words[count++] = word;
-            }
-        }
-        if (parse_words(command, words, count)) {
+        if (parse_words(command, words, split(copy, words))) {
             return true;
         }
     }

@@ -3,6 +3,7 @@
  *     offset 0            control page        one instance
  *     CPROF_TICKETS_OFFSET  tickets           of its windows
  *     CPROF_REGION_BYTES  slot 0: header      one process place (worker 1..N)
+ *                                 requests    behind it, in its region
  *                         slot 0: log         log_bytes, in chunks of 16 KiB
  *                         slot 1: header      ...
  *     behind the slots    commands            what operators ask for
@@ -27,7 +28,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 9
+#define CPROF_LAYOUT_VERSION 10
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -35,7 +36,7 @@
 #define CPROF_LOG_BYTES_MAX (UINT64_C(1) << 30) /* references are 32 bits of 8 bytes: ample */
 #define CPROF_SLOTS_MAX     4096u
 
-#define CPROF_WINDOWS_MAX 6u /* the schedule, the cloud, four on demand */
+#define CPROF_WINDOWS_MAX 7u /* the schedule, the cloud, four on demand, one for slow requests */
 
 /* What a window collects. */
 enum cprof_kind {
@@ -49,6 +50,7 @@ enum cprof_window_source {
     CPROF_SOURCE_SCHEDULE = 1, /* the local schedule */
     CPROF_SOURCE_CLOUD = 2,    /* Cloud Profiler, by its create call */
     CPROF_SOURCE_DEMAND = 3,   /* somebody who asks for one profile, now */
+    CPROF_SOURCE_WATCH = 4,    /* a request that runs too long, or a dump of stacks */
 };
 
 /* What an orderer leaves beside a window for a later gateway. */
@@ -58,6 +60,11 @@ enum cprof_window_flag {
     /* The logs held samples of other windows when it opened. What they said then, and what is to
      * be taken off, is known to the gateway that opened it, and to nobody when that is killed. */
     CPROF_WINDOW_HAS_BASE = 1u << 0,
+    /* Stacks carry the mark of the request that they belong to, if it ran when the window began
+     * already; */
+    CPROF_WINDOW_REQUESTS = 1u << 1,
+    /* and with this one also if it did not. */
+    CPROF_WINDOW_NEW_REQUESTS = 1u << 2,
 };
 
 /* A window descriptor: immutable while its bit stands in window_mask. Written by the gateway. */
@@ -222,6 +229,38 @@ struct cprof_slot {
     _Atomic uint64_t settled_ns;
 
     struct cprof_slot_counters counters;
+
+    /* Written by the master, for workers: about once a second. */
+    _Atomic uint64_t deadline_unix_ns;  /* uWSGI ends it from then on (harakiri); 0: never */
+    _Atomic uint64_t oldest_request_us; /* when its oldest request began, unix time; 0: none runs */
+    _Atomic uint64_t struck_ns;         /* when uWSGI ended a process here, 0: never did */
+    _Atomic uint32_t struck_pid;        /* and which one; written first */
+    uint32_t reserved;
+};
+
+#define CPROF_REQUESTS_OFFSET  4096u
+#define CPROF_REQUESTS_MAX     240u
+#define CPROF_METHOD_BYTES_MAX 16u
+#define CPROF_URI_BYTES_MAX    204u
+
+/* The request that one of a worker's cores serves, or has served: what the marks of stacks stand
+ * for. Written by the slot's ticker in windows that ask for it, and only then up to date. */
+struct cprof_request_entry {
+    _Atomic uint32_t sequence; /* odd while it is being written */
+    uint32_t mark;             /* as in struct cprof_stack_record; 0: nothing stands here */
+    uint64_t start_us;         /* unix time */
+    uint64_t end_us;           /* when it was seen to be over; 0: it runs */
+    uint32_t incarnation;      /* of the slot, whose process served it */
+    uint16_t method_bytes;
+    uint16_t uri_bytes;
+    char method[CPROF_METHOD_BYTES_MAX];
+    char uri[CPROF_URI_BYTES_MAX]; /* without the query */
+    uint32_t reserved;
+};
+
+/* Behind a slot's header, in its region: one entry for each core. */
+struct cprof_requests {
+    struct cprof_request_entry entries[CPROF_REQUESTS_MAX];
 };
 
 #define CPROF_COMMANDS_MAX 64u
@@ -386,6 +425,8 @@ struct cprof_stack_record {
     uint8_t gil;    /* enum cprof_gil */
     uint8_t reserved;
     uint16_t system_call; /* off the CPU: the number of the system call + 1, 0: not known */
+    uint32_t request;     /* mark of its request, 0: none, or no window asked for it */
+    uint32_t reserved_2;
     struct cprof_frame frames[];
 };
 
@@ -438,9 +479,12 @@ _Static_assert(sizeof(struct cprof_control) <= CPROF_TICKETS_OFFSET, "it is one 
 _Static_assert(CPROF_TICKETS_OFFSET + sizeof(struct cprof_tickets) <= CPROF_REGION_BYTES,
                "both are mapped together");
 _Static_assert(sizeof(struct cprof_commands) <= CPROF_REGION_BYTES, "they have one region");
-_Static_assert(sizeof(struct cprof_slot) <= 4096, "a slot header is one page");
+_Static_assert(sizeof(struct cprof_slot) <= CPROF_REQUESTS_OFFSET, "a slot header is one page");
+_Static_assert(sizeof(struct cprof_request_entry) == 256, "drawn in docs/shared-memory.md");
+_Static_assert(CPROF_REQUESTS_OFFSET + sizeof(struct cprof_requests) <= CPROF_REGION_BYTES,
+               "a slot's header and its requests are mapped together");
 _Static_assert(sizeof(struct cprof_chunk) == 16, "records are aligned to 8 bytes");
-_Static_assert(sizeof(struct cprof_stack_record) == 48, "drawn in docs/shared-memory.md");
+_Static_assert(sizeof(struct cprof_stack_record) == 56, "drawn in docs/shared-memory.md");
 _Static_assert(sizeof(struct cprof_code_record) == 32, "drawn in docs/shared-memory.md");
 _Static_assert(sizeof(struct cprof_leaf_record) == 48, "drawn in docs/shared-memory.md");
 _Static_assert(sizeof(struct cprof_mapping_record) == 56, "drawn in docs/shared-memory.md");

@@ -179,6 +179,14 @@ struct cprof_slot *cprof_segment_slot(const struct cprof_segment *segment, uint3
                                          cprof_segment_slot_offset(slot_index, segment->log_bytes));
 }
 
+struct cprof_requests *cprof_segment_requests(const struct cprof_segment *segment,
+                                              uint32_t slot_index)
+{
+    uint64_t offset = cprof_segment_slot_offset(slot_index, segment->log_bytes);
+
+    return (struct cprof_requests *)(void *)(segment->base + offset + CPROF_REQUESTS_OFFSET);
+}
+
 struct cprof_commands *cprof_segment_commands(const struct cprof_segment *segment)
 {
     return (struct cprof_commands *)(void *)(segment->base +
@@ -294,6 +302,7 @@ bool cprof_slot_map(struct cprof_slot_mapping *mapping, int fd, uint32_t slot_in
     *mapping = (struct cprof_slot_mapping){
         .control = control,
         .slot = slot,
+        .requests = (void *)((uint8_t *)slot + CPROF_REQUESTS_OFFSET),
         .log = (uint8_t *)slot + CPROF_REGION_BYTES,
         .log_bytes = whole.log_bytes,
     };

@@ -54,6 +54,8 @@ void cprof_segment_close(struct cprof_segment *segment);
 struct cprof_control *cprof_segment_control(const struct cprof_segment *segment);
 struct cprof_tickets *cprof_segment_tickets(const struct cprof_segment *segment);
 struct cprof_slot *cprof_segment_slot(const struct cprof_segment *segment, uint32_t slot_index);
+struct cprof_requests *cprof_segment_requests(const struct cprof_segment *segment,
+                                              uint32_t slot_index);
 struct cprof_commands *cprof_segment_commands(const struct cprof_segment *segment);
 const uint8_t *cprof_segment_log(const struct cprof_segment *segment, uint32_t slot_index);
 
@@ -69,6 +71,7 @@ void cprof_segment_recycle_slot(const struct cprof_segment *segment, uint32_t sl
 struct cprof_slot_mapping {
     const struct cprof_control *control;
     struct cprof_slot *slot;
+    struct cprof_requests *requests;
     uint8_t *log;
     uint64_t log_bytes;
 };

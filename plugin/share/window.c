@@ -65,6 +65,14 @@ static bool window_is_sound(const struct cprof_window *window, uint64_t now_ns)
            window->period_ns >= CPROF_PERIOD_NS_MIN && window->period_ns <= CPROF_PERIOD_NS_MAX;
 }
 
+static uint64_t requests_before_ns(const struct cprof_window *window)
+{
+    if (!(window->flags & (uint32_t)CPROF_WINDOW_REQUESTS)) {
+        return 0;
+    }
+    return window->flags & (uint32_t)CPROF_WINDOW_NEW_REQUESTS ? UINT64_MAX : window->start_unix_ns;
+}
+
 static void add_window(struct cprof_window_demand *demand, const struct cprof_window *window)
 {
     demand->kinds |= window->kinds & (uint32_t)CPROF_KINDS_ALL;
@@ -76,6 +84,9 @@ static void add_window(struct cprof_window_demand *demand, const struct cprof_wi
     }
     if (window->end_ns < demand->next_end_ns) {
         demand->next_end_ns = window->end_ns;
+    }
+    if (requests_before_ns(window) > demand->requests_before_ns) {
+        demand->requests_before_ns = requests_before_ns(window);
     }
 }
 

@@ -41,6 +41,8 @@ struct cprof_window_demand {
     uint64_t period_ns;     /* the shortest asked for */
     uint64_t last_start_ns; /* of the window that came last */
     uint64_t next_end_ns;   /* of the one that ends first */
+    /* Stacks carry the marks of requests that began before this, unix time; 0: no marks. */
+    uint64_t requests_before_ns;
 };
 
 /* Copies and validates the descriptors. Windows of an epoch other than `epoch` do not count. */

@@ -72,6 +72,18 @@ def test_without_a_project_and_without_credentials(server_without, standin):
     assert standin.requests == []
 
 
+def test_a_key_file_that_cannot_be_read_is_named_where_it_would_give_the_project(
+    server_without, standin, tmp_path
+):
+    key = tmp_path / "broken.json"
+    key.write_text("garbage{")
+    server = server_without(cloudprofiler_project_id=None, cloudprofiler_credentials=key)
+
+    check_one_line(server, "warning: .*no access token: .*broken.json")
+
+    assert standin.requests == []
+
+
 def test_without_a_network(server_without, standin):
     standin.refuse()
     server = server_without(cloudprofiler_api_endpoint=None)

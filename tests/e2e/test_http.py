@@ -149,6 +149,16 @@ def test_a_kind_that_is_switched_off_is_not_taken(uwsgi):
     assert "cloudprofiler-disable-wall-profiling" in answer.text
 
 
+def test_nothing_is_sampled_while_profiling_is_off(endpoint):
+    off = endpoint.ask("/actions/off", "POST")
+    refused = endpoint.ask("/debug/pprof/profile?seconds=1")
+    on = endpoint.ask("/actions/on", "POST")
+
+    assert off.status < 300 and on.status < 300
+    assert refused.status == 409 and "off" in refused.text
+    assert endpoint.ask("/debug/pprof/profile?seconds=1").status == 200
+
+
 def test_who_asks_at_the_same_time_shares_one_window(endpoint):
     def ask():
         answers.append(endpoint.ask("/debug/pprof/profile?seconds=6&period_ms=20"))

@@ -37,7 +37,7 @@ BAD_VALUES = [
     ("output-keep", "-1", "0 to 1000000"),
     ("output-interval", "0", "1 to 86400"),
     ("output-duration", "3", "cloudprofiler-output-interval"),
-    ("tag", "colour", "worker, thread, state, method, host, mount, or path:N"),
+    ("tag", "colour", "worker, thread, state, gil, method, host, mount, or path:N"),
     ("tag", "path", "path:N"),
     ("tag", "path:0", "1 to 16"),
     ("tag", "path:17", "1 to 16"),

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 SPECIAL = {"[uWSGI]", "[native]", "[truncated]", "[unsampled]", "[log full]"}
 
+# Native frames of no object file.
+NOWHERE = re.compile(r"^\[(vdso|anonymous memory|unknown)\]$|\[system call( \d+)?\]$")
 UNIT_FILE = re.compile(r"g_(\d+)_(\d+|x|f)_\d+\.py")
 UNIT_FUNCTION = re.compile(
     r"(?P<stem>g_\d+_(?:\d+|x|f)_\d+)_(?P<level>\d+)_(?P<first>\d+)_(?P<last>\d+)_(?P<call>\d+)"
@@ -65,12 +67,28 @@ def unit_of(place):
     return Unit(match["stem"], *(int(match[key]) for key in ("level", "first", "last", "call")))
 
 
+def leaf_numbers(message):
+    """The locations beyond the interpreter: in an object file, or a system call. Tests of their
+    own judge them (test_native_leaf.py)."""
+    text = message.string_table
+    functions = {one.id: one for one in message.function}
+    files = {one.id for one in message.mapping if one.filename}
+    return {
+        one.id
+        for one in message.location
+        if one.mapping_id in files or NOWHERE.search(text[functions[one.line[0].function_id].name])
+    }
+
+
 def places_of(message):
-    """The place of each location, by its number."""
+    """The place of each location that is Python's, by its number."""
     text = message.string_table
     functions = {one.id: one for one in message.function}
     found = {}
+    leaves = leaf_numbers(message)
     for location in message.location:
+        if location.id in leaves:
+            continue
         (line,) = location.line
         function = functions[line.function_id]
         found[location.id] = Place(
@@ -126,7 +144,7 @@ class Checker:
             self._check_place(place)
         pairs, runs = set(), set()
         for sample in message.sample:
-            stack = [places[number] for number in sample.location_id]
+            stack = [places[number] for number in sample.location_id if number in places]
             labels = {text[label.key]: text[label.str] for label in sample.label}
             where = (labels.get("worker", ""), labels.get("thread", ""))
             pairs.update(zip(stack, [*stack[1:], None], strict=True))

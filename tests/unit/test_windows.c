@@ -519,17 +519,17 @@ static void a_cancelled_window_calls_nobody_and_leaves_nothing(void)
 static void orders_out_of_bounds_and_a_fifth_one_are_refused(void)
 {
     struct end end = {0};
-    struct cprof_window_order good = an_order(&end, CPROF_SOURCE_DEMAND, LONG_NS), bad[9];
+    struct cprof_window_order good = an_order(&end, CPROF_SOURCE_DEMAND, LONG_NS), bad[10];
     struct cprof_error error;
 
     begin_test();
-    for (unsigned i = 0; i < 9; i++) {
+    for (unsigned i = 0; i < 10; i++) {
         bad[i] = good;
     }
     bad[0].kinds = 0;
     bad[1].kinds = 4;
     bad[2].source = 0;
-    bad[3].source = CPROF_SOURCE_DEMAND + 1;
+    bad[3].source = CPROF_SOURCE_WATCH + 1;
     bad[4].period_ns = CPROF_PERIOD_NS_MAX + 1;
     bad[5].duration_ns = CPROF_WINDOW_NS_MAX + 1;
     bad[6].end_ns = 1;
@@ -537,7 +537,8 @@ static void orders_out_of_bounds_and_a_fifth_one_are_refused(void)
     bad[7].ticket_bytes = 3;
     bad[8].ticket = "a";
     bad[8].ticket_bytes = CPROF_TICKET_BYTES_MAX + 1;
-    for (unsigned i = 0; i < 9; i++) {
+    bad[9].flags = CPROF_WINDOW_HAS_BASE;
+    for (unsigned i = 0; i < 10; i++) {
         EXPECT(cprof_windows_order(windows, &bad[i], &error) == -1);
     }
     for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {

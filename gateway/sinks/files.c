@@ -1,0 +1,116 @@
+/* files.c - see files.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S  UINT64_C(1000000000)
+#define NS_PER_MS UINT64_C(1000000)
+
+/* The last second of the year 9999: later ones would make the stamp longer. */
+#define STAMP_SECONDS_MAX UINT64_C(253402300799)
+
+void cprof_stamp_format(struct cprof_stamp *stamp, uint64_t unix_ns)
+{
+    uint64_t seconds = unix_ns / NS_PER_S;
+    time_t time = (time_t)(seconds < STAMP_SECONDS_MAX ? seconds : STAMP_SECONDS_MAX);
+    unsigned milliseconds = (unsigned)(unix_ns % NS_PER_S / NS_PER_MS);
+    struct tm utc = {0};
+    size_t used;
+
+    (void)gmtime_r(&time, &utc);
+    used = strftime(stamp->text, sizeof(stamp->text), "%Y%m%dT%H%M%S", &utc);
+    (void)snprintf(stamp->text + used, sizeof(stamp->text) - used, ".%03uZ", milliseconds % 1000);
+}
+
+bool cprof_is_stamp(const char *text)
+{
+    static const char pattern[] = "00000000T000000.000Z";
+
+    for (size_t i = 0; i < CPROF_STAMP_BYTES; i++) {
+        bool digit = text[i] >= '0' && text[i] <= '9';
+
+        if (pattern[i] == '0' ? !digit : text[i] != pattern[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool write_all(int fd, const uint8_t *bytes, size_t byte_count)
+{
+    while (byte_count > 0) {
+        ssize_t written = write(fd, bytes, byte_count);
+
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        if (written > 0) {
+            bytes += written;
+            byte_count -= (size_t)written;
+        }
+    }
+    return true;
+}
+
+bool cprof_file_write(int directory, const char *name, const uint8_t *bytes, size_t byte_count)
+{
+    int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    bool ok;
+    int reason;
+
+    if (fd < 0) {
+        return false;
+    }
+    (void)flock(fd, LOCK_EX | LOCK_NB); /* where locks are not supported, all is as without */
+    ok = write_all(fd, bytes, byte_count) && fsync(fd) == 0;
+    reason = errno;
+    /* Some file systems report a full disk only here. */
+    if (close(fd) != 0 && ok) {
+        ok = false;
+        reason = errno;
+    }
+    if (!ok) {
+        (void)unlinkat(directory, name, 0);
+        errno = reason;
+    }
+    return ok;
+}
+
+/* File systems that cannot do it by flag (NFS) have links. */
+bool cprof_file_rename(int directory, const char *from, const char *to)
+{
+    if (renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0) {
+        return true;
+    }
+    return errno == EINVAL && linkat(directory, from, directory, to, 0) == 0 &&
+           unlinkat(directory, from, 0) == 0;
+}
+
+void cprof_file_remove(int directory, const char *name)
+{
+    struct stat status;
+
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode)) {
+        (void)unlinkat(directory, name, 0);
+    }
+}
+
+DIR *cprof_file_open_names(int directory)
+{
+    int own = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *names = own >= 0 ? fdopendir(own) : NULL;
+
+    if (!names && own >= 0) {
+        close(own);
+    }
+    return names;
+}

@@ -1,0 +1,30 @@
+/* check.h - what will work on this machine as this uid: `uwsgi ... --cloudprofiler-check`.
+ *
+ * Callers   cloudprofiler.c, in the only process, which ends with the result. The upload is checked
+ *           by the gateway program, as a child.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_PLUGIN_CHECK_H
+#define CPROF_PLUGIN_CHECK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/config.h"
+#include "base/error.h"
+
+/* What the caller found out about its company; "" in each text: no trouble. */
+struct cprof_check_company {
+    const char *uwsgi_trouble;
+    const char *python_trouble;
+    const char *python_version;
+};
+
+/* Says each finding in the log, whatever its level is. start_upload_check: starts the gateway's own
+ * check as a child and returns its pid, -1 with the error. False: profiling would not work as
+ * configured. */
+bool cprof_check(const struct cprof_check_company *company, const struct cprof_config *config,
+                 pid_t (*start_upload_check)(struct cprof_error *error));
+
+#endif

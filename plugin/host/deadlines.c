@@ -1,0 +1,112 @@
+/* deadlines.c - see deadlines.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <uwsgi.h>
+
+#include "deadlines.h"
+
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "../share/segment.h"
+#include "../share/window.h"
+
+extern struct uwsgi_server uwsgi;
+
+/* With log-master each logged line is a cycle. */
+#define COPY_NS UINT64_C(200000000)
+
+#define NS_PER_S UINT64_C(1000000000)
+
+static struct {
+    struct cprof_segment segment; /* base NULL: not begun */
+    uint64_t copied_ns;
+} deadlines;
+
+bool cprof_deadlines_have_master(void)
+{
+    return uwsgi.master_process;
+}
+
+bool cprof_deadlines_begin(int segment_fd, struct cprof_error *error)
+{
+    if (deadlines.segment.base) {
+        return true;
+    }
+    if (!cprof_segment_open(&deadlines.segment, segment_fd, error)) {
+        return false;
+    }
+    if (madvise(deadlines.segment.base, deadlines.segment.bytes, MADV_DONTFORK) != 0) {
+        cprof_fail_errno(error, errno, "shared memory: MADV_DONTFORK");
+        cprof_segment_close(&deadlines.segment);
+        return false;
+    }
+    return true;
+}
+
+/* uWSGI strikes when the second of either deadline is over (core/master_checks.c). */
+static uint64_t deadline_ns(const struct uwsgi_worker *worker)
+{
+    time_t first = worker->harakiri;
+
+    if (worker->user_harakiri > 0 && (first <= 0 || worker->user_harakiri < first)) {
+        first = worker->user_harakiri;
+    }
+    return first > 0 ? ((uint64_t)first + 1) * NS_PER_S : 0;
+}
+
+static uint64_t oldest_request_us(const struct uwsgi_worker *worker)
+{
+    uint64_t oldest_us = 0;
+
+    for (int i = 0; i < uwsgi.cores; i++) {
+        const struct uwsgi_core *core = &worker->cores[i];
+        uint64_t start_us = core->in_request ? core->req.start_of_request : 0;
+
+        if (start_us && (oldest_us == 0 || start_us < oldest_us)) {
+            oldest_us = start_us;
+        }
+    }
+    return oldest_us;
+}
+
+/* The first slots are the workers. */
+static struct cprof_slot *slot_of_worker(int worker)
+{
+    return worker >= 1 && worker <= uwsgi.numproc &&
+                   (uint32_t)worker <= deadlines.segment.slot_count
+               ? cprof_segment_slot(&deadlines.segment, (uint32_t)worker - 1)
+               : NULL;
+}
+
+void cprof_deadlines_copy(void)
+{
+    uint64_t now_ns = cprof_now_ns();
+
+    if (!deadlines.segment.base || now_ns - deadlines.copied_ns < COPY_NS) {
+        return;
+    }
+    deadlines.copied_ns = now_ns;
+    for (int i = 1; i <= uwsgi.numproc; i++) {
+        const struct uwsgi_worker *worker = &uwsgi.workers[i];
+        struct cprof_slot *slot = slot_of_worker(i);
+
+        if (slot && slot->kind == CPROF_SLOT_WORKER) {
+            bool lives = worker->pid > 0;
+
+            atomic_store(&slot->deadline_unix_ns, lives ? deadline_ns(worker) : 0);
+            atomic_store(&slot->oldest_request_us, lives ? oldest_request_us(worker) : 0);
+        }
+    }
+}
+
+void cprof_deadlines_note_strike(int worker)
+{
+    struct cprof_slot *slot = deadlines.segment.base ? slot_of_worker(worker) : NULL;
+
+    if (slot && slot->kind == CPROF_SLOT_WORKER) {
+        atomic_store(&slot->struck_pid, (uint32_t)uwsgi.workers[worker].pid);
+        atomic_store(&slot->struck_ns, cprof_now_ns());
+    }
+}

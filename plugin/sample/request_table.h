@@ -1,0 +1,29 @@
+/* request_table.h - tells the gateway which requests the marks of stacks stand for.
+ *
+ * A request that a window asks for gets an entry with its method and URI when the ticker first
+ * sees it, and its end when the ticker first misses it. An entry stays until another request of
+ * the core that a window asks for takes its place.
+ *
+ * Callers   the ticker alone.
+ * Memory    the slot's requests, share/layout.h: readers copy an entry and look at its sequence.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_REQUEST_TABLE_H
+#define CPROF_REQUEST_TABLE_H
+
+#include <stdint.h>
+
+#include "../share/layout.h"
+#include "request_view.h"
+
+/* `requests` must live as long as the process, which is the slot's `incarnation` and can serve
+ * `request_count` requests at once. Cores beyond CPROF_REQUESTS_MAX have no entry. */
+void cprof_request_table_setup(struct cprof_requests *requests,
+                               const struct cprof_request_view *view, uint32_t request_count,
+                               uint32_t incarnation);
+
+/* Brings all entries up to date: new ones for requests that began before this, unix time. */
+void cprof_request_table_update(uint64_t before_unix_ns);
+
+#endif

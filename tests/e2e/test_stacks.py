@@ -1,0 +1,109 @@
+"""/debug/pprof/stacks says what every thread of every worker does now.
+
+SPDX-License-Identifier: MIT
+"""
+
+import contextlib
+import re
+import threading
+
+import pytest
+from testenv.load import get
+from testenv.wait import wait_for
+
+SECONDS = 20
+REQUESTS = {
+    "/nap/{}": ("nap", {"sleep"}),
+    "/hold/{}": ("spin_holding_lock", {"running", "runnable"}),
+    "/lock/{}": ("wait_for_lock", {"futex"}),
+}
+
+
+@contextlib.contextmanager
+def asked(server, paths):
+    """Asks for all paths at once, in the background; none is answered before the block ends."""
+
+    def ask(path):
+        with contextlib.suppress(OSError):
+            get(server.directory / "http.sock", path)
+
+    asking = [threading.Thread(target=ask, args=(path,)) for path in paths]
+    for thread in asking:
+        thread.start()
+    yield
+    server.kill()
+    for thread in asking:
+        thread.join()
+
+
+def stacks(server):
+    return get(server.directory / "profiler.sock", "/debug/pprof/stacks").decode()
+
+
+def serving(text, path):
+    """The part of the text about the thread that serves a path; None: there is none."""
+    for part in re.split(r"^  thread ", text, flags=re.MULTILINE)[1:]:
+        if f": GET {path}, for " in part.splitlines()[0]:
+            return part
+    return None
+
+
+def test_one_worker_sleeps_one_spins_and_one_waits_for_a_lock(uwsgi):
+    server = uwsgi(
+        app="stuck",
+        processes=3,
+        cloudprofiler_output_interval=600,
+        cloudprofiler_http="%dprofiler.sock",  # beside the ini file
+    )
+    server.wait_for_workers(3)
+    pids = server.workers()
+    wait_for((server.directory / "profiler.sock").exists, "the endpoint")
+    paths = [path.format(SECONDS) for path in REQUESTS]
+
+    with asked(server, [f"{path}?token=secret" for path in paths]):
+
+        def all_served():
+            text = stacks(server)
+            return text if all(serving(text, path) for path in paths) else None
+
+        text = wait_for(all_served, "three requests in the stacks", SECONDS / 2)
+
+    print(text)
+    assert "secret" not in text
+    assert re.findall(r"^worker (\d), pid (\d+)$", text, re.MULTILINE) == [
+        (str(number), str(pid)) for number, pid in sorted(pids.items())
+    ]
+    for path, (function, states) in zip(paths, REQUESTS.values(), strict=True):
+        part = serving(text, path)
+        state = re.search(r"^    (\w+), \d+ %$", part, re.MULTILINE).group(1)
+        assert state in states, part
+        assert re.search(rf"^      {function} \(.*stuck\.py:\d+\)$", part, re.MULTILINE), part
+
+
+@pytest.mark.parametrize("threads", [{}, {"threads": 2}], ids=["threads_off", "threads_on"])
+def test_idle_threads_are_shown_as_idle(uwsgi, threads):
+    server = uwsgi(
+        app="stuck",
+        processes=1,
+        cloudprofiler_output_interval=600,
+        cloudprofiler_http="%dprofiler.sock",  # beside the ini file
+        **threads,
+    )
+    wait_for((server.directory / "profiler.sock").exists, "the endpoint")
+
+    text = stacks(server)
+
+    cores = threads.get("threads", 1)
+    assert len(re.findall(r"^  thread uWSGIWorker1Core\d$", text, re.MULTILINE)) == cores, text
+    assert len(re.findall(r"^      \[idle\]$", text, re.MULTILINE)) == cores, text
+
+
+def test_a_letter_in_the_fifo_writes_the_stacks_to_the_log(uwsgi):
+    server = uwsgi(app="stuck", processes=1, cloudprofiler_output_interval=600)
+    server.wait_for_log("spawned cloudprofiler")
+    server.gateway()
+
+    server.write_fifo("d")
+
+    server.wait_for_log(r"^\[cloudprofiler\] worker 1, pid \d+$")
+    server.wait_for_log(r"^\[cloudprofiler\]   thread uWSGIWorker1Core0$")

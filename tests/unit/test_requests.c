@@ -1,0 +1,86 @@
+/* test_requests.c - see gateway/profile/requests.h: entries that a hostile worker wrote.
+ *
+ * sources: tests/unit/fake_log.c
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../gateway/profile/requests.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "expect.h"
+#include "fake_log.h"
+
+#define FUTURE_US UINT64_C(9000000000000000)
+
+static struct cprof_segment segment;
+static struct cprof_request_list list;
+
+static struct cprof_request_entry *entry(unsigned core)
+{
+    return &cprof_segment_requests(&segment, 1)->entries[core];
+}
+
+static void fill(unsigned core)
+{
+    entry(core)->mark = core + 1;
+    entry(core)->start_us = 5;
+    entry(core)->method_bytes = 3;
+    entry(core)->uri_bytes = 2;
+    memcpy(entry(core)->method, "GET", 3);
+    memcpy(entry(core)->uri, "/x", 2);
+}
+
+static void whole_entries_are_found_by_their_mark(void)
+{
+    fake_segment_open(&segment, 2, CPROF_LOG_BYTES_MIN);
+    fill(0);
+    fill(CPROF_REQUESTS_MAX - 1);
+    cprof_requests_read(&list, &segment, 1);
+    EXPECT(list.count == 2);
+    EXPECT(strcmp(cprof_requests_find(&list, CPROF_REQUESTS_MAX)->uri, "/x") == 0);
+    EXPECT(!cprof_requests_find(&list, 0) && !cprof_requests_find(&list, 2));
+    cprof_requests_read(&list, &segment, 0);
+    EXPECT(list.count == 0);
+    fake_segment_close(&segment);
+}
+
+static void what_makes_no_sense_is_left_out(void)
+{
+    fake_segment_open(&segment, 2, CPROF_LOG_BYTES_MIN);
+    for (unsigned i = 0; i < 8; i++) {
+        fill(i);
+    }
+    atomic_store(&entry(0)->sequence, 3); /* its writer was killed */
+    entry(1)->mark = 0;
+    entry(2)->start_us = 0;
+    entry(3)->start_us = FUTURE_US;
+    entry(4)->end_us = 4;
+    entry(5)->method_bytes = CPROF_METHOD_BYTES_MAX + 1;
+    entry(6)->uri_bytes = CPROF_URI_BYTES_MAX + 1;
+    entry(7)->uri_bytes = 0;
+    cprof_requests_read(&list, &segment, 1);
+    EXPECT(list.count == 0);
+    fake_segment_close(&segment);
+}
+
+static void texts_are_cleaned_and_full_ones_fit(void)
+{
+    fake_segment_open(&segment, 2, CPROF_LOG_BYTES_MIN);
+    fill(0);
+    memset(entry(0)->uri, '\n', CPROF_URI_BYTES_MAX);
+    entry(0)->uri_bytes = CPROF_URI_BYTES_MAX;
+    cprof_requests_read(&list, &segment, 1);
+    EXPECT(list.count == 1 && strlen(list.requests[0].uri) == 3 * CPROF_URI_BYTES_MAX);
+    EXPECT(!strchr(list.requests[0].uri, '\n'));
+    fake_segment_close(&segment);
+}
+
+int main(void)
+{
+    RUN(whole_entries_are_found_by_their_mark);
+    RUN(what_makes_no_sense_is_left_out);
+    RUN(texts_are_cleaned_and_full_ones_fit);
+    return 0;
+}

@@ -1,0 +1,176 @@
+/* test_stack_text.c - see gateway/profile/stack_text.h and select.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../gateway/profile/stack_text.h"
+
+#include <string.h>
+
+#include "../../gateway/profile/select.h"
+#include "expect.h"
+
+#define S UINT64_C(1000000000)
+
+/* What a sample of these tests consists of; the frames' files are "app.py". */
+struct given {
+    const char *worker, *thread, *state, *start;
+    const char *frames[4]; /* innermost first */
+    uint64_t value_ns;
+};
+
+static struct cprof_table table;
+
+static uint32_t text(const char *of)
+{
+    return cprof_table_text(&table, of, strlen(of));
+}
+
+static void add_label(struct cprof_sample_key *key, struct cprof_label *labels, const char *name,
+                      const char *value)
+{
+    if (value) {
+        labels[key->label_count++] = (struct cprof_label){.key = text(name), .value = text(value)};
+    }
+}
+
+static void add(const struct given *given)
+{
+    uint32_t locations[4];
+    struct cprof_label labels[6];
+    struct cprof_sample_key key = {.locations = locations, .labels = labels};
+
+    for (; key.depth < 4 && given->frames[key.depth]; key.depth++) {
+        struct cprof_function function = {.name = text(given->frames[key.depth]),
+                                          .file = text("app.py")};
+        struct cprof_location location = {.line = 7};
+
+        location.function = cprof_table_function(&table, &function);
+        locations[key.depth] = cprof_table_location(&table, &location);
+    }
+    add_label(&key, labels, "worker", given->worker);
+    add_label(&key, labels, "thread", given->thread);
+    add_label(&key, labels, "state", given->state);
+    add_label(&key, labels, "request", given->start);
+    add_label(&key, labels, "method", given->start ? "GET" : NULL);
+    add_label(&key, labels, "uri", given->start ? "/x" : NULL);
+    cprof_table_add_sample(&table, &key, 1, given->value_ns);
+}
+
+static void begin_test(void)
+{
+    cprof_table_init(&table);
+    table.kind = CPROF_KIND_WALL;
+    table.time_unix_ns = 1000 * S;
+    table.duration_ns = S;
+}
+
+static uint32_t pid_of(void *context, const char *worker)
+{
+    (void)context;
+    return strcmp(worker, "9") == 0 ? 99 : 0;
+}
+
+static void expect_text(const char *worker, const char *expected)
+{
+    const struct cprof_stack_text wanted = {.table = &table, .worker = worker, .pid_of = pid_of};
+    struct cprof_error error;
+    char *got = cprof_stack_text(&wanted, &error);
+
+    EXPECT(got != NULL);
+    EXPECT(strcmp(got, expected) == 0);
+    free(got);
+    cprof_table_reset(&table);
+}
+
+static void threads_stand_in_order_with_request_and_state(void)
+{
+    begin_test();
+    add(&(struct given){"mule 1", "m", "sleep", NULL, {"wait"}, S});
+    add(&(struct given){"10", "t", "running", NULL, {"spin"}, S});
+    add(&(struct given){"9", "t", "sleep", "998500000", {"nap", "main"}, S});
+    expect_text(NULL, "worker 9, pid 99\n  thread t: GET /x, for 2.5 s\n    sleep, 100 %\n"
+                      "      nap (app.py:7)\n      main (app.py:7)\n"
+                      "worker 10\n  thread t\n    running, 100 %\n      spin (app.py:7)\n"
+                      "mule 1\n  thread m\n    sleep, 100 %\n      wait (app.py:7)\n");
+}
+
+static void one_stack_in_two_states_is_one_and_rare_ones_are_left_out(void)
+{
+    begin_test();
+    add(&(struct given){"1", "t", "runnable", NULL, {"spin"}, 3 * S});
+    add(&(struct given){"1", "t", "running", NULL, {"spin"}, 5 * S});
+    add(&(struct given){"1", "t", "sleep", NULL, {"nap"}, 2 * S});
+    add(&(struct given){"1", "t", "sleep", NULL, {"rare"}, S / 10});
+    expect_text("1", "worker 1\n  thread t\n    running, 79 %\n      spin (app.py:7)\n");
+}
+
+static void only_the_wanted_worker_is_shown_and_time_without_a_thread_is_not(void)
+{
+    begin_test();
+    add(&(struct given){"1", "t", "running", NULL, {"spin"}, S});
+    add(&(struct given){"1", NULL, "running", NULL, {"[unsampled]"}, S});
+    add(&(struct given){"2", "t", "running", NULL, {"spin"}, S});
+    expect_text("1", "worker 1\n  thread t\n    running, 100 %\n      spin (app.py:7)\n");
+}
+
+static void an_empty_profile_is_an_empty_text_and_an_empty_line(void)
+{
+    char line[16] = "x";
+
+    begin_test();
+    cprof_stack_line(&table, line, sizeof(line));
+    EXPECT(line[0] == '\0');
+    expect_text(NULL, "");
+}
+
+static void the_line_has_the_hottest_stack_and_is_cut(void)
+{
+    char line[64], cut[12];
+
+    begin_test();
+    add(&(struct given){"1", "t", "runnable", NULL, {"spin"}, S});
+    add(&(struct given){"1", "t", "running", NULL, {"spin"}, 2 * S});
+    add(&(struct given){"1", "t", "sleep", NULL, {"nap", "main"}, S});
+    cprof_stack_line(&table, line, sizeof(line));
+    cprof_stack_line(&table, cut, sizeof(cut));
+    EXPECT(strcmp(line, "75 % in running: spin (app.py:7)") == 0);
+    EXPECT(strncmp(cut, line, sizeof(cut) - 1) == 0 && strlen(cut) == sizeof(cut) - 1);
+    cprof_table_reset(&table);
+}
+
+static void a_selection_keeps_what_has_all_labels_and_adds_and_drops(void)
+{
+    const struct cprof_label_text wanted[] = {{"worker", "1"}, {"request", "5"}};
+    const struct cprof_label_text added = {"duration", "2.5 s"};
+    const struct cprof_selection selection = {.wanted = wanted,
+                                              .wanted_count = 2,
+                                              .dropped = "request",
+                                              .added = &added,
+                                              .added_count = 1};
+    struct cprof_table part;
+
+    begin_test();
+    add(&(struct given){"1", "t", "sleep", "5", {"nap", "main"}, S});
+    add(&(struct given){"1", "t", "sleep", "6", {"nap", "main"}, S});
+    add(&(struct given){"2", "t", "sleep", "5", {"nap", "main"}, S});
+    add(&(struct given){"1", "t", "sleep", NULL, {"nap", "main"}, S});
+    cprof_table_init(&part);
+    EXPECT(cprof_select(&part, &table, &selection) == 1);
+    EXPECT(part.sample_count == 1 && part.samples[0].value_ns == S && part.samples[0].depth == 2);
+    EXPECT(!cprof_label_of(&part, &part.samples[0], "request"));
+    EXPECT(strcmp(cprof_label_of(&part, &part.samples[0], "duration"), "2.5 s") == 0);
+    EXPECT(strcmp(cprof_label_of(&part, &part.samples[0], "worker"), "1") == 0);
+    cprof_table_reset(&part);
+    cprof_table_reset(&table);
+}
+
+int main(void)
+{
+    RUN(threads_stand_in_order_with_request_and_state);
+    RUN(one_stack_in_two_states_is_one_and_rare_ones_are_left_out);
+    RUN(only_the_wanted_worker_is_shown_and_time_without_a_thread_is_not);
+    RUN(an_empty_profile_is_an_empty_text_and_an_empty_line);
+    RUN(the_line_has_the_hottest_stack_and_is_cut);
+    RUN(a_selection_keeps_what_has_all_labels_and_adds_and_drops);
+    return 0;
+}
