@@ -20,6 +20,7 @@
 #include "host/gateway_process.h"
 #include "host/loops.h"
 #include "host/metrics.h"
+#include "host/option_values.h"
 #include "host/options.h"
 #include "host/processes.h"
 #include "host/request.h"
@@ -257,8 +258,7 @@ static void post_init(void)
 {
     if (cprof_options_check_only()) {
         options = cprof_options_finish();
-        exit(cprof_check(&company, &options->config, start_upload_check) ? EXIT_SUCCESS
-                                                                         : EXIT_FAILURE);
+        cprof_option_end_start(cprof_check(&company, &options->config, start_upload_check));
     }
 }
 

@@ -18,7 +18,12 @@ void cprof_option_refuse(const char *option, const char *value, const char *acce
 {
     cprof_log(CPROF_LOG_ERROR, "%s: \"%s\" is not accepted; give %s", option, value ? value : "",
               accepted);
-    exit(1);
+    exit(EXIT_FAILURE);
+}
+
+void cprof_option_end_start(bool is_well)
+{
+    exit(is_well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 bool cprof_option_parse_number(const char *text, uint64_t lowest, uint64_t highest,

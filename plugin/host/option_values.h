@@ -18,6 +18,10 @@
 __attribute__((noreturn)) void cprof_option_refuse(const char *option, const char *value,
                                                    const char *accepted);
 
+/* Ends the start because an option asked for no more than a look: status 0 if all is well, else 1.
+ */
+__attribute__((noreturn)) void cprof_option_end_start(bool is_well);
+
 /* An unsigned decimal number and nothing else. */
 bool cprof_option_parse_number(const char *text, uint64_t lowest, uint64_t highest,
                                uint64_t *number);
