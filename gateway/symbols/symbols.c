@@ -104,8 +104,9 @@ static struct known_object *find_object(const struct cprof_symbols *symbols,
 static struct known_object *read_object(struct cprof_symbols *symbols, int found,
                                         const struct stat *status)
 {
-    struct known_object *known =
-        symbols->object_count < OBJECTS_MAX ? calloc(1, sizeof(*known)) : NULL;
+    bool has_room =
+        symbols->object_count < OBJECTS_MAX && symbols->bytes <= CPROF_SYMBOLS_HARVEST_BYTES_MAX;
+    struct known_object *known = has_room ? calloc(1, sizeof(*known)) : NULL;
 
     if (!known) {
         return NULL;

@@ -5,7 +5,8 @@
  *           again. On overlayfs, whose mappings name a device of the layer below, the inode counts.
  * Callers   profile/native.c, through the merge; windows.c owns it. One thread.
  * Memory    what object_file.h keeps of each file. Beyond CPROF_SYMBOLS_BYTES_MAX all is forgotten
- *           at the next harvest.
+ *           at the next harvest; beyond CPROF_SYMBOLS_HARVEST_BYTES_MAX, which takes a process that
+ *           means harm, no other file is read in this one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +17,8 @@
 
 #include "object_file.h"
 
-#define CPROF_SYMBOLS_BYTES_MAX (UINT32_C(64) << 20)
+#define CPROF_SYMBOLS_BYTES_MAX         (UINT32_C(64) << 20)
+#define CPROF_SYMBOLS_HARVEST_BYTES_MAX (UINT32_C(256) << 20)
 
 struct cprof_symbols; /* private to symbols.c */
 
@@ -35,8 +37,8 @@ struct cprof_mapped_file {
     uint32_t device_minor;
 };
 
-/* What is known of the file; NULL: it cannot be found any more, or is none. Valid until the next
- * cprof_symbols_begin. */
+/* What is known of the file; NULL: it cannot be found any more, is none, or there is no room. Valid
+ * until the next cprof_symbols_begin. */
 const struct cprof_object *cprof_symbols_of(struct cprof_symbols *symbols,
                                             const struct cprof_mapped_file *file);
 

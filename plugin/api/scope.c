@@ -63,6 +63,8 @@ void cprof_scope_enter(const struct cprof_tag_list *tags, struct cprof_scope *sc
     }
     (void)cprof_tag_scope_find(context, &known);
     scope->is_of_request = note_request(&known);
+    scope->core = known.core;
+    scope->stamp = known.stamp;
     scope->outer_chain = known.chain;
     for (uint32_t i = 0; i < tags->count; i++) {
         known.chain = cprof_tag_chain_with(known.chain, tags->ids[i]);
@@ -111,6 +113,12 @@ static uint32_t take_out(const struct cprof_tag_list *tags, const struct cprof_s
     return left;
 }
 
+/* Whether the context still has what was set in the scope's request, and nothing of a later one. */
+static bool is_present(const struct cprof_scope *scope, const struct cprof_tag_scope *known)
+{
+    return !scope->is_of_request || (known->core == scope->core && known->stamp == scope->stamp);
+}
+
 void cprof_scope_leave(const struct cprof_tag_list *tags, struct cprof_scope *scope)
 {
     uintptr_t context = scope->context;
@@ -120,7 +128,8 @@ void cprof_scope_leave(const struct cprof_tag_list *tags, struct cprof_scope *sc
     if (context == 0) {
         return;
     }
-    if (cprof_guard_is_set() && cprof_tag_scope_find(context, &known)) {
+    if (cprof_guard_is_set() && cprof_tag_scope_find(context, &known) &&
+        is_present(scope, &known)) {
         known.chain =
             known.chain == scope->chain ? scope->outer_chain : take_out(tags, scope, known.chain);
         if (known.chain == CPROF_TAG_NO_CHAIN && scope->is_of_request) {

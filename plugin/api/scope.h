@@ -34,13 +34,16 @@ struct cprof_scope {
     uint32_t chain;       /* with the tags */
     uint32_t outer_chain; /* without */
     bool is_of_request;   /* of one that a core's own thread serves */
+    int core;             /* that core, and the request's stamp */
+    uint64_t stamp;
 };
 
 /* Sets the tags in the running context. Always fills *scope, which wants to be left. */
 void cprof_scope_enter(const struct cprof_tag_list *tags, struct cprof_scope *scope);
 
 /* Takes the tags back, whichever context runs now. What was set inside of them, and is left
- * later than they are, stays. */
+ * later than they are, stays. Tags of a request that is over were forgotten: then what the context
+ * has for the present one stays as it is. */
 void cprof_scope_leave(const struct cprof_tag_list *tags, struct cprof_scope *scope);
 
 /* Sets a tag for the rest of the request that the caller serves. False: it serves none, or this

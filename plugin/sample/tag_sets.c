@@ -260,6 +260,20 @@ static uint32_t with(uint32_t chain, uint32_t tag)
     return intern_link(chain, tag);
 }
 
+/* The part of the chain that stands before the key; all of it where it has no such key. */
+static uint32_t before_key(uint32_t chain, uint32_t key)
+{
+    uint32_t left = CPROF_TAG_KEYS_MAX;
+
+    for (const struct link *link = link_of(chain); link && left > 0; link = link_of(link->parent)) {
+        if (cprof_tag_key_of(link->tag) == key) {
+            return link->parent;
+        }
+        left--;
+    }
+    return chain;
+}
+
 uint32_t cprof_tag_chain_with(uint32_t chain, uint32_t tag)
 {
     uint32_t longer;
@@ -271,7 +285,7 @@ uint32_t cprof_tag_chain_with(uint32_t chain, uint32_t tag)
     if (longer == CPROF_TAG_NO_CHAIN) {
         longer = with(chain, cprof_tag_other_of(tag));
     }
-    return longer == CPROF_TAG_NO_CHAIN ? chain : longer;
+    return longer == CPROF_TAG_NO_CHAIN ? before_key(chain, cprof_tag_key_of(tag)) : longer;
 }
 
 void cprof_tags_of_chain(uint32_t chain, struct cprof_tag_list *list)

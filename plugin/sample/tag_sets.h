@@ -57,7 +57,8 @@ CPROF_SIGSAFE bool cprof_tag_set_for_request(int core, uint64_t stamp, uint32_t 
 CPROF_SIGSAFE void cprof_tags_of_request(int core, uint64_t stamp, struct cprof_tag_list *list);
 
 /* The chain with one tag more, which replaces one with the same key. Where there is no room for
- * another chain: the same with the key's "[other]"; if that is new, too, `chain` itself. */
+ * another chain: the same with the key's "[other]"; if that is new, too, what stands in `chain`
+ * before the key, so that the key's former value is not taken for the new one. */
 CPROF_SIGSAFE uint32_t cprof_tag_chain_with(uint32_t chain, uint32_t tag);
 
 /* Adds a chain's tags to the list. */

@@ -312,6 +312,21 @@ static void what_a_request_left_open_is_not_in_the_next_one(void)
         "assert not probe.has_entry()\n");
 }
 
+/* A generator may keep a block open, and is closed while another request is served. */
+static void a_block_that_is_left_in_a_later_request_changes_nothing_there(void)
+{
+    run("probe.serve(1, 31)\n"
+        "first = tag(a='of 31').__enter__()\n"
+        "second = tag(a='1').__enter__()\n"
+        "probe.serve(1, 32)\n"
+        "with tag(a='1'):\n"
+        "    second.__exit__(None, None, None)\n"
+        "    assert probe.block() == {'a': '1'}, probe.block()\n"
+        "    first.__exit__(None, None, None)\n"
+        "    assert probe.block() == {'a': '1'}, probe.block()\n"
+        "assert not probe.has_entry()\n");
+}
+
 static void what_is_not_accepted_is_refused_with_the_limit(void)
 {
     run("refused(TypeError, tag, 'needs a tag')\n"
@@ -400,6 +415,7 @@ int main(void)
     RUN(functions_are_decorated_and_others_refused);
     RUN(a_tag_of_the_request_ends_with_it);
     RUN(what_a_request_left_open_is_not_in_the_next_one);
+    RUN(a_block_that_is_left_in_a_later_request_changes_nothing_there);
     RUN(what_is_not_accepted_is_refused_with_the_limit);
     RUN(another_interpreter_has_a_module_of_its_own);
     RUN(in_a_child_of_the_process_tags_do_nothing);

@@ -141,6 +141,21 @@ static void chains_beyond_the_bound_are_other_or_stay_as_they_are(void)
     EXPECT(others + unchanged < 80 * 1000 - CPROF_TAG_LINKS_MAX * 9 / 10);
 }
 
+/* Behind the test that fills the table. */
+static void without_room_a_value_is_not_shown_in_the_place_of_another(void)
+{
+    uint32_t outer = cprof_tag_chain_with(CPROF_TAG_NO_CHAIN, numbered("outer", 0));
+    uint32_t inner = cprof_tag_chain_with(outer, numbered("inner", 0));
+    uint32_t replaced = cprof_tag_chain_with(inner, numbered("outer", 900));
+    struct cprof_tag_list list = {0};
+
+    EXPECT(inner != outer);
+    cprof_tags_of_chain(replaced, &list);
+    for (uint32_t i = 0; i < list.count; i++) {
+        EXPECT(list.ids[i] != numbered("outer", 0));
+    }
+}
+
 static void a_context_is_known_as_long_as_its_entry_is_needed(void)
 {
     struct cprof_tag_scope scope = {.chain = 5, .core = -1}, found;
@@ -204,6 +219,7 @@ int main(void)
     RUN(what_is_no_request_takes_no_tag);
     RUN(equal_chains_are_one_and_the_inner_value_counts);
     RUN(chains_beyond_the_bound_are_other_or_stay_as_they_are);
+    RUN(without_room_a_value_is_not_shown_in_the_place_of_another);
     RUN(a_context_is_known_as_long_as_its_entry_is_needed);
     RUN(contexts_beyond_the_bound_are_refused_and_others_stay_known);
     RUN(entries_come_and_go_for_ever);
