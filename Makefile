@@ -222,6 +222,12 @@ demo: deps-demo ## Profile a small Flask shop for 15 seconds and print where the
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tools/demo.py $(UWSGI)
 
+.PHONY: pictures
+pictures: deps-test ## Take the profiles and pictures of docs/pictures.md anew.
+	@$(MAKE) --no-print-directory build $(WEB_DIRECTORY)/index.html
+	@CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' \
+		$(PYTHON) tools/pictures/take.py
+
 .PHONY: docs
 docs: build ## Write docs/options.md anew from the plugin's own help.
 	tools/options-doc $(UWSGI) > build/options.md
