@@ -7,7 +7,7 @@ CC := gcc
 endif
 JOBS     ?= $(shell nproc)
 # Test files run beside each other: most of them wait for windows to end.
-TEST_JOBS ?= 3
+TEST_JOBS ?= 4
 MACHINE  := $(shell uname -m)
 
 CLANG_FORMAT ?= clang-format-14
