@@ -9,6 +9,7 @@ SPDX-License-Identifier: MIT
 import contextlib
 import os
 import re
+import subprocess
 import urllib.request
 from pathlib import Path
 
@@ -49,6 +50,11 @@ def url(server):
 
 @pytest.fixture(scope="module")
 def browser():
+    # The driver and the browser find each other by this name; a machine without /etc/hosts, such
+    # as a bare chroot, has none.
+    named = subprocess.run(["getent", "hosts", "localhost"], capture_output=True, check=False)
+    if named.returncode != 0:
+        pytest.skip("the name localhost has no address here")
     with Browser() as browser:
         yield browser
 
