@@ -43,6 +43,8 @@ static struct {
     uint64_t ticker_start_ns;
     uint64_t cpu_clock_base_ns;
     uint64_t ticker_cpu_base_ns;
+    uint64_t sampling_base_ns;
+    uint64_t sampling_start_ns;
     uint64_t settled_ns; /* as in the slot */
 } ticker;
 
@@ -69,6 +71,8 @@ static void start_clocks(void)
     ticker.ticker_cpu_base_ns = atomic_load(&counters->ticker_cpu_ns);
     ticker.process_start_ns = read_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     ticker.ticker_start_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    ticker.sampling_base_ns = atomic_load(&counters->sampling_ns);
+    ticker.sampling_start_ns = cprof_now_ns();
 }
 
 /* The process's clock counts threads that have ended, too. */
@@ -80,6 +84,8 @@ static void publish_clocks(void)
 
     atomic_store(&counters->ticker_cpu_ns, ticker.ticker_cpu_base_ns + own_ns);
     atomic_store(&counters->cpu_clock_ns, ticker.cpu_clock_base_ns + process_ns - own_ns);
+    atomic_store(&counters->sampling_ns,
+                 ticker.sampling_base_ns + cprof_now_ns() - ticker.sampling_start_ns);
 }
 
 /* The signal is the app's if it wants it. Ticks would then call the app's handler. */
