@@ -4,7 +4,6 @@
  */
 #include "metadata.h"
 
-#include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "../../plugin/base/log.h"
 #include "../../plugin/share/window.h"
 #include "attempts.h"
+#include "metadata_text.h"
 #include "scope.h"
 
 #define DEFAULT_HOST "169.254.169.254"
@@ -91,31 +91,13 @@ static void next_turn(void *context, uint64_t now_ns)
     tell(context);
 }
 
-/* Names of projects, zones and machines: letters, digits, and a few signs between them. */
-static bool is_name(const char *text, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        if (!isalnum((unsigned char)text[i]) && (!text[i] || !strchr("-_.:", text[i]))) {
-            return false;
-        }
-    }
-    return bytes > 0;
-}
-
 static void take_text(struct cprof_metadata *metadata, const struct cprof_http_answer *answer)
 {
     char *text = (char *)&metadata->place + subjects[metadata->subject].offset;
-    const char *value = answer->body, *slash = memrchr(value, '/', answer->body_bytes);
-    size_t bytes = answer->body_bytes;
 
-    if (slash) {
-        bytes -= (size_t)(slash + 1 - value);
-        value = slash + 1;
-    }
-    if (bytes < subjects[metadata->subject].bytes && is_name(value, bytes)) {
-        memcpy(text, value, bytes);
-        text[bytes] = '\0';
-    }
+    /* What is no name counts as not said: the text stays empty. */
+    (void)!cprof_metadata_text_read(text, subjects[metadata->subject].bytes, answer->body,
+                                    answer->body_bytes);
 }
 
 static void ask(struct cprof_metadata *metadata, unsigned attempts);
