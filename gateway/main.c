@@ -261,7 +261,7 @@ int main(int argc, char **argv)
     int option;
 
     protect_memory();
-    cprof_secret_guard_json();
+    cprof_secret_guard_libraries();
     cprof_log_setup(write_line, CPROF_LOG_ERROR);
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (option == OPTION_HELP) {

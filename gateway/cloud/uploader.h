@@ -3,7 +3,7 @@
  * Callers   conductor.c. One thread, on the loop; nothing blocks.
  * Windows   ordered from gateway/windows.h by callbacks that the conductor lends, so that this room
  *           knows no shared memory.
- * Troubles  each kind is said once, in the operator's words with what to do (messages.c), and once
+ * Troubles  each kind is said once, in the operator's words with what to do (troubles.c), and once
  *           more when all is well again; between them it is tried on with back-off, for ever.
  * Kills     the session travels as the window's ticket: a later gateway uploads what it finds,
  *           while the name is still good. At the end nothing is waited for.

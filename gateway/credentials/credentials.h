@@ -8,8 +8,8 @@
  * Files     read again when they change (device, inode, size, times), so that a rotated key works
  *           at the next token. At most 64 KiB.
  * Secrets   keys, assertions and tokens live here and in requests alone; they are wiped when done
- *           with (jansson's copies, too: cprof_secret_guard_json, which main calls), never logged
- *           and never in an error's text. libcurl's own buffers are out of reach.
+ *           with (libraries' copies, too: cprof_secret_guard_libraries, which main calls), never logged
+ *           and never in an error's text.
  * Trust     key files are the operator's, answers of servers are not.
  *
  * SPDX-License-Identifier: MIT

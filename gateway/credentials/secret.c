@@ -5,9 +5,10 @@
 #include "secret.h"
 
 #include <jansson.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../http/wiped_memory.h"
 
 void cprof_secret_free(char *text)
 {
@@ -17,15 +18,9 @@ void cprof_secret_free(char *text)
     }
 }
 
-static void wipe_and_free(void *memory)
+void cprof_secret_guard_libraries(void)
 {
-    if (memory) {
-        explicit_bzero(memory, malloc_usable_size(memory));
-        free(memory);
-    }
-}
-
-void cprof_secret_guard_json(void)
-{
-    json_set_alloc_funcs(malloc, wipe_and_free);
+    json_set_alloc_funcs(malloc, cprof_wiped_free);
+    /* It works in a program that calls this first, and changes nothing in another. */
+    (void)!cprof_wiped_guard_openssl();
 }

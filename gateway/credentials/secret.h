@@ -10,8 +10,9 @@
 /* Wipes a malloc'd text and frees it. NULL does nothing. */
 void cprof_secret_free(char *text);
 
-/* Makes jansson wipe all memory that it frees. To be called once, before any other use of jansson.
- * The memory stays malloc's: free() takes what jansson returns, but does not wipe it. */
-void cprof_secret_guard_json(void);
+/* Makes jansson and OpenSSL wipe all memory that they free (libcurl's: gateway/http/client.h). To
+ * be called once, before any other use of them. The memory stays malloc's: free() takes what
+ * jansson returns, but does not wipe it. */
+void cprof_secret_guard_libraries(void);
 
 #endif

@@ -19,6 +19,7 @@
 #include "multi.h"
 #include "request.h"
 #include "trust.h"
+#include "wiped_memory.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define CHANNELS  2u
@@ -218,7 +219,7 @@ struct cprof_http_client *cprof_http_client_create(struct cprof_loop *loop,
 {
     struct cprof_http_client *client;
 
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (!cprof_wiped_start_libcurl()) {
         (void)cprof_fail(error, "HTTP: libcurl cannot be set up");
         return NULL;
     }

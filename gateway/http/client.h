@@ -13,7 +13,8 @@
  * open connection that nobody uses, turns the loop no more than the resolver's four times a second.
  * Signals     SIGPIPE is ignored in the process once there is a client.
  * Memory      requests are copied, but for the body, which is borrowed until `finished`. Copied
- *             headers and the body of an answer are wiped before they are freed.
+ *             headers, the body of an answer and libcurl's own memory are wiped before they are
+ *             freed (wiped_memory.h).
  * Secrets     nothing of a request but method and URL without its query may be logged.
  *
  * SPDX-License-Identifier: MIT

@@ -107,17 +107,21 @@ static bool set_trust(CURL *easy, const struct cprof_http_trust *trust)
 static bool set_connection(CURL *easy, const struct cprof_http_request *request)
 {
     uint32_t connect_ms = request->connect_ms ? request->connect_ms : CONNECT_MS_DEFAULT;
+    bool own_connection = request->channel == CPROF_HTTP_OTHER;
     bool ok = set_protocols(easy, request->plain_allowed) && set_resolver(easy);
 
     ok = SET(ok, easy, CURLOPT_NOSIGNAL, 1L);
     ok = SET(ok, easy, CURLOPT_FOLLOWLOCATION, 0L);
-    ok = SET(ok, easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    /* Calls with a connection of their own gain nothing by HTTP/2, and nghttp2 would keep copies of
+     * what they send, such as assertions, in memory that nobody wipes. */
+    ok = SET(ok, easy, CURLOPT_HTTP_VERSION,
+             own_connection ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
     ok = SET(ok, easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     ok = SET(ok, easy, CURLOPT_TCP_KEEPALIVE, 1L);
     ok = SET(ok, easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     ok = SET(ok, easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     ok = SET(ok, easy, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_S);
-    ok = SET(ok, easy, CURLOPT_FORBID_REUSE, request->channel == CPROF_HTTP_OTHER ? 1L : 0L);
+    ok = SET(ok, easy, CURLOPT_FORBID_REUSE, own_connection ? 1L : 0L);
     if (request->direct) {
         ok = SET(ok, easy, CURLOPT_PROXY, "");
     }

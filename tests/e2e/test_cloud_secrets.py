@@ -119,6 +119,21 @@ def test_an_assertion_is_in_the_gateway_while_it_is_sent(cloud, standin):
     assert [found_in(pid, secrets) for pid in others] == [set()] * 3
 
 
+def test_an_assertion_is_wiped_with_the_copies_of_libraries(cloud, standin):
+    server = cloud(processes=2)
+    standin.wait_for_hanging(1)
+
+    secrets = secrets_of(standin) | {"token": standin.tokens.given[0].encode()}
+    spent = {"assertion", "assertion's claims"}
+
+    # A libcurl that ends connections in the background keeps their buffers until then.
+    wait_for(
+        lambda: not spent & found_in(server.gateway(), secrets),
+        "the assertion to be wiped",
+    )
+    assert "token" in found_in(server.gateway(), secrets)
+
+
 @pytest.fixture
 def cloud_of_user(cloud, standin, workspace):
     """The same as USER, with a key and certificates that this user can read."""

@@ -131,7 +131,7 @@ int main(int argc, char **argv)
 
     EXPECT(argc == 3 || argc == 4);
     settings.ca_file = argv[1];
-    cprof_secret_guard_json();
+    cprof_secret_guard_libraries();
     cprof_log_setup(write_log, CPROF_LOG_DEBUG);
     cprof_loop_init(&tool.loop);
     client = cprof_http_client_create(&tool.loop, &settings, &error);

@@ -188,7 +188,7 @@ static void keys_of_no_use_are_refused_by_their_kind(void)
 
 int main(void)
 {
-    cprof_secret_guard_json();
+    cprof_secret_guard_libraries();
     rsa = EVP_RSA_gen(2048);
     EXPECT(rsa);
     RUN(an_assertion_says_who_asks_for_what);

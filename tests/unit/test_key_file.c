@@ -380,7 +380,7 @@ int main(void)
 {
     EVP_PKEY *rsa = EVP_RSA_gen(2048);
 
-    cprof_secret_guard_json();
+    cprof_secret_guard_libraries();
     EXPECT(rsa && mkdtemp(directory));
     (void)snprintf(path, sizeof(path), "%s/key.json", directory);
     rsa_pem = keys_pem(rsa, NULL);

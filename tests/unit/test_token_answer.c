@@ -176,7 +176,7 @@ static void a_subject_token_is_text_or_a_field_of_json(void)
 
 int main(void)
 {
-    cprof_secret_guard_json();
+    cprof_secret_guard_libraries();
     RUN(a_token_and_its_lifetime_are_read);
     RUN(answers_of_other_shapes_are_refused);
     RUN(a_token_fits_or_is_refused);

@@ -224,7 +224,7 @@ static void a_private_key_is_wiped_wherever_it_was(void)
 
 int main(void)
 {
-    cprof_secret_guard_json();
+    cprof_secret_guard_libraries();
     RUN(a_refresh_token_travels_in_a_form);
     RUN(a_client_of_a_pool_says_who_it_is);
     RUN(a_user_of_a_workforce_says_whose_quota_it_uses);
