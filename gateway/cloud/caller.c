@@ -128,6 +128,7 @@ static void answered(void *context, const struct cprof_http_answer *answer)
     }
     if (what.trouble != CPROF_TROUBLE_NONE) {
         describe(what.detail, sizeof(what.detail), answer, &said);
+        cprof_credentials_hide_token(caller->credentials, what.detail);
     }
     reply(caller, &what);
 }

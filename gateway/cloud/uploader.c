@@ -202,6 +202,7 @@ static void created(void *context, const struct cprof_reply *reply)
     if (!cprof_session_read(&uploader->session, reply->body, reply->body_bytes,
                             uploader->deployment.project_id, wanted_kinds(uploader->config),
                             &error)) {
+        cprof_credentials_hide_token(uploader->credentials, error.text);
         create_failed(uploader, CPROF_TROUBLE_NONSENSE, error.text, reply->retry_delay_ns);
         return;
     }

@@ -186,6 +186,13 @@ void cprof_credentials_drop_token(struct cprof_credentials *credentials)
     wipe_token(credentials);
 }
 
+void cprof_credentials_hide_token(const struct cprof_credentials *credentials, char *text)
+{
+    if (credentials->token) {
+        cprof_secret_hide(text, credentials->token);
+    }
+}
+
 const char *cprof_credentials_project(struct cprof_credentials *credentials,
                                       struct cprof_error *error)
 {

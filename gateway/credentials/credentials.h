@@ -8,9 +8,9 @@
  * Files     read again when they change (device, inode, size, times), so that a rotated key works
  *           at the next token. At most 64 KiB.
  * Secrets   keys, assertions and tokens live here and in requests alone; they are wiped when done
- *           with (libraries' copies, too: cprof_secret_guard_libraries, which main calls), never logged
- *           and never in an error's text.
- * Trust     key files are the operator's, answers of servers are not.
+ *           with (libraries' copies, too: cprof_secret_guard_libraries, which main calls), never
+ * logged and never in an error's text. Trust     key files are the operator's, answers of servers
+ * are not.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -57,6 +57,10 @@ void cprof_credentials_get(struct cprof_credentials *credentials, cprof_credenti
 
 /* The API refused the token (401): it is wiped, and the next get asks for a new one. */
 void cprof_credentials_drop_token(struct cprof_credentials *credentials);
+
+/* Takes the present token out of a text that a server wrote, in place: it may quote what it was
+ * sent. */
+void cprof_credentials_hide_token(const struct cprof_credentials *credentials, char *text);
 
 /* The project that the key file names; empty: none, or there is no file that can be read. Reads the
  * file. Good until the next call of this room. error: why a file that is there cannot be used;

@@ -10,11 +10,47 @@
 
 #include "../http/wiped_memory.h"
 
+#define HIDDEN "[...]"
+
+/* So much of a secret in a row is no chance. */
+#define QUOTED_BYTES 16u
+
 void cprof_secret_free(char *text)
 {
     if (text) {
         explicit_bzero(text, strlen(text));
         free(text);
+    }
+}
+
+static size_t common_length(const char *left, const char *right)
+{
+    size_t length = 0;
+
+    while (left[length] && left[length] == right[length]) {
+        length++;
+    }
+    return length;
+}
+
+void cprof_secret_hide(char *text, const char *secret)
+{
+    size_t hidden_bytes = strlen(HIDDEN), secret_bytes = strlen(secret);
+    size_t enough = secret_bytes < QUOTED_BYTES ? secret_bytes : QUOTED_BYTES;
+
+    if (secret_bytes < hidden_bytes) {
+        return;
+    }
+    while (*text) {
+        size_t quoted = common_length(text, secret);
+
+        if (quoted < enough) {
+            text++;
+            continue;
+        }
+        memcpy(text, HIDDEN, hidden_bytes);
+        memmove(text + hidden_bytes, text + quoted, strlen(text + quoted) + 1);
+        text += hidden_bytes;
     }
 }
 

@@ -14,7 +14,12 @@ from testenv.cloud import LOCAL_OFF, upload_options
 CREATE_FAULTS = [
     ("400", error(400), "the API does not accept the request"),
     ("401", error(401), "the API does not accept the access token"),
-    ("403", error(403), "grant it roles/cloudprofiler.agent"),
+    (
+        "403",
+        error(403, message="Permission denied: Bearer ya29.standin-sa-1 may not create"),
+        "grant it roles/cloudprofiler.agent (project lab-project): HTTP 403 PERMISSION_DENIED: "
+        "Permission denied: Bearer [...] may not create",
+    ),
     (
         "403-disabled",
         error(403, message="Cloud Profiler API has not been used in project 1 or it is disabled."),
@@ -36,9 +41,10 @@ CREATE_FAULTS = [
     (
         "other-type",
         raw(
-            b'{"name": "projects/lab-project/profiles/00", "profileType": "HEAP", "duration": "1s"}'
+            b'{"name": "projects/lab-project/profiles/00", "profileType": "ya29.standin-sa-1",'
+            b' "duration": "1s"}'
         ),
-        "the API's answer makes no sense",
+        'asks for a profile of type "[...]", which was not offered',
     ),
     (
         "absurd-duration",

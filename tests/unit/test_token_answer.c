@@ -153,6 +153,31 @@ static void what_may_be_a_secret_is_hidden(void)
             "x (secret '[...]')");
 }
 
+static void hides(const char *before, const char *after)
+{
+    char text[128];
+
+    (void)snprintf(text, sizeof(text), "%s", before);
+    cprof_secret_hide(text, "ya29.a0123456789-long");
+    EXPECT(strcmp(text, after) == 0);
+}
+
+static void a_quoted_token_is_hidden_and_nothing_else(void)
+{
+    char text[] = "abc abcdefgh";
+
+    hides("Bearer ya29.a0123456789-long, no", "Bearer [...], no");
+    hides("ya29.a0123456789-longya29.a0123456789-long", "[...][...]");
+    hides("ya29.ya29.a0123456789-lo", "ya29.[...]");
+    hides("ya29.a0123456789-lost", "[...]st");
+    hides("ya29.a012345678", "ya29.a012345678");
+    hides("", "");
+    cprof_secret_hide(text, "abc");
+    EXPECT(strcmp(text, "abc abcdefgh") == 0);
+    cprof_secret_hide(text, "abcdef");
+    EXPECT(strcmp(text, "abc [...]gh") == 0);
+}
+
 static bool reads_subject(char token[CPROF_TOKEN_BYTES], const char *text, const char *field)
 {
     return cprof_subject_token_read(token, text, strlen(text), field, "/token", &error);
@@ -184,6 +209,7 @@ int main(void)
     RUN(errors_are_told_as_code_and_sentence);
     RUN(errors_are_cleaned_and_cut);
     RUN(what_may_be_a_secret_is_hidden);
+    RUN(a_quoted_token_is_hidden_and_nothing_else);
     RUN(a_subject_token_is_text_or_a_field_of_json);
     return 0;
 }
