@@ -7,7 +7,7 @@ CC := gcc
 endif
 JOBS     ?= $(shell nproc)
 # Test files run beside each other: most of them wait for windows to end.
-TEST_JOBS ?= 3
+TEST_JOBS ?= 4
 MACHINE  := $(shell uname -m)
 
 CLANG_FORMAT ?= clang-format-14
@@ -110,7 +110,9 @@ UNIT_SOURCES    := $(sort $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c)) \
 UNIT_PROGRAMS   := $(UNIT_SOURCES:tests/unit/%.c=build/unit/%)
 # What the gateway is linked with; uwsgiplugin.py has the list.
 GATEWAY_LIBRARIES := $(shell sed -n 's/^GATEWAY_LIBS = .*\[\(.*\)\]/\1/p' uwsgiplugin.py | tr -d '",')
-LIBRARY_SOURCES := $(wildcard plugin/base/*.c plugin/share/*.c) \
+SHARED_SOURCES  := $(wildcard plugin/base/*.c plugin/share/*.c)
+TSAN_SOURCES    := $(SHARED_SOURCES) $(wildcard gateway/profile/*.c)
+LIBRARY_SOURCES := $(SHARED_SOURCES) \
 	$(filter-out gateway/main.c,$(GATEWAY_SOURCES))
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 TSAN := -fsanitize=thread
@@ -131,12 +133,13 @@ build/$(1)/generated.o: build/generated/profile.pb-c.c
 	@mkdir -p $$(@D)
 	@$$(CC) -std=gnu11 $$($(2)) -O1 -g -isystem build/generated -c $$< -o $$@
 
-build/$(1)/library.a: $(LIBRARY_SOURCES:%.c=build/$(1)/%.o) build/$(1)/generated.o
+build/$(1)/library.a: $($(3):%.c=build/$(1)/%.o) build/$(1)/generated.o
 	@rm -f $$@
 	@$$(AR) rcs $$@ $$^
 endef
-$(eval $(call sanitizer_rules,asan,ASAN))
-$(eval $(call sanitizer_rules,tsan,TSAN))
+$(eval $(call sanitizer_rules,asan,ASAN,LIBRARY_SOURCES))
+# The gateway is one thread; tests read logs with its reader.
+$(eval $(call sanitizer_rules,tsan,TSAN,TSAN_SOURCES))
 
 build/unit.mk: $(UNIT_SOURCES) tools/unit-rules
 	@mkdir -p build
@@ -221,6 +224,12 @@ format: build/venv/ruff-$(RUFF_VERSION) ## Lay out C and Python files as lint wa
 demo: deps-demo ## Profile a small Flask shop for 15 seconds and print where the time went.
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tools/demo.py $(UWSGI)
+
+.PHONY: pictures
+pictures: deps-test ## Take the profiles and pictures of docs/pictures.md anew.
+	@$(MAKE) --no-print-directory build $(WEB_DIRECTORY)/index.html
+	@CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' \
+		$(PYTHON) tools/pictures/take.py
 
 .PHONY: docs
 docs: build ## Write docs/options.md anew from the plugin's own help.

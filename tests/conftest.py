@@ -6,6 +6,7 @@ SPDX-License-Identifier: MIT
 import contextlib
 import itertools
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,20 @@ from testenv.profiles import ProfileReader
 from testenv.uwsgi import Uwsgi
 
 _server_number = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def localhost():
+    """The name localhost is the loopback interface (RFC 6761, 6.3), also on a machine that has
+    no /etc/hosts, as a minimal chroot or container."""
+    resolve = socket.getaddrinfo
+
+    def resolve_locally(host, *more, **options):
+        return resolve("127.0.0.1" if host == "localhost" else host, *more, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", resolve_locally)
+        yield
 
 
 @pytest.fixture(scope="session")

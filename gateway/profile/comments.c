@@ -75,6 +75,7 @@ void cprof_comment_on_slot(const struct cprof_merge *merge, const struct cprof_l
     }
     append(line, sizeof(line), "cpu_clock_ns", view->cpu_clock_ns);
     append(line, sizeof(line), "ticker_cpu_ns", view->ticker_cpu_ns);
+    append(line, sizeof(line), "sampling_ns", view->sampling_ns);
     append_misses(line, sizeof(line), view->missed);
     if (view->missed_weight_ns > 0) {
         append(line, sizeof(line), "missed_ns", view->missed_weight_ns);

@@ -377,14 +377,23 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *connection, c
     return MHD_YES;
 }
 
+/* A path is a C string to libmicrohttpd: behind a NUL it would be cut, and another path be meant.
+ */
+static size_t unescape(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context;
+    (void)connection;
+    return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
+}
+
 static struct MHD_Daemon *start_daemon(struct cprof_web_server *server)
 {
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, serve, server,
         MHD_OPTION_LISTEN_SOCKET, server->listener.fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_NOTIFY_CONNECTION, come_and_go, server, MHD_OPTION_NOTIFY_COMPLETED, end_request,
-        server, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_CONNECTION, come_and_go,
+        server, MHD_OPTION_NOTIFY_COMPLETED, end_request, server, MHD_OPTION_END);
 }
 
 static bool start(struct cprof_web_server *server, struct cprof_error *error)

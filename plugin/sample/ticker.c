@@ -43,6 +43,8 @@ static struct {
     uint64_t ticker_start_ns;
     uint64_t cpu_clock_base_ns;
     uint64_t ticker_cpu_base_ns;
+    uint64_t sampling_base_ns;
+    uint64_t sampling_start_ns;
     uint64_t settled_ns; /* as in the slot */
 } ticker;
 
@@ -69,6 +71,14 @@ static void start_clocks(void)
     ticker.ticker_cpu_base_ns = atomic_load(&counters->ticker_cpu_ns);
     ticker.process_start_ns = read_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     ticker.ticker_start_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    ticker.sampling_base_ns = atomic_load(&counters->sampling_ns);
+    ticker.sampling_start_ns = cprof_now_ns();
+}
+
+static void publish_sampling_clock(void)
+{
+    atomic_store(&ticker.work.mapping->slot->counters.sampling_ns,
+                 ticker.sampling_base_ns + cprof_now_ns() - ticker.sampling_start_ns);
 }
 
 /* The process's clock counts threads that have ended, too. */
@@ -181,6 +191,7 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
         cprof_offcpu_follow();
     }
     cprof_mappings_look(ticker.work.recorder);
+    publish_sampling_clock();
     publish_clocks();
     pause_ns = (read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns) * ROUND_COST_MAX;
     agenda->scan_ns = now_ns + (pause_ns > ROUND_NS ? pause_ns : ROUND_NS);
@@ -269,6 +280,7 @@ static void settle(struct agenda *agenda, const struct cprof_window_demand *befo
         look_at_sleepers(agenda, now_ns, 0);
         cprof_offcpu_settle();
     }
+    publish_sampling_clock();
     if (had_wall && !wants_wall) {
         cprof_offcpu_end();
         agenda->name_ns = UINT64_MAX;
@@ -329,6 +341,7 @@ static void sample_epoch(struct cprof_window_demand demand)
     if (kinds & CPROF_KIND_WALL) {
         (void)cprof_offcpu_look(0);
     }
+    publish_sampling_clock();
     leave_epoch(epoch);
 }
 

@@ -165,7 +165,7 @@ def test_a_hook_that_is_no_command_is_told_and_does_no_harm(uwsgi, workspace):
 def test_a_hundred_toggles_under_load_harm_no_request(uwsgi):
     server = start_idle(uwsgi)
 
-    with server.load("/burn?ms=1") as load:
+    with server.load("/burn?ms=1") as load, server.many_letters():
         for turn in range(TOGGLES):
             server.write_fifo("t")
             # The gateway says it once it is so; the next letter changes it again.

@@ -14,7 +14,7 @@ FUZZ_JSON    := session api_trouble token_answer subject_token key_file
 
 LIBFUZZER := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 build/libfuzzer/%: private CC := $(FUZZ_CC)
-$(eval $(call sanitizer_rules,libfuzzer,LIBFUZZER))
+$(eval $(call sanitizer_rules,libfuzzer,LIBFUZZER,LIBRARY_SOURCES))
 
 .PHONY: fuzz fuzz-programs fuzz-long fuzz-corpus deps-fuzz
 deps-fuzz:

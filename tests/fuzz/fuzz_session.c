@@ -44,6 +44,19 @@ static void check_again(const struct cprof_session *session)
     cprof_session_reset(&again);
 }
 
+/* projects/ID/profiles/OPAQUE, where ID is ours or a number. */
+static void check_name(const char *name)
+{
+    const char *project = name + strlen("projects/");
+    const char *profiles = strstr(name, "/profiles/");
+    size_t digits = strspn(project, "0123456789");
+
+    EXPECT(strncmp(name, "projects/", strlen("projects/")) == 0 && profiles);
+    EXPECT(strncmp(project, PROJECT "/", strlen(PROJECT "/")) == 0 ||
+           (digits > 0 && project + digits == profiles));
+    EXPECT(!strpbrk(profiles + strlen("/profiles/"), "/?#% \r\n"));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cprof_session session;
@@ -53,8 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         EXPECT(error.text[0] != '\0' && !session.json);
         return 0;
     }
-    EXPECT(strncmp(session.name, "projects/" PROJECT "/profiles/", 30) == 0);
-    EXPECT(!strpbrk(session.name + 30, "/?#% \r\n"));
+    check_name(session.name);
     EXPECT(session.duration_ns > 0 && session.duration_ns <= CPROF_API_DURATION_NS_MAX);
     EXPECT(session.kind == CPROF_KIND_CPU || session.kind == CPROF_KIND_WALL);
     EXPECT(strlen(session.json) <= CPROF_TICKET_BYTES_MAX);

@@ -40,7 +40,7 @@ def oauth_error(code, description="", status=400, **more):
 def test_a_service_account_signs_for_its_token(standin, tool, key_path):
     with tool(standin.keys.service_account(key_path)) as credentials:
         check_token(standin, credentials.token())
-        assert credentials.ask("project") == {"project": "lab-project"}
+        assert credentials.ask("project") == {"project": "lab-project", "error": ""}
 
     # The stand-in has verified signature and claims with the public key.
     assert [request.call for request in standin.requests] == ["token"]
@@ -102,11 +102,11 @@ def test_the_search_finds_the_variable_before_the_well_known_file(standin, tool,
     named = standin.keys.service_account(tmp_path / "named.json", project_id="named")
 
     with tool(CLOUDSDK_CONFIG=str(config)) as credentials:
-        assert credentials.ask("project") == {"project": "well-known"}
+        assert credentials.ask("project") == {"project": "well-known", "error": ""}
     with tool(
         CLOUDSDK_CONFIG=str(config), GOOGLE_APPLICATION_CREDENTIALS=str(named)
     ) as credentials:
-        assert credentials.ask("project") == {"project": "named"}
+        assert credentials.ask("project") == {"project": "named", "error": ""}
     assert standin.requests == []
 
 

@@ -58,9 +58,8 @@ class Known(NamedTuple):
         return int(self.profile.comment("timer raw nanoseconds")) / self.cpu_ns - 1
 
     def raw_bound(self):
-        """5 %, and the interval that was under way in each thread when the window ended."""
-        interval_s = PERIOD_S * (1 if self.timer_is_alone() else TIMER_SLOWDOWN)
-        return 0.05 + self.form.connections() * interval_s * 1e9 / self.cpu_ns
+        """The interval that was under way in each thread when the window ended is missing."""
+        return raw_bound(self.cpu_ns, self.form.connections(), self.timer_is_alone())
 
     def sum_of(self, key):
         return sum(worker.get(key, 0) for worker in self.workers)
@@ -97,6 +96,14 @@ class Known(NamedTuple):
 def binomial_bound(share, samples):
     """How far off chance alone may put a share of so many samples."""
     return SIGMAS * math.sqrt(share * (1 - share) / samples)
+
+
+def raw_bound(cpu_ns, cut_intervals, timer_is_alone):
+    """5 %, or what chance does to the sum of so few random intervals if that is more; and some
+    intervals that the ends of the window cut."""
+    interval_ns = 1e9 * PERIOD_S * (1 if timer_is_alone else TIMER_SLOWDOWN)
+    chance = SIGMAS * INTERVAL_DEVIATION * math.sqrt(interval_ns / cpu_ns)
+    return max(0.05, chance) + cut_intervals * interval_ns / cpu_ns
 
 
 def worker_accounts(profile):

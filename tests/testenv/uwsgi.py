@@ -6,6 +6,7 @@ its directory: app, ini, log, sockets, profiles.
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -317,6 +318,16 @@ class Uwsgi:
 
     def reload_by_signal(self):
         os.kill(self.master_pid, signal.SIGHUP)
+
+    @contextlib.contextmanager
+    def many_letters(self):
+        """For letters in a quick row: uWSGI opens the fifo anew when its last writer is gone, and
+        what another writes meanwhile is lost. This one stays."""
+        descriptor = os.open(self.directory / "fifo", os.O_WRONLY)
+        try:
+            yield
+        finally:
+            os.close(descriptor)
 
     def write_fifo(self, verb):
         with (self.directory / "fifo").open("w") as fifo:

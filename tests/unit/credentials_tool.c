@@ -72,6 +72,14 @@ static void got_place(void *context, const struct cprof_place *place)
                     place->project_id, "zone", place->zone, "instance", place->instance));
 }
 
+static void print_project(void)
+{
+    struct cprof_error error;
+    const char *project = cprof_credentials_project(tool.credentials, &error);
+
+    print(json_pack("{s:s, s:s}", "project", project, "error", error.text));
+}
+
 static void obey(const char *command)
 {
     if (strcmp(command, "get") == 0) {
@@ -80,7 +88,7 @@ static void obey(const char *command)
         cprof_credentials_drop_token(tool.credentials);
         print(json_object());
     } else if (strcmp(command, "project") == 0) {
-        print(json_pack("{s:s}", "project", cprof_credentials_project(tool.credentials)));
+        print_project();
     } else if (strcmp(command, "place") == 0) {
         cprof_metadata_find(tool.metadata, got_place, &tool);
     } else if (strncmp(command, "later ", 6) == 0) {
