@@ -4,18 +4,37 @@
  */
 #include "overhead.h"
 
+#include <stdbool.h>
+
 #include "../plugin/share/window.h"
 
-#define PER_CENT        100.0
-#define IDLE_PART       10 /* a worker below this part of a processor is idle */
-#define EASE_BELOW_PART 2
+#define PER_CENT      100.0
+#define IDLE_PART     10 /* a worker below this part of a processor is idle */
+#define LIGHT_PART    4  /* and one below this is judged as if it had used that much */
+#define WALL_NS_MIN   UINT64_C(500000000)
+#define EASE_BELOW    0.4 /* of the ceiling: room for twice the cost and for chance */
+#define QUIET_WINDOWS 3u
+
+/* A doubling that left more of the share than this did not help, */
+#define HELPED_BELOW 0.9
+/* unless the load has changed meanwhile by as much as this. */
+#define GREW_ABOVE   2.0
+
+static uint64_t bounded_sum(uint64_t left, uint64_t right)
+{
+    return left > UINT64_MAX - right ? UINT64_MAX : left + right;
+}
 
 double cprof_overhead_percent(const struct cprof_overhead_measure *measure)
 {
-    uint64_t idle_ns = measure->wall_ns / IDLE_PART;
-    uint64_t base_ns = measure->worker_cpu_ns > idle_ns ? measure->worker_cpu_ns : idle_ns;
+    uint64_t own_ns = bounded_sum(measure->handler_cpu_ns, measure->ticker_cpu_ns);
+    uint64_t light_ns = measure->wall_ns / LIGHT_PART, base_ns = measure->worker_cpu_ns;
 
-    return base_ns == 0 ? 0 : PER_CENT * (double)measure->own_cpu_ns / (double)base_ns;
+    if (measure->wall_ns < WALL_NS_MIN || base_ns < measure->wall_ns / IDLE_PART) {
+        return CPROF_OVERHEAD_UNKNOWN;
+    }
+    base_ns = base_ns > light_ns ? base_ns : light_ns;
+    return PER_CENT * (double)own_ns / (double)base_ns;
 }
 
 uint64_t cprof_overhead_period_ns(const struct cprof_overhead *overhead, uint64_t configured_ns)
@@ -29,21 +48,29 @@ uint64_t cprof_overhead_period_ns(const struct cprof_overhead *overhead, uint64_
     return period_ns;
 }
 
-static enum cprof_overhead_change slow(struct cprof_overhead *overhead, uint64_t period_ns)
+static enum cprof_overhead_change slow(struct cprof_overhead *overhead, double percent,
+                                       uint64_t period_ns)
 {
-    if (period_ns >= CPROF_PERIOD_NS_MAX) {
+    bool was_futile = percent > HELPED_BELOW * overhead->before_percent &&
+                      percent < GREW_ABOVE * overhead->before_percent;
+
+    overhead->quiet_windows = 0;
+    if (period_ns >= CPROF_PERIOD_NS_MAX || was_futile) {
         return CPROF_OVERHEAD_SAME;
     }
     overhead->doublings++;
-    return overhead->doublings == 1 ? CPROF_OVERHEAD_SLOWED : CPROF_OVERHEAD_SLOWED_MORE;
+    overhead->before_percent = percent;
+    return CPROF_OVERHEAD_SLOWED;
 }
 
 static enum cprof_overhead_change ease(struct cprof_overhead *overhead)
 {
-    if (overhead->doublings == 0) {
+    if (overhead->doublings == 0 || ++overhead->quiet_windows < QUIET_WINDOWS) {
         return CPROF_OVERHEAD_SAME;
     }
     overhead->doublings--;
+    overhead->before_percent = 0;
+    overhead->quiet_windows = 0;
     return overhead->doublings == 0 ? CPROF_OVERHEAD_RESTORED : CPROF_OVERHEAD_EASED;
 }
 
@@ -52,12 +79,15 @@ enum cprof_overhead_change cprof_overhead_judge(struct cprof_overhead *overhead,
 {
     uint64_t period_ns = cprof_overhead_period_ns(overhead, configured_ns);
 
-    if (overhead->ceiling_percent <= 0 || window_period_ns != period_ns) {
+    if (overhead->ceiling_percent <= 0 || percent < 0 || window_period_ns != period_ns) {
         return CPROF_OVERHEAD_SAME;
     }
     if (percent > overhead->ceiling_percent) {
-        return slow(overhead, period_ns);
+        return slow(overhead, percent, period_ns);
     }
-    return percent < overhead->ceiling_percent / EASE_BELOW_PART ? ease(overhead)
-                                                                 : CPROF_OVERHEAD_SAME;
+    if (percent < overhead->ceiling_percent * EASE_BELOW) {
+        return ease(overhead);
+    }
+    overhead->quiet_windows = 0;
+    return CPROF_OVERHEAD_SAME;
 }
