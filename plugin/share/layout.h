@@ -193,7 +193,7 @@ struct cprof_slot_counters {
     _Atomic uint64_t sampled_clock_ns; /* that part of it which sampled threads used */
     _Atomic uint64_t perf_clock_ns;    /* and of that, the part of threads with a perf event */
     _Atomic uint64_t ticker_cpu_ns;    /* the ticker's own CPU time */
-    _Atomic uint64_t handler_cpu_ns;   /* the ticks' handlers', from one tick in 16 */
+    _Atomic uint64_t handler_cpu_ns;   /* of the ticks' handlers, by one in 16 */
     _Atomic uint64_t sampling_ns;      /* how long windows were sampled, by the wall clock */
     _Atomic uint64_t threads_seen;
     /* Wall time, in windows that collect it. Each thread's time is one of CPU time, run-queue
