@@ -60,16 +60,12 @@ def test_above_the_ceiling_the_period_is_raised_and_that_is_said(start):
 def test_below_the_ceiling_the_period_is_left_alone(start):
     server, endpoint = start("50")
 
+    def judged():
+        found = endpoint.status()["overhead"]
+        return found if found["percent"] is not None else None
+
     with server.load("/burn?ms=20", threads=2):
-        overhead = wait_for(
-            lambda: [
-                found
-                for found in [endpoint.status()["overhead"]]
-                if found["percent"] is not None
-            ],
-            "a window that could be judged",
-            90,
-        )[0]
+        overhead = wait_for(judged, "a window that could be judged", 90)
 
     assert 0 < overhead["percent"] < 50
     assert overhead["max_percent"] == 50
