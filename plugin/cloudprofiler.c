@@ -212,8 +212,8 @@ static bool is_inert(void)
         cprof_notice("CPU and wall profiles are both disabled: not profiling");
     } else if (options->config.output_dir[0] == '\0' && !options->config.upload &&
                options->config.http_address[0] == '\0' && !options->config.slow_request_s) {
-        cprof_notice("none of cloudprofiler-service, cloudprofiler-output-dir and "
-                     "cloudprofiler-http is given: not profiling");
+        cprof_notice("none of cloudprofiler-service, cloudprofiler-output-dir, cloudprofiler-http "
+                     "and cloudprofiler-slow-request is given: not profiling");
     } else if (slots.workers + slots.mules + slots.spoolers == 0) {
         cprof_notice("this instance has no workers: not profiling");
     } else if (!cprof_engine_timer_spares_system_calls(&error)) {

@@ -131,7 +131,7 @@ bool cprof_web_request_add_field(struct cprof_web_request *request, const char *
     struct cprof_web_field *field = request->fields + request->field_count;
 
     if (offset == 0) {
-        if (request->field_count == CPROF_WEB_FORM_FIELDS_MAX ||
+        if (!name || request->field_count == CPROF_WEB_FORM_FIELDS_MAX ||
             strlen(name) >= sizeof(field->name)) {
             return false;
         }

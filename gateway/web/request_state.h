@@ -49,7 +49,8 @@ void cprof_web_request_give_up(struct cprof_web_request *request);
 /* Ends it, given up if need be. */
 void cprof_web_request_free(struct cprof_web_request *request);
 
-/* A part of a form's field; false: too long or too many. */
+/* A part of a form's field; false: too long, too many, or without a name (NULL: multipart/form-data
+ * may leave it out). */
 bool cprof_web_request_add_field(struct cprof_web_request *request, const char *name,
                                  const char *part, size_t offset, size_t bytes) CPROF_MUST_USE;
 

@@ -58,7 +58,8 @@ struct cprof_web_server {
     struct client clients[CONNECTIONS_MAX];
     unsigned client_count;
     uint64_t retry_ns;
-    bool told; /* that it cannot listen */
+    bool told;    /* that it cannot listen */
+    bool stirred; /* a connection came or went: who waits behind the crowd is let in next */
     bool ending;
 };
 
@@ -75,15 +76,17 @@ static const char *const security_headers[][2] = {
     {"Connection", "close"},
 };
 
-/* Lets libmicrohttpd work, and finds out when it wants to again. */
+/* Lets libmicrohttpd work, and finds out when it wants to again. Where connections are at their
+ * most it listens no more, and looks whether it can again only when it is run the next time. */
 static void run(struct cprof_web_server *server)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
     uint64_t now_ns;
 
+    server->stirred = false;
     (void)MHD_run(server->daemon);
     now_ns = cprof_now_ns();
-    if (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES && wait_ms == 0) {
+    if (server->stirred || (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES && wait_ms == 0)) {
         server->timer.due_ns = 0;
     } else if (server->client_count > 0 && server->timer.due_ns > now_ns + SWEEP_NS) {
         server->timer.due_ns = now_ns + SWEEP_NS;
@@ -184,6 +187,7 @@ static void come_and_go(void *context, struct MHD_Connection *connection, void *
     struct cprof_web_server *server = context;
     struct client *client = *socket_context;
 
+    server->stirred = true;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         greet(server, connection, socket_context);
     } else if (client) {

@@ -51,6 +51,12 @@ def test_no_place_for_profiles_fails(check):
     assert "check: FAILED: none of cloudprofiler-service" in done.stderr
 
 
+def test_slow_requests_alone_will_do_as_they_do_for_a_server(check):
+    done = check(cloudprofiler_slow_request="5")
+
+    assert "there is a place for profiles" in done.stderr
+
+
 def test_a_directory_that_is_not_there_fails(check, tmp_path):
     done = check(cloudprofiler_output_dir=tmp_path / "missing")
 

@@ -8,7 +8,7 @@ import os
 import pytest
 from testenv import processes
 from testenv.build import PYTHON_PLUGIN
-from testenv.checks import assert_profiles_go_on
+from testenv.checks import assert_profiles_go_on, windows_until
 from testenv.profiles import merged, profile_files
 from testenv.uwsgi import PYTHON_FIRST, PYTHON_LAST, QUICK, WITHOUT_PROFILER
 from testenv.wait import wait_for
@@ -129,18 +129,22 @@ def test_reloads_under_load_fail_no_request_and_profiles_go_on(verb, uwsgi, prof
         assert len(failures) <= len(failures_over_reloads(plain, reload)), failures[:3]
 
 
+def own_functions(profile):
+    return {name for name in profile.functions() if name.startswith("own_function_of_")}
+
+
 def test_workers_that_max_requests_replaces_are_profiled(uwsgi, profile_reader):
     server = uwsgi(max_requests=100, min_worker_lifetime=3, **QUICK)
     first = server.wait_for_workers(2)
 
     with server.load("/own?ms=10", threads=4) as load:
         server.wait_for_new_workers(first)
-        server.wait_for_profiles()  # its window may have begun before
-        profile = profile_reader.read(server.wait_for_profiles()[-1])
+        profile, _ = windows_until(
+            lambda cpu, _: own_functions(cpu), "samples of the new workers", server, profile_reader
+        )
 
-    found = {name for name in profile.functions() if name.startswith("own_function_of_")}
     assert not load.failures, load.failures[:3]
-    assert found and not found & {f"own_function_of_{pid}" for pid in first.values()}
+    assert not own_functions(profile) & {f"own_function_of_{pid}" for pid in first.values()}
 
 
 def test_workers_that_cheaper_starts_later_are_profiled(uwsgi, profile_reader):
@@ -149,10 +153,12 @@ def test_workers_that_cheaper_starts_later_are_profiled(uwsgi, profile_reader):
 
     with server.load("/own?ms=20", threads=6):
         server.wait_for_log("spawned uWSGI worker 3")
-        server.wait_for_profiles()
-        profile = profile_reader.read(server.wait_for_profiles()[-1])
-
-    assert {"1", "2", "3"} <= profile.label_values("worker")
+        windows_until(
+            lambda cpu, _: {"1", "2", "3"} <= cpu.label_values("worker"),
+            "samples of three workers",
+            server,
+            profile_reader,
+        )
 
 
 def test_a_worker_that_harakiri_kills_leaves_its_samples_and_its_successor_is_profiled(

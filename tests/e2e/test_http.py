@@ -15,7 +15,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from standin import BackToBack
 from testenv import processes
+from testenv.cloud import LOCAL_OFF, upload_options
 from testenv.endpoint import TOKEN, Endpoint, token_in
 from testenv.wait import wait_for
 
@@ -157,6 +159,60 @@ def test_nothing_is_sampled_while_profiling_is_off(endpoint):
     assert off.status < 300 and on.status < 300
     assert refused.status == 409 and "off" in refused.text
     assert endpoint.ask("/debug/pprof/profile?seconds=1").status == 200
+
+
+@pytest.mark.parametrize(
+    ("verb", "value", "setting", "expected"),
+    [
+        ("kinds", "wall", "kinds", ["wall"]),
+        ("period", "20", "period_ms", 20),
+        ("interval", "120", "output_interval_s", 120),
+    ],
+)
+def test_a_setting_is_changed_by_post_and_set_back(endpoint, verb, value, setting, expected):
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    before = endpoint.status()["settings"]
+
+    changed = endpoint.ask(f"/actions/{verb}", "POST", f"value={value}", **form)
+    after = endpoint.status()["settings"]
+    back = endpoint.ask(f"/actions/{verb}", "POST", "value=default", **form)
+
+    assert changed.status == 200 and back.status == 200
+    assert after == {**before, setting: expected}
+    assert endpoint.status()["settings"] == before
+    assert endpoint.ask(f"/actions/{verb}", "POST", "value=-1", **form).status == 400
+
+
+def test_uploads_that_were_not_configured_cannot_be_switched_on(endpoint):
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    on = endpoint.ask("/actions/upload", "POST", "value=on", **form)
+
+    assert on.status == 409 and "not configured" in on.text
+    assert endpoint.ask("/actions/upload", "POST", "value=off", **form).status == 200
+    assert not endpoint.status()["settings"]["upload"]
+
+
+def test_uploads_are_switched_off_and_on(uwsgi, standin, tmp_path):
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    standin.pace = BackToBack(["CPU"], "1s")
+    endpoint = Endpoint(
+        uwsgi(
+            **upload_options(standin, tmp_path, **LOCAL_OFF),
+            cloudprofiler_http="127.0.0.1:0",
+            cloudprofiler_http_token=TOKEN,
+        )
+    )
+    standin.wait_for_uploads(1)
+
+    off = endpoint.ask("/actions/upload", "POST", "value=off", **form)
+    without = endpoint.status()
+    seen = len(standin.uploads)
+    on = endpoint.ask("/actions/upload", "POST", "value=on", **form)
+
+    assert off.status == 200 and on.status == 200
+    assert without["uploads"] is None and not without["settings"]["upload"]
+    standin.wait_for_uploads(seen + 1)
+    assert endpoint.status()["settings"]["upload"]
 
 
 def test_who_asks_at_the_same_time_shares_one_window(endpoint):

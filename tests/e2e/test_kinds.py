@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 
 import pytest
+from testenv.checks import windows_until
 from testenv.profiles import profile_files, wait_for_files, wall_file_of
 
 CORES = 2
@@ -123,8 +124,13 @@ def test_idle_threads_are_kept_and_states_left_out_as_asked(make_uwsgi, profile_
         cloudprofiler_wall_idle="true",
         cloudprofiler_tag="thread",
     ).start()
-    _, file = pair_of(server, clients=1)  # so that one core has nothing to do
 
-    wall = profile_reader.read(file)
-    assert {"[idle]", "nap", "work"} <= wall.functions()
+    with server.load("/", threads=1):  # so that one core has nothing to do
+        _, wall = windows_until(
+            lambda _, wall: {"[idle]", "nap", "work"} <= wall.functions(),
+            "a core at rest and one at work",
+            server,
+            profile_reader,
+        )
+
     assert not any(sample.labels.keys() - {"thread"} for sample in wall.samples)

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from testenv import processes
 from testenv.build import UWSGI
-from testenv.checks import assert_profiles_go_on
+from testenv.checks import assert_profiles_go_on, windows_until
 from testenv.uwsgi import NO_MASTER, QUICK
 from testenv.wait import wait_for
 
@@ -149,11 +149,14 @@ def test_a_program_that_takes_the_workers_place_is_left_alone(uwsgi, profile_rea
     assert "of 1 mule, a sample" in server.log
     mule = int(server.wait_for_log(r"^spawned uWSGI mule 1 \(pid: (\d+)")[0])
 
-    server.wait_for_profiles()
-    profile = profile_reader.read(server.wait_for_profiles()[-1])
+    profile, _ = windows_until(
+        lambda cpu, _: f"own_function_of_{mule}" in cpu.functions(),
+        "samples of the mule",
+        server,
+        profile_reader,
+    )
 
     assert profile.label_values("worker") == {"mule 1"}
-    assert f"own_function_of_{mule}" in profile.functions()
     for pid in server.workers().values():
         assert_untouched(pid)
 

@@ -4,9 +4,8 @@ SPDX-License-Identifier: MIT
 """
 
 import pytest
-from testenv.profiles import merged, wall_file_of
+from testenv.checks import windows_until
 from testenv.uwsgi import QUICK
-from testenv.wait import wait_for
 
 ENOUGH_SAMPLES = 50  # of CPU time: a share of 0.5 is then above 0.2, whatever chance does
 PATIENCE_S = 60
@@ -27,19 +26,10 @@ def asleep(profile):
 
 
 def profiles_under_load(server, reader):
-    """CPU and wall time of windows that follow each other, of as many as it takes: where others
-    use the processors, a second holds few samples and perhaps no look that meets a sleep."""
-    cpu, wall = [], []
+    def are_enough(cpu, wall):
+        return cpu.total_count >= ENOUGH_SAMPLES and asleep(wall).samples
 
-    def are_enough():
-        path = server.wait_for_profiles()[-1]
-        cpu.append(reader.read(path))
-        wall.append(reader.read(wall_file_of(path)))
-        return merged(cpu).total_count >= ENOUGH_SAMPLES and asleep(merged(wall)).samples
-
-    server.wait_for_profiles()  # its window may have begun before the load
-    wait_for(are_enough, f"{ENOUGH_SAMPLES} samples and a sleep", PATIENCE_S)
-    return merged(cpu), merged(wall)
+    return windows_until(are_enough, f"{ENOUGH_SAMPLES} samples and a sleep", server, reader)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -8,8 +8,7 @@ import re
 import signal
 
 import pytest
-from testenv.checks import assert_own_slot
-from testenv.profiles import wall_file_of
+from testenv.checks import assert_own_slot, windows_until
 from testenv.uwsgi import QUICK, WITHOUT_PROFILER
 
 # The first runs code, the second has none and is called.
@@ -23,24 +22,29 @@ def mule_pid(server, number, birth=1):
     return int(found[birth - 1])
 
 
+def resting(wall):
+    return wall.where(lambda sample: "rest" in sample.names())
+
+
 def assert_waiting_stands_in(wall):
-    sleeping = wall.where(lambda sample: "rest" in sample.names())
-    assert sleeping.label_values("worker") == {"mule 1"}
-    assert sleeping.label_values("thread") == {"uWSGIMule1"}
-    assert "sleep" in sleeping.label_values("state")
+    assert resting(wall).label_values("worker") == {"mule 1"}
+    assert resting(wall).label_values("thread") == {"uWSGIMule1"}
     # A mule that waits for a message is idle.
     waiting = wall.where(lambda sample: sample.labels["worker"] == "mule 2")
     assert waiting.label_values("state") <= {"running", "runnable"}
 
 
 def assert_both_in_next_window(server, profile_reader, birth=1):
-    server.wait_for_profiles()  # its window may have begun before
-    path = server.wait_for_profiles()[-1]
-    profile = profile_reader.read(path)
-    assert_waiting_stands_in(profile_reader.read(wall_file_of(path)))
-    for number in (1, 2):
-        pid = mule_pid(server, number, birth)
-        assert_own_slot(profile, pid, f"mule {number}", f"uWSGIMule{number}")
+    pids = [mule_pid(server, number, birth) for number in (1, 2)]
+
+    def are_seen(cpu, wall):
+        own = {f"own_function_of_{pid}" for pid in pids}
+        return own <= cpu.functions() and "sleep" in resting(wall).label_values("state")
+
+    cpu, wall = windows_until(are_seen, "both mules and a sleep", server, profile_reader)
+    assert_waiting_stands_in(wall)
+    for number, pid in enumerate(pids, 1):
+        assert_own_slot(cpu, pid, f"mule {number}", f"uWSGIMule{number}")
 
 
 @pytest.mark.parametrize("threads", THREADS)

@@ -12,6 +12,7 @@ import subprocess
 
 import pytest
 from testenv.build import PYTHON, SOURCE
+from testenv.checks import windows_until
 from testenv.uwsgi import QUICK
 from testenv.wait import wait_for
 
@@ -43,21 +44,27 @@ def start(uwsgi, **options):
     return uwsgi(app="neighbours", processes=1, **QUICK, **options)
 
 
-def next_window(server, reader):
-    """CPU and wall profile of a window that is wholly under load from now on."""
+def naps_are_seen(_cpu, wall):
+    return "sleep" in wall.label_values("state")
+
+
+def both_are_seen(cpu, wall):
+    return "burn" in cpu.functions() and naps_are_seen(cpu, wall)
+
+
+def next_windows(is_enough, server, reader):
+    """CPU and wall profile of windows that are wholly under load from now on."""
     with (
         server.load(f"/nap?ms={NAP_MS}", threads=1) as naps,
         server.load(f"/burn?ms={BURN_MS}", threads=1) as burns,
     ):
-        server.wait_for_profiles()  # its window may have begun before the load
-        cpu = server.wait_for_profiles()[-1]
+        found = windows_until(is_enough, "work and naps", server, reader)
     assert naps.done and burns.done and not naps.failures + burns.failures
-    wall = cpu.with_name(cpu.name.replace("cpu-", "wall-", 1))
-    return reader.read(cpu), reader.read(wall)
+    return found
 
 
 def assert_both_work(server, reader):
-    cpu, wall = next_window(server, reader)
+    cpu, wall = next_windows(both_are_seen, server, reader)
     assert cpu.share("burn") > 0.3, cpu.functions()
     assert wall.where(lambda sample: sample.labels["state"] == "sleep").share("nap") > 0.9
     assert server.our_errors == []
@@ -79,7 +86,7 @@ def test_wall_profiles_go_on_without_the_signal(uwsgi, profile_reader):
     server.get("/take")
     server.wait_for_log(r"\[cloudprofiler\] warning: the application has taken SIGURG")
 
-    _, wall = next_window(server, profile_reader)
+    _, wall = next_windows(naps_are_seen, server, profile_reader)
 
     assert wall.where(lambda sample: sample.labels["state"] == "sleep").share("nap") > 0.9
     assert wall.ns_of("burn") == 0, "samples of a signal that is not ours"

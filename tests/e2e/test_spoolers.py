@@ -7,8 +7,7 @@ import os
 import signal
 
 import pytest
-from testenv.checks import assert_own_slot
-from testenv.profiles import merged, wall_file_of
+from testenv.checks import assert_own_slot, windows_until
 from testenv.uwsgi import NO_MASTER, QUICK
 
 SPOOLER = {"app": "background", "spooler": "%d/spool", **QUICK}
@@ -24,17 +23,27 @@ def spooler_pids(server, count):
     return [int(pid) for pid in pids]
 
 
+def resting(wall):
+    return wall.where(lambda sample: "rest" in sample.names())
+
+
 def assert_in_next_window(server, profile_reader, pids):
     """The spoolers 1, 2 ... with these pids are in a window that begins from now on."""
+    slots = {f"spooler {number}" for number in range(1, len(pids) + 1)}
+
+    def are_seen(cpu, wall):
+        own = {f"own_function_of_{pid}" for pid in pids}
+        rest = resting(wall)
+        return (
+            own <= cpu.functions()
+            and "sleep" in rest.label_values("state")
+            and slots <= rest.label_values("worker")
+        )
+
     with server.load("/spool?ms=20", threads=1) as load:
-        server.wait_for_profiles()  # its window may have begun before
-        paths = server.wait_for_profiles(3)
-    profile = merged(map(profile_reader.read, paths))
-    wall = merged(profile_reader.read(wall_file_of(path)) for path in paths)
+        profile, wall = windows_until(are_seen, f"{slots} at work", server, profile_reader)
     assert load.failures == []
-    sleeping = wall.where(lambda sample: "rest" in sample.names())
-    assert "sleep" in sleeping.label_values("state")
-    assert sleeping.label_values("worker") == {f"spooler {n}" for n in range(1, len(pids) + 1)}
+    assert resting(wall).label_values("worker") == slots
     for number, pid in enumerate(pids, 1):
         assert_own_slot(profile, pid, f"spooler {number}", f"uWSGISpooler{number}")
 
@@ -67,12 +76,14 @@ def test_a_spooler_that_recycles_itself_is_profiled_again(uwsgi, profile_reader)
 
     with server.load("/spool?ms=10", threads=1) as load:
         spooler_pids(server, 3)
-        server.wait_for_profiles()
-        profile = profile_reader.read(server.wait_for_profiles()[-1])
-        later = spooler_pids(server, 3)[1:]
+
+        def later_ones_are_seen(cpu, _wall):
+            later = spooler_pids(server, 3)[1:]
+            return cpu.functions() & {f"own_function_of_{pid}" for pid in later}
+
+        windows_until(later_ones_are_seen, "samples of a later one", server, profile_reader)
 
     assert load.failures == []
-    assert profile.functions() & {f"own_function_of_{pid}" for pid in later}
 
 
 def test_a_spooler_without_a_master_is_profiled(uwsgi, profile_reader):
