@@ -10,7 +10,7 @@
 
 #include "../http/wiped_memory.h"
 
-#define HIDDEN "[...]"
+static const char hidden[] = {'[', '.', '.', '.', ']'};
 
 /* So much of a secret in a row is no chance. */
 #define QUOTED_BYTES 16u
@@ -35,10 +35,10 @@ static size_t common_length(const char *left, const char *right)
 
 void cprof_secret_hide(char *text, const char *secret)
 {
-    size_t hidden_bytes = strlen(HIDDEN), secret_bytes = strlen(secret);
+    size_t secret_bytes = strlen(secret);
     size_t enough = secret_bytes < QUOTED_BYTES ? secret_bytes : QUOTED_BYTES;
 
-    if (secret_bytes < hidden_bytes) {
+    if (secret_bytes < sizeof(hidden)) {
         return;
     }
     while (*text) {
@@ -48,9 +48,9 @@ void cprof_secret_hide(char *text, const char *secret)
             text++;
             continue;
         }
-        memcpy(text, HIDDEN, hidden_bytes);
-        memmove(text + hidden_bytes, text + quoted, strlen(text + quoted) + 1);
-        text += hidden_bytes;
+        memcpy(text, hidden, sizeof(hidden));
+        memmove(text + sizeof(hidden), text + quoted, strlen(text + quoted) + 1);
+        text += sizeof(hidden);
     }
 }
 
