@@ -74,6 +74,12 @@ void cprof_status_set_uploader(struct cprof_status *status, const struct cprof_u
     status->uploader = uploader;
 }
 
+void cprof_status_set_overhead(struct cprof_status *status,
+                               const struct cprof_status_overhead *overhead)
+{
+    status->report.overhead = *overhead;
+}
+
 void cprof_status_file(struct cprof_status *status, bool written, size_t byte_count)
 {
     status->report.files_failing = !written;

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "../../plugin/base/log.h"
 #include "../profile/kind.h"
 #include "files.h"
+#include "name_list.h"
 
 #define SUFFIX    ".pb.gz"
 #define NS_PER_MS UINT64_C(1000000)
@@ -152,86 +152,22 @@ static bool write_profile(struct directory_sink *sink, int directory,
            rename_temporary(sink, directory, temporary, profile) && fsync(directory) == 0;
 }
 
-static int newer_first(const void *left, const void *right)
+/* Without memory the list is shorter: then some old files stay until the next time. */
+static void remove_old_profiles(const struct directory_sink *sink, int directory,
+                                enum cprof_kind kind)
 {
-    return strcmp(((const struct cprof_stamp *)right)->text,
-                  ((const struct cprof_stamp *)left)->text);
-}
-
-/* A list that grows. */
-struct stamp_list {
-    struct cprof_stamp *stamps;
-    size_t count, capacity;
-};
-
-static bool add_stamp(struct stamp_list *list, const char *text)
-{
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        struct cprof_stamp *grown = reallocarray(list->stamps, capacity, sizeof(*grown));
-
-        if (!grown) {
-            return false;
-        }
-        list->stamps = grown;
-        list->capacity = capacity;
-    }
-    (void)snprintf(list->stamps[list->count++].text, sizeof(struct cprof_stamp), "%.*s",
-                   CPROF_STAMP_BYTES, text);
-    return true;
-}
-
-/* The stamps of all our profiles of a kind, newest first; the caller frees list->stamps. Without
- * memory the list is shorter: then some old files stay until the next time. */
-static void list_profiles(const struct directory_sink *sink, int directory, enum cprof_kind kind,
-                          struct stamp_list *list)
-{
-    DIR *names = cprof_file_open_names(directory);
+    struct cprof_name_list list = {0};
+    DIR *names = sink->config->output_keep > 0 ? cprof_file_open_names(directory) : NULL;
     bool ok = names != NULL;
 
     for (struct dirent *entry; ok && (entry = readdir(names)) != NULL;) {
-        const char *stamp = stamp_in_name(sink, kind, entry->d_name);
-
-        ok = !stamp || add_stamp(list, stamp);
+        ok = !stamp_in_name(sink, kind, entry->d_name) || cprof_name_list_add(&list, entry->d_name);
     }
     if (names) {
         (void)closedir(names);
     }
-    if (list->count > 0) {
-        qsort(list->stamps, list->count, sizeof(*list->stamps), newer_first);
-    }
-}
-
-static void remove_old_profiles(const struct directory_sink *sink, int directory,
-                                enum cprof_kind kind)
-{
-    struct stamp_list list = {0};
-
-    if (sink->config->output_keep == 0) {
-        return;
-    }
-    list_profiles(sink, directory, kind, &list);
-    for (size_t i = sink->config->output_keep; i < list.count; i++) {
-        char name[NAME_BYTES];
-
-        format_name(name, sink, kind, list.stamps[i].text);
-        cprof_file_remove(directory, name);
-    }
-    free(list.stamps);
-}
-
-/* Leaves the temporary of a gateway that is writing it now. */
-static void remove_temporary(int directory, const char *name)
-{
-    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-    if (fd < 0) {
-        return;
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
-        cprof_file_remove(directory, name);
-    }
-    close(fd);
+    cprof_name_list_remove_old(&list, directory, sink->config->output_keep);
+    cprof_name_list_reset(&list);
 }
 
 static void remove_temporaries(const struct directory_sink *sink)
@@ -241,7 +177,7 @@ static void remove_temporaries(const struct directory_sink *sink)
 
     for (struct dirent *entry; names && (entry = readdir(names)) != NULL;) {
         if (is_temporary_name(sink, entry->d_name)) {
-            remove_temporary(directory, entry->d_name);
+            cprof_file_remove_unlocked(directory, entry->d_name);
         }
     }
     if (names) {

@@ -104,6 +104,19 @@ void cprof_file_remove(int directory, const char *name)
     }
 }
 
+void cprof_file_remove_unlocked(int directory, const char *name)
+{
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0) {
+        return;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+        cprof_file_remove(directory, name);
+    }
+    close(fd);
+}
+
 DIR *cprof_file_open_names(int directory)
 {
     int own = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -39,6 +39,9 @@ bool cprof_file_rename(int directory, const char *from, const char *to) CPROF_MU
 /* Removes a regular file, and nothing else. */
 void cprof_file_remove(int directory, const char *name);
 
+/* The same, unless a gateway is writing the file now. */
+void cprof_file_remove_unlocked(int directory, const char *name);
+
 /* For reading the directory's names; NULL: it cannot be read. The caller closes it. */
 DIR *cprof_file_open_names(int directory);
 

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "files.h"
+#include "name_list.h"
 
 #define NAME_BYTES    96
 #define NAME_ATTEMPTS 100
@@ -55,71 +55,26 @@ static bool is_temporary(const struct cprof_incident *incident, const char *name
            is_of_sort(incident, name + 1, length - 1 - end);
 }
 
-/* Leaves the temporary of a gateway that is writing it now. */
-static void remove_temporary(int directory, const char *name)
-{
-    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-    if (fd < 0) {
-        return;
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
-        cprof_file_remove(directory, name);
-    }
-    close(fd);
-}
-
-static int newer_first(const void *left, const void *right)
-{
-    return strcmp(((const struct name *)right)->text, ((const struct name *)left)->text);
-}
-
-struct name_list {
-    struct name *names;
-    size_t count, capacity;
-};
-
-static bool add_name(struct name_list *list, const char *text)
-{
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        struct name *grown = reallocarray(list->names, capacity, sizeof(*grown));
-
-        if (!grown) {
-            return false;
-        }
-        list->names = grown;
-        list->capacity = capacity;
-    }
-    (void)snprintf(list->names[list->count++].text, NAME_BYTES, "%.*s", NAME_BYTES - 1, text);
-    return true;
-}
-
 /* Without memory some old files stay until the next time. */
 static void remove_old(const struct cprof_config *config, int directory,
                        const struct cprof_incident *incident)
 {
-    struct name_list list = {0};
+    struct cprof_name_list list = {0};
     DIR *names = cprof_file_open_names(directory);
     bool ok = names != NULL;
 
     for (struct dirent *entry; ok && (entry = readdir(names)) != NULL;) {
         if (is_of_sort(incident, entry->d_name, strlen(entry->d_name))) {
-            ok = add_name(&list, entry->d_name);
+            ok = cprof_name_list_add(&list, entry->d_name);
         } else if (is_temporary(incident, entry->d_name)) {
-            remove_temporary(directory, entry->d_name);
+            cprof_file_remove_unlocked(directory, entry->d_name);
         }
     }
     if (names) {
         (void)closedir(names);
     }
-    if (list.count > 0) {
-        qsort(list.names, list.count, sizeof(*list.names), newer_first);
-    }
-    for (size_t i = config->output_keep; config->output_keep > 0 && i < list.count; i++) {
-        cprof_file_remove(directory, list.names[i].text);
-    }
-    free(list.names);
+    cprof_name_list_remove_old(&list, directory, config->output_keep);
+    cprof_name_list_reset(&list);
 }
 
 static bool write_file(int directory, const struct cprof_incident *incident)

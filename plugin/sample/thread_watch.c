@@ -189,6 +189,14 @@ static void follow_clock(struct cprof_thread *thread)
     }
 }
 
+void cprof_thread_watch_start_clocks(void)
+{
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        (void)cprof_engine_timer_advance(thread);
+    }
+}
+
 void cprof_thread_watch_follow_clocks(void)
 {
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
@@ -232,11 +240,16 @@ static void arm(struct cprof_thread *thread)
     atomic_fetch_add(&counters->threads_seen, 1);
 }
 
+static void silence(struct cprof_thread *thread)
+{
+    cprof_engine_perf_disarm(thread);
+    cprof_engine_timer_disarm(thread);
+}
+
 static void disarm(struct cprof_thread *thread)
 {
     follow_clock(thread);
-    cprof_engine_perf_disarm(thread);
-    cprof_engine_timer_disarm(thread);
+    silence(thread);
 }
 
 /* A thread of the app: named by its comm where it has one of its own. While cores are still
@@ -415,7 +428,7 @@ void cprof_thread_watch_end(void)
 {
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
-        disarm(thread);
+        silence(thread);
         cprof_offcpu_forget(thread);
         atomic_store(&thread->tag_ref, CPROF_NO_REF);
         thread->looks = 0;

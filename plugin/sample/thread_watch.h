@@ -36,6 +36,9 @@ void cprof_thread_watch_begin(uint64_t period_ns, enum cprof_peek_way way);
  * takes it up at its next tick. */
 void cprof_thread_watch_set_period(uint64_t period_ns);
 
+/* What the threads that are known have used until now does not count. */
+void cprof_thread_watch_start_clocks(void);
+
 /* Brings the clocks of all threads up to date, without looking for new ones. */
 void cprof_thread_watch_follow_clocks(void);
 
@@ -43,7 +46,7 @@ void cprof_thread_watch_follow_clocks(void);
  * `ticks` (their signal is the app's) no thread has or gets any; sleepers are seen all the same. */
 void cprof_thread_watch_look(bool ticks);
 
-/* The window has ended. */
+/* The window has ended. What threads used since their clocks were last followed does not count. */
 void cprof_thread_watch_end(void);
 
 #endif

@@ -63,12 +63,15 @@ static void sleep_ns(long ns)
     (void)nanosleep(&pause, NULL);
 }
 
+/* All clocks begin together, when the threads that are known are sampled: what the ticker waits
+ * for a processor before or after that is no time that could not be sampled. */
 static void start_clocks(void)
 {
     struct cprof_slot_counters *counters = &ticker.work.mapping->slot->counters;
 
     ticker.cpu_clock_base_ns = atomic_load(&counters->cpu_clock_ns);
     ticker.ticker_cpu_base_ns = atomic_load(&counters->ticker_cpu_ns);
+    cprof_thread_watch_start_clocks();
     ticker.process_start_ns = read_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     ticker.ticker_start_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     ticker.sampling_base_ns = atomic_load(&counters->sampling_ns);
@@ -153,18 +156,24 @@ static void join_epoch(const struct cprof_window_demand *demand)
     cprof_thread_watch_begin(demand->period_ns, cprof_peek_choose_lasting(&ticker.blocked));
     cprof_recorder_begin(ticker.work.recorder, demand->epoch, ticker.work.incarnation);
     cprof_mappings_begin(ticker.work.incarnation);
-    start_clocks();
     publish_settled(now_ns);
     cprof_oncpu_open(demand->period_ns);
+    cprof_thread_watch_look(signal_is_ours());
+    start_clocks();
+    if (demand->kinds & CPROF_KIND_WALL) {
+        cprof_offcpu_follow();
+    }
 }
 
-/* Nobody writes to the log any more when this returns, unless the process ends. */
+/* Nobody writes to the log any more when this returns, unless the process ends. The clocks end
+ * together, with the samples. */
 static void leave_epoch(uint32_t epoch)
 {
+    cprof_thread_watch_follow_clocks();
+    publish_clocks();
     cprof_oncpu_close();
     cprof_tags_mark_requests(0);
     cprof_thread_watch_end();
-    publish_clocks();
     while (!cprof_oncpu_drained()) {
         sleep_ns((long)DRAIN_NS);
     }
@@ -187,12 +196,12 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
     uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), pause_ns;
 
     cprof_thread_watch_look(signal_is_ours());
+    publish_sampling_clock();
+    publish_clocks();
     if (wants_wall) {
         cprof_offcpu_follow();
     }
     cprof_mappings_look(ticker.work.recorder);
-    publish_sampling_clock();
-    publish_clocks();
     pause_ns = (read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns) * ROUND_COST_MAX;
     agenda->scan_ns = now_ns + (pause_ns > ROUND_NS ? pause_ns : ROUND_NS);
 }
@@ -309,7 +318,7 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
 {
     const struct cprof_control *control = ticker.work.mapping->control;
     struct cprof_window_demand before;
-    struct agenda agenda = {.name_ns = UINT64_MAX};
+    struct agenda agenda = {.scan_ns = cprof_now_ns() + ROUND_NS, .name_ns = UINT64_MAX};
 
     cprof_pace_begin(&agenda.pace, demand.period_ns, cprof_now_ns());
     do {
