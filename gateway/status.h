@@ -36,7 +36,8 @@ struct cprof_status_slot {
     uint64_t missed[CPROF_MISS_COUNT];
     uint64_t log_full;
     uint64_t log_used_bytes, log_bytes; /* of the present epoch */
-    double cpu_share; /* of one core, in the last window that ended; below 0: none ended yet */
+    double cpu_share; /* of one core, while some window was open, up to the last one's end;
+                       * below 0: none ended yet */
 };
 
 /* A window that stands. */

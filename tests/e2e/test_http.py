@@ -248,6 +248,10 @@ def test_a_fifth_window_is_refused_and_clients_that_go_give_theirs_back(endpoint
 
 
 def test_status_names_workers_and_windows(server, endpoint):
+    def is_every_slot_taken():
+        return all(one["pid"] for one in endpoint.status()["slots"])
+
+    wait_for(is_every_slot_taken, "a worker in each slot")
     waiting = endpoint.begin("/debug/pprof/wall?seconds=2")
     (window,) = endpoint.wait_for_windows(1)
     status = endpoint.status()
@@ -260,6 +264,21 @@ def test_status_names_workers_and_windows(server, endpoint):
     }
     assert status["settings"]["on"] and status["gateway"]["pid"] == server.gateway()
     assert any(one["samples"] + one["looks"] for one in endpoint.status()["slots"])
+
+
+def test_the_share_of_cpu_is_right_where_windows_overlap(server, endpoint):
+    def is_under_way():
+        return [one for one in endpoint.status()["windows"] if one["elapsed_s"] > 2]
+
+    with server.load("/own?ms=10", threads=4):
+        waiting = endpoint.begin("/debug/pprof/wall?seconds=4")
+        wait_for(is_under_way, "the middle of a window")
+        assert endpoint.ask("/debug/pprof/stacks").status == 200
+        shares = [one["cpu_share"] for one in endpoint.status()["slots"]]
+        waiting.close()
+
+    # A worker of one thread cannot use more than a core; the clocks are not read all at once.
+    assert all(0 <= share < 1.5 for share in shares), shares
 
 
 def test_metrics_are_what_prometheus_reads(endpoint):
