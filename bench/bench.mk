@@ -26,16 +26,24 @@ bench_tags = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 bench_endpoint = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 	$(BENCH_PYTHON) bench/endpoint.py
 
+bench_latency = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
+	$(BENCH_PYTHON) bench/latency.py
+
 bench_run = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 	$(BENCH_PYTHON) bench/run.py build/bench/overflow.so $(BENCH_SECONDS) build/bench/peers
 
 .PHONY: bench bench-asleep bench-overflows bench-sleepers bench-tags bench-endpoint
-bench: deps-test ## Measure what profiling costs, other profilers too (BENCH_SECONDS, 270).
+.PHONY: bench-latency deps-bench
+deps-bench:
+	@tools/install-packages demo test bench
+
+bench: deps-test deps-bench ## Measure what profiling costs, other profilers too (BENCH_SECONDS, 270).
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so \
 		build/bench/sleeper.so
 	@$(bench_sleepers)
 	@$(bench_tags)
 	@$(bench_endpoint)
+	@$(bench_latency)
 	@$(bench_run)
 
 bench-sleepers: deps-test # What looks at sleeping threads cost alone.
@@ -49,6 +57,10 @@ bench-tags: deps-test # What setting a tag costs the app.
 bench-endpoint: deps-test # What the local endpoint costs while nobody asks.
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@$(bench_endpoint)
+
+bench-latency: deps-bench # What asking for all stacks again and again costs the app.
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@$(bench_latency)
 
 bench-asleep: deps-test # What wall profiles of an app that sleeps cost alone, the agent's too.
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so

@@ -14,7 +14,6 @@
 
 struct cprof_cockpit {
     const struct cprof_config *config;
-    struct cprof_windows *windows;
     struct cprof_loop *loop;
     struct cprof_web_site site;
     struct cprof_web_server *server; /* NULL: there is no endpoint */
@@ -40,10 +39,9 @@ static void keep(struct cprof_recent *recent, const struct cprof_window_result *
     }
 }
 
-static void observe(void *context, const struct cprof_window_result *result)
+void cprof_cockpit_window_ended(struct cprof_cockpit *cockpit,
+                                const struct cprof_window_result *result)
 {
-    struct cprof_cockpit *cockpit = context;
-
     cprof_status_window_ended(cockpit->site.status, result);
     if (result->window->source != CPROF_SOURCE_WATCH) { /* parts; what they become is kept */
         keep(cockpit->site.recent, result);
@@ -62,7 +60,6 @@ struct cprof_cockpit *cprof_cockpit_create(const struct cprof_config *config,
         return NULL;
     }
     cockpit->config = config;
-    cockpit->windows = windows;
     cockpit->loop = loop;
     cockpit->site.config = config;
     cockpit->site.recent = cprof_recent_create();
@@ -75,7 +72,6 @@ struct cprof_cockpit *cprof_cockpit_create(const struct cprof_config *config,
         cprof_fail(error, "no memory for what operators see");
         return NULL;
     }
-    cprof_windows_observe(windows, observe, cockpit);
     return cockpit;
 }
 
@@ -104,7 +100,6 @@ void cprof_cockpit_destroy(struct cprof_cockpit *cockpit)
         return;
     }
     cprof_web_server_destroy(cockpit->server);
-    cprof_windows_observe(cockpit->windows, NULL, NULL);
     cprof_stacks_destroy(cockpit->site.stacks);
     cprof_demand_destroy(cockpit->site.demand);
     cprof_status_destroy(cockpit->site.status);

@@ -20,7 +20,7 @@
 
 struct cprof_cockpit;
 
-/* Everything is borrowed until the end. Observes the windows and adopts those on demand: before
+/* Everything is borrowed until the end. Adopts the windows on demand: before
  * cprof_windows_begin. NULL with the error. */
 struct cprof_cockpit *cprof_cockpit_create(const struct cprof_config *config,
                                            const struct cprof_segment *segment,
@@ -31,6 +31,10 @@ void cprof_cockpit_destroy(struct cprof_cockpit *cockpit);
 
 /* What it consists of. The caller may set the functions that are NULL, before the loop runs. */
 struct cprof_web_site *cprof_cockpit_site(struct cprof_cockpit *cockpit);
+
+/* A window has ended: before it is handed over. */
+void cprof_cockpit_window_ended(struct cprof_cockpit *cockpit,
+                                const struct cprof_window_result *result);
 
 /* Opens the endpoint, if one is configured; once, when the site is complete. That it cannot be
  * opened is said, and all else goes on. */

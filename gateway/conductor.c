@@ -14,6 +14,7 @@
 #include "../plugin/base/log.h"
 #include "../plugin/share/window.h"
 #include "actions.h"
+#include "ceiling.h"
 #include "cloud_windows.h"
 #include "cockpit.h"
 #include "command_form.h"
@@ -39,6 +40,7 @@
 struct conductor {
     const struct cprof_config *given;
     struct cprof_config config; /* with the settings in force; what all rooms read */
+    struct cprof_ceiling ceiling;
     const struct cprof_segment *segment;
     struct cprof_control *control;
     const struct cprof_conductor_fds *fds;
@@ -252,12 +254,37 @@ static void work(void *context, uint64_t now_ns)
     conductor->work.due_ns = cprof_schedule_next_ns(&conductor->schedule);
 }
 
+/* The windows that are ordered from now on have the set period, or a longer one that keeps them
+ * below the ceiling. */
+static void choose_period(struct conductor *conductor, uint32_t set_ms)
+{
+    const struct cprof_ceiling *ceiling = &conductor->ceiling;
+    const struct cprof_status_overhead overhead = {
+        .percent = ceiling->percent,
+        .ceiling_percent = ceiling->rule.ceiling_percent,
+        .period_ms = cprof_ceiling_period_ms(ceiling, set_ms),
+    };
+
+    conductor->config.period_ms = overhead.period_ms;
+    cprof_status_set_overhead(cprof_cockpit_site(conductor->cockpit)->status, &overhead);
+}
+
+static void window_ended(void *context, const struct cprof_window_result *result)
+{
+    struct conductor *conductor = context;
+    uint32_t set_ms = cprof_actions_settings(conductor->actions)->period_ms;
+
+    cprof_cockpit_window_ended(conductor->cockpit, result);
+    cprof_ceiling_window_ended(&conductor->ceiling, result, set_ms);
+    choose_period(conductor, set_ms);
+}
+
 /* All rooms read the configuration when they order their next window. */
 static void take_settings(struct conductor *conductor, const struct cprof_settings *settings)
 {
     struct cprof_config *config = &conductor->config;
 
-    config->period_ms = settings->period_ms;
+    choose_period(conductor, settings->period_ms);
     config->disable_cpu = !(settings->kinds & CPROF_KIND_CPU);
     config->disable_wall = !(settings->kinds & CPROF_KIND_WALL);
     config->output_interval_s = settings->output_interval_s;
@@ -393,6 +420,7 @@ static bool set_up_actions(struct conductor *conductor, struct cprof_error *erro
         return false;
     }
     take_settings(conductor, cprof_actions_settings(conductor->actions));
+    cprof_windows_observe(conductor->windows, window_ended, conductor);
     site->context = conductor;
     site->settings = settings_in_force;
     site->act = act;
@@ -411,6 +439,7 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
             return cprof_fail(error, "no memory for the sink");
         }
     }
+    cprof_ceiling_init(&conductor->ceiling, conductor->given);
     cprof_loop_init(&conductor->loop);
     conductor->windows =
         cprof_windows_create(&conductor->config, conductor->segment, &conductor->loop, error);
@@ -428,6 +457,9 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
 
 static void tear_down(struct conductor *conductor)
 {
+    if (conductor->windows) {
+        cprof_windows_observe(conductor->windows, NULL, NULL);
+    }
     cprof_cockpit_destroy(conductor->cockpit);
     cprof_actions_destroy(conductor->actions);
     cprof_cloud_windows_destroy(conductor->cloud);

@@ -17,6 +17,8 @@
 #define SLOW_REQUEST_S_MAX 3600u
 #define DURATION_S_MAX     3600u /* CPROF_WINDOW_NS_MAX */
 
+#define MAX_OVERHEAD_HUNDREDTHS_MAX 5000u
+
 static const int config_seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
 
 static bool is_terminated(const char *text, size_t bytes)
@@ -90,6 +92,8 @@ static bool numbers_are_sound(const struct cprof_config *config, struct cprof_er
            check(config->http_allow_remote <= 1, "http_allow_remote", config->http_allow_remote,
                  error) &&
            check(config->native_leaf <= 1, "native_leaf", config->native_leaf, error) &&
+           check(config->max_overhead_hundredths <= MAX_OVERHEAD_HUNDREDTHS_MAX,
+                 "max_overhead_hundredths", config->max_overhead_hundredths, error) &&
            check(config->root_tag_count <= CPROF_ROOT_TAGS_MAX, "root_tag_count",
                  config->root_tag_count, error) &&
            check(config->slot_count >= 1 && config->slot_count <= CPROF_SLOTS_MAX, "slot_count",

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../plugin/share/window.h"
+#include "overhead.h"
 #include "profile/log_reader.h"
 #include "profile/merge.h"
 #include "profile/pprof.h"
@@ -92,16 +93,36 @@ static bool merge_one(struct making *making, unsigned count, const struct cprof_
     return merge_slot(making, count, view, error);
 }
 
-static bool merge_slots(struct making *making, unsigned count, const struct cprof_segment *segment,
-                        const struct cprof_window *window, const struct cprof_snapshot *base,
-                        struct cprof_error *error)
+static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_view *view)
+{
+    const struct cprof_overhead_measure measure = {
+        .handler_cpu_ns = view->handler_cpu_ns,
+        .ticker_cpu_ns = view->ticker_cpu_ns,
+        .worker_cpu_ns = view->cpu_clock_ns,
+        .wall_ns = view->sampling_ns,
+    };
+    double percent = cprof_overhead_percent(&measure);
+
+    if (percent > harvest->worst_percent) {
+        harvest->worst_percent = percent;
+        harvest->worst_kind = view->kind;
+        harvest->worst_number = view->number;
+    }
+}
+
+static bool merge_slots(struct making *making, struct cprof_harvest *harvest,
+                        const struct cprof_segment *segment, const struct cprof_window *window,
+                        const struct cprof_snapshot *base, struct cprof_error *error)
 {
     struct cprof_log_view view;
     bool ok = true;
 
     for (uint32_t i = 0; ok && i < segment->slot_count; i++) {
         ok = read_slot(&view, segment, i, window, base, error) &&
-             merge_one(making, count, segment, &view, error);
+             merge_one(making, harvest->count, segment, &view, error);
+        if (ok) {
+            weigh_slot(harvest, &view);
+        }
         cprof_log_view_reset(&view);
     }
     return ok;
@@ -109,7 +130,7 @@ static bool merge_slots(struct making *making, unsigned count, const struct cpro
 
 static void choose_kinds(struct cprof_harvest *harvest, uint32_t kinds)
 {
-    *harvest = (struct cprof_harvest){0};
+    *harvest = (struct cprof_harvest){.worst_percent = CPROF_OVERHEAD_UNKNOWN};
     for (unsigned i = 0; i < CPROF_PROFILE_KINDS; i++) {
         if (kinds & (uint32_t)cprof_profile_kinds[i]) {
             harvest->profiles[harvest->count++].kind = cprof_profile_kinds[i];
@@ -138,7 +159,7 @@ bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segmen
                           harvest->profiles[i].kind);
         cprof_merge_use_symbols(&making.merges[i], symbols);
     }
-    ok = merge_slots(&making, harvest->count, segment, window, base, error);
+    ok = merge_slots(&making, harvest, segment, window, base, error);
     for (unsigned i = 0; i < harvest->count; i++) {
         struct cprof_harvested *profile = &harvest->profiles[i];
 

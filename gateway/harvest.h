@@ -32,10 +32,15 @@ struct cprof_harvested {
     size_t byte_count;
 };
 
-/* The profiles of one window, one a kind. */
+/* The profiles of one window, one a kind, and what they cost. */
 struct cprof_harvest {
     struct cprof_harvested profiles[CPROF_PROFILE_KINDS];
     unsigned count; /* of the kinds that the window asks for */
+
+    /* The share of the profiler in the slot that paid most (overhead.h), and which one that is. */
+    double worst_percent; /* CPROF_OVERHEAD_UNKNOWN: no slot can tell */
+    uint32_t worst_kind;  /* enum cprof_slot_kind */
+    uint32_t worst_number;
 };
 
 /* Merges the logs of the window's epoch, of all slots, less what `base` says (zero: nothing), into

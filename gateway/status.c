@@ -11,6 +11,9 @@
 
 #include "../plugin/share/window.h"
 
+/* Of what is shorter the clocks, which are not read all at once, say nothing. */
+#define SHARE_NS_MIN UINT64_C(50000000)
+
 /* The counters of a slot that are summed up. */
 struct counts {
     uint64_t samples, looks, log_full, cpu_clock_ns;
@@ -31,6 +34,7 @@ struct cprof_status {
     struct last_look *looks;
     const struct cprof_uploader *uploader;
     uint64_t started_ns;
+    uint64_t shown_ns; /* up to then CPU time in windows is in cpu_share */
     char trouble[1024];
 };
 
@@ -68,6 +72,12 @@ void cprof_status_destroy(struct cprof_status *status)
 void cprof_status_set_uploader(struct cprof_status *status, const struct cprof_uploader *uploader)
 {
     status->uploader = uploader;
+}
+
+void cprof_status_set_overhead(struct cprof_status *status,
+                               const struct cprof_status_overhead *overhead)
+{
+    status->report.overhead = *overhead;
 }
 
 void cprof_status_file(struct cprof_status *status, bool written, size_t byte_count)
@@ -140,10 +150,46 @@ static void look_at_slot(struct cprof_status *status, uint32_t index)
     look->counts = now;
 }
 
+/* When the first of the windows that are open now began; UINT64_MAX: none is. */
+static uint64_t first_open_ns(const struct cprof_status *status, uint64_t now_ns)
+{
+    const struct cprof_control *control = cprof_segment_control(status->segment);
+    uint32_t mask = atomic_load(&control->window_mask);
+    uint64_t first_ns = UINT64_MAX;
+
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
+        uint64_t start_ns = control->windows[i].start_ns;
+
+        if (mask & (1u << i) && start_ns <= now_ns && now_ns < control->windows[i].end_ns &&
+            start_ns < first_ns) {
+            first_ns = start_ns;
+        }
+    }
+    return first_ns;
+}
+
+/* Windows overlap, and the workers' clocks count once what they have in common: the time in which
+ * some window was open since the last one ended. 0: too short to tell, the next one has it. */
+static uint64_t sampled_since_last_ns(struct cprof_status *status,
+                                      const struct cprof_window *window)
+{
+    uint64_t now_ns = cprof_now_ns();
+    uint64_t open_ns = first_open_ns(status, now_ns);
+    uint64_t end_ns = open_ns == UINT64_MAX ? window->end_ns : now_ns;
+    uint64_t begin_ns = window->start_ns < open_ns ? window->start_ns : open_ns;
+
+    begin_ns = begin_ns > status->shown_ns ? begin_ns : status->shown_ns;
+    if (end_ns < begin_ns + SHARE_NS_MIN) {
+        return 0;
+    }
+    status->shown_ns = end_ns;
+    return end_ns - begin_ns;
+}
+
 void cprof_status_window_ended(struct cprof_status *status,
                                const struct cprof_window_result *result)
 {
-    uint64_t duration_ns = result->window->end_ns - result->window->start_ns;
+    uint64_t sampled_ns = sampled_since_last_ns(status, result->window);
 
     if (result->harvest) {
         status->report.windows_finished++;
@@ -154,10 +200,10 @@ void cprof_status_window_ended(struct cprof_status *status,
         struct last_look *look = &status->looks[i];
 
         look_at_slot(status, i);
-        if (duration_ns > 0) {
-            status->slots[i].cpu_share = (double)look->window_cpu_ns / (double)duration_ns;
+        if (sampled_ns > 0) {
+            status->slots[i].cpu_share = (double)look->window_cpu_ns / (double)sampled_ns;
+            look->window_cpu_ns = 0;
         }
-        look->window_cpu_ns = 0;
     }
 }
 

@@ -36,13 +36,21 @@ struct cprof_status_slot {
     uint64_t missed[CPROF_MISS_COUNT];
     uint64_t log_full;
     uint64_t log_used_bytes, log_bytes; /* of the present epoch */
-    double cpu_share; /* of one core, in the last window that ended; below 0: none ended yet */
+    double cpu_share; /* of one core, while some window was open, up to the last one's end;
+                       * below 0: none ended yet */
 };
 
 /* A window that stands. */
 struct cprof_status_window {
     uint32_t id, kinds, source;
     uint64_t start_unix_ns, duration_ns, elapsed_ns, period_ns;
+};
+
+/* What profiling costs, and what is done about it. */
+struct cprof_status_overhead {
+    double percent;         /* as in struct cprof_ceiling */
+    double ceiling_percent; /* 0: there is none */
+    uint32_t period_ms;     /* of the windows that are ordered without one of their own */
 };
 
 struct cprof_status_report {
@@ -55,6 +63,7 @@ struct cprof_status_report {
     struct cprof_status_window windows[CPROF_WINDOWS_MAX];
     size_t window_count;
     uint64_t windows_finished, windows_lost;
+    struct cprof_status_overhead overhead;
 
     uint64_t profiles_written, profiles_failed; /* by all gateways of this segment */
     int64_t figures[CPROF_FIGURE_COUNT];        /* named in share/figures.h */
@@ -78,6 +87,10 @@ void cprof_status_window_ended(struct cprof_status *status,
 
 /* A profile was written to output-dir, or could not be. */
 void cprof_status_file(struct cprof_status *status, bool written, size_t byte_count);
+
+/* What is shown of it from now on; before the first report. */
+void cprof_status_set_overhead(struct cprof_status *status,
+                               const struct cprof_status_overhead *overhead);
 
 /* The uploader whose counts are shown; borrowed. */
 void cprof_status_set_uploader(struct cprof_status *status, const struct cprof_uploader *uploader);

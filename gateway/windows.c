@@ -61,6 +61,7 @@ struct entry {
     struct cprof_snapshot base;
     bool stands; /* its bit is set */
     bool adopted;
+    bool hurried;         /* a window of a shorter period was open beside it */
     uint64_t look_ns;     /* when it is to be looked at again */
     uint64_t deadline_ns; /* of settling or closing */
 };
@@ -148,6 +149,7 @@ static void hand_over(struct cprof_windows *windows, struct entry *entry,
         .window = &window,
         .harvest = harvest,
         .adopted = entry->adopted,
+        .steady = !entry->adopted && !entry->hurried,
         .ticket = ticket ? ticket : "",
         .ticket_bytes = entry->ticket_bytes,
     };
@@ -242,6 +244,25 @@ static void repair_mask(struct cprof_windows *windows)
     }
 }
 
+static bool is_sampled(const struct entry *entry)
+{
+    return entry->stage == STAGE_SETTLING || entry->stage == STAGE_OPEN ||
+           entry->stage == STAGE_CLOSING;
+}
+
+/* The shortest period of the windows that are open together is used for all. */
+static void note_periods(struct cprof_windows *windows, struct entry *opening)
+{
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
+        struct entry *other = &windows->entries[i];
+
+        if (other != opening && is_sampled(other)) {
+            other->hurried |= opening->window.period_ns < other->window.period_ns;
+            opening->hurried |= other->window.period_ns < opening->window.period_ns;
+        }
+    }
+}
+
 static void publish(struct cprof_windows *windows, struct entry *entry)
 {
     int index = (int)(entry - windows->entries);
@@ -254,6 +275,7 @@ static void publish(struct cprof_windows *windows, struct entry *entry)
     repair_mask(windows);
     cprof_window_open(windows->control, index, &entry->window);
     entry->stands = true;
+    note_periods(windows, entry);
     windows->fresh = false;
     cprof_log(CPROF_LOG_DEBUG, "window %u opens for %.1f s", entry->window.id,
               (double)(entry->window.end_ns - entry->window.start_ns) / 1e9);

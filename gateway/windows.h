@@ -49,6 +49,9 @@ struct cprof_window_result {
     struct cprof_harvest *harvest;
     /* A gateway before this one opened it: its profiles may have been delivered already. */
     bool adopted;
+    /* It was sampled at its own period from start to end, as far as is known: no window of a
+     * shorter one was open beside it. */
+    bool steady;
     const char *ticket; /* ends with NUL; "" if there is none */
     size_t ticket_bytes;
 };

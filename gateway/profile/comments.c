@@ -75,6 +75,7 @@ void cprof_comment_on_slot(const struct cprof_merge *merge, const struct cprof_l
     }
     append(line, sizeof(line), "cpu_clock_ns", view->cpu_clock_ns);
     append(line, sizeof(line), "ticker_cpu_ns", view->ticker_cpu_ns);
+    append(line, sizeof(line), "handler_cpu_ns", view->handler_cpu_ns);
     append(line, sizeof(line), "sampling_ns", view->sampling_ns);
     append_misses(line, sizeof(line), view->missed);
     if (view->missed_weight_ns > 0) {
@@ -166,6 +167,7 @@ void cprof_comment_on_totals(const struct cprof_merge *merge)
     comment_on_number(table, "kernel elsewhere nanoseconds", merge->extra_ns);
     comment_on_number(table, "cpu clock nanoseconds", merge->clock_ns);
     comment_on_number(table, "ticker cpu nanoseconds", merge->ticker_ns);
+    comment_on_number(table, "handler cpu nanoseconds", merge->handler_ns);
     comment_on_number(table, "missed nanoseconds", merge->missed_ns);
     if (missed[0]) {
         cprof_table_comment(table, "missed:%s", missed);

@@ -273,6 +273,7 @@ static void copy_counters(struct cprof_log_view *view, const struct cprof_slot_c
     view->sampled_clock_ns = atomic_load(&counters->sampled_clock_ns);
     view->perf_clock_ns = atomic_load(&counters->perf_clock_ns);
     view->ticker_cpu_ns = atomic_load(&counters->ticker_cpu_ns);
+    view->handler_cpu_ns = atomic_load(&counters->handler_cpu_ns);
     view->sampling_ns = atomic_load(&counters->sampling_ns);
     view->wall_clock_ns = atomic_load(&counters->wall_clock_ns);
     view->off_cpu_looks = atomic_load(&counters->off_cpu_looks);
@@ -380,6 +381,7 @@ static void subtract_counters(struct cprof_log_view *view, const struct cprof_lo
     take_off(&view->sampled_clock_ns, earlier->sampled_clock_ns);
     take_off(&view->perf_clock_ns, earlier->perf_clock_ns);
     take_off(&view->ticker_cpu_ns, earlier->ticker_cpu_ns);
+    take_off(&view->handler_cpu_ns, earlier->handler_cpu_ns);
     take_off(&view->sampling_ns, earlier->sampling_ns);
     take_off(&view->wall_clock_ns, earlier->wall_clock_ns);
     take_off(&view->off_cpu_looks, earlier->off_cpu_looks);

@@ -49,6 +49,7 @@ struct cprof_log_view {
     uint64_t sampled_clock_ns;
     uint64_t perf_clock_ns;
     uint64_t ticker_cpu_ns;
+    uint64_t handler_cpu_ns;
     uint64_t sampling_ns;
     uint64_t wall_clock_ns;
     uint64_t off_cpu_looks;

@@ -486,6 +486,7 @@ static void add_to_totals(const struct slot_merge *slot)
     add_to(&merge->perf_refused, view->perf_refused);
     add_to(&merge->clock_ns, view->cpu_clock_ns);
     add_to(&merge->ticker_ns, view->ticker_cpu_ns);
+    add_to(&merge->handler_ns, view->handler_cpu_ns);
     add_to(&merge->missed_ns, view->missed_weight_ns);
     add_to(&merge->log_full, view->log_full_count);
     add_to(&merge->rejected, view->rejected);

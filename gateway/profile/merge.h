@@ -35,7 +35,7 @@ struct cprof_merge {
     bool follows_requests;   /* samples say which request they belong to; idle threads are kept */
     uint64_t cpu_ns_max;     /* more CPU time no process can use in the window */
     uint64_t waiting_ns_max; /* nor more time can all its threads be off the CPU */
-    uint64_t samples, raw_ns, clock_ns, ticker_ns, missed_ns, log_full, rejected;
+    uint64_t samples, raw_ns, clock_ns, ticker_ns, handler_ns, missed_ns, log_full, rejected;
     uint64_t perf_ns, system_call_ns, extra_ns, perf_refused, leaves_left_out;
     uint64_t wall_ns, off_cpu_looks, off_cpu_ns, runnable_ns, off_cpu_moved, off_cpu_walks;
     uint64_t tag_overflows;

@@ -14,7 +14,8 @@
 #include "slot_name.h"
 #include "status_text.h"
 
-#define PREFIX "cloudprofiler_"
+#define PREFIX    "cloudprofiler_"
+#define NS_PER_MS 1000000ull
 
 static void write_head(FILE *out, const char *name, const char *meaning, bool counts)
 {
@@ -65,6 +66,18 @@ static void write_gateway(FILE *out, const struct cprof_status_report *report,
     (void)fprintf(out, PREFIX "windows_open %zu\n", report->window_count);
     write_head(out, "windows_lost", "Windows that no profile was made of", true);
     (void)fprintf(out, PREFIX "windows_lost %llu\n", (unsigned long long)report->windows_lost);
+}
+
+static void write_overhead(FILE *out, const struct cprof_status_overhead *overhead)
+{
+    write_head(out, "period_ns", "CPU time between two samples in the windows that begin now",
+               false);
+    (void)fprintf(out, PREFIX "period_ns %llu\n", overhead->period_ms * NS_PER_MS);
+    if (overhead->percent >= 0) {
+        write_head(out, "overhead_percent",
+                   "What profiling took of a worker's CPU time, where it took most", false);
+        (void)fprintf(out, PREFIX "overhead_percent %.4f\n", overhead->percent);
+    }
 }
 
 static void begin_slot(FILE *out, const char *name, const struct cprof_status_slot *slot)
@@ -129,6 +142,7 @@ char *cprof_status_as_metrics(const struct cprof_status_report *report,
     }
     write_figures(out, report);
     write_gateway(out, report, config);
+    write_overhead(out, &report->overhead);
     write_slots(out, report);
     if (fclose(out) != 0) {
         free(text);

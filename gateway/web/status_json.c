@@ -130,17 +130,27 @@ static json_t *settings_as_json(const struct cprof_settings *settings)
                      (int)settings->output_interval_s);
 }
 
+static json_t *overhead_as_json(const struct cprof_status_overhead *overhead)
+{
+    return json_pack(
+        "{so, so, si}", "percent",
+        overhead->percent < 0 ? json_null() : json_real(overhead->percent), "max_percent",
+        overhead->ceiling_percent > 0 ? json_real(overhead->ceiling_percent) : json_null(),
+        "period_ms", (int)overhead->period_ms);
+}
+
 char *cprof_status_as_json(const struct cprof_status_report *report,
                            const struct cprof_config *config, const struct cprof_settings *settings)
 {
     json_t *root = json_pack(
-        "{ss, so, ss, s{si, si, sf}, so, so, so, so, so, s{sI, sI}}", "version", report->version,
-        "now_ms", milliseconds(report->now_unix_ns), "service", config->service, "gateway", "pid",
-        (int)report->gateway_pid, "starts", (int)report->gateway_starts, "uptime_s",
-        (double)report->uptime_ns / 1e9, "settings", settings_as_json(settings), "slots",
-        slots_as_json(report), "windows", windows_as_json(report), "files",
-        files_as_json(report, config), "uploads", uploads_as_json(report), "windows_ended",
-        "finished", (json_int_t)report->windows_finished, "lost", (json_int_t)report->windows_lost);
+        "{ss, so, ss, s{si, si, sf}, so, so, so, so, so, so, s{sI, sI}}", "version",
+        report->version, "now_ms", milliseconds(report->now_unix_ns), "service", config->service,
+        "gateway", "pid", (int)report->gateway_pid, "starts", (int)report->gateway_starts,
+        "uptime_s", (double)report->uptime_ns / 1e9, "settings", settings_as_json(settings),
+        "overhead", overhead_as_json(&report->overhead), "slots", slots_as_json(report), "windows",
+        windows_as_json(report), "files", files_as_json(report, config), "uploads",
+        uploads_as_json(report), "windows_ended", "finished", (json_int_t)report->windows_finished,
+        "lost", (json_int_t)report->windows_lost);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);

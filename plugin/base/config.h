@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
-#define CPROF_CONFIG_VERSION 7
+#define CPROF_CONFIG_VERSION 8
 
 #define CPROF_SERVICE_BYTES         256 /* 255 characters are the API's limit */
 #define CPROF_SERVICE_VERSION_BYTES 513
@@ -85,8 +85,9 @@ struct cprof_config {
     uint32_t initial_backoff_s;
     uint32_t wall_idle; /* threads that wait for a request stand in wall profiles, too */
     uint32_t worker_frame;
-    uint32_t slow_request_s; /* a request is slow when it takes longer; 0: none is */
-    uint32_t native_leaf;    /* samples in native code tell in which */
+    uint32_t slow_request_s;          /* a request is slow when it takes longer; 0: none is */
+    uint32_t native_leaf;             /* samples in native code tell in which */
+    uint32_t max_overhead_hundredths; /* of a per cent of a worker's CPU time; 0: no ceiling */
     uint32_t http_allow_remote;
     uint32_t worker_count; /* the first slots are workers, */
     uint32_t mule_count;   /* then come mules */

@@ -57,6 +57,7 @@ static struct {
             .period_ms = 10,
             .max_depth = 128,
             .native_leaf = 1,
+            .max_overhead_hundredths = 100,
             .verbose = CPROF_LOG_WARNING,
             .initial_backoff_s = 60,
             .api_endpoint = ENDPOINT_DEFAULT,
@@ -244,6 +245,34 @@ static void set_native_leaf(char *option, char *value, void *data)
     }
 }
 
+/* "1", "0.05", "2.5": in hundredths, which are all that is told apart. */
+static void set_max_overhead(char *option, char *value, void *data)
+{
+    static const char accepted[] =
+        "per cent from 0.05 to 50, with at most two decimals, or off: no ceiling";
+    const char *point = value ? strchr(value, '.') : NULL;
+    size_t decimals = point ? strlen(point + 1) : 0;
+    char digits[32];
+    uint64_t number, scale = decimals == 0 ? 100 : decimals == 1 ? 10 : 1;
+
+    (void)data;
+    if (value && strcmp(value, "off") == 0) {
+        state.options.config.max_overhead_hundredths = 0;
+        return;
+    }
+    if (!value || strlen(value) >= sizeof(digits) || (point && decimals == 0) || decimals > 2) {
+        cprof_option_refuse(option, value, accepted);
+    }
+    (void)snprintf(digits, sizeof(digits), "%.*s%s",
+                   point ? (int)(point - value) : (int)strlen(value), value,
+                   point ? point + 1 : "");
+    if (!cprof_option_parse_number(digits, 1, 5000, &number) || point == value ||
+        number * scale < 5 || number * scale > 5000) {
+        cprof_option_refuse(option, value, accepted);
+    }
+    state.options.config.max_overhead_hundredths = (uint32_t)(number * scale);
+}
+
 static uint32_t disable_flag, disable_upload_flag, check_flag;
 
 /* NOLINTBEGIN(readability-redundant-casting): uWSGI's table has no const in it. */
@@ -301,6 +330,10 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"CPU time between two samples of a thread, and shortest time between two looks at a "
              "sleeping one, 1 to 1000 ms (default: 10)",
      cprof_option_set_number, &period_range, 0},
+    {(char *)PREFIX "max-overhead", required_argument, 0,
+     (char *)"per cent of a worker's CPU time that profiling may take, 0.05 to 50, or off; what "
+             "takes more is sampled more rarely from then on (default: 1)",
+     set_max_overhead, NULL, 0},
     {(char *)PREFIX "max-depth", required_argument, 0,
      (char *)"frames kept of a stack, 1 to 1024, the innermost ones (default: 128)",
      cprof_option_set_number, &depth_range, 0},

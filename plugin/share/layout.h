@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 11
+#define CPROF_LAYOUT_VERSION 12
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -193,6 +193,7 @@ struct cprof_slot_counters {
     _Atomic uint64_t sampled_clock_ns; /* that part of it which sampled threads used */
     _Atomic uint64_t perf_clock_ns;    /* and of that, the part of threads with a perf event */
     _Atomic uint64_t ticker_cpu_ns;    /* the ticker's own CPU time */
+    _Atomic uint64_t handler_cpu_ns;   /* of the ticks' handlers, by one in 16 */
     _Atomic uint64_t sampling_ns;      /* how long windows were sampled, by the wall clock */
     _Atomic uint64_t threads_seen;
     /* Wall time, in windows that collect it. Each thread's time is one of CPU time, run-queue

@@ -15,7 +15,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from standin import BackToBack
 from testenv import processes
+from testenv.cloud import LOCAL_OFF, upload_options
 from testenv.endpoint import TOKEN, Endpoint, token_in
 from testenv.wait import wait_for
 
@@ -159,6 +161,60 @@ def test_nothing_is_sampled_while_profiling_is_off(endpoint):
     assert endpoint.ask("/debug/pprof/profile?seconds=1").status == 200
 
 
+@pytest.mark.parametrize(
+    ("verb", "value", "setting", "expected"),
+    [
+        ("kinds", "wall", "kinds", ["wall"]),
+        ("period", "20", "period_ms", 20),
+        ("interval", "120", "output_interval_s", 120),
+    ],
+)
+def test_a_setting_is_changed_by_post_and_set_back(endpoint, verb, value, setting, expected):
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    before = endpoint.status()["settings"]
+
+    changed = endpoint.ask(f"/actions/{verb}", "POST", f"value={value}", **form)
+    after = endpoint.status()["settings"]
+    back = endpoint.ask(f"/actions/{verb}", "POST", "value=default", **form)
+
+    assert changed.status == 200 and back.status == 200
+    assert after == {**before, setting: expected}
+    assert endpoint.status()["settings"] == before
+    assert endpoint.ask(f"/actions/{verb}", "POST", "value=-1", **form).status == 400
+
+
+def test_uploads_that_were_not_configured_cannot_be_switched_on(endpoint):
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    on = endpoint.ask("/actions/upload", "POST", "value=on", **form)
+
+    assert on.status == 409 and "not configured" in on.text
+    assert endpoint.ask("/actions/upload", "POST", "value=off", **form).status == 200
+    assert not endpoint.status()["settings"]["upload"]
+
+
+def test_uploads_are_switched_off_and_on(uwsgi, standin, tmp_path):
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    standin.pace = BackToBack(["CPU"], "1s")
+    endpoint = Endpoint(
+        uwsgi(
+            **upload_options(standin, tmp_path, **LOCAL_OFF),
+            cloudprofiler_http="127.0.0.1:0",
+            cloudprofiler_http_token=TOKEN,
+        )
+    )
+    standin.wait_for_uploads(1)
+
+    off = endpoint.ask("/actions/upload", "POST", "value=off", **form)
+    without = endpoint.status()
+    seen = len(standin.uploads)
+    on = endpoint.ask("/actions/upload", "POST", "value=on", **form)
+
+    assert off.status == 200 and on.status == 200
+    assert without["uploads"] is None and not without["settings"]["upload"]
+    standin.wait_for_uploads(seen + 1)
+    assert endpoint.status()["settings"]["upload"]
+
+
 def test_who_asks_at_the_same_time_shares_one_window(endpoint):
     def ask():
         answers.append(endpoint.ask("/debug/pprof/profile?seconds=6&period_ms=20"))
@@ -192,6 +248,10 @@ def test_a_fifth_window_is_refused_and_clients_that_go_give_theirs_back(endpoint
 
 
 def test_status_names_workers_and_windows(server, endpoint):
+    def is_every_slot_taken():
+        return all(one["pid"] for one in endpoint.status()["slots"])
+
+    wait_for(is_every_slot_taken, "a worker in each slot")
     waiting = endpoint.begin("/debug/pprof/wall?seconds=2")
     (window,) = endpoint.wait_for_windows(1)
     status = endpoint.status()
@@ -204,6 +264,21 @@ def test_status_names_workers_and_windows(server, endpoint):
     }
     assert status["settings"]["on"] and status["gateway"]["pid"] == server.gateway()
     assert any(one["samples"] + one["looks"] for one in endpoint.status()["slots"])
+
+
+def test_the_share_of_cpu_is_right_where_windows_overlap(server, endpoint):
+    def is_under_way():
+        return [one for one in endpoint.status()["windows"] if one["elapsed_s"] > 2]
+
+    with server.load("/own?ms=10", threads=4):
+        waiting = endpoint.begin("/debug/pprof/wall?seconds=4")
+        wait_for(is_under_way, "the middle of a window")
+        assert endpoint.ask("/debug/pprof/stacks").status == 200
+        shares = [one["cpu_share"] for one in endpoint.status()["slots"]]
+        waiting.close()
+
+    # A worker of one thread cannot use more than a core; the clocks are not read all at once.
+    assert all(0 <= share < 1.5 for share in shares), shares
 
 
 def test_metrics_are_what_prometheus_reads(endpoint):

@@ -141,6 +141,8 @@ class Uwsgi:
                 "cloudprofiler-output-duration": 1,
                 # Tests talk to loopback alone; those of uploads take this away.
                 "cloudprofiler-disable-upload": "true",
+                # A busy machine makes profiling dear; only tests of the ceiling depend on that.
+                "cloudprofiler-max-overhead": "off",
             }
         if user:
             for path in (directory, self.profiles):

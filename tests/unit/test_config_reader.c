@@ -107,6 +107,7 @@ static void numbers_out_of_bounds_are_refused_by_name(void)
     REFUSED(wall_idle, 2, "wall_idle");
     REFUSED(slot_count, 0, "slot_count");
     REFUSED(log_bytes, 1, "log_bytes");
+    REFUSED(max_overhead_hundredths, 5001, "max_overhead_hundredths");
     REFUSED(root_tag_count, CPROF_ROOT_TAGS_MAX + 1, "root_tag_count");
 }
 

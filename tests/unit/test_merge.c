@@ -403,9 +403,11 @@ static void comments_say_what_was_found(void)
     EXPECT(has_comment("timer raw nanoseconds: 20000000"));
     EXPECT(has_comment("cpu clock nanoseconds: 21000000"));
     EXPECT(has_comment("missed: missed_entry=3"));
-    EXPECT(has_comment("worker 1: samples=2 timer_ticks=5 expected_timer_ticks=2 "
-                       "timer_raw_ns=20000000 cpu_clock_ns=21000000 ticker_cpu_ns=0 sampling_ns=0 "
-                       "missed_entry=3"));
+    EXPECT(
+        has_comment("worker 1: samples=2 timer_ticks=5 expected_timer_ticks=2 "
+                    "timer_raw_ns=20000000 cpu_clock_ns=21000000 ticker_cpu_ns=0 handler_cpu_ns=0 "
+                    "sampling_ns=0 "
+                    "missed_entry=3"));
     end_test();
 }
 

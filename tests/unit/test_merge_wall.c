@@ -374,7 +374,7 @@ static void comments_tell_how_wall_time_was_found(void)
     merge(CPROF_KIND_WALL);
     EXPECT(has_comment(
         "worker 1: samples=0 timer_ticks=0 expected_timer_ticks=0 timer_raw_ns=0 "
-        "cpu_clock_ns=0 ticker_cpu_ns=0 sampling_ns=0 wall_clock_ns=30000000 "
+        "cpu_clock_ns=0 ticker_cpu_ns=0 handler_cpu_ns=0 sampling_ns=0 wall_clock_ns=30000000 "
         "off_cpu_looks=2 off_cpu_weight_ns=20000000 runnable_ns=3000000 off_cpu_moved=4 "
         "off_cpu_walks=5 (ended early)"));
     EXPECT(has_comment("wall clock nanoseconds: 30000000") && has_comment("off-cpu looks: 2"));

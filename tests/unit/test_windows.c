@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../gateway/overhead.h"
 #include "../../gateway/profile/pprof.h"
 #include "../../plugin/share/window.h"
 #include "expect.h"
@@ -27,7 +28,8 @@
 struct end {
     unsigned calls;
     int handle;
-    bool is_lost, adopted, released_at_once;
+    bool is_lost, adopted, steady, released_at_once;
+    double worst_percent;
     struct cprof_window window;
     uint64_t cpu_count, wall_count; /* samples of the function `work` */
     uint64_t wall_ns;
@@ -223,6 +225,8 @@ static void note_end(void *context, const struct cprof_window_result *result)
     end->calls++;
     end->handle = result->handle;
     end->adopted = result->adopted;
+    end->steady = result->steady;
+    end->worst_percent = result->harvest ? result->harvest->worst_percent : 0;
     end->window = *result->window;
     end->is_lost = !result->harvest;
     EXPECT(strlen(result->ticket) == result->ticket_bytes);
@@ -309,6 +313,74 @@ static void each_of_two_that_overlap_gets_what_was_sampled_while_it_was_open(voi
     EXPECT(atomic_load(&control->window_mask) == 2 && atomic_load(&control->epoch) == 2);
     cprof_windows_release(windows, second.handle);
     EXPECT(atomic_load(&control->window_mask) == 0 && atomic_load(&control->epoch) == 3);
+    end_test();
+}
+
+static void only_a_window_that_no_shorter_period_changed_is_steady(void)
+{
+    struct end slow = {0}, quick = {0}, late = {0}, alone = {.released_at_once = true};
+    struct cprof_window_order wanted = an_order(&slow, CPROF_SOURCE_SCHEDULE, 300 * MS);
+
+    begin_test();
+    wanted.period_ns = 20 * MS;
+    (void)order(&wanted);
+    await_mask(1);
+    (void)order_for(&quick, 100 * MS);
+    await_mask(3);
+    wanted = an_order(&late, CPROF_SOURCE_CLOUD, 300 * MS);
+    wanted.period_ns = 40 * MS;
+    (void)order(&wanted);
+    await_mask(7);
+    run_until(has_ended, &slow);
+    run_until(has_ended, &late);
+    cprof_windows_release(windows, slow.handle);
+    cprof_windows_release(windows, quick.handle);
+    cprof_windows_release(windows, late.handle);
+    (void)order_for(&alone, 100 * MS);
+    run_until(has_ended, &alone);
+
+    EXPECT(quick.steady && !slow.steady && !late.steady && alone.steady);
+    end_test();
+}
+
+static void use_cpu(uint64_t handler_ns, uint64_t ticker_ns, uint64_t worker_ns, uint64_t wall_ns)
+{
+    struct cprof_slot_counters *counters = &slot->counters;
+
+    atomic_fetch_add(&counters->handler_cpu_ns, handler_ns);
+    atomic_fetch_add(&counters->ticker_cpu_ns, ticker_ns);
+    atomic_fetch_add(&counters->cpu_clock_ns, worker_ns);
+    atomic_fetch_add(&counters->sampling_ns, wall_ns);
+}
+
+static void a_window_says_what_it_cost_alone(void)
+{
+    struct end first = {0}, second = {0};
+
+    begin_test();
+    (void)order_for(&first, 300 * MS);
+    await_mask(1);
+    use_cpu(100 * MS, 0, S, S);
+    (void)order_for(&second, 600 * MS);
+    await_mask(3);
+    use_cpu(10 * MS, 5 * MS, S, S);
+    run_until(has_ended, &first);
+    run_until(has_ended, &second);
+
+    EXPECT(first.worst_percent == 5.75);
+    EXPECT(second.worst_percent == 1.5);
+    end_test();
+}
+
+static void a_window_without_a_busy_worker_does_not_say_what_it_cost(void)
+{
+    struct end end = {0};
+
+    begin_test();
+    (void)order_for(&end, 100 * MS);
+    run_until(has_ended, &end);
+
+    EXPECT(!end.is_lost && end.worst_percent == CPROF_OVERHEAD_UNKNOWN);
     end_test();
 }
 
@@ -730,6 +802,9 @@ int main(void)
 {
     RUN(a_window_alone_gets_all_samples_and_the_logs_are_given_back);
     RUN(each_of_two_that_overlap_gets_what_was_sampled_while_it_was_open);
+    RUN(only_a_window_that_no_shorter_period_changed_is_steady);
+    RUN(a_window_says_what_it_cost_alone);
+    RUN(a_window_without_a_busy_worker_does_not_say_what_it_cost);
     RUN(a_stack_that_is_new_in_the_second_window_is_in_it_whole);
     RUN(a_wall_window_beside_a_cpu_window_takes_its_own_sleep_alone);
     RUN(a_weight_that_is_corrected_below_the_first_look_counts_as_nothing);
