@@ -5,7 +5,6 @@ SPDX-License-Identifier: MIT
 
 import contextlib
 import errno
-import shutil
 import socket
 import subprocess
 
@@ -76,7 +75,7 @@ def test_a_directory_that_goes_away_costs_profiles_only_and_is_told_once(uwsgi, 
     server = uwsgi()
     with server.load("/burn?ms=10") as load:
         server.wait_for_profiles()
-        shutil.rmtree(server.profiles)
+        server.profiles.rename(server.directory / "elsewhere")
         server.wait_for_log(r"^\[cloudprofiler\] warning: ")
         pass_windows(server, 2)
         warnings = list(server.our_warnings)
@@ -93,7 +92,7 @@ def test_a_directory_that_is_gone_at_a_reload_does_not_take_the_server_down(uwsg
     server.errors_allowed = True
     server.wait_for_profiles()
 
-    shutil.rmtree(server.profiles)
+    server.profiles.rename(server.directory / "elsewhere")
     server.reload_by_signal()
     server.wait_for_log(r"^\[cloudprofiler\] error: cloudprofiler-output-dir.*not profiling")
     server.wait_for_log(r"gracefully \(RE\)spawned uWSGI master")

@@ -7,11 +7,14 @@ SPDX-License-Identifier: MIT
 """
 
 import contextlib
+import errno
+import fcntl
 import os
 import re
 import shutil
 import signal
 import subprocess
+import termios
 
 from . import processes
 from .build import PYTHON_PLUGIN, SOURCE, UWSGI
@@ -325,15 +328,46 @@ class Uwsgi:
     def many_letters(self):
         """For letters in a quick row: uWSGI opens the fifo anew when its last writer is gone, and
         what another writes meanwhile is lost. This one stays."""
-        descriptor = os.open(self.directory / "fifo", os.O_WRONLY)
+        descriptor = wait_for(self._open_fifo, "a master that reads its fifo")
         try:
             yield
         finally:
             os.close(descriptor)
 
+    def _open_fifo(self):
+        """None where nobody reads it: to wait for a reader in open() would be to wait for ever
+        when a reload makes another fifo of that name meanwhile."""
+        try:
+            return os.open(self.directory / "fifo", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno not in (errno.ENXIO, errno.ENOENT):
+                raise
+            return None
+
+    def _send_to_fifo(self, verb):
+        """Returns whether the verb was read. A reload may leave it behind in the old fifo."""
+        fifo = self.directory / "fifo"
+        descriptor = self._open_fifo()
+        if descriptor is None:
+            return False
+
+        def is_empty():
+            return fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)) == bytes(4)
+
+        def is_another():
+            return not fifo.exists() or not os.path.samestat(os.fstat(descriptor), fifo.stat())
+
+        try:
+            os.write(descriptor, verb.encode())
+            wait_for(lambda: is_empty() or is_another(), "the fifo's reader")
+            return is_empty()
+        except BrokenPipeError:
+            return False
+        finally:
+            os.close(descriptor)
+
     def write_fifo(self, verb):
-        with (self.directory / "fifo").open("w") as fifo:
-            fifo.write(verb)
+        wait_for(lambda: self._send_to_fifo(verb), f"a master that reads {verb!r}")
 
     def wait_for_new_workers(self, old):
         """Waits until as many workers as in `old` live, none of which is in it."""

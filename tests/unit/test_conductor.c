@@ -322,7 +322,8 @@ static void samples_of_all_workers_are_written(void)
     EXPECT(count_of(&table, "first") + count_of(&table, "second") == ticks_now());
     EXPECT(count_in(CPROF_KIND_WALL, "first") == count_of(&table, "first"));
     EXPECT(count_in(CPROF_KIND_WALL, "second") == count_of(&table, "second"));
-    EXPECT(table.duration_ns > 900 * MS && table.duration_ns <= 1000 * MS);
+    /* One that opens late ends on time all the same, and half of it is the least there is. */
+    EXPECT(table.duration_ns >= 500 * MS && table.duration_ns <= 1000 * MS);
     cprof_table_reset(&table);
     end_test();
 }
