@@ -87,21 +87,31 @@ bool cprof_tag_sets_create(uint32_t core_count)
     return true;
 }
 
+/* Of a key that is in the list. */
+static uint32_t place_of(const struct cprof_tag_list *list, uint32_t key)
+{
+    uint32_t place = 0;
+
+    while (place + 1 < list->count && cprof_tag_key_of(list->ids[place]) != key) {
+        place++;
+    }
+    return place;
+}
+
 void cprof_tag_list_set(struct cprof_tag_list *list, uint32_t tag)
 {
-    uint32_t key = cprof_tag_key_of(tag), place = 0;
+    uint32_t key = cprof_tag_key_of(tag), place;
 
     if (key == CPROF_TAG_NO_KEY) {
         return;
     }
-    while (place < list->count && cprof_tag_key_of(list->ids[place]) != key) {
-        place++;
-    }
-    if (place == CPROF_TAG_KEYS_MAX) {
-        return; /* not in a list that this function made: there are no more keys */
+    if (list->keys & 1u << key) {
+        place = place_of(list, key);
+    } else {
+        place = list->count++; /* there are as many places as keys */
+        list->keys |= 1u << key;
     }
     list->ids[place] = tag;
-    list->count += place == list->count;
 }
 
 static struct cell *cell_of(int core)

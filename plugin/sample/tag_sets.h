@@ -39,9 +39,11 @@
 struct cprof_tag_list {
     uint32_t count;
     uint32_t ids[CPROF_TAG_KEYS_MAX];
+    uint32_t keys; /* bit n: there is a tag with key n. A key that is new needs no search. */
 };
 
-/* Adds a tag to the list, in the place of one with the same key. What is no id is left out. */
+/* Adds a tag to a list that began as zeros, in the place of one with the same key. What is no id
+ * is left out. */
 CPROF_SIGSAFE void cprof_tag_list_set(struct cprof_tag_list *list, uint32_t tag);
 
 /* Maps the memory for so many cores. In the main thread, before others may ask; a second call in

@@ -275,7 +275,7 @@ static void tags_of_the_moment_stand_behind_those_of_the_thread(void)
     begin();
     EXPECT(cprof_tag_values_create());
     sample.tag_ref = cprof_record_tag(context, CPROF_NO_REF, "thread", "core 1");
-    tags = (struct cprof_tag_list){2, {tag_of("route", "/users/:id"), tag_of("user", "one")}};
+    tags = (struct cprof_tag_list){2, {tag_of("route", "/users/:id"), tag_of("user", "one")}, 0};
     EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
     EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
     tags.ids[1] = tag_of("user", "two");
@@ -307,7 +307,7 @@ static void samples_with_other_are_counted(void)
     struct cprof_log_tag tag;
 
     begin();
-    tags = (struct cprof_tag_list){2, {cprof_tag_other_of(tag_of("route", "/")), UINT32_MAX}};
+    tags = (struct cprof_tag_list){2, {cprof_tag_other_of(tag_of("route", "/")), UINT32_MAX}, 0};
     EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
     EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
 

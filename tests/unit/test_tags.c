@@ -71,11 +71,24 @@ static bool sees(int core, uint32_t count, const uint32_t *tags)
 {
     struct cprof_seen_tags seen;
     struct cprof_tag_list list;
+    static struct cprof_interned_parts known; /* of the request before */
 
     cprof_tags_see(CPROF_PEEK_SYSTEM, core, (uintptr_t)state, &seen);
-    cprof_tags_intern(&seen, &list);
+    cprof_tags_intern(&seen, &known, &list);
     return list.count == count &&
            (count == 0 || memcmp(list.ids, tags, count * sizeof(*tags)) == 0);
+}
+
+static void another_text_of_a_part_is_another_tag(void)
+{
+    set_up(false);
+    EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/a")}));
+    path = "/b";
+    EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/b")}));
+    path = "/b/c";
+    EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/b/c")}));
+    path = "/b";
+    EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/b")}));
 }
 
 static void the_request_then_what_was_set_then_the_context(void)
@@ -179,6 +192,7 @@ static void what_a_request_left_behind_is_forgotten_with_it(void)
 
 int main(void)
 {
+    RUN(another_text_of_a_part_is_another_tag);
     RUN(the_request_then_what_was_set_then_the_context);
     RUN(without_a_context_the_thread_state_stands_for_it);
     RUN(where_cores_share_a_thread_the_context_tells_the_request);
