@@ -28,9 +28,9 @@
 /* The metadata server may have to ask others for a token. */
 #define TOKEN_DEADLINE_MS 10000u
 
-/* For so long it is believed that nobody is there. The servers of new machines and pods may come
- * later than the gateway. */
-#define ABSENT_NS (60 * UINT64_C(1000000000))
+/* For so long it is believed that nobody is there, or that the server does not know. The servers of
+ * new machines and pods may come, or be ready, later than the gateway. */
+#define BELIEVED_NS (60 * UINT64_C(1000000000))
 
 #define ANSWER_BYTES_MAX 65536u
 #define ATTEMPTS         5u
@@ -65,6 +65,7 @@ struct cprof_metadata {
     struct cprof_place place;
     enum state state;
     bool disabled;
+    bool unsure; /* a subject got another answer than its text or 404 */
     uint64_t known_since_ns;
     size_t subject; /* what is being asked */
 };
@@ -102,6 +103,12 @@ static void take_text(struct cprof_metadata *metadata, const struct cprof_http_a
 
 static void ask(struct cprof_metadata *metadata, unsigned attempts);
 
+static bool is_definite(const struct cprof_http_answer *answer)
+{
+    return answer->outcome == CPROF_HTTP_ANSWERED && answer->metadata_flavor &&
+           (answer->status == 200 || answer->status == 404);
+}
+
 static void answered(void *context, const struct cprof_http_answer *answer)
 {
     struct cprof_metadata *metadata = context;
@@ -118,6 +125,7 @@ static void answered(void *context, const struct cprof_http_answer *answer)
             take_text(metadata, answer);
         }
     }
+    metadata->unsure = metadata->unsure || !is_definite(answer);
     metadata->subject++;
     if (!metadata->place.on_google_cloud || metadata->subject == SUBJECT_COUNT) {
         tell(metadata);
@@ -235,8 +243,8 @@ static bool must_look(const struct cprof_metadata *metadata)
         return false;
     }
     return metadata->state == STATE_UNASKED ||
-           (!metadata->place.on_google_cloud &&
-            cprof_now_ns() - metadata->known_since_ns >= ABSENT_NS);
+           ((!metadata->place.on_google_cloud || metadata->unsure) &&
+            cprof_now_ns() - metadata->known_since_ns >= BELIEVED_NS);
 }
 
 void cprof_metadata_find(struct cprof_metadata *metadata, cprof_metadata_found *found,
@@ -245,6 +253,7 @@ void cprof_metadata_find(struct cprof_metadata *metadata, cprof_metadata_found *
     add_question(metadata, found, context);
     if (must_look(metadata)) {
         metadata->state = STATE_ASKING;
+        metadata->unsure = false;
         metadata->subject = 0;
         /* One look: outside Google Cloud nobody is there. */
         ask(metadata, 1);

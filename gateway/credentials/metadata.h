@@ -45,11 +45,11 @@ void cprof_metadata_destroy(struct cprof_metadata *metadata);
 
 typedef void cprof_metadata_found(void *context, const struct cprof_place *place);
 
-/* Asks once; later calls get what was found, on Google Cloud for ever. Transient failures
- * (attempts.h) of a server that is known to be there are asked again with growing gaps, five times
- * in all. `found` is called once, at a later turn of the loop. Questions at the same time get the
- * same answer; each context has at most one, and a question beyond CPROF_METADATA_QUESTIONS_MAX
- * gets no answer. */
+/* Asks once; later calls get what was found: on Google Cloud for ever, but for a minute where the
+ * server answered otherwise than with a text or 404. Transient failures (attempts.h) of a server
+ * that is known to be there are asked again with growing gaps, five times in all. `found` is called
+ * once, at a later turn of the loop. Questions at the same time get the same answer; each context
+ * has at most one, and a question beyond CPROF_METADATA_QUESTIONS_MAX gets no answer. */
 void cprof_metadata_find(struct cprof_metadata *metadata, cprof_metadata_found *found,
                          void *context);
 

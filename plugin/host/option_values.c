@@ -121,7 +121,8 @@ void cprof_option_set_text(char *option, char *value, void *data)
 
     if (!cprof_option_accepts(place, value)) {
         (void)snprintf(accepted, sizeof(accepted), "1 to %zu bytes of text", place->text_bytes - 1);
-        cprof_option_refuse(option, value, place->accepted ? place->accepted : accepted);
+        cprof_option_refuse(option, place->secret ? "[...]" : value,
+                            place->accepted ? place->accepted : accepted);
     }
     (void)snprintf(place->text, place->text_bytes, "%s", value);
 }

@@ -39,12 +39,13 @@ void cprof_option_set_number(char *option, char *value, void *data);
 void cprof_option_set_flag(char *option, char *value, void *data);
 
 /* data: where a text goes. pattern: an extended regular expression, or NULL for any text that
- * fits; accepted says in words what it asks for. */
+ * fits; accepted says in words what it asks for. secret: no part of a refused value is logged. */
 struct cprof_text_option {
     char *text;
     size_t text_bytes;
     const char *pattern;
     const char *accepted;
+    bool secret;
 };
 void cprof_option_set_text(char *option, char *value, void *data);
 

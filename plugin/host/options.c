@@ -115,7 +115,7 @@ static struct cprof_text_option http_text = {TEXT_OPTION(state.options.config.ht
                                              .pattern = HTTP_PATTERN, .accepted = HTTP_ACCEPTED};
 static struct cprof_text_option http_token_text = {TEXT_OPTION(state.options.config.http_token),
                                                    .pattern = TOKEN_PATTERN,
-                                                   .accepted = TOKEN_ACCEPTED};
+                                                   .accepted = TOKEN_ACCEPTED, .secret = true};
 static struct cprof_text_option http_token_file_text = {
     TEXT_OPTION(state.options.config.http_token_file), .pattern = "^/.+",
     .accepted = "the absolute path of a file"};

@@ -376,6 +376,19 @@ def test_a_metadata_server_may_come_later(standin, tool):
         assert credentials.ask("place")["zone"] == "us-central1-a"
 
 
+def test_a_metadata_server_may_be_ready_later(standin, tool):
+    standin.script("metadata", normal(), error(403), normal())
+    with tool(GCE_METADATA_HOST=standin.metadata_host) as credentials:
+        assert credentials.ask("place")["zone"] == ""
+        assert credentials.ask("place")["zone"] == ""
+        credentials.ask("later 60")
+        assert credentials.ask("place")["zone"] == "us-central1-a"
+        credentials.ask("later 60")
+        assert credentials.ask("place")["zone"] == "us-central1-a"
+
+    assert len(standin.requests_of("metadata")) == 6
+
+
 def test_a_metadata_server_that_is_there_is_asked_again(standin, tool):
     standin.script("metadata", normal(), error(503), normal(), normal())
     with tool(GCE_METADATA_HOST=standin.metadata_host) as credentials:
