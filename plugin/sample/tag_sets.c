@@ -167,8 +167,10 @@ void cprof_tags_of_request(int core, uint64_t stamp, struct cprof_tag_list *list
 
 static const struct link *link_of(uint32_t chain)
 {
-    return tables && chain != CPROF_TAG_NO_CHAIN && chain <= CPROF_TAG_LINKS_MAX
-               ? &tables->links[chain - 1]
+    uint32_t number = chain & ~CPROF_TAG_CHAIN_LACKS_ONE;
+
+    return tables && number != CPROF_TAG_NO_CHAIN && number <= CPROF_TAG_LINKS_MAX
+               ? &tables->links[number - 1]
                : NULL;
 }
 
@@ -286,16 +288,20 @@ static uint32_t before_key(uint32_t chain, uint32_t key)
 
 uint32_t cprof_tag_chain_with(uint32_t chain, uint32_t tag)
 {
-    uint32_t longer;
+    uint32_t mark = chain & CPROF_TAG_CHAIN_LACKS_ONE, longer;
 
     if (!tables || cprof_tag_key_of(tag) == CPROF_TAG_NO_KEY) {
         return chain;
     }
+    chain &= ~CPROF_TAG_CHAIN_LACKS_ONE;
     longer = with(chain, tag);
     if (longer == CPROF_TAG_NO_CHAIN) {
         longer = with(chain, cprof_tag_other_of(tag));
     }
-    return longer == CPROF_TAG_NO_CHAIN ? before_key(chain, cprof_tag_key_of(tag)) : longer;
+    if (longer == CPROF_TAG_NO_CHAIN) {
+        return before_key(chain, cprof_tag_key_of(tag)) | CPROF_TAG_CHAIN_LACKS_ONE;
+    }
+    return longer | mark;
 }
 
 void cprof_tags_of_chain(uint32_t chain, struct cprof_tag_list *list)
@@ -306,6 +312,7 @@ void cprof_tags_of_chain(uint32_t chain, struct cprof_tag_list *list)
     for (uint32_t i = 0; i < count; i++) {
         cprof_tag_list_set(list, tags[i]);
     }
+    list->lacks_one |= (chain & CPROF_TAG_CHAIN_LACKS_ONE) != 0;
 }
 
 static struct entry *entry_at(uintptr_t context, uint32_t probe)

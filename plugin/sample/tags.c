@@ -204,6 +204,7 @@ void cprof_tags_intern(const struct cprof_seen_tags *seen, struct cprof_interned
             cprof_tag_list_set(list, intern_part(seen, i, known));
         }
     }
+    list->lacks_one = seen->set.lacks_one;
     for (uint32_t i = 0; i < seen->set.count; i++) {
         cprof_tag_list_set(list, seen->set.ids[i]);
     }

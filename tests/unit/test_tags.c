@@ -115,6 +115,23 @@ static void the_request_then_what_was_set_then_the_context(void)
     EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/a")}));
 }
 
+static void what_lacks_a_tag_is_known(void)
+{
+    struct cprof_interned_parts known = {0};
+    struct cprof_seen_tags seen;
+    struct cprof_tag_list list;
+
+    set_up(false);
+    cprof_tags_see(CPROF_PEEK_SYSTEM, 0, (uintptr_t)state, &seen);
+    cprof_tags_intern(&seen, &known, &list);
+    EXPECT(!list.lacks_one);
+    put(context, CPROF_TAG_NO_CHAIN | CPROF_TAG_CHAIN_LACKS_ONE, -1, 0);
+    cprof_tags_see(CPROF_PEEK_SYSTEM, 0, (uintptr_t)state, &seen);
+    cprof_tags_intern(&seen, &known, &list);
+    EXPECT(list.lacks_one);
+    put(context, CPROF_TAG_NO_CHAIN, -1, 0);
+}
+
 static void without_a_context_the_thread_state_stands_for_it(void)
 {
     set_up(false);
@@ -194,6 +211,7 @@ int main(void)
 {
     RUN(another_text_of_a_part_is_another_tag);
     RUN(the_request_then_what_was_set_then_the_context);
+    RUN(what_lacks_a_tag_is_known);
     RUN(without_a_context_the_thread_state_stands_for_it);
     RUN(where_cores_share_a_thread_the_context_tells_the_request);
     RUN(of_nested_contexts_the_inner_one_comes_last);
