@@ -24,6 +24,8 @@ static void add_slots(const struct cprof_segment *segment, int64_t figures[CPROF
 
         figures[CPROF_FIGURE_SAMPLES] += (int64_t)(atomic_load(&slot->counters.samples) +
                                                    atomic_load(&slot->counters.off_cpu_looks));
+        figures[CPROF_FIGURE_TAG_OVERFLOWS] += (int64_t)atomic_load(&slot->counters.tag_overflows);
+        figures[CPROF_FIGURE_TAGS_LOST] += (int64_t)atomic_load(&slot->counters.tags_lost);
         for (unsigned miss = 0; miss < CPROF_MISS_COUNT; miss++) {
             figures[CPROF_FIGURE_MISSES + miss] +=
                 (int64_t)atomic_load(&slot->counters.missed[miss]);
@@ -52,6 +54,8 @@ void cprof_figures_publish(const struct cprof_segment *segment,
         [CPROF_FIGURE_PROFILES_UPLOADED] = (int64_t)uploads->uploaded,
         [CPROF_FIGURE_PROFILES_FAILED] = (int64_t)atomic_load(&control->profiles_failed),
         [CPROF_FIGURE_BYTES_UPLOADED] = (int64_t)uploads->bytes,
+        [CPROF_FIGURE_TAG_OVERFLOWS] = (int64_t)atomic_load(&control->past_tag_overflows),
+        [CPROF_FIGURE_TAGS_LOST] = (int64_t)atomic_load(&control->past_tags_lost),
         [CPROF_FIGURE_SECONDS_SINCE_UPLOAD] = seconds_since(uploads->last_upload_unix_ns),
     };
 

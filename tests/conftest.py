@@ -18,6 +18,13 @@ from testenv.uwsgi import Uwsgi
 
 _server_number = itertools.count(1)
 
+# Of one long file each: run last, they would keep one process busy while the others are done.
+FIRST_DIRECTORIES = {"step", "lint"}
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.parent.name not in FIRST_DIRECTORIES)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def localhost():

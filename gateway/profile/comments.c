@@ -87,6 +87,9 @@ void cprof_comment_on_slot(const struct cprof_merge *merge, const struct cprof_l
     if (view->tag_overflows > 0) {
         append(line, sizeof(line), "tag_overflows", view->tag_overflows);
     }
+    if (view->tags_lost > 0) {
+        append(line, sizeof(line), "tags_lost", view->tags_lost);
+    }
     if (view->rejected > 0) {
         append(line, sizeof(line), "rejected", view->rejected);
     }
@@ -141,6 +144,23 @@ static void comment_on_number(struct cprof_table *table, const char *key, uint64
     cprof_table_comment(table, "%s: %llu", key, (unsigned long long)value);
 }
 
+/* Tags that found no room in the tables of the process that set them. */
+static void comment_on_tags(const struct cprof_merge *merge)
+{
+    if (merge->tag_overflows > 0) {
+        cprof_table_comment(merge->table,
+                            "tag overflows: %llu samples have the value [other] for a tag, of "
+                            "which a process had more than 1,000 values, or too many combinations",
+                            (unsigned long long)merge->tag_overflows);
+    }
+    if (merge->tags_lost > 0) {
+        cprof_table_comment(merge->table,
+                            "tags lost: %llu samples lack a tag of a block, as a process had more "
+                            "than 65,536 combinations of tags",
+                            (unsigned long long)merge->tags_lost);
+    }
+}
+
 static void comment_on_wall(const struct cprof_merge *merge)
 {
     struct cprof_table *table = merge->table;
@@ -176,12 +196,7 @@ void cprof_comment_on_totals(const struct cprof_merge *merge)
     if (merge->leaves_left_out > 0) {
         comment_on_number(table, "native leaves left out", merge->leaves_left_out);
     }
-    if (merge->tag_overflows > 0) {
-        cprof_table_comment(table,
-                            "tag overflows: %llu samples have the value [other] for a tag, of "
-                            "which a process had more than 1,000 values",
-                            (unsigned long long)merge->tag_overflows);
-    }
+    comment_on_tags(merge);
     comment_on_number(table, "rejected records", merge->rejected);
     if (merge->kind == CPROF_KIND_WALL) {
         comment_on_wall(merge);

@@ -284,6 +284,7 @@ static void copy_counters(struct cprof_log_view *view, const struct cprof_slot_c
     view->off_cpu_walks = atomic_load(&counters->off_cpu_walks);
     view->leaves_left_out = atomic_load(&counters->leaves_left_out);
     view->tag_overflows = atomic_load(&counters->tag_overflows);
+    view->tags_lost = atomic_load(&counters->tags_lost);
 }
 
 static void copy_slot(struct cprof_log_view *view, const struct cprof_slot *slot, uint32_t epoch)
@@ -392,6 +393,7 @@ static void subtract_counters(struct cprof_log_view *view, const struct cprof_lo
     take_off(&view->off_cpu_walks, earlier->off_cpu_walks);
     take_off(&view->leaves_left_out, earlier->leaves_left_out);
     take_off(&view->tag_overflows, earlier->tag_overflows);
+    take_off(&view->tags_lost, earlier->tags_lost);
 }
 
 /* The copy is the view's own: nobody else writes to it. */

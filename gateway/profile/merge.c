@@ -498,6 +498,7 @@ static void add_to_totals(const struct slot_merge *slot)
     add_to(&merge->off_cpu_walks, view->off_cpu_walks);
     add_to(&merge->leaves_left_out, view->leaves_left_out);
     add_to(&merge->tag_overflows, view->tag_overflows);
+    add_to(&merge->tags_lost, view->tags_lost);
     for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
         add_to(&merge->missed[i], view->missed[i]);
     }

@@ -119,7 +119,7 @@ bool cprof_tags_of_keywords(PyObject *keywords, struct cprof_tag_list *list)
     Py_ssize_t position = 0;
     uint32_t given = 0, tag;
 
-    list->count = 0;
+    *list = (struct cprof_tag_list){0};
     while (keywords && python->next_item(keywords, &position, &key, &value)) {
         if (!cprof_tag_of_arguments(key, value, &tag)) {
             return false;

@@ -251,7 +251,7 @@ static enum cprof_recorded find_stack(struct cprof_thread *thread, struct cprof_
         is_true = stands_still(thread);
     }
     if (is_true) {
-        cprof_tags_intern(&seen, &tags);
+        cprof_tags_intern(&seen, &context->parts, &tags);
         sample.tags = &tags;
         sample.request = seen.request;
         outcome = cprof_record_find(offcpu.recorder, context, &sample, ref);

@@ -140,7 +140,7 @@ static enum cprof_miss record(struct cprof_thread *thread, uintptr_t state,
     struct cprof_tag_list tags;
 
     cprof_tags_see(context->way, thread->core, state, &seen);
-    cprof_tags_intern(&seen, &tags);
+    cprof_tags_intern(&seen, &context->parts, &tags);
     sample.tag_ref = atomic_load_explicit(&thread->tag_ref, memory_order_acquire);
     sample.tags = &tags;
     sample.request = seen.request;

@@ -144,7 +144,7 @@ static enum seen find_stack(const struct cprof_parked_look *look, uintptr_t addr
         !is_proven(look, &proof)) {
         return SEEN_NOTHING;
     }
-    cprof_tags_intern(&seen_tags, &tags);
+    cprof_tags_intern(&seen_tags, &look->context->parts, &tags);
     sample.tags = &tags;
     sample.request = seen_tags.request;
     sample.flags = truncated ? CPROF_STACK_TRUNCATED : 0;

@@ -542,14 +542,26 @@ static void count(struct cprof_recorder *recorder, struct cprof_context *context
     atomic_fetch_add_explicit(numbers.count, 1, memory_order_release);
 }
 
+static bool has_other(const struct cprof_tag_list *tags)
+{
+    for (uint32_t i = 0; i < tags->count; i++) {
+        if (cprof_tag_is_other(tags->ids[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What found no room when the app set it. */
 static void count_overflow(struct cprof_recorder *recorder, const struct cprof_tag_list *tags)
 {
-    for (uint32_t i = 0; tags && i < tags->count; i++) {
-        if (cprof_tag_is_other(tags->ids[i])) {
-            atomic_fetch_add_explicit(&recorder->slot->counters.tag_overflows, 1,
-                                      memory_order_relaxed);
-            return;
-        }
+    struct cprof_slot_counters *counters = &recorder->slot->counters;
+
+    if (tags && has_other(tags)) {
+        atomic_fetch_add_explicit(&counters->tag_overflows, 1, memory_order_relaxed);
+    }
+    if (tags && tags->lacks_one) {
+        atomic_fetch_add_explicit(&counters->tags_lost, 1, memory_order_relaxed);
     }
 }
 

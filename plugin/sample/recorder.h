@@ -31,7 +31,7 @@
 #include "../share/layout.h"
 #include "../share/log_writer.h"
 #include "intern.h"
-#include "tag_sets.h"
+#include "tags.h"
 
 #define CPROF_CONTEXTS_MAX 16u
 
@@ -42,6 +42,7 @@ struct cprof_context {
     struct cprof_log_writer writer;
     struct cprof_raw_frame *raw;  /* max_depth of them */
     struct cprof_frame *resolved; /* likewise */
+    struct cprof_interned_parts parts;
     char name[CPROF_NAME_BYTES_MAX];
     char qualified_name[CPROF_NAME_BYTES_MAX];
     char file[CPROF_NAME_BYTES_MAX];

@@ -87,21 +87,31 @@ bool cprof_tag_sets_create(uint32_t core_count)
     return true;
 }
 
+/* Of a key that is in the list. */
+static uint32_t place_of(const struct cprof_tag_list *list, uint32_t key)
+{
+    uint32_t place = 0;
+
+    while (place + 1 < list->count && cprof_tag_key_of(list->ids[place]) != key) {
+        place++;
+    }
+    return place;
+}
+
 void cprof_tag_list_set(struct cprof_tag_list *list, uint32_t tag)
 {
-    uint32_t key = cprof_tag_key_of(tag), place = 0;
+    uint32_t key = cprof_tag_key_of(tag), place;
 
     if (key == CPROF_TAG_NO_KEY) {
         return;
     }
-    while (place < list->count && cprof_tag_key_of(list->ids[place]) != key) {
-        place++;
-    }
-    if (place == CPROF_TAG_KEYS_MAX) {
-        return; /* not in a list that this function made: there are no more keys */
+    if (list->keys & 1u << key) {
+        place = place_of(list, key);
+    } else {
+        place = list->count++; /* there are as many places as keys */
+        list->keys |= 1u << key;
     }
     list->ids[place] = tag;
-    list->count += place == list->count;
 }
 
 static struct cell *cell_of(int core)
@@ -157,8 +167,10 @@ void cprof_tags_of_request(int core, uint64_t stamp, struct cprof_tag_list *list
 
 static const struct link *link_of(uint32_t chain)
 {
-    return tables && chain != CPROF_TAG_NO_CHAIN && chain <= CPROF_TAG_LINKS_MAX
-               ? &tables->links[chain - 1]
+    uint32_t number = chain & ~CPROF_TAG_CHAIN_LACKS_ONE;
+
+    return tables && number != CPROF_TAG_NO_CHAIN && number <= CPROF_TAG_LINKS_MAX
+               ? &tables->links[number - 1]
                : NULL;
 }
 
@@ -276,16 +288,20 @@ static uint32_t before_key(uint32_t chain, uint32_t key)
 
 uint32_t cprof_tag_chain_with(uint32_t chain, uint32_t tag)
 {
-    uint32_t longer;
+    uint32_t mark = chain & CPROF_TAG_CHAIN_LACKS_ONE, longer;
 
     if (!tables || cprof_tag_key_of(tag) == CPROF_TAG_NO_KEY) {
         return chain;
     }
+    chain &= ~CPROF_TAG_CHAIN_LACKS_ONE;
     longer = with(chain, tag);
     if (longer == CPROF_TAG_NO_CHAIN) {
         longer = with(chain, cprof_tag_other_of(tag));
     }
-    return longer == CPROF_TAG_NO_CHAIN ? before_key(chain, cprof_tag_key_of(tag)) : longer;
+    if (longer == CPROF_TAG_NO_CHAIN) {
+        return before_key(chain, cprof_tag_key_of(tag)) | CPROF_TAG_CHAIN_LACKS_ONE;
+    }
+    return longer | mark;
 }
 
 void cprof_tags_of_chain(uint32_t chain, struct cprof_tag_list *list)
@@ -296,6 +312,7 @@ void cprof_tags_of_chain(uint32_t chain, struct cprof_tag_list *list)
     for (uint32_t i = 0; i < count; i++) {
         cprof_tag_list_set(list, tags[i]);
     }
+    list->lacks_one |= (chain & CPROF_TAG_CHAIN_LACKS_ONE) != 0;
 }
 
 static struct entry *entry_at(uintptr_t context, uint32_t probe)

@@ -35,13 +35,19 @@
 
 #define CPROF_TAG_NO_CHAIN 0u
 
+/* Or'ed to a chain, NO_CHAIN too, that lacks a tag for want of room. */
+#define CPROF_TAG_CHAIN_LACKS_ONE (UINT32_C(1) << 31)
+
 /* Tags, each key once; ids of tag_values.h. */
 struct cprof_tag_list {
     uint32_t count;
     uint32_t ids[CPROF_TAG_KEYS_MAX];
+    uint32_t keys;  /* bit n: there is a tag with key n. A key that is new needs no search. */
+    bool lacks_one; /* as a chain does that it was made of */
 };
 
-/* Adds a tag to the list, in the place of one with the same key. What is no id is left out. */
+/* Adds a tag to a list that began as zeros, in the place of one with the same key. What is no id
+ * is left out. */
 CPROF_SIGSAFE void cprof_tag_list_set(struct cprof_tag_list *list, uint32_t tag);
 
 /* Maps the memory for so many cores. In the main thread, before others may ask; a second call in
@@ -58,7 +64,8 @@ CPROF_SIGSAFE void cprof_tags_of_request(int core, uint64_t stamp, struct cprof_
 
 /* The chain with one tag more, which replaces one with the same key. Where there is no room for
  * another chain: the same with the key's "[other]"; if that is new, too, what stands in `chain`
- * before the key, so that the key's former value is not taken for the new one. */
+ * before the key, so that the key's former value is not taken for the new one, marked as lacking
+ * one. Every chain that is made of a marked one is marked. */
 CPROF_SIGSAFE uint32_t cprof_tag_chain_with(uint32_t chain, uint32_t tag);
 
 /* Adds a chain's tags to the list. */

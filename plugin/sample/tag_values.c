@@ -13,14 +13,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define ID_SPAN      1024u /* ids of a key: [other], then its values */
 #define PLACES       2048u /* of a key's index: at most half full, so that a search ends soon */
 #define KEY_COPIES   (2u * CPROF_TAG_KEYS_MAX)
 #define HASH_SHIFT   16u
 #define NUMBER_MASK  0xffffu
 #define OTHER_NUMBER 0u
 
-_Static_assert(CPROF_TAG_VALUES_MAX < ID_SPAN, "0 is [other]");
+_Static_assert(CPROF_TAG_VALUES_MAX < CPROF_TAG_ID_SPAN, "0 is [other]");
 _Static_assert(CPROF_TAG_VALUES_MAX * 2 < PLACES, "the index always has empty places");
 
 struct value {
@@ -229,30 +228,13 @@ uint32_t cprof_tag_intern(uint32_t key, const char *value, size_t value_bytes)
     if (!tables || key == CPROF_TAG_NO_KEY || key > CPROF_TAG_KEYS_MAX) {
         return CPROF_TAG_NONE;
     }
-    return key * ID_SPAN + find_or_add(&tables->of_key[key - 1], value, cut(value, value_bytes));
+    return key * CPROF_TAG_ID_SPAN +
+           find_or_add(&tables->of_key[key - 1], value, cut(value, value_bytes));
 }
 
 static uint32_t number_of(uint32_t tag)
 {
-    return tag % ID_SPAN;
-}
-
-uint32_t cprof_tag_key_of(uint32_t tag)
-{
-    uint32_t key = tag / ID_SPAN;
-
-    return key <= CPROF_TAG_KEYS_MAX && number_of(tag) <= CPROF_TAG_VALUES_MAX ? key
-                                                                               : CPROF_TAG_NO_KEY;
-}
-
-uint32_t cprof_tag_other_of(uint32_t tag)
-{
-    return cprof_tag_key_of(tag) * ID_SPAN + OTHER_NUMBER;
-}
-
-bool cprof_tag_is_other(uint32_t tag)
-{
-    return cprof_tag_key_of(tag) != CPROF_TAG_NO_KEY && number_of(tag) == OTHER_NUMBER;
+    return tag % CPROF_TAG_ID_SPAN;
 }
 
 bool cprof_tag_text(uint32_t tag, struct cprof_tag_text *text)

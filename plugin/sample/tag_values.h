@@ -29,6 +29,9 @@
 #define CPROF_TAG_NO_KEY 0u
 #define CPROF_TAG_NONE   0u
 
+/* An id is its key's number times this, plus the number of the value; that of "[other]" is 0. */
+#define CPROF_TAG_ID_SPAN 1024u
+
 #define CPROF_TAG_OTHER "[other]"
 
 /* Maps the memory, once: in the process that becomes the master, or wherever it is first needed.
@@ -43,12 +46,27 @@ CPROF_SIGSAFE uint32_t cprof_tag_key(const char *key, size_t key_bytes);
  * no room. NONE for NO_KEY. */
 CPROF_SIGSAFE uint32_t cprof_tag_intern(uint32_t key, const char *value, size_t value_bytes);
 
-/* The number of an id's key; NO_KEY for what is no id. */
-CPROF_SIGSAFE uint32_t cprof_tag_key_of(uint32_t tag);
+/* The number of an id's key; NO_KEY for what is no id. In the header, as each sample asks it of
+ * each of its tags. */
+CPROF_SIGSAFE static inline uint32_t cprof_tag_key_of(uint32_t tag)
+{
+    uint32_t key = tag / CPROF_TAG_ID_SPAN;
+
+    return key <= CPROF_TAG_KEYS_MAX && tag % CPROF_TAG_ID_SPAN <= CPROF_TAG_VALUES_MAX
+               ? key
+               : CPROF_TAG_NO_KEY;
+}
 
 /* The "[other]" of an id's key, NONE for what is no id; and whether this is some key's. */
-CPROF_SIGSAFE uint32_t cprof_tag_other_of(uint32_t tag);
-CPROF_SIGSAFE bool cprof_tag_is_other(uint32_t tag);
+CPROF_SIGSAFE static inline uint32_t cprof_tag_other_of(uint32_t tag)
+{
+    return cprof_tag_key_of(tag) * CPROF_TAG_ID_SPAN;
+}
+
+CPROF_SIGSAFE static inline bool cprof_tag_is_other(uint32_t tag)
+{
+    return cprof_tag_key_of(tag) != CPROF_TAG_NO_KEY && tag % CPROF_TAG_ID_SPAN == 0;
+}
 
 /* Not terminated. */
 struct cprof_tag_text {

@@ -106,7 +106,7 @@ static void see_request(int core, struct cprof_seen_tags *seen)
 
 static void begin(struct cprof_seen_tags *seen)
 {
-    seen->set.count = 0;
+    seen->set = (struct cprof_tag_list){0};
     seen->request = 0;
     memset(seen->part_bytes, 0, sizeof(seen->part_bytes));
 }
@@ -180,15 +180,31 @@ void cprof_tags_see_context(uintptr_t context, struct cprof_seen_tags *seen)
     see(core_of_nest(&nest), &nest, seen);
 }
 
-void cprof_tags_intern(const struct cprof_seen_tags *seen, struct cprof_tag_list *list)
+/* The id of the part, of which seen->part_bytes[part] bytes were seen. */
+static uint32_t intern_part(const struct cprof_seen_tags *seen, uint32_t part,
+                            struct cprof_interned_parts *known)
 {
-    list->count = 0;
+    uint32_t bytes = seen->part_bytes[part];
+
+    if (bytes != known->part_bytes[part] ||
+        memcmp(seen->parts[part], known->parts[part], bytes) != 0) {
+        known->ids[part] = cprof_tag_intern(parts[part].key, seen->parts[part], bytes);
+        known->part_bytes[part] = bytes;
+        memcpy(known->parts[part], seen->parts[part], bytes);
+    }
+    return known->ids[part];
+}
+
+void cprof_tags_intern(const struct cprof_seen_tags *seen, struct cprof_interned_parts *known,
+                       struct cprof_tag_list *list)
+{
+    *list = (struct cprof_tag_list){0};
     for (uint32_t i = 0; i < CPROF_REQUEST_PARTS_MAX; i++) {
         if (seen->part_bytes[i] > 0) {
-            cprof_tag_list_set(list,
-                               cprof_tag_intern(parts[i].key, seen->parts[i], seen->part_bytes[i]));
+            cprof_tag_list_set(list, intern_part(seen, i, known));
         }
     }
+    list->lacks_one = seen->set.lacks_one;
     for (uint32_t i = 0; i < seen->set.count; i++) {
         cprof_tag_list_set(list, seen->set.ids[i]);
     }

@@ -57,7 +57,18 @@ CPROF_SIGSAFE void cprof_tags_see(enum cprof_peek_way way, int core, uintptr_t s
 /* The same of a context that does not run: that of a greenlet that is parked. */
 CPROF_SIGSAFE void cprof_tags_see_context(uintptr_t context, struct cprof_seen_tags *seen);
 
+/* The parts that were interned last, of a context of the recorder. Most samples have the same ones
+ * again: then no text is hashed, and none of the tables of tag_values.h, a page for each, is read,
+ * which costs more. Zeros: none. */
+struct cprof_interned_parts {
+    uint32_t ids[CPROF_REQUEST_PARTS_MAX];
+    uint32_t part_bytes[CPROF_REQUEST_PARTS_MAX];
+    char parts[CPROF_REQUEST_PARTS_MAX][CPROF_REQUEST_PART_BYTES];
+};
+
+/* `known` is the caller's alone for the while. */
 CPROF_SIGSAFE void cprof_tags_intern(const struct cprof_seen_tags *seen,
+                                     struct cprof_interned_parts *known,
                                      struct cprof_tag_list *list);
 
 /* The address that stands for the context that runs under a thread state, tag_sets.h; 0 for 0. */

@@ -14,6 +14,8 @@ static const struct cprof_figure_text texts[CPROF_FIGURE_COUNT] = {
     {"bytes_uploaded", "Bytes of profiles that Cloud Profiler has accepted", true},
     {"seconds_since_upload", "Seconds since the last good upload, -1 if there was none", false},
     {"log_fill", "Per cent of its log that the fullest process has used", false},
+    {"tag_overflows", "Samples with a tag [other]: it has too many values", true},
+    {"tags_lost", "Samples without a tag that was set: too many combinations", true},
     {"misses_entry", "Ticks without a stack: the interpreter was entering its loop", true},
     {"misses_starting", "Ticks without a stack: the innermost frame was not linked yet", true},
     {"misses_unreadable", "Ticks without a stack: a frame could not be read", true},

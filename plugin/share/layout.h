@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 13
+#define CPROF_LAYOUT_VERSION 14
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -103,7 +103,9 @@ enum cprof_figure {
     CPROF_FIGURE_BYTES_UPLOADED,
     CPROF_FIGURE_SECONDS_SINCE_UPLOAD, /* -1: nothing was uploaded yet */
     CPROF_FIGURE_LOG_FILL,             /* per cent of the fullest slot's log */
-    CPROF_FIGURE_MISSES,               /* the first of CPROF_MISS_COUNT */
+    CPROF_FIGURE_TAG_OVERFLOWS,
+    CPROF_FIGURE_TAGS_LOST,
+    CPROF_FIGURE_MISSES, /* the first of CPROF_MISS_COUNT */
     CPROF_FIGURE_COUNT = CPROF_FIGURE_MISSES + CPROF_MISS_COUNT,
 };
 
@@ -152,6 +154,8 @@ struct cprof_control {
     /* Written by the gateway: what the slots' counters were when they were set to zero, summed. */
     _Atomic uint64_t past_samples;
     _Atomic uint64_t past_missed[CPROF_MISS_COUNT];
+    _Atomic uint64_t past_tag_overflows;
+    _Atomic uint64_t past_tags_lost;
 
     /* Written by the gateway once a second. */
     _Atomic int64_t figures[CPROF_FIGURE_COUNT];
@@ -207,7 +211,9 @@ struct cprof_slot_counters {
     _Atomic uint64_t off_cpu_walks;       /* looks that had to walk a stack */
     _Atomic uint64_t leaves_left_out;     /* ticks whose native leaf found no room */
     _Atomic uint64_t tag_overflows;       /* ticks and looks with a tag "[other]": its key has too
-                                           * many values */
+                                           * many values, or too many combinations with others */
+    _Atomic uint64_t tags_lost;           /* ticks and looks without a tag that was set: there was
+                                           * no room for its combination with the others */
 };
 
 struct cprof_slot {

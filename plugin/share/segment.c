@@ -207,6 +207,8 @@ static void keep_counts(struct cprof_control *control, struct cprof_slot_counter
     for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
         atomic_fetch_add(&control->past_missed[i], atomic_load(&counters->missed[i]));
     }
+    atomic_fetch_add(&control->past_tag_overflows, atomic_load(&counters->tag_overflows));
+    atomic_fetch_add(&control->past_tags_lost, atomic_load(&counters->tags_lost));
 }
 
 void cprof_segment_recycle_slot(const struct cprof_segment *segment, uint32_t slot_index,

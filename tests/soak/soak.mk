@@ -1,11 +1,12 @@
-# `make soak`, `make kill-soak`, `make crash-load`, `make cloud-soak`, `make cloud-faults`: long
-# runs. Those on several CPythons have tools/matrix build for each.
+# `make soak`, `make kill-soak`, `make crash-load`, `make cloud-soak`, `make cloud-faults`,
+# `make tag-flood`: long runs. Those on several CPythons have tools/matrix build for each.
 
 SOAK_SECONDS       ?= 120
 KILL_SOAK_SECONDS  ?= 300
 CRASH_LOAD_SECONDS ?= 150
 CLOUD_SOAK_SECONDS ?= 300
 CLOUD_FAULTS_SECONDS ?= 20
+TAG_FLOOD_VALUES   ?= 1000000
 export SOAK_PYTHONS SOAK_WITHOUT_PERF KILL_SOAK_SEED CRASH_LOAD_PYTHONS
 
 build/soak/c_threads.so: tests/soak/c_threads.c
@@ -13,7 +14,7 @@ build/soak/c_threads.so: tests/soak/c_threads.c
 	@echo 'link $@'
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -pthread $(STRICT) -O2 -g -fPIC -shared -o $@ $<
 
-.PHONY: soak kill-soak crash-load cloud-soak cloud-faults deps-soak
+.PHONY: soak kill-soak crash-load cloud-soak cloud-faults tag-flood deps-soak
 deps-soak:
 	@tools/install-packages demo test soak
 soak: deps-soak build/soak/c_threads.so ## Torture several CPythons (SOAK_SECONDS each, SOAK_PYTHONS).
@@ -34,3 +35,7 @@ cloud-faults: deps-test ## The gateway's CPU time while Cloud Profiler fails (CL
 	@$(MAKE) --no-print-directory build
 	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 		$(PYTHON) tests/soak/cloud_faults.py $(CLOUD_FAULTS_SECONDS)
+tag-flood: deps-test ## Set tags to values that never come again (TAG_FLOOD_VALUES, a million).
+	@$(MAKE) --no-print-directory build
+	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
+		$(PYTHON) tests/soak/tag_flood.py $(TAG_FLOOD_VALUES)

@@ -389,6 +389,20 @@ static void impossible_numbers_are_left_out(void)
     end_test();
 }
 
+static void tags_without_room_are_counted_and_said(void)
+{
+    begin_test(1);
+    EXPECT(fake_stack(&writer, &(struct fake_stack){.count = 1, .weight_ns = MS}));
+    atomic_store(&writer.slot->counters.tag_overflows, 2);
+    atomic_store(&writer.slot->counters.tags_lost, 3);
+    merge_all();
+    EXPECT(has_comment("tag overflows: 2 samples have the value [other] for a tag, of which a "
+                       "process had more than 1,000 values, or too many combinations"));
+    EXPECT(has_comment("tags lost: 3 samples lack a tag of a block, as a process had more than "
+                       "65,536 combinations of tags"));
+    end_test();
+}
+
 static void comments_say_what_was_found(void)
 {
     begin_test(1);
@@ -428,6 +442,7 @@ int main(void)
     RUN(time_that_only_the_clock_has_goes_where_the_timer_saw_it);
     RUN(a_clock_that_has_no_more_gives_the_other_ticks_nothing);
     RUN(impossible_numbers_are_left_out);
+    RUN(tags_without_room_are_counted_and_said);
     RUN(comments_say_what_was_found);
     return 0;
 }

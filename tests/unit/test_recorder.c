@@ -275,7 +275,8 @@ static void tags_of_the_moment_stand_behind_those_of_the_thread(void)
     begin();
     EXPECT(cprof_tag_values_create());
     sample.tag_ref = cprof_record_tag(context, CPROF_NO_REF, "thread", "core 1");
-    tags = (struct cprof_tag_list){2, {tag_of("route", "/users/:id"), tag_of("user", "one")}};
+    tags = (struct cprof_tag_list){.count = 2,
+                                   .ids = {tag_of("route", "/users/:id"), tag_of("user", "one")}};
     EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
     EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
     tags.ids[1] = tag_of("user", "two");
@@ -300,19 +301,22 @@ static void tags_of_the_moment_stand_behind_those_of_the_thread(void)
     end();
 }
 
-static void samples_with_other_are_counted(void)
+static void samples_with_other_and_those_that_lack_a_tag_are_counted(void)
 {
     struct cprof_tag_list tags = {0};
     struct cprof_sample sample = {.weight_ns = 1, .kind = CPROF_STACK_ON_CPU, .tags = &tags};
     struct cprof_log_tag tag;
 
     begin();
-    tags = (struct cprof_tag_list){2, {cprof_tag_other_of(tag_of("route", "/")), UINT32_MAX}};
+    tags = (struct cprof_tag_list){.count = 2,
+                                   .ids = {cprof_tag_other_of(tag_of("route", "/")), UINT32_MAX}};
     EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
+    EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
+    tags.lacks_one = true;
     EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
 
     read_log();
-    EXPECT(view.tag_overflows == 2);
+    EXPECT(view.tag_overflows == 3 && view.tags_lost == 1);
     EXPECT(cprof_log_tag(&view, cprof_log_stack(&view, view.stacks[0])->tag_ref, &tag) ==
            CPROF_NO_REF);
     EXPECT(strcmp(tag.key, "route") == 0 && strcmp(tag.value, CPROF_TAG_OTHER) == 0);
@@ -864,7 +868,7 @@ int main(void)
     RUN(a_tick_that_is_no_sample_leaves_its_weight_alone);
     RUN(tags_arrive_as_a_chain);
     RUN(tags_of_the_moment_stand_behind_those_of_the_thread);
-    RUN(samples_with_other_are_counted);
+    RUN(samples_with_other_and_those_that_lack_a_tag_are_counted);
     RUN(a_stack_without_frames_counts_too);
     RUN(a_frame_that_is_still_set_up_is_left_out_unless_it_is_a_generators);
     RUN(the_deepest_stack_arrives_in_order);

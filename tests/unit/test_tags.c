@@ -71,11 +71,24 @@ static bool sees(int core, uint32_t count, const uint32_t *tags)
 {
     struct cprof_seen_tags seen;
     struct cprof_tag_list list;
+    static struct cprof_interned_parts known; /* of the request before */
 
     cprof_tags_see(CPROF_PEEK_SYSTEM, core, (uintptr_t)state, &seen);
-    cprof_tags_intern(&seen, &list);
+    cprof_tags_intern(&seen, &known, &list);
     return list.count == count &&
            (count == 0 || memcmp(list.ids, tags, count * sizeof(*tags)) == 0);
+}
+
+static void another_text_of_a_part_is_another_tag(void)
+{
+    set_up(false);
+    EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/a")}));
+    path = "/b";
+    EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/b")}));
+    path = "/b/c";
+    EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/b/c")}));
+    path = "/b";
+    EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/b")}));
 }
 
 static void the_request_then_what_was_set_then_the_context(void)
@@ -100,6 +113,23 @@ static void the_request_then_what_was_set_then_the_context(void)
 
     stamps[0] = 8;
     EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/a")}));
+}
+
+static void what_lacks_a_tag_is_known(void)
+{
+    struct cprof_interned_parts known = {0};
+    struct cprof_seen_tags seen;
+    struct cprof_tag_list list;
+
+    set_up(false);
+    cprof_tags_see(CPROF_PEEK_SYSTEM, 0, (uintptr_t)state, &seen);
+    cprof_tags_intern(&seen, &known, &list);
+    EXPECT(!list.lacks_one);
+    put(context, CPROF_TAG_NO_CHAIN | CPROF_TAG_CHAIN_LACKS_ONE, -1, 0);
+    cprof_tags_see(CPROF_PEEK_SYSTEM, 0, (uintptr_t)state, &seen);
+    cprof_tags_intern(&seen, &known, &list);
+    EXPECT(list.lacks_one);
+    put(context, CPROF_TAG_NO_CHAIN, -1, 0);
 }
 
 static void without_a_context_the_thread_state_stands_for_it(void)
@@ -179,7 +209,9 @@ static void what_a_request_left_behind_is_forgotten_with_it(void)
 
 int main(void)
 {
+    RUN(another_text_of_a_part_is_another_tag);
     RUN(the_request_then_what_was_set_then_the_context);
+    RUN(what_lacks_a_tag_is_known);
     RUN(without_a_context_the_thread_state_stands_for_it);
     RUN(where_cores_share_a_thread_the_context_tells_the_request);
     RUN(of_nested_contexts_the_inner_one_comes_last);
