@@ -377,7 +377,7 @@ static void master_cycle(void)
     if (progress != READY || refused) {
         return;
     }
-    if (!cprof_deadlines_begin(segment_fd, &error)) {
+    if (!cprof_deadlines_begin(segment_fd, options->config.slow_request_s, &error)) {
         refused = true;
         cprof_log(CPROF_LOG_WARNING, "%s: slow requests and harakiri are not followed", error.text);
         return;
