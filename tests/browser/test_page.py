@@ -429,16 +429,18 @@ def test_a_wrong_token_is_told_in_words(page, url):
     wait_for(lambda: page.text("#trouble") == "", "no trouble any more")
 
 
-def test_it_looks_well(page, tmp_path):
+def test_it_looks_well(page, server, tmp_path):
     """For people to look at; here each picture is only made."""
     pictures = Path(os.environ.get("CPROF_SCREENSHOTS", tmp_path))
     row = f"#profiles [data-key='{page.busy}']"
     wait_for(lambda: page.all(row), "the list of profiles")
     view(page, page.busy)
-    for scheme in ("light", "dark"):
-        page.prefer(scheme)
-        page.whole_page(WIDE[0])
-        page.screenshot(pictures / f"page-{scheme}.png")
+    with server.load(BUSY):
+        page.wait_for_text("#slots", "GET /")
+        for scheme in ("light", "dark"):
+            page.prefer(scheme)
+            page.whole_page(WIDE[0])
+            page.screenshot(pictures / f"page-{scheme}.png")
     view(page, page.calm, page.busy)
     page.whole_page(WIDE[0])
     page.screenshot(pictures / "page-compare-dark.png")
