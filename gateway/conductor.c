@@ -373,8 +373,8 @@ static bool stacks(void *context, struct cprof_error *error)
 {
     struct conductor *conductor = context;
 
-    return cprof_stacks_order(cprof_cockpit_site(conductor->cockpit)->stacks, log_stacks, conductor,
-                              error) != 0;
+    return cprof_stacks_order(cprof_cockpit_site(conductor->cockpit)->stacks, CPROF_STACKS_TEXT,
+                              log_stacks, conductor, error) != 0;
 }
 
 static const struct cprof_settings *settings_in_force(void *context)

@@ -12,6 +12,7 @@
 #include "../plugin/base/log.h"
 #include "../plugin/share/window.h"
 #include "profile/pprof.h"
+#include "profile/stack_json.h"
 #include "profile/stack_text.h"
 #include "profile/table.h"
 
@@ -27,6 +28,7 @@
 
 struct caller {
     uint64_t number; /* 0: free */
+    enum cprof_stacks_form form;
     cprof_stacks_ready ready;
     void *context;
 };
@@ -83,8 +85,27 @@ void cprof_stacks_log(const char *text)
     }
 }
 
-static char *make_text(const struct cprof_stacks *stacks, const struct cprof_harvest *harvest,
-                       struct cprof_error *error)
+static bool wants(const struct caller *callers, enum cprof_stacks_form form)
+{
+    for (unsigned i = 0; i < CPROF_STACKS_CALLERS_MAX; i++) {
+        if (callers[i].number && callers[i].form == form) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static char *warned_of(char *text, const struct cprof_error *error)
+{
+    if (!text) {
+        cprof_log(CPROF_LOG_WARNING, "no stacks: %s", error->text);
+    }
+    return text;
+}
+
+/* In the forms that somebody waits for. */
+static void make_texts(char *texts[CPROF_STACKS_FORMS], const struct cprof_stacks *stacks,
+                       const struct cprof_harvest *harvest)
 {
     const struct cprof_harvested *profile = &harvest->profiles[0];
     struct cprof_table table;
@@ -93,14 +114,21 @@ static char *make_text(const struct cprof_stacks *stacks, const struct cprof_har
         .pid_of = cprof_stacks_pid_of,
         .context = (void *)(uintptr_t)stacks->segment,
     };
-    char *text = NULL;
+    struct cprof_error error;
 
     cprof_table_init(&table);
-    if (cprof_pprof_read(&table, profile->bytes, profile->byte_count, error)) {
-        text = cprof_stack_text(&wanted, error);
+    if (!cprof_pprof_read(&table, profile->bytes, profile->byte_count, &error)) {
+        (void)warned_of(NULL, &error);
+        cprof_table_reset(&table);
+        return;
+    }
+    if (wants(stacks->callers, CPROF_STACKS_TEXT)) {
+        texts[CPROF_STACKS_TEXT] = warned_of(cprof_stack_text(&wanted, &error), &error);
+    }
+    if (wants(stacks->callers, CPROF_STACKS_JSON)) {
+        texts[CPROF_STACKS_JSON] = warned_of(cprof_stack_json(&wanted, &error), &error);
     }
     cprof_table_reset(&table);
-    return text;
 }
 
 /* Takes the callers off the list first: a callback may order and cancel. */
@@ -108,11 +136,10 @@ static void finished(void *context, const struct cprof_window_result *result)
 {
     struct cprof_stacks *stacks = context;
     struct caller answered[CPROF_STACKS_CALLERS_MAX];
-    struct cprof_error error;
-    char *text = result->harvest ? make_text(stacks, result->harvest, &error) : NULL;
+    char *texts[CPROF_STACKS_FORMS] = {NULL};
 
-    if (result->harvest && !text) {
-        cprof_log(CPROF_LOG_WARNING, "no stacks: %s", error.text);
+    if (result->harvest) {
+        make_texts(texts, stacks, result->harvest);
     }
     cprof_windows_release(stacks->windows, result->handle);
     stacks->is_ordered = false;
@@ -120,10 +147,12 @@ static void finished(void *context, const struct cprof_window_result *result)
     memset(stacks->callers, 0, sizeof(stacks->callers));
     for (unsigned i = 0; i < CPROF_STACKS_CALLERS_MAX; i++) {
         if (answered[i].number) {
-            answered[i].ready(answered[i].context, text);
+            answered[i].ready(answered[i].context, texts[answered[i].form]);
         }
     }
-    free(text);
+    for (unsigned i = 0; i < CPROF_STACKS_FORMS; i++) {
+        free(texts[i]);
+    }
 }
 
 struct cprof_stacks *cprof_stacks_create(const struct cprof_config *config,
@@ -167,8 +196,8 @@ static bool order_window(struct cprof_stacks *stacks, struct cprof_error *error)
     return stacks->is_ordered;
 }
 
-uint64_t cprof_stacks_order(struct cprof_stacks *stacks, cprof_stacks_ready ready, void *context,
-                            struct cprof_error *error)
+uint64_t cprof_stacks_order(struct cprof_stacks *stacks, enum cprof_stacks_form form,
+                            cprof_stacks_ready ready, void *context, struct cprof_error *error)
 {
     struct caller *caller = NULL;
 
@@ -186,7 +215,8 @@ uint64_t cprof_stacks_order(struct cprof_stacks *stacks, cprof_stacks_ready read
     if (!stacks->is_ordered && !order_window(stacks, error)) {
         return 0;
     }
-    *caller = (struct caller){.number = ++stacks->last_number, .ready = ready, .context = context};
+    *caller = (struct caller){
+        .number = ++stacks->last_number, .form = form, .ready = ready, .context = context};
     return caller->number;
 }
 

@@ -1,5 +1,5 @@
-/* stacks.h - what every thread of every process does right now, as text (profile/stack_text.h): a
- * short window of wall time that follows requests.
+/* stacks.h - what every thread of every process does right now, as text (profile/stack_text.h) or
+ * as JSON (profile/stack_json.h): a short window of wall time that follows requests.
  *
  * Who asks while such a window is under way shares it.
  *
@@ -25,6 +25,12 @@
 
 struct cprof_stacks;
 
+enum cprof_stacks_form {
+    CPROF_STACKS_TEXT,
+    CPROF_STACKS_JSON,
+    CPROF_STACKS_FORMS, /* how many there are */
+};
+
 /* The text, which is borrowed for the call; NULL: there is none, and why was logged. */
 typedef void (*cprof_stacks_ready)(void *context, const char *text);
 
@@ -42,7 +48,8 @@ void cprof_stacks_switch(struct cprof_stacks *stacks, bool on);
 /* Returns the order's number, above 0; ready(context, text) is called from the loop, once, unless
  * the order is cancelled. 0: there are too many, or it is off, as the error says in words for who
  * asked. */
-uint64_t cprof_stacks_order(struct cprof_stacks *stacks, cprof_stacks_ready ready, void *context,
+uint64_t cprof_stacks_order(struct cprof_stacks *stacks, enum cprof_stacks_form form,
+                            cprof_stacks_ready ready, void *context,
                             struct cprof_error *error) CPROF_MUST_USE;
 
 /* The caller went away. A number that is not known does nothing. */

@@ -122,6 +122,18 @@ static void add_counts(struct cprof_status_slot *slot, struct last_look *look,
     }
 }
 
+static void look_at_log(struct cprof_status_slot *slot, const struct cprof_slot *shared,
+                        uint64_t claim)
+{
+    slot->sampled = true;
+    slot->threads = atomic_load(&shared->counters.threads_seen);
+    slot->log_used_bytes = (claim & UINT32_MAX) * CPROF_CHUNK_BYTES;
+    if (slot->log_used_bytes > slot->log_bytes) {
+        slot->log_used_bytes = slot->log_bytes;
+    }
+}
+
+/* The log is empty between two windows: then what was seen last stays. */
 static void look_at_slot(struct cprof_status *status, uint32_t index)
 {
     const struct cprof_slot *shared = cprof_segment_slot(status->segment, index);
@@ -135,11 +147,11 @@ static void look_at_slot(struct cprof_status *status, uint32_t index)
     slot->number = shared->number;
     slot->pid = atomic_load(&shared->pid);
     slot->incarnation = atomic_load(&shared->incarnation);
-    slot->threads = atomic_load(&shared->counters.threads_seen);
+    slot->oldest_request_us = atomic_load(&shared->oldest_request_us);
+    slot->looked_us = atomic_load(&shared->looked_us);
     slot->log_bytes = status->segment->log_bytes;
-    slot->log_used_bytes = (claim & UINT32_MAX) * CPROF_CHUNK_BYTES;
-    if (slot->log_used_bytes > slot->log_bytes) {
-        slot->log_used_bytes = slot->log_bytes;
+    if (claim & UINT32_MAX) {
+        look_at_log(slot, shared, claim);
     }
     if (epoch != look->epoch) {
         look->epoch = epoch;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../plugin/base/log.h"
+#include "../plugin/share/oldest.h"
 #include "../plugin/share/window.h"
 #include "profile/pprof.h"
 #include "profile/requests.h"
@@ -117,7 +118,7 @@ static void ask_slot(const struct cprof_watch *watch, uint32_t slot_index, uint6
 {
     const struct cprof_slot *slot = cprof_segment_slot(watch->segment, slot_index);
     uint64_t deadline_ns = atomic_load(&slot->deadline_unix_ns);
-    uint64_t oldest_us = atomic_load(&slot->oldest_request_us);
+    uint64_t oldest_us = atomic_load(&slot->followed_request_us);
     uint64_t slow_ns = watch->config->slow_request_s * NS_PER_S;
 
     if (deadline_ns > LEAD_NS && deadline_ns < UINT64_MAX - OVERDUE_NS) {
@@ -126,7 +127,7 @@ static void ask_slot(const struct cprof_watch *watch, uint32_t slot_index, uint6
     if (slow_ns && oldest_us && oldest_us <= now_unix_ns / NS_PER_US) {
         uint64_t slow_at_ns = oldest_us * NS_PER_US + slow_ns;
 
-        want_at(wish, slow_at_ns, slow_at_ns + CPROF_WATCH_SECONDS_MAX * NS_PER_S, now_unix_ns);
+        want_at(wish, slow_at_ns, slow_at_ns + CPROF_FOLLOWED_SECONDS_MAX * NS_PER_S, now_unix_ns);
     }
 }
 
@@ -258,13 +259,22 @@ static void gather(struct cprof_watch *watch, uint32_t slot_index,
     gathered->end_us = request->end_us;
 }
 
+/* The age at which a request is reported even if it runs on. */
+static uint64_t longest_us(const struct cprof_watch *watch)
+{
+    return (CPROF_FOLLOWED_SECONDS_MAX + watch->config->slow_request_s) * NS_PER_S / NS_PER_US;
+}
+
+/* And not reported yet for its age: windows that others caused would gather it anew. */
 static bool is_slow(const struct cprof_watch *watch, const struct cprof_request *request)
 {
+    uint64_t window_start_us = watch->last_window.start_unix_ns / NS_PER_US;
     uint64_t window_end_us = end_unix_ns(&watch->last_window) / NS_PER_US;
     uint64_t end_us = request->end_us ? request->end_us : window_end_us;
 
-    return end_us >= watch->last_window.start_unix_ns / NS_PER_US && end_us > request->start_us &&
-           end_us - request->start_us >= watch->config->slow_request_s * NS_PER_S / NS_PER_US;
+    return end_us >= window_start_us && end_us > request->start_us &&
+           end_us - request->start_us >= watch->config->slow_request_s * NS_PER_S / NS_PER_US &&
+           window_end_us < request->start_us + longest_us(watch);
 }
 
 static bool is_gone(const struct cprof_watch *watch, const struct gathered *gathered)
@@ -278,15 +288,13 @@ static bool is_gone(const struct cprof_watch *watch, const struct gathered *gath
  * too, whose end no window has seen. */
 static void report_ended(struct cprof_watch *watch, bool all)
 {
-    uint64_t longest_us =
-        (CPROF_WATCH_SECONDS_MAX + watch->config->slow_request_s) * NS_PER_S / NS_PER_US;
     uint64_t seen_us = end_unix_ns(&watch->last_window) / NS_PER_US;
 
     for (unsigned i = 0; i < CPROF_WATCH_REQUESTS_MAX; i++) {
         struct gathered *each = &watch->gathered[i];
 
         if (each->used && (all || each->end_us || is_gone(watch, each) ||
-                           seen_us >= each->start_us + longest_us)) {
+                           seen_us >= each->start_us + longest_us(watch))) {
             report_slow(watch, each, each->end_us ? each->end_us : seen_us);
         }
     }

@@ -7,11 +7,11 @@
  * from shared memory, so that it does not matter what the worker hangs in, or that it is dead.
  *
  * Slow and deadline  both come from the master, once a second, by the slots (host/deadlines.h);
- *           without a master nothing is followed. Of each worker the oldest request alone wakes
- *           the watch up; then all of its slow ones are gathered.
+ *           without a master nothing is followed. Of each worker the oldest request that
+ *           may still be followed wakes the watch up; then all of its slow ones are gathered.
  * Callers   conductor.c. One thread, on the loop; no function waits.
  * Bounds    CPROF_WATCH_REQUESTS_MAX slow requests are gathered at once, each for
- *           CPROF_WATCH_SECONDS_MAX seconds; one window at a time.
+ *           CPROF_FOLLOWED_SECONDS_MAX (share/oldest.h) seconds; one window at a time.
  * Kills     what was gathered dies with the gateway.
  *
  * SPDX-License-Identifier: MIT
@@ -30,7 +30,6 @@
 #include "windows.h"
 
 #define CPROF_WATCH_REQUESTS_MAX 16u
-#define CPROF_WATCH_SECONDS_MAX  600u
 
 struct cprof_watch;
 

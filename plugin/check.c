@@ -106,9 +106,7 @@ bool cprof_check(const struct cprof_check_company *company, const struct cprof_c
     good &= say(company->python_trouble[0] == '\0', python, company->python_trouble);
     good &= check_engine();
     check_proc();
-    good &= say(config->output_dir[0] != '\0' || config->upload ||
-                    config->http_address[0] != '\0' || config->slow_request_s,
-                "there is a place for profiles",
+    good &= say(cprof_config_wants_profiles(config), "there is a place for profiles",
                 "none of cloudprofiler-service, -output-dir, -http and -slow-request is given");
     good &= check_directory(config);
     good &= !config->upload || check_upload(start_upload_check);

@@ -210,8 +210,7 @@ static bool is_inert(void)
         cprof_notice("disabled: not profiling");
     } else if (options->config.disable_cpu && options->config.disable_wall) {
         cprof_notice("CPU and wall profiles are both disabled: not profiling");
-    } else if (options->config.output_dir[0] == '\0' && !options->config.upload &&
-               options->config.http_address[0] == '\0' && !options->config.slow_request_s) {
+    } else if (!cprof_config_wants_profiles(&options->config)) {
         cprof_notice("none of cloudprofiler-service, cloudprofiler-output-dir, cloudprofiler-http "
                      "and cloudprofiler-slow-request is given: not profiling");
     } else if (slots.workers + slots.mules + slots.spoolers == 0) {
@@ -273,26 +272,45 @@ static void append_count(char *text, size_t text_bytes, uint32_t count, const ch
     }
 }
 
+/* Where profiles go, each with "; " before it. */
+static void list_places(char *text, size_t text_bytes, const struct cprof_config *config)
+{
+    FILE *places = fmemopen(text, text_bytes, "w");
+
+    if (!places) {
+        return;
+    }
+    if (config->output_dir[0] != '\0') {
+        (void)fprintf(places, "; %u s of each %u s go to %s", config->output_duration_s,
+                      config->output_interval_s, config->output_dir);
+    }
+    if (config->upload) {
+        (void)fprintf(places, "; to Cloud Profiler as service %s", config->service);
+    }
+    if (config->slow_request_s > 0) {
+        (void)fprintf(places, "; of requests beyond %u s", config->slow_request_s);
+    }
+    if (config->http_address[0] != '\0') {
+        (void)fprintf(places, "; endpoint %s", config->http_address);
+    }
+    (void)fclose(places);
+}
+
 /* Says what the figures are worth: once, before workers find out for themselves. */
 static void announce(const struct cprof_config *config)
 {
     const char *kinds = config->disable_wall  ? "CPU profiles"
                         : config->disable_cpu ? "wall profiles"
                                               : "CPU and wall profiles";
-    char processes[128] = "", directory[CPROF_PATH_BYTES + 64] = "";
+    char processes[128] = "", places[CPROF_PATH_BYTES + 512] = "";
     int refused = cprof_engine_perf_probe();
 
     append_count(processes, sizeof(processes), config->worker_count, "worker");
     append_count(processes, sizeof(processes), config->mule_count, "mule");
     append_count(processes, sizeof(processes), config->spooler_count, "spooler");
-    if (config->output_dir[0] != '\0') {
-        (void)snprintf(directory, sizeof(directory), "; %u s of each %u s go to %s",
-                       config->output_duration_s, config->output_interval_s, config->output_dir);
-    }
-    cprof_notice("version " CPROF_VERSION ": %s of %s, a sample each %u ms%s%s%s", kinds, processes,
-                 config->period_ms, directory,
-                 config->upload ? "; to Cloud Profiler as service " : "",
-                 config->upload ? config->service : "");
+    list_places(places, sizeof(places), config);
+    cprof_notice("version " CPROF_VERSION ": %s of %s, a sample each %u ms%s", kinds, processes,
+                 config->period_ms, places);
     if (refused && !config->disable_cpu) {
         cprof_notice("perf_event_open is refused (%s): CPU time is sampled on the kernel's tick "
                      "alone, which misjudges requests of a few milliseconds; docs/engines.md "
@@ -359,7 +377,7 @@ static void master_cycle(void)
     if (progress != READY || refused) {
         return;
     }
-    if (!cprof_deadlines_begin(segment_fd, &error)) {
+    if (!cprof_deadlines_begin(segment_fd, options->config.slow_request_s, &error)) {
         refused = true;
         cprof_log(CPROF_LOG_WARNING, "%s: slow requests and harakiri are not followed", error.text);
         return;

@@ -24,6 +24,21 @@ static size_t sequence_bytes(uint8_t first)
     return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
 }
 
+/* Bidirectional controls (Unicode's Bidi_Control): they make a reader see another order than the
+ * characters have. */
+static bool turns_text(const uint8_t *at, size_t bytes)
+{
+    if (bytes == 2) {
+        return at[0] == 0xd8 && at[1] == 0x9c; /* U+061C */
+    }
+    if (bytes != 3 || at[0] != 0xe2) {
+        return false;
+    }
+    return (at[1] == 0x80 && (at[2] == 0x8e || at[2] == 0x8f)) || /* U+200E, U+200F */
+           (at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||   /* U+202A to U+202E */
+           (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9);     /* U+2066 to U+2069 */
+}
+
 /* The length of the valid and printable character at `at`, or 0. The second byte decides what
  * would be overlong, a surrogate or beyond U+10FFFF (Unicode, table 3-7). */
 static size_t character_bytes(const uint8_t *at, size_t left)
@@ -46,7 +61,7 @@ static size_t character_bytes(const uint8_t *at, size_t left)
         return 0;
     }
     /* U+0080 to U+009F are control characters too. */
-    return at[0] == 0xc2 && at[1] < 0xa0 ? 0 : bytes;
+    return (at[0] == 0xc2 && at[1] < 0xa0) || turns_text(at, bytes) ? 0 : bytes;
 }
 
 size_t cprof_clean_text(char *out, size_t out_bytes, const void *text, size_t bytes)

@@ -14,7 +14,8 @@
 #define CPROF_CLEAN_TEXT_BYTES(bytes) ((bytes)*3 + 1)
 
 /* Copies text to out as valid UTF-8, NUL-terminated. Each byte that is not part of a valid
- * sequence, and each control character, becomes U+FFFD. Ends early, between characters, when
+ * sequence, or is part of a control character or of one that turns the direction of text, becomes
+ * U+FFFD. Ends early, between characters, when
  * out_bytes (at least 1) is too small. Returns the length without the NUL. */
 size_t cprof_clean_text(char *out, size_t out_bytes, const void *text, size_t bytes);
 

@@ -7,8 +7,7 @@
  *           nap (/srv/app.py:12)
  *           application (/srv/app.py:30)
  *
- * A thread's stack is the one that it was met in most of the time; others follow where they have
- * a good part of it.
+ * Which stacks of a thread are shown: stack_groups.h. The same for programs: stack_json.h.
  *
  * Callers   stacks.c and watch.c. One thread.
  * Trust     texts were cleaned when the profile was read (pprof.h): no control characters.

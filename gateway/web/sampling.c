@@ -126,6 +126,7 @@ void cprof_web_sample(const struct cprof_web_site *site, struct cprof_web_reques
 struct stacks_waiting {
     const struct cprof_web_site *site;
     struct cprof_web_request *request;
+    enum cprof_stacks_form form;
     uint64_t order;
 };
 
@@ -135,7 +136,9 @@ static void stacks_ready(void *context, const char *text)
     char *copy = text ? strdup(text) : NULL;
 
     if (copy) {
-        cprof_web_answer(waiting->request, MHD_HTTP_OK, "text/plain; charset=utf-8",
+        cprof_web_answer(waiting->request, MHD_HTTP_OK,
+                         waiting->form == CPROF_STACKS_JSON ? "application/json"
+                                                            : "text/plain; charset=utf-8",
                          (uint8_t *)copy, strlen(copy));
     } else {
         cprof_web_answer_line(waiting->request, MHD_HTTP_INTERNAL_SERVER_ERROR,
@@ -152,21 +155,47 @@ static void stacks_gone(void *context)
     free(waiting);
 }
 
+/* The text is the default; other parameters are the guard's or say nothing here. */
+static bool take_form(void *context, const char *name, const char *value)
+{
+    enum cprof_stacks_form *form = context;
+
+    if (strcmp(name, "format") == 0) {
+        *form = strcmp(value, "json") == 0   ? CPROF_STACKS_JSON
+                : strcmp(value, "text") == 0 ? CPROF_STACKS_TEXT
+                                             : CPROF_STACKS_FORMS;
+    }
+    return *form != CPROF_STACKS_FORMS;
+}
+
+static void order_stacks(struct stacks_waiting *waiting)
+{
+    struct cprof_error error;
+
+    waiting->order =
+        cprof_stacks_order(waiting->site->stacks, waiting->form, stacks_ready, waiting, &error);
+    if (waiting->order == 0) {
+        cprof_web_answer_line(waiting->request, MHD_HTTP_TOO_MANY_REQUESTS, "%s", error.text);
+        free(waiting);
+        return;
+    }
+    cprof_web_on_gone(waiting->request, stacks_gone, waiting);
+}
+
 void cprof_web_stacks(const struct cprof_web_site *site, struct cprof_web_request *request)
 {
     struct stacks_waiting *waiting = calloc(1, sizeof(*waiting));
-    struct cprof_error error;
 
     if (!waiting) {
         cprof_web_answer_line(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory");
         return;
     }
     *waiting = (struct stacks_waiting){.site = site, .request = request};
-    waiting->order = cprof_stacks_order(site->stacks, stacks_ready, waiting, &error);
-    if (waiting->order == 0) {
-        cprof_web_answer_line(request, MHD_HTTP_TOO_MANY_REQUESTS, "%s", error.text);
+    cprof_web_each_parameter(request, take_form, &waiting->form);
+    if (waiting->form == CPROF_STACKS_FORMS) {
+        cprof_web_answer_line(request, MHD_HTTP_BAD_REQUEST, "format: give text or json");
         free(waiting);
         return;
     }
-    cprof_web_on_gone(request, stacks_gone, waiting);
+    order_stacks(waiting);
 }

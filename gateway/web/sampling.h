@@ -15,7 +15,7 @@
 void cprof_web_sample(const struct cprof_web_site *site, struct cprof_web_request *request,
                       enum cprof_kind kind);
 
-/* What all threads do now, as text. */
+/* What all threads do now, as text or, with format=json, as JSON. */
 void cprof_web_stacks(const struct cprof_web_site *site, struct cprof_web_request *request);
 
 #endif

@@ -10,6 +10,7 @@
 #include "status_text.h"
 
 #define NS_PER_MS UINT64_C(1000000)
+#define US_PER_MS UINT64_C(1000)
 
 json_t *cprof_kinds_as_json(uint32_t kinds)
 {
@@ -56,18 +57,48 @@ static json_t *misses_as_json(const struct cprof_status_slot *slot)
     return object;
 }
 
+/* What of the log is known from windows alone. */
+static json_t *if_sampled(const struct cprof_status_slot *slot, uint64_t figure)
+{
+    return slot->sampled ? json_integer((json_int_t)figure) : json_null();
+}
+
+/* What the worker does, by the master: at most about a second old, so that a time is never told
+ * that the request did not run. */
+static bool add_state(json_t *object, const struct cprof_status_slot *slot)
+{
+    uint64_t start_us = slot->oldest_request_us, looked_us = slot->looked_us;
+    bool is_known = slot->pid && looked_us, is_running = is_known && start_us;
+    double age_s = looked_us > start_us ? (double)(looked_us - start_us) / 1e6 : 0;
+    const char *running = is_running ? "running" : "idle";
+    json_t *state =
+        json_pack("{ss?, so, so}", "state", is_known ? running : NULL, "running_seconds",
+                  is_running ? json_real(age_s) : json_null(), "running_since_ms",
+                  is_running ? json_integer((json_int_t)(start_us / US_PER_MS)) : json_null());
+    bool ok = json_object_update(object, state) == 0;
+
+    json_decref(state);
+    return ok;
+}
+
 static json_t *slot_as_json(const struct cprof_status_slot *slot)
 {
     char name[CPROF_SLOT_NAME_BYTES];
+    json_t *object;
 
     cprof_slot_name(name, slot->kind, slot->number);
-    return json_pack("{ss, sI, sI, sI, sI, sI, so, sI, sI, sI, so}", "name", name, "pid",
-                     (json_int_t)slot->pid, "incarnation", (json_int_t)slot->incarnation, "threads",
-                     (json_int_t)slot->threads, "samples", (json_int_t)slot->samples, "looks",
-                     (json_int_t)slot->looks, "missed", misses_as_json(slot), "log_full",
-                     (json_int_t)slot->log_full, "log_used_bytes", (json_int_t)slot->log_used_bytes,
-                     "log_bytes", (json_int_t)slot->log_bytes, "cpu_share",
-                     slot->cpu_share < 0 ? json_null() : json_real(slot->cpu_share));
+    object = json_pack(
+        "{ss, sI, sI, so, sI, sI, so, sI, so, sI, so}", "name", name, "pid", (json_int_t)slot->pid,
+        "incarnation", (json_int_t)slot->incarnation, "threads", if_sampled(slot, slot->threads),
+        "samples", (json_int_t)slot->samples, "looks", (json_int_t)slot->looks, "missed",
+        misses_as_json(slot), "log_full", (json_int_t)slot->log_full, "log_used_bytes",
+        if_sampled(slot, slot->log_used_bytes), "log_bytes", (json_int_t)slot->log_bytes,
+        "cpu_share", slot->cpu_share < 0 ? json_null() : json_real(slot->cpu_share));
+    if (!add_state(object, slot)) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
 }
 
 static json_t *slots_as_json(const struct cprof_status_report *report)

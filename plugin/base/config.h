@@ -12,6 +12,7 @@
 #ifndef CPROF_CONFIG_H
 #define CPROF_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
@@ -95,5 +96,12 @@ struct cprof_config {
     uint32_t slot_count; /* all of them */
     uint64_t log_bytes;  /* of each slot */
 };
+
+/* Is there anybody that profiles are for: files, Cloud Profiler, the endpoint, slow requests? */
+static inline bool cprof_config_wants_profiles(const struct cprof_config *config)
+{
+    return config->output_dir[0] != '\0' || config->upload || config->http_address[0] != '\0' ||
+           config->slow_request_s > 0;
+}
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
+#include "../share/oldest.h"
 #include "../share/segment.h"
 #include "../share/window.h"
 
@@ -17,10 +18,12 @@ extern struct uwsgi_server uwsgi;
 /* With log-master each logged line is a cycle. */
 #define COPY_NS UINT64_C(200000000)
 
-#define NS_PER_S UINT64_C(1000000000)
+#define NS_PER_S  UINT64_C(1000000000)
+#define NS_PER_US UINT64_C(1000)
 
 static struct {
     struct cprof_segment segment; /* base NULL: not begun */
+    uint32_t slow_request_s;
     uint64_t copied_ns;
 } deadlines;
 
@@ -29,11 +32,12 @@ bool cprof_deadlines_have_master(void)
     return uwsgi.master_process;
 }
 
-bool cprof_deadlines_begin(int segment_fd, struct cprof_error *error)
+bool cprof_deadlines_begin(int segment_fd, uint32_t slow_request_s, struct cprof_error *error)
 {
     if (deadlines.segment.base) {
         return true;
     }
+    deadlines.slow_request_s = slow_request_s;
     if (!cprof_segment_open(&deadlines.segment, segment_fd, error)) {
         return false;
     }
@@ -56,19 +60,17 @@ static uint64_t deadline_ns(const struct uwsgi_worker *worker)
     return first > 0 ? ((uint64_t)first + 1) * NS_PER_S : 0;
 }
 
-static uint64_t oldest_request_us(const struct uwsgi_worker *worker)
+static struct cprof_oldest oldest_requests(const struct uwsgi_worker *worker, uint64_t now_us)
 {
-    uint64_t oldest_us = 0;
+    uint64_t from_us = cprof_oldest_followed_from_us(now_us, deadlines.slow_request_s);
+    struct cprof_oldest oldest = {0};
 
     for (int i = 0; i < uwsgi.cores; i++) {
         const struct uwsgi_core *core = &worker->cores[i];
-        uint64_t start_us = core->in_request ? core->req.start_of_request : 0;
 
-        if (start_us && (oldest_us == 0 || start_us < oldest_us)) {
-            oldest_us = start_us;
-        }
+        cprof_oldest_add(&oldest, core->in_request ? core->req.start_of_request : 0, from_us);
     }
-    return oldest_us;
+    return oldest;
 }
 
 /* The first slots are the workers. */
@@ -80,6 +82,21 @@ static struct cprof_slot *slot_of_worker(int worker)
                : NULL;
 }
 
+static void copy_worker(struct cprof_slot *slot, const struct uwsgi_worker *worker)
+{
+    uint64_t now_us = cprof_now_unix_ns() / NS_PER_US;
+    bool lives = worker->pid > 0;
+    struct cprof_oldest oldest = {0};
+
+    if (lives) {
+        oldest = oldest_requests(worker, now_us);
+    }
+    atomic_store(&slot->deadline_unix_ns, lives ? deadline_ns(worker) : 0);
+    atomic_store(&slot->oldest_request_us, oldest.request_us);
+    atomic_store(&slot->followed_request_us, oldest.followed_us);
+    atomic_store(&slot->looked_us, now_us);
+}
+
 void cprof_deadlines_copy(void)
 {
     uint64_t now_ns = cprof_now_ns();
@@ -89,14 +106,10 @@ void cprof_deadlines_copy(void)
     }
     deadlines.copied_ns = now_ns;
     for (int i = 1; i <= uwsgi.numproc; i++) {
-        const struct uwsgi_worker *worker = &uwsgi.workers[i];
         struct cprof_slot *slot = slot_of_worker(i);
 
         if (slot && slot->kind == CPROF_SLOT_WORKER) {
-            bool lives = worker->pid > 0;
-
-            atomic_store(&slot->deadline_unix_ns, lives ? deadline_ns(worker) : 0);
-            atomic_store(&slot->oldest_request_us, lives ? oldest_request_us(worker) : 0);
+            copy_worker(slot, &uwsgi.workers[i]);
         }
     }
 }

@@ -12,6 +12,7 @@
 #define CPROF_DEADLINES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "../base/attributes.h"
 #include "../base/error.h"
@@ -19,8 +20,10 @@
 /* Whether this server has a master. From postinit_apps on. */
 bool cprof_deadlines_have_master(void);
 
-/* Maps the segment. In the master, in its first cycle; then it forks no more than workers. */
-bool cprof_deadlines_begin(int segment_fd, struct cprof_error *error) CPROF_MUST_USE;
+/* Maps the segment. In the master, in its first cycle; then it forks no more than workers.
+ * slow_request_s as in struct cprof_config. */
+bool cprof_deadlines_begin(int segment_fd, uint32_t slow_request_s,
+                           struct cprof_error *error) CPROF_MUST_USE;
 
 /* Brings the slots up to date, unless that was done a moment ago. */
 void cprof_deadlines_copy(void);

@@ -10,6 +10,7 @@
 
 #include "../base/log.h"
 #include "../share/layout.h"
+#include "option_checks.h"
 #include "option_values.h"
 
 extern struct uwsgi_server uwsgi;
@@ -27,13 +28,7 @@ extern struct uwsgi_server uwsgi;
 #define ENDPOINT_ACCEPTED "https://HOST or https://HOST:PORT"
 #define ENDPOINT_DEFAULT  "https://cloudprofiler.googleapis.com"
 
-#define GATEWAY_PROGRAM "/cloudprofiler-gateway"
-#define WEB_DIRECTORY   "/cloudprofiler-web"
-
 #define HTTP_PATTERN "^(/.+|([0-9.]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5})$"
-#define HTTP_ACCEPTED                                                                              \
-    "the absolute path of a unix socket (at most 107 bytes), 127.0.0.1:PORT or [::1]:PORT"
-#define LOOPBACK_PATTERN "^(/.+|(127\\.0\\.0\\.1|\\[::1\\]):[0-9]{1,5})$"
 
 /* As it stands in a URL, so that it needs no quoting there. */
 #define TOKEN_PATTERN  "^[-A-Za-z0-9._~]{16,128}$"
@@ -64,18 +59,6 @@ static struct {
             .log_bytes = 4 * MIB,
         },
 };
-
-/* For what the world may have changed since the first start: a directory or a program that is
- * gone must not take a server down that reloads. It serves on without the profiler then. */
-static void refuse_path(const char *option, const char *path, const char *accepted)
-{
-    if (!uwsgi.is_a_reload) {
-        cprof_option_refuse(option, path, accepted);
-    }
-    cprof_log(CPROF_LOG_ERROR, "%s: \"%s\" cannot be used any more, it should be %s: not profiling",
-              option, path, accepted);
-    state.options.unusable = true;
-}
 
 static struct cprof_number_option interval_range = {&state.options.config.output_interval_s, 1,
                                                     86400, "seconds"};
@@ -112,7 +95,8 @@ static struct cprof_text_option credentials_text = {TEXT_OPTION(state.options.co
 static struct cprof_text_option ca_text = {TEXT_OPTION(state.options.config.ca_file)};
 static struct cprof_text_option directory_text = {TEXT_OPTION(state.options.config.output_dir)};
 static struct cprof_text_option http_text = {TEXT_OPTION(state.options.config.http_address),
-                                             .pattern = HTTP_PATTERN, .accepted = HTTP_ACCEPTED};
+                                             .pattern = HTTP_PATTERN,
+                                             .accepted = CPROF_HTTP_ACCEPTED};
 static struct cprof_text_option http_token_text = {TEXT_OPTION(state.options.config.http_token),
                                                    .pattern = TOKEN_PATTERN,
                                                    .accepted = TOKEN_ACCEPTED, .secret = true};
@@ -220,17 +204,6 @@ static void set_workers(char *option, char *value, void *data)
         highest_worker = number > highest_worker ? (uint32_t)number : highest_worker;
     }
     free(copy);
-}
-
-static void check_workers(void)
-{
-    char number[16], accepted[64];
-
-    if (uwsgi.numproc > 0 && highest_worker > (uint32_t)uwsgi.numproc) {
-        (void)snprintf(number, sizeof(number), "%u", highest_worker);
-        (void)snprintf(accepted, sizeof(accepted), "workers from 1 to %d", uwsgi.numproc);
-        cprof_option_refuse(PREFIX "workers", number, accepted);
-    }
 }
 
 static void set_native_leaf(char *option, char *value, void *data)
@@ -444,214 +417,26 @@ bool cprof_options_check_only(void)
     return check_flag;
 }
 
-/* The first of the two variables that is set. */
-static const char *environment_value(const char *first, const char *second, const char **name)
-{
-    *name = first;
-    if (getenv(first)) {
-        return getenv(first);
-    }
-    *name = second;
-    return getenv(second);
-}
-
-static void take_environment(void)
-{
-    struct cprof_config *config = &state.options.config;
-    const char *disable = getenv("CLOUDPROFILER_DISABLE");
-    const char *name, *value;
-
-    state.options.disabled = disable_flag || (disable && strcmp(disable, "1") == 0);
-    if (disable && disable[0] != '\0' && strcmp(disable, "1") != 0 && strcmp(disable, "0") != 0) {
-        cprof_log(
-            CPROF_LOG_WARNING,
-            "CLOUDPROFILER_DISABLE of the environment is \"%.40s\", which is neither 1 nor 0: "
-            "ignored",
-            disable);
-    }
-    value = environment_value("GAE_SERVICE", "K_SERVICE", &name);
-    if (config->service[0] == '\0' && value) {
-        if (cprof_option_accepts(&service_text, value)) {
-            (void)snprintf(config->service, sizeof(config->service), "%s", value);
-        } else {
-            cprof_log(CPROF_LOG_WARNING, "%s of the environment is no service name (%s): ignored",
-                      name, SERVICE_ACCEPTED);
-        }
-    }
-    value = environment_value("GAE_VERSION", "K_REVISION", &name);
-    if (config->service_version[0] == '\0' && value) {
-        (void)snprintf(config->service_version, sizeof(config->service_version), "%s", value);
-    }
-    if (gethostname(config->instance, sizeof(config->instance) - 1) != 0) {
-        (void)snprintf(config->instance, sizeof(config->instance), "localhost");
-    }
-}
-
-/* Replaces a path by its absolute form, since the gateway's working directory is its own affair.
- * False: it does not exist or is too long, which was said. */
-static bool make_absolute(const char *option, char *path, size_t path_bytes, const char *accepted)
-{
-    char *resolved = realpath(path, NULL);
-    bool fits = resolved && strlen(resolved) < path_bytes;
-
-    if (fits) {
-        (void)snprintf(path, path_bytes, "%s", resolved);
-    } else {
-        refuse_path(option, path, resolved ? "a shorter path" : accepted);
-    }
-    free(resolved);
-    return fits;
-}
-
-static void check_gateway_binary(void)
-{
-    static const char accepted[] = "a program that the server's uid can execute";
-    char *binary = state.options.gateway_binary;
-    size_t length = strlen(state.plugin_directory);
-    struct stat status;
-
-    if (binary[0] == '\0') {
-        if (length + sizeof(GATEWAY_PROGRAM) > sizeof(state.options.gateway_binary)) {
-            cprof_option_refuse(PREFIX "gateway-binary", state.plugin_directory, "a shorter path");
-        }
-        memcpy(binary, state.plugin_directory, length);
-        memcpy(binary + length, GATEWAY_PROGRAM, sizeof(GATEWAY_PROGRAM));
-    }
-    if (!make_absolute(PREFIX "gateway-binary", binary, sizeof(state.options.gateway_binary),
-                       accepted)) {
-        return;
-    }
-    if (stat(binary, &status) != 0 || !S_ISREG(status.st_mode) ||
-        faccessat(AT_FDCWD, binary, X_OK, AT_EACCESS) != 0) {
-        refuse_path(PREFIX "gateway-binary", binary, accepted);
-    }
-}
-
-/* As the uid that will write there. */
-static void check_output_dir(void)
-{
-    static const char accepted[] = "a directory that exists";
-    char *directory = state.options.config.output_dir;
-    struct stat status;
-    char writable[128];
-
-    if (!make_absolute(PREFIX "output-dir", directory, sizeof(state.options.config.output_dir),
-                       accepted)) {
-        return;
-    }
-    if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode)) {
-        refuse_path(PREFIX "output-dir", directory, accepted);
-    } else if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0) {
-        (void)snprintf(writable, sizeof(writable), "a directory that uid %u can write to",
-                       (unsigned)geteuid());
-        refuse_path(PREFIX "output-dir", directory, writable);
-    }
-}
-
-/* What the gateway will read as this uid. On a reload a file that is gone is the gateway's to
- * complain of: local profiles go on. */
-static void check_file(const char *option, char *path, size_t path_bytes)
-{
-    char *resolved = realpath(path, NULL);
-    struct stat status;
-    char accepted[128];
-
-    (void)snprintf(accepted, sizeof(accepted), "a file that uid %u can read", (unsigned)geteuid());
-    if (!uwsgi.is_a_reload &&
-        (!resolved || strlen(resolved) >= path_bytes || stat(resolved, &status) != 0 ||
-         !S_ISREG(status.st_mode) || faccessat(AT_FDCWD, resolved, R_OK, AT_EACCESS) != 0)) {
-        cprof_option_refuse(option, path, accepted);
-    }
-    if (resolved && strlen(resolved) < path_bytes) {
-        (void)snprintf(path, path_bytes, "%s", resolved);
-    }
-    free(resolved);
-}
-
-static void check_upload(void)
-{
-    struct cprof_config *config = &state.options.config;
-
-    if (config->credentials[0] != '\0') {
-        check_file(PREFIX "credentials", config->credentials, sizeof(config->credentials));
-    }
-    if (config->ca_file[0] != '\0') {
-        check_file(PREFIX "ca-file", config->ca_file, sizeof(config->ca_file));
-    }
-}
-
 bool cprof_options_want_worker(uint32_t number)
 {
     return highest_worker == 0 || (number >= 1 && number <= CPROF_SLOTS_MAX &&
                                    wanted_workers[(number - 1) / 8] & 1u << (number - 1) % 8);
 }
 
-/* The page's files lie beside the plugin, if `make web` has put them there. */
-static void find_web_directory(void)
-{
-    struct cprof_config *config = &state.options.config;
-    size_t length = strlen(state.plugin_directory);
-    struct stat status;
-
-    if (length + sizeof(WEB_DIRECTORY) <= sizeof(config->web_dir)) {
-        memcpy(config->web_dir, state.plugin_directory, length);
-        memcpy(config->web_dir + length, WEB_DIRECTORY, sizeof(WEB_DIRECTORY));
-    }
-    if (stat(config->web_dir, &status) != 0 || !S_ISDIR(status.st_mode)) {
-        config->web_dir[0] = '\0';
-    }
-}
-
-static void check_http(void)
-{
-    const struct cprof_config *config = &state.options.config;
-    const struct cprof_text_option loopback = {.text_bytes = sizeof(config->http_address),
-                                               .pattern = LOOPBACK_PATTERN};
-
-    if (!config->http_allow_remote && !cprof_option_accepts(&loopback, config->http_address)) {
-        cprof_option_refuse(PREFIX "http", config->http_address,
-                            HTTP_ACCEPTED "; other addresses need " PREFIX "http-allow-remote");
-    }
-    find_web_directory();
-}
-
 const struct cprof_options *cprof_options_finish(void)
 {
     struct cprof_config *config = &state.options.config;
-    char duration[16], accepted[128];
+    const struct cprof_given_options given = {
+        .disable = disable_flag,
+        .disable_upload = disable_upload_flag,
+        .highest_worker = highest_worker,
+        .plugin_directory = state.plugin_directory,
+        .service = &service_text,
+    };
 
     if (!state.tags_given) {
         config->tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE | CPROF_TAG_GIL;
     }
-    take_environment();
-    if (state.options.disabled) {
-        return &state.options;
-    }
-    if (config->disable_cpu && config->disable_wall) {
-        cprof_option_refuse(PREFIX "disable-wall-profiling", "true",
-                            "this option or " PREFIX "disable-cpu-profiling, not both; " PREFIX
-                            "disable takes no profiles at all");
-    }
-    if (config->output_duration_s > config->output_interval_s) {
-        (void)snprintf(duration, sizeof(duration), "%u", config->output_duration_s);
-        (void)snprintf(accepted, sizeof(accepted),
-                       "at most the " PREFIX "output-interval, which is %u seconds",
-                       config->output_interval_s);
-        cprof_option_refuse(PREFIX "output-duration", duration, accepted);
-    }
-    check_workers();
-    config->upload = config->service[0] != '\0' && !disable_upload_flag;
-    if (config->output_dir[0] != '\0') {
-        check_output_dir();
-    }
-    if (config->upload) {
-        check_upload();
-    }
-    if (config->http_address[0] != '\0') {
-        check_http();
-    }
-    if (config->output_dir[0] != '\0' || config->upload || config->http_address[0] != '\0') {
-        check_gateway_binary();
-    }
+    cprof_option_checks_make(&state.options, &given);
     return &state.options;
 }

@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 13
+#define CPROF_LAYOUT_VERSION 14
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -241,8 +241,10 @@ struct cprof_slot {
     /* Written by the master, for workers: about once a second. */
     _Atomic uint64_t deadline_unix_ns;  /* uWSGI ends it from then on (harakiri); 0: never */
     _Atomic uint64_t oldest_request_us; /* when its oldest request began, unix time; 0: none runs */
-    _Atomic uint64_t struck_ns;         /* when uWSGI ended a process here, 0: never did */
-    _Atomic uint32_t struck_pid;        /* and which one; written first */
+    _Atomic uint64_t followed_request_us; /* the same of those that may be followed as slow ones */
+    _Atomic uint64_t looked_us;           /* when that was so, unix time; written last; 0: never */
+    _Atomic uint64_t struck_ns;           /* when uWSGI ended a process here, 0: never did */
+    _Atomic uint32_t struck_pid;          /* and which one; written first */
     uint32_t reserved;
 };
 

@@ -13,6 +13,11 @@ SLOW_SECONDS = 1
 SECONDS = 60
 # Windows that nobody asks for would do no harm, and would only cost time.
 QUIET = {"cloudprofiler_output_interval": 600}
+NO_OUTPUT = (
+    "cloudprofiler_output_dir",
+    "cloudprofiler_output_interval",
+    "cloudprofiler_output_duration",
+)
 
 
 def slow_files(server):
@@ -89,3 +94,17 @@ def test_without_a_master_it_says_that_nothing_is_followed(uwsgi):
     server = uwsgi(app="stuck", cloudprofiler_slow_request=SLOW_SECONDS, **NO_MASTER, **QUIET)
 
     server.wait_for_log("slow-request needs uWSGI's master: slow requests are not followed")
+
+
+def test_the_option_alone_is_enough_and_the_log_tells(uwsgi):
+    server = uwsgi(
+        app="stuck",
+        processes=1,
+        cloudprofiler_slow_request=SLOW_SECONDS,
+        **dict.fromkeys(NO_OUTPUT),
+    )
+    assert "a sample each 10 ms; of requests beyond 1 s\n" in server.log
+
+    server.get("/nap/3")
+
+    server.wait_for_log(r"slow request: worker 1, GET /nap/3, .* in sleep: ")

@@ -1,4 +1,4 @@
-"""/debug/pprof/stacks says what every thread of every worker does now.
+"""/debug/pprof/stacks says what every thread of every worker does now, /status which ones are busy.
 
 SPDX-License-Identifier: MIT
 """
@@ -8,6 +8,7 @@ import re
 import threading
 
 import pytest
+from testenv.endpoint import Endpoint
 from testenv.load import get
 from testenv.wait import wait_for
 
@@ -96,6 +97,50 @@ def test_idle_threads_are_shown_as_idle(uwsgi, threads):
     cores = threads.get("threads", 1)
     assert len(re.findall(r"^  thread uWSGIWorker1Core\d$", text, re.MULTILINE)) == cores, text
     assert len(re.findall(r"^      \[idle\]$", text, re.MULTILINE)) == cores, text
+
+
+def test_status_and_json_tell_which_request_a_worker_is_in(uwsgi):
+    server = uwsgi(
+        app="stuck",
+        processes=2,
+        cloudprofiler_output_interval=600,
+        cloudprofiler_http="%dprofiler.sock",  # beside the ini file
+    )
+    endpoint = Endpoint(server, token=None)
+
+    def by_state():
+        found = {slot["state"]: slot for slot in endpoint.status()["slots"]}
+        return found if set(found) == {"idle", "running"} else None
+
+    def request():
+        answer = endpoint.ask("/debug/pprof/stacks?format=json").json()
+        threads = [
+            (worker["name"], thread)
+            for worker in answer["workers"]
+            for thread in worker["threads"]
+            if thread["request"] and thread["request"]["uri"] == "/nap/100"
+        ]
+        return threads[0] if threads else None
+
+    with asked(server, ["/nap/100?token=secret"]):
+        slots = wait_for(by_state, "an idle worker and one in a request", 60)
+        worker, thread = wait_for(request, "the request in the stacks", 60)
+        idle, running = slots["idle"], slots["running"]
+        refused = endpoint.ask("/debug/pprof/stacks?format=exe")
+
+        def is_older():
+            now = by_state()
+            return now and now["running"]["running_seconds"] > running["running_seconds"]
+
+        wait_for(is_older, "a request that has run for longer", 60)
+
+    assert idle["running_seconds"] is None and idle["running_since_ms"] is None
+    assert worker == running["name"]
+    assert thread["request"]["method"] == "GET"
+    assert thread["request"]["start_ms"] == running["running_since_ms"]
+    assert thread["request"]["seconds"] > 0
+    assert "nap" in [frame["name"] for frame in thread["stacks"][0]["frames"]]
+    assert refused.status == 400 and "text or json" in refused.text
 
 
 def test_a_letter_in_the_fifo_writes_the_stacks_to_the_log(uwsgi):

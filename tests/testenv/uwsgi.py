@@ -36,7 +36,11 @@ CRASH = re.compile(
     r"|trying to unlock a robust mutex",
 )
 OUR_ERROR = re.compile(r"^\[cloudprofiler\] error: .*$", re.MULTILINE)
-OUR_WARNING = re.compile(r"^\[cloudprofiler\] warning: .*$", re.MULTILINE)
+# A window of a second that no processor was free for in time is the machine's doing.
+OUR_WARNING = re.compile(
+    r"^\[cloudprofiler\] warning: (?!.*had to wait for others until it was too late).*$",
+    re.MULTILINE,
+)
 WORKER_BORN = re.compile(
     r"(?:spawned uWSGI worker (\d+) \((?:and the only\) \()?pid: (\d+)"
     r"|Respawned uWSGI worker (\d+) \(new pid: (\d+)\))"

@@ -41,6 +41,22 @@ static void control_characters_are_replaced(void)
     becomes("\xc2\x9b", LOST LOST); /* U+009B, which terminals obey */
 }
 
+static void characters_that_turn_the_direction_of_text_are_replaced(void)
+{
+    static const char *const turning[] = {
+        "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xaa",
+        "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9",
+    };
+
+    for (size_t i = 0; i < sizeof(turning) / sizeof(turning[0]); i++) {
+        becomes(turning[i], LOST LOST LOST);
+    }
+    becomes("\xd8\x9c", LOST LOST);
+    becomes("\xe2\x80\x8d\xe2\x80\x90\xe2\x80\xa9\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa",
+            "\xe2\x80\x8d\xe2\x80\x90\xe2\x80\xa9\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa");
+    becomes("\xd7\xa9\xd8\xb4", "\xd7\xa9\xd8\xb4"); /* letters that run leftwards stay */
+}
+
 static void a_short_buffer_cuts_between_characters(void)
 {
     char out[5];
@@ -55,6 +71,7 @@ int main(void)
     RUN(valid_text_stays_as_it_is);
     RUN(invalid_bytes_are_replaced_one_by_one);
     RUN(control_characters_are_replaced);
+    RUN(characters_that_turn_the_direction_of_text_are_replaced);
     RUN(a_short_buffer_cuts_between_characters);
     return 0;
 }

@@ -1,4 +1,4 @@
-/* test_stack_text.c - see gateway/profile/stack_text.h and select.h.
+/* test_stack_text.c - see gateway/profile/stack_text.h, stack_json.h and select.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../../gateway/profile/select.h"
+#include "../../gateway/profile/stack_json.h"
 #include "expect.h"
 
 #define S UINT64_C(1000000000)
@@ -82,6 +83,18 @@ static void expect_text(const char *worker, const char *expected)
     cprof_table_reset(&table);
 }
 
+static void expect_json(const char *expected)
+{
+    const struct cprof_stack_text wanted = {.table = &table, .pid_of = pid_of};
+    struct cprof_error error;
+    char *got = cprof_stack_json(&wanted, &error);
+
+    EXPECT(got != NULL);
+    EXPECT(strcmp(got, expected) == 0);
+    free(got);
+    cprof_table_reset(&table);
+}
+
 static void threads_stand_in_order_with_request_and_state(void)
 {
     begin_test();
@@ -111,6 +124,49 @@ static void only_the_wanted_worker_is_shown_and_time_without_a_thread_is_not(voi
     add(&(struct given){"1", NULL, "running", NULL, {"[unsampled]"}, S});
     add(&(struct given){"2", "t", "running", NULL, {"spin"}, S});
     expect_text("1", "worker 1\n  thread t\n    running, 100 %\n      spin (app.py:7)\n");
+}
+
+static void the_json_says_the_same_as_the_text(void)
+{
+    begin_test();
+    add(&(struct given){"mule 1", "m", NULL, NULL, {"wait"}, S});
+    add(&(struct given){"9", "t", "sleep", "998500000", {"nap", "main"}, 3 * S});
+    add(&(struct given){"9", "t", "running", "998500000", {"spin"}, S});
+    add(&(struct given){"9", "t", "gil", "998500000", {"rare"}, S / 10});
+    add(&(struct given){"9", NULL, "running", NULL, {"[unsampled]"}, S});
+    expect_json("{\"workers\":["
+                "{\"name\":\"worker 9\",\"pid\":99,\"threads\":[{\"name\":\"t\",\"request\":"
+                "{\"method\":\"GET\",\"uri\":\"/x\",\"start_ms\":998500,\"seconds\":2.5},"
+                "\"stacks\":[{\"state\":\"sleep\",\"percent\":73.170731707317074,\"frames\":["
+                "{\"name\":\"nap\",\"file\":\"app.py\",\"line\":7},"
+                "{\"name\":\"main\",\"file\":\"app.py\",\"line\":7}]},"
+                "{\"state\":\"running\",\"percent\":24.390243902439025,\"frames\":["
+                "{\"name\":\"spin\",\"file\":\"app.py\",\"line\":7}]}]}]},"
+                "{\"name\":\"mule 1\",\"pid\":null,\"threads\":[{\"name\":\"m\",\"request\":null,"
+                "\"stacks\":[{\"state\":null,\"percent\":100.0,\"frames\":["
+                "{\"name\":\"wait\",\"file\":\"app.py\",\"line\":7}]}]}]}],\"cut\":false}");
+    begin_test();
+    expect_json("{\"workers\":[],\"cut\":false}");
+}
+
+static void json_of_more_threads_than_anybody_reads_is_cut(void)
+{
+    char name[16];
+    struct cprof_error error;
+    const struct cprof_stack_text wanted = {.table = &table, .pid_of = pid_of};
+    char *got;
+
+    begin_test();
+    for (unsigned i = 0; i <= CPROF_STACK_JSON_FRAMES_MAX; i++) {
+        (void)snprintf(name, sizeof(name), "t%05u", i);
+        add(&(struct given){"9", name, "sleep", NULL, {"nap"}, S});
+    }
+    got = cprof_stack_json(&wanted, &error);
+    EXPECT(got != NULL);
+    EXPECT(strstr(got, "\"t19999\"") && !strstr(got, "\"t20000\""));
+    EXPECT(strstr(got, "],\"cut\":true}"));
+    free(got);
+    cprof_table_reset(&table);
 }
 
 static void an_empty_profile_is_an_empty_text_and_an_empty_line(void)
@@ -169,6 +225,8 @@ int main(void)
     RUN(threads_stand_in_order_with_request_and_state);
     RUN(one_stack_in_two_states_is_one_and_rare_ones_are_left_out);
     RUN(only_the_wanted_worker_is_shown_and_time_without_a_thread_is_not);
+    RUN(the_json_says_the_same_as_the_text);
+    RUN(json_of_more_threads_than_anybody_reads_is_cut);
     RUN(an_empty_profile_is_an_empty_text_and_an_empty_line);
     RUN(the_line_has_the_hottest_stack_and_is_cut);
     RUN(a_selection_keeps_what_has_all_labels_and_adds_and_drops);

@@ -1,0 +1,136 @@
+/* stack_json.c - see stack_json.h.
+ *
+ * What has no memory is NULL, which jansson takes and answers with a failure: `ok` gathers those.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "stack_json.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "select.h"
+#include "stack_groups.h"
+
+#define US_PER_MS 1000u
+
+struct writing {
+    const struct cprof_stack_text *wanted;
+    const struct cprof_stack_group *groups;
+    size_t frames; /* written so far */
+    bool ok;
+};
+
+static void append(struct writing *writing, json_t *list, json_t *item)
+{
+    writing->ok = json_array_append_new(list, item) == 0 && writing->ok;
+}
+
+static json_t *frame_as_json(const struct cprof_table *table, uint32_t location_id)
+{
+    const struct cprof_location *location = &table->locations[location_id];
+    const struct cprof_function *function = &table->functions[location->function];
+
+    return json_pack("{ss, ss, si}", "name", cprof_table_text_at(table, function->name), "file",
+                     cprof_table_text_at(table, function->file), "line",
+                     (int)(location->line ? location->line : function->first_line));
+}
+
+static json_t *stack_as_json(struct writing *writing, const struct cprof_stack_group *group,
+                             uint64_t total_ns)
+{
+    const struct cprof_table *table = writing->wanted->table;
+    const struct cprof_sample *sample = group->sample;
+    json_t *frames = json_array();
+
+    for (uint32_t i = 0; i < sample->depth; i++) {
+        append(writing, frames,
+               frame_as_json(table, table->location_pool[sample->first_location + i]));
+    }
+    writing->frames += sample->depth;
+    return json_pack("{ss?, sf, so}", "state", cprof_label_of(table, sample, "state"), "percent",
+                     cprof_percent(group->value_ns, total_ns), "frames", frames);
+}
+
+static json_t *request_as_json(const struct cprof_table *table, const struct cprof_sample *sample)
+{
+    struct cprof_stack_request request;
+
+    if (!cprof_request_of(&request, table, sample)) {
+        return json_null();
+    }
+    return json_pack("{ss, ss, sI, sf}", "method", request.method, "uri", request.uri, "start_ms",
+                     (json_int_t)(request.start_us / US_PER_MS), "seconds",
+                     (double)request.age_us / 1e6);
+}
+
+static json_t *thread_as_json(struct writing *writing, const struct cprof_thread_stacks *thread)
+{
+    const struct cprof_stack_group *own = &writing->groups[thread->first];
+    size_t shown = cprof_stacks_shown(thread, writing->groups);
+    json_t *stacks = json_array();
+
+    for (size_t i = 0; i < shown; i++) {
+        append(writing, stacks, stack_as_json(writing, &own[i], thread->total_ns));
+    }
+    return json_pack("{ss, so, so}", "name", own->thread, "request",
+                     request_as_json(writing->wanted->table, own->sample), "stacks", stacks);
+}
+
+/* The name is that of /status: "worker 1", "mule 2". */
+static json_t *worker_as_json(const struct cprof_stack_text *wanted, const char *worker,
+                              json_t *threads)
+{
+    bool is_number = strspn(worker, "0123456789") == strlen(worker);
+    uint32_t pid = wanted->pid_of ? wanted->pid_of(wanted->context, worker) : 0;
+
+    return json_pack("{ss+, so, so}", "name", is_number ? "worker " : "", worker, "pid",
+                     pid ? json_integer(pid) : json_null(), "threads", threads);
+}
+
+/* Returns whether threads were left out. */
+static bool add_workers(struct writing *writing, json_t *workers, size_t count)
+{
+    struct cprof_thread_stacks thread = {0};
+    const char *worker = NULL;
+    json_t *threads = NULL; /* of the worker that was begun; the list of workers has it */
+
+    while (cprof_next_thread(&thread, writing->groups, count)) {
+        if (writing->frames >= CPROF_STACK_JSON_FRAMES_MAX) {
+            return true;
+        }
+        if (!worker || strcmp(worker, writing->groups[thread.first].worker) != 0) {
+            worker = writing->groups[thread.first].worker;
+            threads = json_array();
+            append(writing, workers, worker_as_json(writing->wanted, worker, threads));
+        }
+        if (!writing->ok) {
+            return true; /* then there may be no list of threads either */
+        }
+        append(writing, threads, thread_as_json(writing, &thread));
+    }
+    return false;
+}
+
+char *cprof_stack_json(const struct cprof_stack_text *wanted, struct cprof_error *error)
+{
+    size_t count;
+    struct cprof_stack_group *groups = cprof_stack_groups(wanted->table, wanted->worker, &count);
+    struct writing writing = {.wanted = wanted, .groups = groups, .ok = groups != NULL};
+    json_t *workers = json_array(), *root;
+    char *text = NULL;
+    bool cut = groups && add_workers(&writing, workers, count);
+
+    root = json_pack("{so, sb}", "workers", workers, "cut", (int)cut);
+    if (root && writing.ok) {
+        text = json_dumps(root, JSON_COMPACT);
+    }
+    json_decref(root);
+    free(groups);
+    if (!text) {
+        cprof_fail(error, "no memory for the stacks as JSON");
+    }
+    return text;
+}

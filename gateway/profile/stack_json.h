@@ -1,0 +1,31 @@
+/* stack_json.h - what each thread does, as JSON: the same as stack_text.h, for programs.
+ *
+ *     {"workers": [{"name": "worker 1", "pid": 4711, "threads": [
+ *         {"name": "uWSGIWorker1Core0",
+ *          "request": {"method": "GET", "uri": "/report", "start_ms": 1763820000000,
+ * "seconds": 2.3}, "stacks": [{"state": "sleep", "percent": 100.0, "frames": [
+ *              {"name": "nap", "file": "/srv/app.py", "line": 12}]}]}]}],
+ *      "cut": false}
+ *
+ * Callers   stacks.c. One thread.
+ * Bounds    about CPROF_STACK_JSON_FRAMES_MAX frames; threads that come behind are left out, and
+ *           "cut" says so.
+ * Trust     as in stack_text.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_STACK_JSON_H
+#define CPROF_STACK_JSON_H
+
+#include "../../plugin/base/attributes.h"
+#include "../../plugin/base/error.h"
+#include "stack_text.h"
+
+/* A hundred threads with deep stacks; each frame costs half a kilobyte while the text is made. */
+#define CPROF_STACK_JSON_FRAMES_MAX 20000u
+
+/* The text, which the caller frees. NULL without memory. */
+char *cprof_stack_json(const struct cprof_stack_text *wanted,
+                       struct cprof_error *error) CPROF_MUST_USE;
+
+#endif

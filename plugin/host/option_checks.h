@@ -1,0 +1,37 @@
+/* option_checks.h - what is checked once all options are known: that they fit together, that the
+ * present uid can use the paths, what the environment adds.
+ *
+ * Callers   options.c and who reads what came out: the master (or the only process), before any
+ *           fork.
+ * Refusal   option_values.h; on a reload a path that is gone makes the options `unusable` instead,
+ *           and the server serves on.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_OPTION_CHECKS_H
+#define CPROF_OPTION_CHECKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/config.h"
+#include "option_values.h"
+#include "options.h"
+
+#define CPROF_HTTP_ACCEPTED                                                                        \
+    "the absolute path of a unix socket (at most 107 bytes), 127.0.0.1:PORT or [::1]:PORT"
+
+/* What was given, beyond what stands in the configuration. */
+struct cprof_given_options {
+    bool disable;
+    bool disable_upload;
+    uint32_t highest_worker;                 /* of those that alone are profiled, 0: all are */
+    const char *plugin_directory;            /* absolute, "" if it is not known */
+    const struct cprof_text_option *service; /* what a service's name must be */
+};
+
+/* Ends the start if something cannot be; completes the options' configuration but for its slots. */
+void cprof_option_checks_make(struct cprof_options *options,
+                              const struct cprof_given_options *given);
+
+#endif

@@ -1,0 +1,30 @@
+/* oldest.c - see oldest.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "oldest.h"
+
+#define US_PER_S UINT64_C(1000000)
+
+uint64_t cprof_oldest_followed_from_us(uint64_t now_us, uint32_t slow_request_s)
+{
+    uint64_t longest_us = (slow_request_s + (uint64_t)CPROF_FOLLOWED_SECONDS_MAX) * US_PER_S;
+
+    return slow_request_s && now_us > longest_us ? now_us - longest_us : 0;
+}
+
+static uint64_t older(uint64_t one_us, uint64_t other_us)
+{
+    return one_us == 0 || other_us < one_us ? other_us : one_us;
+}
+
+void cprof_oldest_add(struct cprof_oldest *oldest, uint64_t start_us, uint64_t followed_from_us)
+{
+    if (start_us == 0) {
+        return;
+    }
+    oldest->request_us = older(oldest->request_us, start_us);
+    if (start_us > followed_from_us) {
+        oldest->followed_us = older(oldest->followed_us, start_us);
+    }
+}
