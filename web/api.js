@@ -57,6 +57,20 @@ export async function readStatus() {
   return (await ask("status")).json();
 }
 
+// What runs in each process now: Map of its name to its requests, [{ method, uri, startMs,
+// seconds }]. Costs a window of a fifth of a second.
+export async function readRequests() {
+  const { workers } = await (await ask("debug/pprof/stacks?format=json")).json();
+  return new Map((workers ?? []).map((worker) => [worker.name, requestsOf(worker)]));
+}
+
+function requestsOf(worker) {
+  return worker.threads
+    .map((thread) => thread.request)
+    .filter(Boolean)
+    .map(({ method, uri, start_ms: startMs, seconds }) => ({ method, uri, startMs, seconds }));
+}
+
 // All profiles that can be looked at, the newest first: [{ key, kind, source, startMs,
 // durationS, bytes }]. A profile that is both kept in memory and a file appears once.
 export async function listProfiles() {

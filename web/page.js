@@ -2,19 +2,23 @@
 //
 // SPDX-License-Identifier: MIT
 
-import { act, listProfiles, readProfile, readStatus, takeProfile } from "./api.js";
+import { act, listProfiles, readProfile, readRequests, readStatus, takeProfile } from "./api.js";
 import { byId, bytes, clock, element, row, seconds } from "./dom.js";
 import { showStatus } from "./status.js";
 import { showProfiles } from "./viewer.js";
 
 const LOOK_MS = 2000;
 const LOOK_WHILE_SAMPLING_MS = 300;
+// Names of requests cost a short window; workers that wait need none.
+const REQUESTS_MS = 4000;
 // The gateway waits for the workers' logs to be closed; a busy machine takes its time.
 const GRACE_MS = 30000;
 
 let profiles = []; // entries of api.js, the newest first
 let chosen = null; // keys
 let compared = null;
+let requests = new Map(); // of readRequests()
+let requestsDueMs = 0; // by performance.now()
 let order = null; // the profile that is being taken: { kind, seconds, known, deadlineMs }
 
 // Runs what may be refused and tells why in `place`, until the next attempt that is told there:
@@ -35,13 +39,28 @@ async function look() {
   if (!document.hidden) {
     await attempt(async () => {
       const status = await readStatus();
-      showStatus(status);
+      askForRequests(status);
+      showStatus(status, requests);
       showProgress(status);
       await refreshProfiles();
     }, "trouble");
     if (order) await attempt(finishOrder);
   }
   setTimeout(look, order ? LOOK_WHILE_SAMPLING_MS : LOOK_MS);
+}
+
+// Not waited for: the answer is shown with the next look. Without one the page says less.
+async function askForRequests(status) {
+  const isRunning = (status.slots ?? []).some((slot) => slot.state === "running");
+  if (!isRunning) requests = new Map();
+  if (!isRunning || !status.settings?.on || performance.now() < requestsDueMs) return;
+  requestsDueMs = Infinity;
+  try {
+    requests = await readRequests();
+  } catch {
+    requests = new Map();
+  }
+  requestsDueMs = performance.now() + REQUESTS_MS;
 }
 
 async function refreshProfiles() {

@@ -4,7 +4,11 @@
 
 import { DASH, ago, byId, count, element, percent, row, seconds } from "./dom.js";
 
-export function showStatus(status) {
+const STACKS_S = 0.5; // Dumps of stacks are shorter.
+const LINE_MAX = 44; // Characters of method and URI; how long it runs stands behind them.
+
+// requests: what api.js knows of the requests that run, or an empty Map.
+export function showStatus(status, requests) {
   const gateway = status.gateway ?? {};
   byId("about").textContent = [
     status.service,
@@ -12,21 +16,32 @@ export function showStatus(status) {
     `gateway pid ${gateway.pid ?? DASH}`,
     `up ${seconds(gateway.uptime_s)}`,
   ].filter(Boolean).join(" \u00b7 ");
-  byId("slots").replaceChildren(...(status.slots ?? []).map(slotRow));
+  byId("slots").replaceChildren(...(status.slots ?? []).map((slot) => slotRow(slot, requests)));
   byId("sinks").replaceChildren(...sinkCards(status));
   byId("windows").replaceChildren(...windowLines(status.windows ?? []));
+  byId("cost").textContent = costLine(status.overhead ?? {});
   showSettings(status.settings);
 }
 
-function slotRow(slot) {
+// "Costs 0.3 % of the workers' CPU time, at most 1 %; a sample every 10 ms."
+function costLine(overhead) {
+  const known = overhead.percent ?? null;
+  const most = overhead.max_percent ?? null;
+  const cost = known === null ? "Cost not measured yet" : `Costs ${known.toFixed(2)} % of the workers' CPU time`;
+  const ceiling = most === null ? "no ceiling" : `at most ${most} %`;
+  return `${cost}, ${ceiling}; a sample every ${overhead.period_ms ?? DASH} ms.`;
+}
+
+function slotRow(slot, requests) {
   const missed = Object.entries(slot.missed ?? {}).filter(([, number]) => number > 0);
   const sum = missed.reduce((all, [, number]) => all + number, 0);
   const reasons = missed.map(([reason, number]) => `${reason}: ${number}`).join(", ");
-  const fill = slot.log_bytes ? slot.log_used_bytes / slot.log_bytes : null;
+  const isLogKnown = slot.log_bytes && slot.log_used_bytes !== null;
+  const fill = isLogKnown ? slot.log_used_bytes / slot.log_bytes : null;
   return row(
     slot.name ?? DASH,
     [slot.pid ? String(slot.pid) : DASH, "minor"],
-    [stateOf(slot), "state"],
+    [stateOf(slot, requests), "state"],
     cpuBar(slot.cpu_share),
     [count(slot.threads), "minor"],
     [count((slot.samples ?? 0) + (slot.looks ?? 0)), "minor"],
@@ -35,12 +50,29 @@ function slotRow(slot) {
   );
 }
 
-function stateOf(slot) {
+function stateOf(slot, requests) {
   if (!slot.pid) return "not running";
-  if (slot.request === undefined) return DASH;
-  if (slot.request === null) return "idle";
-  const { method, uri, seconds: age } = slot.request;
-  return `${method ?? ""} ${uri ?? ""} for ${seconds(age)}`;
+  if (slot.state !== "running") return slot.state ?? DASH;
+  const request = requestOf(slot, requests);
+  if (!request) return `running for ${seconds(slot.running_seconds)}`;
+  const line = `${request.method} ${request.uri}`;
+  return element(
+    "span",
+    { title: line },
+    `${shortened(line)} for ${seconds(request.seconds)}`,
+  );
+}
+
+// Its oldest request. Short ones are over before their name is known: then the oldest of those that
+// ran a moment ago stands for the worker.
+function requestOf(slot, requests) {
+  const known = [...(requests.get(slot.name) ?? [])].sort((a, b) => a.startMs - b.startMs);
+  const same = known.find((each) => each.startMs === slot.running_since_ms);
+  return same ? { ...same, seconds: Math.max(same.seconds, slot.running_seconds) } : known[0];
+}
+
+function shortened(line) {
+  return line.length > LINE_MAX ? `${line.slice(0, LINE_MAX - 1)}\u2026` : line;
 }
 
 function cpuBar(share) {
@@ -79,7 +111,9 @@ function uploadsCard(uploads, nowMs) {
   return card("Cloud Profiler", uploads.trouble ? "bad" : "good", ...lines);
 }
 
-function windowLines(windows) {
+// Not those of a dump of stacks, which the page itself asks for every few seconds.
+function windowLines(all) {
+  const windows = all.filter((each) => each.source !== "watch" || each.duration_s > STACKS_S);
   if (windows.length === 0) return [element("p", { class: "quiet" }, "Nobody samples now.")];
   return windows.map((each) => {
     const kinds = (each.kinds ?? []).join(" and ");

@@ -228,6 +228,31 @@ def choose(page, selector, value):
     )
 
 
+def states(browser):
+    cells = "[...document.querySelectorAll('td.state')]"
+    return sorted(browser.script(f"return {cells}.map((cell) => cell.innerText)"))
+
+
+def test_the_state_of_a_worker_names_its_request(browser, uwsgi):
+    server = uwsgi(
+        app="stuck",
+        processes=2,
+        cloudprofiler_http="127.0.0.1:0",
+        cloudprofiler_output_interval=600,
+    )
+    browser.open(server.wait_for_log(r"(http://127\.0\.0\.1:\d+/\?token=\S+)")[0])
+    wait_for(lambda: states(browser) == ["idle", "idle"], "two idle workers", 60)
+
+    def is_named():
+        named, *others = states(browser)
+        return re.fullmatch(r"GET /nap/100 for [\d.]+ s", named) and others == ["idle"]
+
+    with server.load("/nap/100?token=secret", threads=1, count=1):
+        wait_for(is_named, "a worker's request by name, and an idle worker", 60)
+        browser.open("about:blank")  # which does not miss the server
+        server.kill()
+
+
 def test_the_page_shows_processes_and_places_for_profiles(page, server):
     rows = page.text("#slots")
 
@@ -238,6 +263,13 @@ def test_the_page_shows_processes_and_places_for_profiles(page, server):
 
 def test_the_token_does_not_stay_in_the_address_bar(page):
     assert "token" not in page.address
+
+
+def test_what_profiling_costs_is_told(page):
+    """These servers have no ceiling: it would make the period longer on a busy machine."""
+    cost = r"(Costs [\d.]+ % of the workers' CPU time|Cost not measured yet)"
+
+    assert re.fullmatch(cost + ", no ceiling; a sample every 10 ms.", page.text("#cost"))
 
 
 def test_the_progress_bar_moves_while_the_profile_is_taken(page):
