@@ -17,6 +17,7 @@ const GRACE_MS = 30000;
 let profiles = []; // entries of api.js, the newest first
 let chosen = null; // keys
 let compared = null;
+let status = null; // of readStatus(), the last one
 let requests = new Map(); // of readRequests()
 let requestsDueMs = 0; // by performance.now()
 let order = null; // the profile that is being taken: { kind, seconds, known, deadlineMs }
@@ -38,8 +39,8 @@ async function attempt(action, place = "refused") {
 async function look() {
   if (!document.hidden) {
     await attempt(async () => {
-      const status = await readStatus();
-      askForRequests(status);
+      status = await readStatus();
+      askForRequests();
       showStatus(status, requests);
       showProgress(status);
       await refreshProfiles();
@@ -49,8 +50,8 @@ async function look() {
   setTimeout(look, order ? LOOK_WHILE_SAMPLING_MS : LOOK_MS);
 }
 
-// Not waited for: the answer is shown with the next look. Without one the page says less.
-async function askForRequests(status) {
+// Not waited for: shown when it is there. Without an answer the page says less.
+async function askForRequests() {
   const isRunning = (status.slots ?? []).some((slot) => slot.state === "running");
   if (!isRunning) requests = new Map();
   if (!isRunning || !status.settings?.on || performance.now() < requestsDueMs) return;
@@ -60,6 +61,7 @@ async function askForRequests(status) {
   } catch {
     requests = new Map();
   }
+  showStatus(status, requests);
   requestsDueMs = performance.now() + REQUESTS_MS;
 }
 

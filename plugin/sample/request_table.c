@@ -17,7 +17,8 @@ static struct {
     struct cprof_request_view view;
     uint32_t count;
     uint32_t incarnation;
-    uint64_t stamps[CPROF_REQUESTS_MAX]; /* whose entry stands and runs, 0: nobody's */
+    uint64_t stamps[CPROF_REQUESTS_MAX];  /* by core: whose entry runs, 0: nobody's */
+    uint32_t entries[CPROF_REQUESTS_MAX]; /* by core: its newest entry */
 } table;
 
 void cprof_request_table_setup(struct cprof_requests *requests,
@@ -32,6 +33,19 @@ void cprof_request_table_setup(struct cprof_requests *requests,
     table.count = request_count < CPROF_REQUESTS_MAX ? request_count : CPROF_REQUESTS_MAX;
     table.count = is_known ? table.count : 0;
     memset(table.stamps, 0, sizeof(table.stamps));
+    for (uint32_t core = 0; core < table.count; core++) {
+        table.entries[core] = core;
+    }
+}
+
+/* A core's requests take turns in its entries, the oldest gives way: short ones are named too,
+ * when the window in which they were seen is over. */
+static struct cprof_request_entry *next_entry(uint32_t core)
+{
+    uint32_t next = table.entries[core] + table.count;
+
+    table.entries[core] = next < CPROF_REQUESTS_MAX ? next : core;
+    return &table.requests->entries[table.entries[core]];
 }
 
 /* The words behind the sequence change only between these two. */
@@ -50,7 +64,7 @@ static void end_writing(struct cprof_request_entry *entry)
 
 static void note_end(uint32_t core)
 {
-    struct cprof_request_entry *entry = &table.requests->entries[core];
+    struct cprof_request_entry *entry = &table.requests->entries[table.entries[core]];
 
     begin_writing(entry);
     entry->end_us = cprof_now_unix_ns() / NS_PER_US;
@@ -62,7 +76,7 @@ static void note_end(uint32_t core)
  * and if its texts are there already. */
 static void note_begin(uint32_t core, uint64_t stamp, uint64_t start_us)
 {
-    struct cprof_request_entry *entry = &table.requests->entries[core];
+    struct cprof_request_entry *entry;
     char method[CPROF_METHOD_BYTES_MAX], uri[CPROF_URI_BYTES_MAX];
     uint32_t method_bytes =
         table.view.text((int)core, CPROF_TAG_METHOD, method, CPROF_METHOD_BYTES_MAX);
@@ -71,6 +85,7 @@ static void note_begin(uint32_t core, uint64_t stamp, uint64_t start_us)
     if (method_bytes == 0 || uri_bytes == 0 || table.view.stamp((int)core) != stamp) {
         return;
     }
+    entry = next_entry(core);
     begin_writing(entry);
     entry->mark = cprof_tags_mark(stamp, start_us);
     entry->start_us = start_us;

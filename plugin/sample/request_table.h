@@ -1,8 +1,9 @@
 /* request_table.h - tells the gateway which requests the marks of stacks stand for.
  *
  * A request that a window asks for gets an entry with its method and URI when the ticker first
- * sees it, and its end when the ticker first misses it. An entry stays until another request of
- * the core that a window asks for takes its place.
+ * sees it, and its end when the ticker first misses it. A worker's cores share the entries
+ * out, at least one to each; an entry stays until a later request of its core that a window asks
+ * for needs the place.
  *
  * Callers   the ticker alone.
  * Memory    the slot's requests, share/layout.h: readers copy an entry and look at its sequence.

@@ -253,7 +253,7 @@ struct cprof_slot {
 #define CPROF_METHOD_BYTES_MAX 16u
 #define CPROF_URI_BYTES_MAX    204u
 
-/* The request that one of a worker's cores serves, or has served: what the marks of stacks stand
+/* A request that one of a worker's cores serves, or has served: what the marks of stacks stand
  * for. Written by the slot's ticker in windows that ask for it, and only then up to date. */
 struct cprof_request_entry {
     _Atomic uint32_t sequence; /* odd while it is being written */
@@ -268,7 +268,7 @@ struct cprof_request_entry {
     uint32_t reserved;
 };
 
-/* Behind a slot's header, in its region: one entry for each core. */
+/* Behind a slot's header, in its region. Core C of N has the entries C, C + N, C + 2 N, ... */
 struct cprof_requests {
     struct cprof_request_entry entries[CPROF_REQUESTS_MAX];
 };
