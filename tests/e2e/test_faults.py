@@ -11,6 +11,7 @@ import subprocess
 import pytest
 from testenv.checks import assert_profiles_go_on
 from testenv.profiles import KINDS, profile_files, wait_for_files
+from testenv.wait import wait_for
 
 DISK_BYTES = 256 * 1024
 
@@ -39,6 +40,10 @@ def fill(path):
     path.with_suffix(".more").unlink()
 
 
+def names_in(directory):
+    return {path.name for path in directory.iterdir()}
+
+
 def pass_windows(server, number):
     """Waits until `number` windows have begun and ended."""
     for _ in range(number):
@@ -57,14 +62,15 @@ def test_a_full_disk_costs_profiles_only_and_is_told_once(make_uwsgi, profile_re
             server.wait_for_log(r"^\[cloudprofiler\] warning: ")
             good = [path for kind in KINDS for path in profile_files(server.profiles, kind)]
             pass_windows(server, 2)
-            during = {path.name for path in server.profiles.iterdir()}
+            kept = {ballast.name, *(path.name for path in good)}
+            # A temporary file is there for the moment in which it is tried.
+            wait_for(lambda: names_in(server.profiles) == kept, "no part of a profile")
             warnings = list(server.our_warnings)
             ballast.unlink()
             server.wait_for_profiles()
 
         assert not load.failures
         assert len(warnings) == 1 and str(server.profiles) in warnings[0]
-        assert during == {ballast.name, *(path.name for path in good)}
         for path in profile_files(server.profiles):
             profile_reader.read(path)
         assert_profiles_go_on(server, profile_reader)
@@ -111,5 +117,7 @@ def test_a_stale_temporary_is_cleared_at_the_start_and_a_strangers_is_not(make_u
     server.start()
     wait_for_files(server.profiles, kind="wall")  # a window's last
 
-    left = {path.name for path in server.profiles.iterdir() if path.name.startswith(".")}
-    assert left == {of_another_service}
+    def left():
+        return {name for name in names_in(server.profiles) if name.startswith(".")}
+
+    wait_for(lambda: left() == {of_another_service}, "no temporary file but a stranger's")

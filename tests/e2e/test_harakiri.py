@@ -8,6 +8,7 @@ import re
 import threading
 
 import pytest
+from testenv import stats
 from testenv.load import get
 from testenv.wait import wait_for
 
@@ -63,8 +64,10 @@ def wait_for_file(server, ending):
 
 
 def provoke(server, path):
-    """Lets a request hang until uWSGI has ended its worker; returns the pid of that."""
+    """Lets a request hang until uWSGI has ended its worker; returns the pid of that. A worker has
+    one deadline for all of its threads: the end of the request before would take it away."""
     pid = server.workers()[1]
+    stats.wait_until_idle(server)
     with unanswered(server, path):
         server.wait_for_log(rf"HARAKIRI ON WORKER 1 \(pid: {pid}", seconds=SECONDS)
     server.wait_for_log(r"harakiri: what worker 1 ", seconds=SECONDS)
@@ -79,6 +82,7 @@ def test_the_log_and_the_files_say_what_a_worker_hung_in(uwsgi, profile_reader, 
         app="stuck",
         processes=1,
         harakiri=HARAKIRI_SECONDS,
+        stats=stats.SOCKET,
         cloudprofiler_output_interval=600,
         **THREADS[threads],
     )
@@ -118,7 +122,7 @@ def test_other_workers_are_left_out(uwsgi):
 
 
 def test_a_request_that_ends_in_time_leaves_nothing(uwsgi):
-    server = uwsgi(app="stuck", processes=1, harakiri=HARAKIRI_SECONDS)
+    server = uwsgi(app="stuck", processes=1, harakiri=HARAKIRI_SECONDS, stats=stats.SOCKET)
 
     server.get(f"/nap/{HARAKIRI_SECONDS - 0.5}")
     provoke(server, "/sleep")

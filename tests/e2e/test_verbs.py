@@ -4,13 +4,11 @@ SPDX-License-Identifier: MIT
 """
 
 import gzip
-import json
 import os
 import signal
-import socket
 
 import pytest
-from testenv import processes
+from testenv import processes, stats
 from testenv.load import request
 from testenv.wait import wait_for
 
@@ -43,15 +41,8 @@ def touch(file):
     os.utime(file, (later, later))
 
 
-def read_stats(path):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.connect(str(path))
-        with connection.makefile("rb") as answer:
-            return json.load(answer)
-
-
-def metrics_of(path):
-    found = read_stats(path)["metrics"]
+def metrics_of(server):
+    found = stats.read(server)["metrics"]
     prefix = "cloudprofiler."
     return {
         name[len(prefix) :]: entry["value"]
@@ -213,22 +204,21 @@ def test_what_was_set_survives_the_gateway_and_a_reload(uwsgi, workspace):
 def test_figures_stand_among_uwsgis_metrics(uwsgi):
     server = uwsgi(
         enable_metrics="true",
-        stats="stats.sock",
+        stats=stats.SOCKET,
         cloudprofiler_output_interval=1,
         cloudprofiler_output_duration=1,
     )
-    stats = server.directory / "stats.sock"
     with server.load("/burn?ms=5"):
         server.wait_for_profiles(2)
 
         def counted():
-            found = metrics_of(stats)
+            found = metrics_of(server)
             wanted = ("samples", "windows", "profiles_written")
             return found if all(found[name] > 0 for name in wanted) else None
 
         figures = wait_for(counted, "the figures")
         later = wait_for(
-            lambda: metrics_of(stats)["samples"] > figures["samples"], "samples that go on"
+            lambda: metrics_of(server)["samples"] > figures["samples"], "samples that go on"
         )
     assert later
     assert figures["seconds_since_upload"] == -1 and figures["profiles_uploaded"] == 0

@@ -16,6 +16,7 @@
 #include "../../plugin/sample/thread_watch.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -86,10 +87,14 @@ static void begin(void)
     (void)pthread_barrier_wait(&started);
 }
 
+/* Until the kernel lists it no more, which is later than what pthread_join() waits for. */
 static void end_sleeper(void)
 {
     (void)pthread_barrier_wait(&ended);
     EXPECT(pthread_join(sleeper, NULL) == 0);
+    while (syscall(SYS_tgkill, getpid(), sleeper_tid, 0) == 0) {
+        (void)sched_yield();
+    }
 }
 
 static void end(void)
