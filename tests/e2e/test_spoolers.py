@@ -7,8 +7,10 @@ import os
 import signal
 
 import pytest
+from testenv import processes
 from testenv.checks import assert_own_slot, windows_until
 from testenv.uwsgi import NO_MASTER, QUICK
+from testenv.wait import wait_for
 
 SPOOLER = {"app": "background", "spooler": "%d/spool", **QUICK}
 FORMS = {
@@ -23,6 +25,12 @@ def spooler_pids(server, count):
     return [int(pid) for pid in pids]
 
 
+def wait_until_ready(pid):
+    """A worker that spools wakes the spooler up by a signal, which ends one that uWSGI has forked
+    and that has not come to its handler yet, with and without a profiler."""
+    wait_for(lambda: processes.catches(pid, signal.SIGUSR1), "the spooler's handler")
+
+
 def resting(wall):
     return wall.where(lambda sample: "rest" in sample.names())
 
@@ -30,6 +38,8 @@ def resting(wall):
 def assert_in_next_window(server, profile_reader, pids):
     """The spoolers 1, 2 ... with these pids are in a window that begins from now on."""
     slots = {f"spooler {number}" for number in range(1, len(pids) + 1)}
+    for pid in pids:
+        wait_until_ready(pid)
 
     def are_seen(cpu, wall):
         own = {f"own_function_of_{pid}" for pid in pids}
@@ -73,6 +83,7 @@ def test_each_process_of_several_spoolers_is_a_slot(uwsgi, profile_reader):
 
 def test_a_spooler_that_recycles_itself_is_profiled_again(uwsgi, profile_reader):
     server = uwsgi(**SPOOLER, spooler_max_tasks=20)
+    wait_until_ready(spooler_pids(server, 1)[0])
 
     with server.load("/spool?ms=10", threads=1) as load:
         spooler_pids(server, 3)

@@ -52,6 +52,16 @@ def is_alive(pid):
     return found is not None and found.state != "Z"
 
 
+def catches(pid, number):
+    """Has the process a handler for the signal?"""
+    (mask,) = [
+        line.split()[1]
+        for line in (PROC / str(pid) / "status").read_text().splitlines()
+        if line.startswith("SigCgt:")
+    ]
+    return bool(int(mask, 16) & 1 << number - 1)
+
+
 class Thread(NamedTuple):
     pid: int
     tid: int
