@@ -137,6 +137,7 @@ def open_files(pid):
     return found
 
 
-def environment(pid):
-    """The environment with which the process's program was started."""
-    return (PROC / str(pid) / "environ").read_text(errors="replace")
+def variables(pid):
+    """The names in the environment with which the process's program was started."""
+    entries = (PROC / str(pid) / "environ").read_text(errors="replace").split("\0")
+    return {entry.partition("=")[0] for entry in entries}
