@@ -33,6 +33,7 @@ class Clients:
     def __init__(self, socket_path):
         self.done = Counter()  # by path
         self.work = Counter()  # answers to WORK, by pid
+        self.last_answers = {}  # by pid: a moment up to which it certainly lived
         self.failures = []
         self._socket_path = str(socket_path)
         self._lock = threading.Lock()
@@ -62,6 +63,7 @@ class Clients:
                     self.failures.append(Failure(path, began, time.time(), pid, error))
                     continue
                 self.done[path] += 1
+                self.last_answers[pid] = max(began, self.last_answers.get(pid, began))
                 if path == WORK:
                     self.work[pid] += 1
 

@@ -3,9 +3,12 @@
 SPDX-License-Identifier: MIT
 """
 
+import math
 import os
 import re
+import select
 import signal
+import threading
 import time
 from typing import NamedTuple
 
@@ -26,6 +29,33 @@ class Event(NamedTuple):
     moment: float  # by the clock of the day, just before it
     pid: int | None = None  # whom it hit
     slot: str = ""  # the victim's, as profiles call it
+    until: float = math.inf  # when the victim was gone; until then it may take requests
+
+
+class Deaths:
+    """Notes when processes end."""
+
+    def __init__(self):
+        self.moments = {}  # by pid: by the clock of the day, just after it
+        self._watched = set()
+
+    def watch(self, pid):
+        """From now on; a process that is gone already has no moment."""
+        if pid in self._watched:
+            return
+        self._watched.add(pid)
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        threading.Thread(target=self._wait, args=(pid, handle), daemon=True).start()
+
+    def _wait(self, pid, handle):
+        end = select.poll()
+        end.register(handle, select.POLLIN)
+        end.poll()
+        self.moments[pid] = time.time()
+        os.close(handle)
 
 
 def send(verb, pid, parent):
@@ -99,10 +129,11 @@ OTHERS = 3
 
 
 class Events:
-    """Makes events; `made` are those that took place."""
+    """Makes events; `made` are those that took place, `deaths` those of workers."""
 
     def __init__(self, server, random, with_gateway):
         self.made = []
+        self.deaths = Deaths()
         self._server = server
         self._random = random
         self._deck = []
@@ -113,6 +144,8 @@ class Events:
 
     def make_one(self):
         """Makes the next event that is possible now; no kind comes oftener than it should."""
+        for pid, _ in workers(self._server):
+            self.deaths.watch(pid)
         if not self._deck:
             self._deck = self._random.sample(self._kinds, len(self._kinds))
         for kind in dict.fromkeys(self._deck):

@@ -22,6 +22,7 @@ SHOWN_NO_MERCY = re.compile(
 WORKER_ENDED = re.compile(
     r"^worker (\d+) killed successfully \(pid: (\d+)\)|^uWSGI worker (\d+) cheaped\.", re.MULTILINE
 )
+WORKER_DIED = re.compile(r"^DAMN ! worker \d+ \(pid: (\d+)\) died", re.MULTILINE)
 # With threads, uWSGI 2.0 follows a null pointer when a worker is told to reload before its threads
 # have started, with a profiler and without.
 TOLD_WHILE_STARTING = re.compile(
@@ -44,7 +45,8 @@ def without_mercy(log):
     """The workers that uWSGI killed itself, as events.
 
     With threads, uWSGI 2.0 waits for a worker's other threads in the handler of the signal that
-    tells it to reload, and a handler that interrupts Python holds the GIL that they need.
+    tells it to reload, and a handler that interrupts Python holds the GIL that they need. The log
+    gives the whole second in which it happened.
     """
     return [
         Event(NO_MERCY, time.mktime(time.strptime(moment, "%a %b %d %H:%M:%S %Y")), int(pid), slot)
@@ -52,8 +54,9 @@ def without_mercy(log):
     ]
 
 
-def cheaped(log):
-    """The workers that uWSGI ended since there were too many, as events without a moment.
+def cheaped(log, last_answers):
+    """The workers that uWSGI ended since there were too many, as events; `last_answers` are the
+    moments of each process's last answer, since the log gives no moment.
 
     With threads, uWSGI 2.0 ends such a worker when its first thread is out of work, and does not
     wait for the others.
@@ -61,10 +64,28 @@ def cheaped(log):
     events, last = [], {}
     for ended, pid, slot in WORKER_ENDED.findall(log):
         if slot:
-            events.append(Event(CHEAPED, 0.0, last.get(slot), slot))
+            gone = last.get(slot)
+            events.append(Event(CHEAPED, last_answers.get(gone, 0.0), gone, slot))
         else:
             last[ended] = int(pid)
     return events
+
+
+def with_deaths(events, deaths):
+    """The events, each with the moment when its victim was gone, where that is known."""
+    return [event._replace(until=deaths.get(event.pid, event.until)) for event in events]
+
+
+def is_settled(log, lost, is_alive):
+    """Whether the log has the end of each worker that ended: of those that are gone, and of `lost`,
+    the processes whose answers were cut."""
+    ended = {int(pid) for _, pid, _ in WORKER_ENDED.findall(log) if pid}
+    ended |= {int(pid) for pid in WORKER_DIED.findall(log)}
+    newest = {
+        first or again: int(first_pid or again_pid)
+        for first, first_pid, again, again_pid in WORKER_BORN.findall(log)
+    }
+    return all(pid in ended or (pid not in lost and is_alive(pid)) for pid in newest.values())
 
 
 def crashes(log):
@@ -107,7 +128,7 @@ def may_have_cut(event, failure):
     if event.kind not in CUTTING or event.moment > failure.ended:
         return False
     if failure.pid is None:
-        return failure.began <= event.moment
+        return failure.began <= event.until
     return failure.pid == event.pid
 
 

@@ -31,9 +31,11 @@ from kill_clients import Clients
 from kill_events import CUTTING, Events
 from profile_check import Checker
 from soak_server import ask_for_truth, number
+from testenv import processes
 from testenv.build import PYTHON, SOURCE, UWSGI, build_plugin
 from testenv.profiles import KINDS, ProfileReader, profile_files, wall_file_of
 from testenv.uwsgi import PYTHON_FIRST, QUICK, WITHOUT_PROFILER, Uwsgi
+from testenv.wait import wait_for
 
 LOGS = SOURCE / "build" / "kill-soak"
 WORKERS = 4
@@ -95,6 +97,16 @@ def wait_for_last_windows(server):
     wall_file_of(server.wait_for_profiles(2)[-1])
 
 
+def wait_for_ends(server, clients):
+    """uWSGI's word on each worker that ended. One that it cheaped just now may have cut requests,
+    and stands in no log if the server is stopped before uWSGI has seen its end."""
+    lost = {failure.pid for failure in clients.failures}
+    wait_for(
+        lambda: kill_judge.is_settled(server.log, lost, processes.is_alive),
+        f"the ends in the log of the workers that cut requests, some of {lost}",
+    )
+
+
 def live(directory, plugin_dir, seconds, seed, profiled=True):
     """A server's life under load and events."""
     random = Random(seed)
@@ -114,13 +126,19 @@ def live(directory, plugin_dir, seconds, seed, profiled=True):
             except AssertionError as error:
                 ending.append(str(error)[:400])
         try:
+            wait_for_ends(server, clients)
             server.stop()
         except AssertionError as error:
             ending.append(f"at the end: {str(error)[:400]}")
     finally:
         if server.master_pid:
             server.kill()
-    made = events.made + kill_judge.without_mercy(server.log) + kill_judge.cheaped(server.log)
+    made = (
+        events.made
+        + kill_judge.without_mercy(server.log)
+        + kill_judge.cheaped(server.log, clients.last_answers)
+    )
+    made = kill_judge.with_deaths(made, events.deaths.moments)
     done = sum(clients.done.values())
     return Life(server, seconds, made, done, clients.work, clients.failures, ending)
 

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import math
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import kill_judge
 import kills
+import pytest
 from kill_clients import Failure
 from kill_events import CHEAPED, NO_MERCY, Event
 from testenv.profiles import Frame, Profile, Sample
@@ -25,7 +27,7 @@ def failed(pid, began=10.0, ended=11.0):
 
 
 def killed(pid, moment=10.5, kind="SIGKILL worker"):
-    return Event(kind, moment, pid, "1")
+    return Event(kind, moment, pid, "1", until=moment + 0.2)
 
 
 def test_a_server_lives_through_kills_and_reloads(workspace, plugin_dir):
@@ -47,6 +49,18 @@ def test_failures_of_other_workers_and_other_times_are_not_explained():
     _, unexplained = kill_judge.sort_failures(failures, [killed(7)], THREADS)
 
     assert set(unexplained) == set(failures)
+
+
+def test_a_kill_explains_a_request_that_came_while_its_victim_still_lived():
+    late = failed(None, began=10.8, ended=10.9)
+    unended = killed(7)._replace(until=math.inf)
+
+    (ended,) = kill_judge.with_deaths([unended], {7: 10.85})
+    (too_early,) = kill_judge.with_deaths([unended], {7: 10.7})
+
+    assert kill_judge.sort_failures([late], [ended], THREADS)[1] == []
+    assert kill_judge.sort_failures([late], [unended], THREADS)[1] == []
+    assert kill_judge.sort_failures([late], [too_early], THREADS)[1] == [late]
 
 
 def test_a_mules_kill_explains_no_failure():
@@ -71,7 +85,7 @@ uWSGI worker 2 cheaped.
 worker 2 killed successfully (pid: 14)
 """
 
-    assert kill_judge.cheaped(log) == [Event(CHEAPED, 0.0, 12, "2")]
+    assert kill_judge.cheaped(log, {12: 10.5, 13: 11.0}) == [Event(CHEAPED, 10.5, 12, "2")]
 
 
 def test_the_workers_that_uwsgi_killed_are_read_from_its_log():
@@ -80,6 +94,45 @@ def test_the_workers_that_uwsgi_killed_are_read_from_its_log():
     (event,) = kill_judge.without_mercy(log)
 
     assert (event.kind, event.pid, event.slot) == (NO_MERCY, 14, "3")
+
+
+def test_a_kill_of_which_the_log_gives_the_second_explains_failures_in_all_of_it():
+    log = "Sun Nov 22 20:49:59 2026 - worker 3 (pid: 14) is taking too much time to die...NO MERCY"
+    (event,) = kill_judge.without_mercy(log)
+    second = event.moment
+    (event,) = kill_judge.with_deaths([event], {14: second + 0.75})
+    within, after, before = (
+        failed(None, second + began, second + ended)
+        for began, ended in ((0.6, 0.8), (0.8, 0.9), (-0.5, -0.1))
+    )
+
+    assert kill_judge.sort_failures([within], [event], THREADS)[1] == []
+    assert set(kill_judge.sort_failures([after, before], [event], THREADS)[1]) == {after, before}
+
+
+# Of a run in which uWSGI cheaped a worker, which cut a request, just before the end of the test.
+SPAWNED = """spawned uWSGI worker 3 (pid: 7592, cores: 2)
+Gracefully killing worker 3 (pid: 7592)...
+worker 3 killed successfully (pid: 7592)
+Respawned uWSGI worker 3 (new pid: 9346)
+spawned uWSGI worker 4 (pid: 7595, cores: 2)
+"""
+ENDS = {
+    "cheaped": "worker 3 killed successfully (pid: 9346)\nuWSGI worker 3 cheaped.\n",
+    "killed": "DAMN ! worker 3 (pid: 9346) died, killed by signal 9 :( trying respawn ...\n",
+    "exited": "DAMN ! worker 3 (pid: 9346) died :( trying respawn ...\n",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_log_is_judged_when_it_has_the_end_of_each_worker_that_ended(end):
+    def is_settled(log, lost, living):
+        return kill_judge.is_settled(log, lost, living.__contains__)
+
+    assert is_settled(SPAWNED, {7592, None}, {9346, 7595})
+    assert not is_settled(SPAWNED, {9346}, {9346, 7595}), "it may be about to end"
+    assert not is_settled(SPAWNED, {None}, {7595})
+    assert is_settled(SPAWNED + ENDS[end], {9346}, {7595})
 
 
 CRASHED = """!!! uWSGI process 64 got Segmentation Fault !!!
