@@ -10,10 +10,10 @@ JOBS     ?= $(shell nproc)
 TEST_JOBS ?= 4
 MACHINE  := $(shell uname -m)
 
-CLANG_FORMAT ?= clang-format-14
-CLANG_TIDY   ?= clang-tidy-14
+# From PyPI (tools/lint-requirements.txt), so that they are the same on each Debian.
+CLANG_FORMAT ?= build/venv/bin/clang-format
+CLANG_TIDY   ?= build/venv/bin/clang-tidy
 RUFF         ?= build/venv/bin/ruff
-RUFF_VERSION := 0.17.6
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -56,13 +56,13 @@ deps-demo:
 	@tools/install-packages demo
 deps-test:
 	@tools/install-packages demo test web browser
-deps-lint: build/venv/ruff-$(RUFF_VERSION)
+deps-lint: build/venv/ready
 	@tools/install-packages demo lint
 
-build/venv/ruff-$(RUFF_VERSION):
+build/venv/ready: tools/lint-requirements.txt
 	@tools/install-packages demo lint
 	$(PYTHON) -m venv --clear build/venv
-	build/venv/bin/pip install --quiet --disable-pip-version-check ruff==$(RUFF_VERSION)
+	build/venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 .PHONY: clean
@@ -165,15 +165,19 @@ FORMATTED := $(SOURCES) $(TEST_SOURCES) $(HEADERS)
 
 .PHONY: lint-format lint-tidy lint-cppcheck lint-sigsafe lint-layers lint-binary lint-banned
 .PHONY: lint-ruff lint-shell lint-docs lint-layout
-lint-format:
+lint-format: build/venv/ready
 	@echo 'rule: C is laid out by .clang-format'
 	@$(CLANG_FORMAT) --dry-run --Werror $(FORMATTED)
 
+# PyPI's clang-tidy lacks the compiler's own headers, as stddef.h. Those of any clang will do.
+CLANG_HEADERS = $(firstword $(sort $(wildcard /usr/lib/llvm-*/lib/clang/*/include/stddef.h)))
+
 lint-tidy: $(SOURCES:%.c=build/tidy/%.ok)
-build/tidy/%.ok: %.c $(HEADERS) .clang-tidy $(PREPARED)
+build/tidy/%.ok: %.c $(HEADERS) .clang-tidy $(PREPARED) build/venv/ready
 	@mkdir -p $(@D)
 	@echo 'rule: clang-tidy finds nothing: $<'
-	@$(CLANG_TIDY) --quiet $< -- $(COMMON_FLAGS) 2> $@.log || { cat $@.log; exit 1; }
+	@$(CLANG_TIDY) --quiet $< -- $(COMMON_FLAGS) \
+		-resource-dir=$(CLANG_HEADERS:%/include/stddef.h=%) 2> $@.log || { cat $@.log; exit 1; }
 	@touch $@
 
 # uninitvar takes an array that a called function fills for uninitialised; gcc and clang-tidy
@@ -196,7 +200,7 @@ lint-binary: $(PROGRAMS)
 lint-banned:
 	@tools/lint-banned .
 
-lint-ruff: build/venv/ruff-$(RUFF_VERSION)
+lint-ruff: build/venv/ready
 	@echo 'rule: Python passes ruff check and ruff format'
 	@$(RUFF) check --quiet .
 	@$(RUFF) format --quiet --check .
@@ -213,7 +217,7 @@ lint-layout:
 	@tools/layout-doc $(CC)
 
 .PHONY: format
-format: build/venv/ruff-$(RUFF_VERSION) ## Lay out C and Python files as lint wants them.
+format: build/venv/ready ## Lay out C and Python files as lint wants them.
 	$(CLANG_FORMAT) -i $(FORMATTED)
 	$(RUFF) check --quiet --fix .
 	$(RUFF) format --quiet .

@@ -3,7 +3,7 @@
 
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= $(FUZZ_NAMES)
-FUZZ_CC      ?= clang-14
+FUZZ_CC      ?= $(firstword $(notdir $(wildcard /usr/bin/clang-14 /usr/bin/clang-19)) clang)
 
 FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_REPLAY  := $(FUZZ_NAMES:%=build/fuzz/fuzz_%)
