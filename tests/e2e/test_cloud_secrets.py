@@ -3,6 +3,8 @@
 SPDX-License-Identifier: MIT
 """
 
+import errno
+import mmap
 import os
 import pwd
 import shutil
@@ -50,6 +52,20 @@ def cloud(uwsgi, standin, workspace):
     return start
 
 
+def pieces(mem, first, end):
+    """What can be read of a range: newer kernels have guard pages within, as of stacks."""
+    while first < end:
+        mem.seek(first)
+        try:
+            piece = mem.read(end - first)
+        except OSError as error:
+            assert error.errno == errno.EIO, error
+            first += mmap.PAGESIZE
+        else:
+            first += len(piece) or end - first
+            yield piece
+
+
 def memory(pid):
     """All that can be read of a process's memory, piece by piece."""
     proc = Path(f"/proc/{pid}")
@@ -59,8 +75,7 @@ def memory(pid):
             first, end = (int(number, 16) for number in span.split("-"))
             if "r" not in access or "[v" in line:
                 continue
-            mem.seek(first)
-            yield mem.read(end - first)
+            yield from pieces(mem, first, end)
 
 
 def found_in(pid, secrets):

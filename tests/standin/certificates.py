@@ -23,6 +23,18 @@ NAMES = (
 KINDS = ("right", "other name", "expired", "unknown CA")
 DAY = datetime.timedelta(days=1)
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 def _name(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
@@ -39,7 +51,7 @@ class Authority:
         self.certificate = self._sign(self._name, self._key.public_key(), authority=True)
 
     def _sign(self, subject, public_key, *, authority=False, names=(), expired=False):
-        now = datetime.datetime.utcnow()
+        now = datetime.datetime.now(datetime.UTC)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -49,7 +61,14 @@ class Authority:
             .not_valid_before(now - 3 * DAY)
             .not_valid_after(now - DAY if expired else now + 3 * DAY)
             .add_extension(x509.BasicConstraints(authority, None), critical=True)
+            # Without these CPython 3.13 and later take a certificate for invalid.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False
+            )
         )
+        if authority:
+            builder = builder.add_extension(_SIGNS_CERTIFICATES, critical=True)
         if names:
             alternatives = [x509.DNSName(name) for name in names]
             if "localhost" in names:

@@ -73,6 +73,7 @@ class Client:
         scheme, _, place = (url or standin.endpoint).partition("://")
         if scheme == "https":
             tls = ssl.create_default_context(cafile=standin.ca_file)
+            tls.verify_flags |= ssl.VERIFY_X509_STRICT  # as CPython from 3.13 on
             self._http = http.client.HTTPSConnection(place, timeout=SECONDS, context=tls)
         else:
             self._http = http.client.HTTPConnection(place, timeout=SECONDS)

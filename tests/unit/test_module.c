@@ -256,6 +256,7 @@ static void threads_that_get_a_context_for_their_tags_leave_none_behind(void)
         "    thread = threading.Thread(target=work)\n"
         "    thread.start()\n"
         "    thread.join()\n"
+        "del thread\n" /* from 3.14 on it keeps a context of its own */
         "assert count() == before\n");
 }
 
