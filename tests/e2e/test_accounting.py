@@ -4,7 +4,7 @@ SPDX-License-Identifier: MIT
 """
 
 import pytest
-from testenv import known
+from testenv import known, needs
 
 FORM = known.Form(processes=2, threads=1)
 SECONDS = 5
@@ -26,7 +26,7 @@ def measure(make_uwsgi, reader, app, perf_events):
 def test_kernel_time_is_found_in_its_function(make_uwsgi, profile_reader, app, function):
     result = measure(make_uwsgi, profile_reader, app, perf_events=True)
     if result.timer_is_alone():
-        pytest.skip("this kernel refuses perf events")
+        pytest.skip(needs.PERF_EVENTS)
 
     truth = result.own_part("kernel_part_ns")
     truth /= truth + result.own_part("user_part_ns")

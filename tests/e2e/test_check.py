@@ -6,6 +6,7 @@ SPDX-License-Identifier: MIT
 import subprocess
 
 import pytest
+from testenv import needs
 from testenv.build import PYTHON_PLUGIN, UWSGI
 from testenv.cloud import PROJECT, upload_options
 
@@ -64,7 +65,7 @@ def test_a_directory_that_is_not_there_fails(check, tmp_path):
     assert "a directory that exists" in done.stderr
 
 
-@pytest.mark.skipif(not PYTHON_PLUGIN, reason="this uWSGI has Python built in")
+@pytest.mark.skipif(not PYTHON_PLUGIN, reason=needs.SEPARATE_PYTHON)
 def test_a_server_without_python_fails(check, tmp_path):
     done = check(plugins=("cloudprofiler",), cloudprofiler_output_dir=tmp_path)
 

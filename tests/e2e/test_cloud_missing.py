@@ -7,6 +7,7 @@ import os
 import subprocess
 
 import pytest
+from testenv import needs
 from testenv.cloud import upload_options
 from testenv.uwsgi import QUICK
 
@@ -108,7 +109,7 @@ def can_hide():
     )
 
 
-@pytest.mark.skipif(not can_hide(), reason="no mount namespace")
+@pytest.mark.skipif(not can_hide(), reason=needs.NAMESPACES)
 def test_without_certificates(server_without, standin):
     server = server_without(launcher=HIDES_CERTIFICATES, cloudprofiler_ca_file=None)
 

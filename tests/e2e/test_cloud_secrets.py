@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from standin import BackToBack, hang
 from standin.tokens import private_key, private_key_pem
+from testenv import needs
 from testenv.build import PYTHON
 from testenv.cloud import LOCAL_OFF, upload_options
 from testenv.wait import wait_for
@@ -39,7 +40,7 @@ for pid in sys.argv[1:]:
     print(*("allowed" if look else "refused" for look in looks))
 """
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="reads other processes' memory as root")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason=needs.ROOT)
 
 
 @pytest.fixture

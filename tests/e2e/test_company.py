@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+from testenv import needs
 from testenv.build import (
     PYTHON,
     PYTHON_PLUGIN,
@@ -89,7 +90,7 @@ def test_no_build_is_made_for_a_free_threaded_cpython(workspace):
     assert "free-threaded build of CPython" in said
 
 
-@pytest.mark.skipif(not PYTHON_PLUGIN, reason="Python is built into this uWSGI")
+@pytest.mark.skipif(not PYTHON_PLUGIN, reason=needs.SEPARATE_PYTHON)
 def test_a_server_without_python_gets_one_line_and_serves(make_uwsgi):
     server = make_uwsgi(
         plugins=WITHOUT_PYTHON, wsgi_file=None, pythonpath=None, route_run="break:200 OK"

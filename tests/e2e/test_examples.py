@@ -34,7 +34,7 @@ def options(name, source):
     if source == "newest":
         choice = {"virtualenv": frameworks.newest()}
     elif not frameworks.is_installed(name):
-        pytest.skip(f"{PYTHON} has no {name}")
+        pytest.skip(f"needs {name} for {PYTHON}: make deps-test installs Debian's")
     else:
         choice = {}
     directory = EXAMPLES / name

@@ -9,6 +9,7 @@ import socket
 import subprocess
 
 import pytest
+from testenv import needs
 from testenv.checks import assert_profiles_go_on
 from testenv.profiles import KINDS, profile_files, wait_for_files
 from testenv.wait import wait_for
@@ -20,7 +21,7 @@ DISK_BYTES = 256 * 1024
 def small_disk(directory):
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(directory)]
     if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no right to mount a small file system here")
+        pytest.skip(needs.NAMESPACES)
     try:
         yield directory
     finally:

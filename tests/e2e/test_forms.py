@@ -6,7 +6,7 @@ SPDX-License-Identifier: MIT
 import os
 
 import pytest
-from testenv import processes
+from testenv import needs, processes
 from testenv.build import PYTHON_PLUGIN
 from testenv.checks import assert_profiles_go_on, windows_until
 from testenv.profiles import merged, profile_files
@@ -36,12 +36,12 @@ def test_profiles_go_on_with(form, uwsgi, profile_reader):
     assert_profiles_go_on(uwsgi(**QUICK, **FORMS[form]), profile_reader)
 
 
-@pytest.mark.skipif(not PYTHON_PLUGIN, reason="Python is built into this uWSGI")
+@pytest.mark.skipif(not PYTHON_PLUGIN, reason=needs.SEPARATE_PYTHON)
 def test_the_profiler_may_be_loaded_before_python(uwsgi, profile_reader):
     assert_profiles_go_on(uwsgi(plugins=PYTHON_LAST), profile_reader)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can change to another user")
+@pytest.mark.skipif(os.getuid() != 0, reason=needs.ROOT)
 def test_a_server_that_starts_as_root_and_becomes_another_user_is_profiled(uwsgi, profile_reader):
     server = uwsgi(user="www-data")
 

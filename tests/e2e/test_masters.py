@@ -9,13 +9,13 @@ import signal
 import subprocess
 
 import pytest
-from testenv import processes
+from testenv import needs, processes
 from testenv.build import UWSGI
 from testenv.checks import assert_profiles_go_on, windows_until
 from testenv.uwsgi import NO_MASTER, QUICK
 from testenv.wait import wait_for
 
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason=needs.ROOT)
 
 # What the profiler calls the memory that it shares, and the variables that it sets.
 OUR_MEMORY = "/memfd:cloudprofiler"
@@ -81,7 +81,7 @@ def can_have_own_mounts():
 
 
 @needs_root
-@pytest.mark.skipif(not can_have_own_mounts(), reason="this root can have no mounts of its own")
+@pytest.mark.skipif(not can_have_own_mounts(), reason=needs.NAMESPACES)
 @pytest.mark.parametrize("form", CHROOTS)
 def test_a_server_in_another_root_is_profiled(form, make_uwsgi, workspace, profile_reader):
     root = workspace / "root"
@@ -98,7 +98,7 @@ def can_have_own_processes():
 
 
 @needs_root
-@pytest.mark.skipif(not can_have_own_processes(), reason="no process namespaces here")
+@pytest.mark.skipif(not can_have_own_processes(), reason=needs.NAMESPACES)
 def test_a_server_whose_threads_have_other_numbers_in_proc_has_cpu_profiles(
     make_uwsgi, profile_reader
 ):

@@ -102,7 +102,7 @@ def test_faulthandler_dumps_and_profiles_go_on(threads, uwsgi, profile_reader):
     assert int(server.get("/dumps")) >= 5
 
 
-@pytest.mark.skipif(not PY_SPY.exists(), reason="no py-spy; make bench installs it")
+@pytest.mark.skipif(not PY_SPY.exists(), reason="needs py-spy: make bench installs it")
 def test_py_spy_reads_a_worker_that_is_profiled(uwsgi, profile_reader, tmp_path):
     server = start(uwsgi)
     record = tmp_path / "record"
@@ -127,7 +127,9 @@ def test_py_spy_reads_a_worker_that_is_profiled(uwsgi, profile_reader, tmp_path)
     assert "Python v" in dump.stdout
 
 
-@pytest.mark.skipif(not own_version_of_agent(), reason="no agent; make bench installs it")
+@pytest.mark.skipif(
+    not own_version_of_agent(), reason="needs Google's own agent for Python: make bench installs it"
+)
 def test_googles_agent_profiles_the_same_worker(uwsgi, profile_reader):
     packages = own_version_of_agent()[0].parent
     server = start(uwsgi, enable_threads="true", env={"PYTHONPATH": str(packages)})

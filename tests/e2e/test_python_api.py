@@ -87,7 +87,7 @@ def test_each_sample_carries_what_was_set_around_it(path, uwsgi, profile_reader)
     assert not load.failures + plain.failures
 
 
-@pytest.mark.skipif(python_version() < 7, reason="CPython 3.6 has no contexts")
+@pytest.mark.skipif(python_version() < 7, reason="needs CPython 3.7 or later: make test PYTHON=...")
 def test_tasks_of_asyncio_have_their_own(uwsgi, profile_reader):
     server = uwsgi(app="tagged", processes=1, **QUICK)
 
@@ -98,7 +98,7 @@ def test_tasks_of_asyncio_have_their_own(uwsgi, profile_reader):
 
 
 @pytest.mark.skipif(bool(gevents.missing()), reason=gevents.missing() or "there is one")
-@pytest.mark.skipif(python_version() < 7, reason="CPython 3.6 has no contexts")
+@pytest.mark.skipif(python_version() < 7, reason="needs CPython 3.7 or later: make test PYTHON=...")
 def test_greenlets_have_their_own(uwsgi, profile_reader):
     server = uwsgi(app="tagged", plugins=gevents.plugins(), processes=1, gevent=20, **QUICK)
 

@@ -7,6 +7,7 @@ import os
 import pwd
 
 import pytest
+from testenv import needs
 
 # Option, value, and what the message must offer instead (as a part of it).
 BAD_VALUES = [
@@ -97,7 +98,7 @@ def test_a_file_for_uploads_must_be_there(make_uwsgi, option, path):
     assert "a file that uid" in message
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can change to another user")
+@pytest.mark.skipif(os.getuid() != 0, reason=needs.ROOT)
 @pytest.mark.parametrize("option", FILES)
 def test_a_file_that_the_final_user_cannot_read_is_refused(make_uwsgi, workspace, option):
     private = workspace / f"roots-own-{option}"
@@ -122,7 +123,7 @@ def test_both_kinds_of_profile_cannot_be_off(make_uwsgi):
     assert "cloudprofiler-disable-cpu-profiling, not both" in message
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can change to another user")
+@pytest.mark.skipif(os.getuid() != 0, reason=needs.ROOT)
 def test_a_directory_that_the_final_user_cannot_write_is_refused(make_uwsgi, workspace):
     foreign = workspace / "roots-own"
     foreign.mkdir(mode=0o755)

@@ -7,7 +7,7 @@ SPDX-License-Identifier: MIT
 import sys
 
 import pytest
-from testenv import known
+from testenv import known, needs
 from testenv.uwsgi import APPS
 
 sys.path.insert(0, str(APPS))
@@ -38,7 +38,7 @@ def assert_accounts(result):
 def test_perf_events_find_the_shares_of_short_requests(make_uwsgi, profile_reader):
     result = measure(make_uwsgi, profile_reader, perf_events=True)
     if result.timer_is_alone():
-        pytest.skip("this kernel refuses perf events")
+        pytest.skip(needs.PERF_EVENTS)
 
     found = result.shares(truth.SHARES)
 

@@ -87,7 +87,7 @@ def ns_by_thread(profile):
 def skip_unless_readable(user):
     """A user whose home is not that of the interpreter may not enter it."""
     if user and not others_may_enter(PYTHON_PREFIX):
-        pytest.skip(f"{user} cannot read {PYTHON_PREFIX}")
+        pytest.skip(f"needs an interpreter that {user} may run, which {PYTHON_PREFIX} is not: /usr")
 
 
 @pytest.fixture(scope="module", params=USERS)

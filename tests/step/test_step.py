@@ -16,9 +16,7 @@ ARGUMENTS = {"step_walker": [HERE / "workload.py"]}
 
 SECONDS = 600
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64", reason="the trap flag that is used is x86-64's"
-)
+pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="needs an x86-64 processor")
 
 
 @pytest.fixture(scope="module")

@@ -24,10 +24,12 @@ def plugins():
 
 
 def missing():
-    """Why there is no gevent; empty: there is."""
+    """What a test with gevent needs that is not there; empty: nothing."""
     if not _succeeds(PYTHON, "-c", "import gevent")[0]:
-        return f"{PYTHON} has no gevent"
+        return f"needs gevent for {PYTHON}: make deps-test installs Debian's"
     plugin_options = [f"--plugin={name}" for name in plugins()[:-1] if PYTHON_PLUGIN]
     options = [option.replace("=python", f"={PYTHON_PLUGIN}", 1) for option in plugin_options[:1]]
     _, said = _succeeds(UWSGI, *options, *plugin_options[1:], "--help")
-    return "" if "--gevent " in said else f"{UWSGI} has no gevent"
+    if "--gevent " in said:
+        return ""
+    return f"needs a uWSGI with gevent, which {UWSGI} is not: make deps-test installs Debian's"

@@ -15,7 +15,7 @@ class Pprof:
     def __init__(self, directory):
         self._go = os.environ.get("GO") or shutil.which("go") or "/usr/local/go/bin/go"
         if not Path(self._go).exists():
-            pytest.skip("go is not installed: no pprof to read the profiles with")
+            pytest.skip("needs Go, whose pprof reads the profiles: make deps-test")
         self._directory = directory
 
     def run(self, option, path):
