@@ -5,6 +5,7 @@ SPDX-License-Identifier: MIT
 
 import contextlib
 import itertools
+import os
 import shutil
 import socket
 import tempfile
@@ -24,6 +25,28 @@ FIRST_DIRECTORIES = {"step", "lint"}
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.parent.name not in FIRST_DIRECTORIES)
+
+
+# What a make target leaves out, and the commands that cover it.
+LEFT_OUT = {
+    "test": "longer runs (make truth, wall-truth, eintr, kill-soak, cloud-soak; all of them: "
+    "CONTRIBUTING.md) and other Pythons and uWSGIs (make matrix)",
+    "test-quick": "all but the quick tests (make test)",
+}
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter):
+    """Shows in the last line what was left out, behind pytest's own summary."""
+    yield
+    parts = []
+    skipped = len(terminalreporter.stats.get("skipped", []))
+    if skipped:
+        parts.append(f"{skipped} skipped, the lines above name what each needs")
+    if "CPROF_TARGET" in os.environ:
+        parts.append(LEFT_OUT[os.environ["CPROF_TARGET"]])
+    if parts:
+        terminalreporter.write_line(f"left out: {'; '.join(parts)}")
 
 
 @pytest.fixture(scope="session", autouse=True)
