@@ -48,15 +48,15 @@ static void take_environment(struct cprof_options *options, const struct cprof_g
     struct cprof_config *config = &options->config;
     const char *disable = getenv("CLOUDPROFILER_DISABLE");
     const char *name, *value;
+    bool disabled = false;
 
-    options->disabled = given->disable || (disable && strcmp(disable, "1") == 0);
-    if (disable && disable[0] != '\0' && strcmp(disable, "1") != 0 && strcmp(disable, "0") != 0) {
-        cprof_log(
-            CPROF_LOG_WARNING,
-            "CLOUDPROFILER_DISABLE of the environment is \"%.40s\", which is neither 1 nor 0: "
-            "ignored",
-            disable);
+    if (disable && disable[0] != '\0' && !cprof_option_parse_flag(disable, &disabled)) {
+        cprof_log(CPROF_LOG_WARNING,
+                  "CLOUDPROFILER_DISABLE of the environment is \"%.40s\" and not one "
+                  "of " CPROF_FLAG_ACCEPTED ": ignored",
+                  disable);
     }
+    options->disabled = given->disable || disabled;
     value = environment_value("GAE_SERVICE", "K_SERVICE", &name);
     if (config->service[0] == '\0' && value) {
         if (cprof_option_accepts(given->service, value)) {

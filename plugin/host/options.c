@@ -206,18 +206,6 @@ static void set_workers(char *option, char *value, void *data)
     free(copy);
 }
 
-static void set_native_leaf(char *option, char *value, void *data)
-{
-    (void)data;
-    if (value && strcmp(value, "true") == 0) {
-        state.options.config.native_leaf = 1;
-    } else if (value && strcmp(value, "false") == 0) {
-        state.options.config.native_leaf = 0;
-    } else {
-        cprof_option_refuse(option, value, "true or false");
-    }
-}
-
 /* "1", "0.05", "2.5": in hundredths, which are all that is told apart. */
 static void set_max_overhead(char *option, char *value, void *data)
 {
@@ -355,7 +343,7 @@ struct uwsgi_option cprof_option_table[] = {
     {(char *)PREFIX "native-leaf", required_argument, 0,
      (char *)"show the native function that a sample stood in, or the system call that the thread "
              "slept in, as the innermost frame: true or false (default: true)",
-     set_native_leaf, NULL, 0},
+     cprof_option_set_flag, &state.options.config.native_leaf, 0},
     {(char *)PREFIX "log-size", required_argument, 0,
      (char *)"shared memory for one worker's samples, 256k to 1024m, used only as needed "
              "(default: 4m)",
