@@ -42,7 +42,7 @@ extern struct uwsgi_server uwsgi;
 static struct {
     struct cprof_options options;
     bool tags_given;
-    char plugin_directory[CPROF_PATH_BYTES];
+    char plugin_directory[CPROF_PATH_BYTES], plugin_file_directory[CPROF_PATH_BYTES];
 } state = {
     .options.config =
         {
@@ -378,15 +378,27 @@ struct uwsgi_option cprof_option_table[] = {
     UWSGI_END_OF_OPTIONS};
 /* NOLINTEND(readability-redundant-casting) */
 
+static void cut_to_directory(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    if (slash) {
+        *slash = '\0';
+    }
+}
+
 void cprof_options_note_plugin_path(const char *plugin_path)
 {
     char *resolved = realpath(plugin_path, NULL);
-    char *slash = resolved ? strrchr(resolved, '/') : NULL;
 
-    if (slash) {
-        (void)snprintf(state.plugin_directory, sizeof(state.plugin_directory), "%.*s",
-                       (int)(slash - resolved), resolved);
+    (void)snprintf(state.plugin_directory, sizeof(state.plugin_directory), "%s", plugin_path);
+    if (!cprof_option_make_absolute(state.plugin_directory, sizeof(state.plugin_directory))) {
+        state.plugin_directory[0] = '\0';
     }
+    cut_to_directory(state.plugin_directory);
+    (void)snprintf(state.plugin_file_directory, sizeof(state.plugin_file_directory), "%s",
+                   resolved ? resolved : "");
+    cut_to_directory(state.plugin_file_directory);
     free(resolved);
 }
 
@@ -419,6 +431,7 @@ const struct cprof_options *cprof_options_finish(void)
         .disable_upload = disable_upload_flag,
         .highest_worker = highest_worker,
         .plugin_directory = state.plugin_directory,
+        .plugin_file_directory = state.plugin_file_directory,
         .service = &service_text,
     };
 
