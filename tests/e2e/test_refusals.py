@@ -133,6 +133,17 @@ def test_a_directory_that_the_final_user_cannot_write_is_refused(make_uwsgi, wor
     assert "cloudprofiler-output-dir" in message and str(foreign) in message
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can change to another user")
+def test_a_directory_that_the_gateway_cannot_list_is_refused(make_uwsgi, workspace):
+    dark = workspace / "dark"
+    dark.mkdir()
+    dark.chmod(0o733)
+
+    message = refused(make_uwsgi(user="www-data", cloudprofiler_output_dir=dark))
+
+    assert "cloudprofiler-output-dir" in message and str(dark) in message
+
+
 LIMITS = {
     "lowest": {
         "service": "s",
