@@ -29,17 +29,17 @@ static bool say(bool good, const char *good_text, const char *trouble)
 /* The tick works, too: worse, not wrong. */
 static bool check_engine(void)
 {
-    int refused = cprof_engine_perf_probe();
+    const char *refusal = cprof_engine_perf_ask();
     struct cprof_error error;
 
     if (!cprof_engine_timer_spares_system_calls(&error)) {
         return say(false, "", error.text);
     }
-    if (refused) {
+    if (refusal) {
         cprof_notice("check: note: perf_event_open is refused (%s): CPU time is sampled on the "
                      "kernel's tick, which misjudges requests of a few milliseconds by up to 20 "
                      "per cent of the time; docs/engines.md tells how to allow it",
-                     strerror(refused));
+                     refusal);
     } else {
         cprof_notice("check: ok: perf events are allowed: CPU time is sampled without bias");
     }

@@ -303,7 +303,7 @@ static void announce(const struct cprof_config *config)
                         : config->disable_cpu ? "wall profiles"
                                               : "CPU and wall profiles";
     char processes[128] = "", places[CPROF_PATH_BYTES + 512] = "";
-    int refused = cprof_engine_perf_probe();
+    const char *refusal = cprof_engine_perf_ask();
 
     append_count(processes, sizeof(processes), config->worker_count, "worker");
     append_count(processes, sizeof(processes), config->mule_count, "mule");
@@ -311,11 +311,11 @@ static void announce(const struct cprof_config *config)
     list_places(places, sizeof(places), config);
     cprof_notice("version " CPROF_VERSION ": %s of %s, a sample each %u ms%s", kinds, processes,
                  config->period_ms, places);
-    if (refused && !config->disable_cpu) {
+    if (refusal && !config->disable_cpu) {
         cprof_notice("perf_event_open is refused (%s): CPU time is sampled on the kernel's tick "
                      "alone, which misjudges requests of a few milliseconds; docs/engines.md "
                      "tells how to allow it",
-                     strerror(refused));
+                     refusal);
     }
 }
 

@@ -48,15 +48,15 @@ static void take_environment(struct cprof_options *options, const struct cprof_g
     struct cprof_config *config = &options->config;
     const char *disable = getenv("CLOUDPROFILER_DISABLE");
     const char *name, *value;
+    bool disabled = false;
 
-    options->disabled = given->disable || (disable && strcmp(disable, "1") == 0);
-    if (disable && disable[0] != '\0' && strcmp(disable, "1") != 0 && strcmp(disable, "0") != 0) {
-        cprof_log(
-            CPROF_LOG_WARNING,
-            "CLOUDPROFILER_DISABLE of the environment is \"%.40s\", which is neither 1 nor 0: "
-            "ignored",
-            disable);
+    if (disable && disable[0] != '\0' && !cprof_option_parse_flag(disable, &disabled)) {
+        cprof_log(CPROF_LOG_WARNING,
+                  "CLOUDPROFILER_DISABLE of the environment is \"%.40s\" and not one "
+                  "of " CPROF_FLAG_ACCEPTED ": ignored",
+                  disable);
     }
+    options->disabled = given->disable || disabled;
     value = environment_value("GAE_SERVICE", "K_SERVICE", &name);
     if (config->service[0] == '\0' && value) {
         if (cprof_option_accepts(given->service, value)) {
@@ -75,86 +75,165 @@ static void take_environment(struct cprof_options *options, const struct cprof_g
     }
 }
 
-/* Replaces a path by its absolute form, since the gateway's working directory is its own affair.
- * False: it does not exist or is too long, which was said. */
-static bool make_absolute(struct cprof_options *options, const char *option, char *path,
-                          size_t path_bytes, const char *accepted)
+/* The name of the working directory that people gave, so that a link in it (current -> releases/1)
+ * is followed anew each time: uWSGI's chdir, or the shell's PWD, where they are still right. The
+ * caller frees it; NULL: nobody knows. */
+static char *working_directory(void)
 {
-    char *resolved = realpath(path, NULL);
-    bool fits = resolved && strlen(resolved) < path_bytes;
+    struct stat named, own;
 
-    if (fits) {
-        (void)snprintf(path, path_bytes, "%s", resolved);
-    } else {
-        refuse_path(options, option, path, resolved ? "a shorter path" : accepted);
+    if (uwsgi.chdir && uwsgi.chdir[0] == '/' && stat(uwsgi.chdir, &named) == 0 &&
+        stat(".", &own) == 0 && named.st_dev == own.st_dev && named.st_ino == own.st_ino) {
+        return strdup(uwsgi.chdir);
     }
-    free(resolved);
+    return get_current_dir_name();
+}
+
+bool cprof_option_make_absolute(char *path, size_t path_bytes)
+{
+    char *directory = path[0] == '/' ? NULL : working_directory();
+    size_t used = directory ? strlen(directory) : 0;
+    bool fits = path[0] == '/' || (directory && used + 1 + strlen(path) < path_bytes);
+
+    if (directory && fits) {
+        memmove(path + used + 1, path, strlen(path) + 1);
+        memcpy(path, directory, used);
+        path[used] = '/';
+    }
+    free(directory);
     return fits;
 }
 
-static void check_gateway_binary(struct cprof_options *options, const char *plugin_directory)
+/* Is this an answer about the path? Else the question was refused (a filter that does not know the
+ * call says EPERM) or failed for another reason, which may pass: whoever uses the path reports it.
+ */
+static bool is_about_path(int reason)
+{
+    return reason == ENOENT || reason == ENOTDIR || reason == EACCES || reason == EROFS ||
+           reason == ELOOP || reason == ENAMETOOLONG;
+}
+
+/* access(2), which each filter knows, and not the newer call behind AT_EACCESS; it asks for the
+ * real uid, and says nothing of a process that has another effective one. */
+static bool is_program(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0) {
+        return !is_about_path(errno);
+    }
+    return S_ISREG(status.st_mode) &&
+           (getuid() != geteuid() || access(path, X_OK) == 0 || !is_about_path(errno));
+}
+
+/* What lies beside the plugin, by the name that the plugin was loaded by; else, where that is a
+ * link alone, beside the file that it leads to. "" if the path is too long. */
+static void find_beside(char path[CPROF_PATH_BYTES], const struct cprof_given_options *given,
+                        const char *name)
+{
+    const char *const directories[] = {given->plugin_directory, given->plugin_file_directory};
+    struct stat status;
+
+    for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+        size_t length = strlen(directories[i]);
+
+        path[0] = '\0';
+        if (length + strlen(name) < CPROF_PATH_BYTES) {
+            memcpy(path, directories[i], length);
+            memcpy(path + length, name, strlen(name) + 1);
+        }
+        if (stat(path, &status) == 0) {
+            return;
+        }
+    }
+}
+
+static void check_gateway_binary(struct cprof_options *options,
+                                 const struct cprof_given_options *given)
 {
     static const char accepted[] = "a program that the server's uid can execute";
     char *binary = options->gateway_binary;
-    size_t length = strlen(plugin_directory);
-    struct stat status;
 
     if (binary[0] == '\0') {
-        if (length + sizeof(GATEWAY_PROGRAM) > sizeof(options->gateway_binary)) {
-            cprof_option_refuse(PREFIX "gateway-binary", plugin_directory, "a shorter path");
-        }
-        memcpy(binary, plugin_directory, length);
-        memcpy(binary + length, GATEWAY_PROGRAM, sizeof(GATEWAY_PROGRAM));
+        find_beside(binary, given, GATEWAY_PROGRAM);
     }
-    if (!make_absolute(options, PREFIX "gateway-binary", binary, sizeof(options->gateway_binary),
-                       accepted)) {
-        return;
-    }
-    if (stat(binary, &status) != 0 || !S_ISREG(status.st_mode) ||
-        faccessat(AT_FDCWD, binary, X_OK, AT_EACCESS) != 0) {
+    if (!cprof_option_make_absolute(binary, sizeof(options->gateway_binary))) {
+        refuse_path(options, PREFIX "gateway-binary", binary, "a shorter path");
+    } else if (!is_program(binary)) {
         refuse_path(options, PREFIX "gateway-binary", binary, accepted);
     }
 }
 
-/* As the uid that will write there. */
+/* Does with the directory what the gateway will do, as the uid that will do it: opens it and makes
+ * a file there. 0, or why not, as an errno value. */
+static int try_to_write(const char *path)
+{
+    static const char name[] = ".cloudprofiler-check.tmp";
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int file, reason = 0;
+
+    if (directory < 0) {
+        return errno;
+    }
+    (void)unlinkat(directory, name, 0); /* of a start that was cut off here */
+    file = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (file < 0) {
+        reason = errno;
+    } else {
+        close(file);
+        (void)unlinkat(directory, name, 0);
+    }
+    close(directory);
+    return reason;
+}
+
 static void check_output_dir(struct cprof_options *options)
 {
-    static const char accepted[] = "a directory that exists";
     char *directory = options->config.output_dir;
-    struct stat status;
     char writable[128];
+    int reason;
 
-    if (!make_absolute(options, PREFIX "output-dir", directory, sizeof(options->config.output_dir),
-                       accepted)) {
+    if (!cprof_option_make_absolute(directory, sizeof(options->config.output_dir))) {
+        refuse_path(options, PREFIX "output-dir", directory, "a shorter path");
         return;
     }
-    if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode)) {
-        refuse_path(options, PREFIX "output-dir", directory, accepted);
-    } else if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0) {
+    reason = try_to_write(directory);
+    if (reason == EACCES || reason == EPERM || reason == EROFS) { /* EPERM: chattr +i */
         (void)snprintf(writable, sizeof(writable), "a directory that uid %u can write to",
                        (unsigned)geteuid());
         refuse_path(options, PREFIX "output-dir", directory, writable);
+    } else if (is_about_path(reason)) {
+        refuse_path(options, PREFIX "output-dir", directory, "a directory that exists");
     }
+}
+
+/* Without O_NONBLOCK a pipe would hold up the start. What is opened is not read: keys are the
+ * gateway's. */
+static bool is_readable_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat status;
+    bool good;
+
+    if (fd < 0) {
+        return !is_about_path(errno) && errno != ENXIO; /* a socket */
+    }
+    good = fstat(fd, &status) != 0 || S_ISREG(status.st_mode);
+    close(fd);
+    return good;
 }
 
 /* What the gateway will read as this uid. On a reload a file that is gone is the gateway's to
  * complain of: local profiles go on. */
 static void check_file(const char *option, char *path, size_t path_bytes)
 {
-    char *resolved = realpath(path, NULL);
-    struct stat status;
     char accepted[128];
+    bool fits = cprof_option_make_absolute(path, path_bytes);
 
     (void)snprintf(accepted, sizeof(accepted), "a file that uid %u can read", (unsigned)geteuid());
-    if (!uwsgi.is_a_reload &&
-        (!resolved || strlen(resolved) >= path_bytes || stat(resolved, &status) != 0 ||
-         !S_ISREG(status.st_mode) || faccessat(AT_FDCWD, resolved, R_OK, AT_EACCESS) != 0)) {
+    if (!uwsgi.is_a_reload && (!fits || !is_readable_file(path))) {
         cprof_option_refuse(option, path, accepted);
     }
-    if (resolved && strlen(resolved) < path_bytes) {
-        (void)snprintf(path, path_bytes, "%s", resolved);
-    }
-    free(resolved);
 }
 
 static void check_upload(struct cprof_config *config)
@@ -168,21 +247,17 @@ static void check_upload(struct cprof_config *config)
 }
 
 /* The page's files lie beside the plugin, if `make web` has put them there. */
-static void find_web_directory(struct cprof_config *config, const char *plugin_directory)
+static void find_web_directory(struct cprof_config *config, const struct cprof_given_options *given)
 {
-    size_t length = strlen(plugin_directory);
     struct stat status;
 
-    if (length + sizeof(WEB_DIRECTORY) <= sizeof(config->web_dir)) {
-        memcpy(config->web_dir, plugin_directory, length);
-        memcpy(config->web_dir + length, WEB_DIRECTORY, sizeof(WEB_DIRECTORY));
-    }
+    find_beside(config->web_dir, given, WEB_DIRECTORY);
     if (stat(config->web_dir, &status) != 0 || !S_ISDIR(status.st_mode)) {
         config->web_dir[0] = '\0';
     }
 }
 
-static void check_http(struct cprof_config *config, const char *plugin_directory)
+static void check_http(struct cprof_config *config, const struct cprof_given_options *given)
 {
     const struct cprof_text_option loopback = {.text_bytes = sizeof(config->http_address),
                                                .pattern = LOOPBACK_PATTERN};
@@ -192,7 +267,7 @@ static void check_http(struct cprof_config *config, const char *plugin_directory
                             CPROF_HTTP_ACCEPTED "; other addresses need " PREFIX
                                                 "http-allow-remote");
     }
-    find_web_directory(config, plugin_directory);
+    find_web_directory(config, given);
 }
 
 static void check_workers(uint32_t highest_worker)
@@ -248,9 +323,9 @@ void cprof_option_checks_make(struct cprof_options *options,
         check_upload(config);
     }
     if (config->http_address[0] != '\0') {
-        check_http(config, given->plugin_directory);
+        check_http(config, given);
     }
     if (cprof_config_wants_profiles(config)) {
-        check_gateway_binary(options, given->plugin_directory);
+        check_gateway_binary(options, given);
     }
 }

@@ -3,8 +3,10 @@
  *
  * Callers   options.c and who reads what came out: the master (or the only process), before any
  *           fork.
- * Refusal   option_values.h; on a reload a path that is gone makes the options `unusable` instead,
- *           and the server serves on.
+ * Paths     are tried as they will be used, and kept as they were given. What says nothing about
+ * the path itself (a filter that refuses the question, a full disk, no descriptors) refuses no
+ * start: who uses the path reports it. Refusal   option_values.h; on a reload a path that is gone
+ * makes the options `unusable` instead, and the server serves on.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,9 +28,15 @@ struct cprof_given_options {
     bool disable;
     bool disable_upload;
     uint32_t highest_worker;                 /* of those that alone are profiled, 0: all are */
-    const char *plugin_directory;            /* absolute, "" if it is not known */
+    const char *plugin_directory;            /* absolute, as it was named; "" if it is not known */
+    const char *plugin_file_directory;       /* the same with all links followed */
     const struct cprof_text_option *service; /* what a service's name must be */
 };
+
+/* Puts the working directory before a relative path, since the gateway's own may be another. Links
+ * in a path stay as they are: they may lead elsewhere by the time that the path is used. False: it
+ * is too long then, or nobody knows the working directory; the path is left alone. */
+bool cprof_option_make_absolute(char *path, size_t path_bytes);
 
 /* Ends the start if something cannot be; completes the options' configuration but for its slots. */
 void cprof_option_checks_make(struct cprof_options *options,

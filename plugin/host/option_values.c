@@ -53,25 +53,30 @@ void cprof_option_set_number(char *option, char *value, void *data)
     *place->number = (uint32_t)number;
 }
 
-void cprof_option_set_flag(char *option, char *value, void *data)
+bool cprof_option_parse_flag(const char *text, bool *flag)
 {
     static const char *const yes[] = {"true", "yes", "on", "1"};
     static const char *const no[] = {"false", "no", "off", "0"};
-    uint32_t *flag = data;
 
-    *flag = 1;
-    for (size_t i = 0; value && i < sizeof(yes) / sizeof(yes[0]); i++) {
-        if (strcasecmp(value, yes[i]) == 0) {
-            return;
-        }
-        if (strcasecmp(value, no[i]) == 0) {
-            *flag = 0;
-            return;
+    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+        bool is_yes = strcasecmp(text, yes[i]) == 0;
+
+        if (is_yes || strcasecmp(text, no[i]) == 0) {
+            *flag = is_yes;
+            return true;
         }
     }
-    if (value && value[0] != '\0') {
-        cprof_option_refuse(option, value, "true or false, or nothing");
+    return false;
+}
+
+void cprof_option_set_flag(char *option, char *value, void *data)
+{
+    bool flag = true;
+
+    if (value && value[0] != '\0' && !cprof_option_parse_flag(value, &flag)) {
+        cprof_option_refuse(option, value, CPROF_FLAG_ACCEPTED ", or nothing, which is true");
     }
+    *(uint32_t *)data = flag;
 }
 
 bool cprof_option_accepts(const struct cprof_text_option *option, const char *text)

@@ -35,6 +35,11 @@ struct cprof_number_option {
 };
 void cprof_option_set_number(char *option, char *value, void *data);
 
+/* How people write a flag: JSON's true arrives as "1", YAML's and XML's values as they stand there.
+ * False: the text is none of these, in small or capital letters, and `flag` is left alone. */
+#define CPROF_FLAG_ACCEPTED "true, yes, on, 1, or false, no, off, 0"
+bool cprof_option_parse_flag(const char *text, bool *flag);
+
 /* data: uint32_t, becomes 0 or 1. No value means 1. */
 void cprof_option_set_flag(char *option, char *value, void *data);
 

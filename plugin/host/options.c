@@ -42,7 +42,7 @@ extern struct uwsgi_server uwsgi;
 static struct {
     struct cprof_options options;
     bool tags_given;
-    char plugin_directory[CPROF_PATH_BYTES];
+    char plugin_directory[CPROF_PATH_BYTES], plugin_file_directory[CPROF_PATH_BYTES];
 } state = {
     .options.config =
         {
@@ -206,18 +206,6 @@ static void set_workers(char *option, char *value, void *data)
     free(copy);
 }
 
-static void set_native_leaf(char *option, char *value, void *data)
-{
-    (void)data;
-    if (value && strcmp(value, "true") == 0) {
-        state.options.config.native_leaf = 1;
-    } else if (value && strcmp(value, "false") == 0) {
-        state.options.config.native_leaf = 0;
-    } else {
-        cprof_option_refuse(option, value, "true or false");
-    }
-}
-
 /* "1", "0.05", "2.5": in hundredths, which are all that is told apart. */
 static void set_max_overhead(char *option, char *value, void *data)
 {
@@ -355,7 +343,7 @@ struct uwsgi_option cprof_option_table[] = {
     {(char *)PREFIX "native-leaf", required_argument, 0,
      (char *)"show the native function that a sample stood in, or the system call that the thread "
              "slept in, as the innermost frame: true or false (default: true)",
-     set_native_leaf, NULL, 0},
+     cprof_option_set_flag, &state.options.config.native_leaf, 0},
     {(char *)PREFIX "log-size", required_argument, 0,
      (char *)"shared memory for one worker's samples, 256k to 1024m, used only as needed "
              "(default: 4m)",
@@ -390,15 +378,27 @@ struct uwsgi_option cprof_option_table[] = {
     UWSGI_END_OF_OPTIONS};
 /* NOLINTEND(readability-redundant-casting) */
 
+static void cut_to_directory(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    if (slash) {
+        *slash = '\0';
+    }
+}
+
 void cprof_options_note_plugin_path(const char *plugin_path)
 {
     char *resolved = realpath(plugin_path, NULL);
-    char *slash = resolved ? strrchr(resolved, '/') : NULL;
 
-    if (slash) {
-        (void)snprintf(state.plugin_directory, sizeof(state.plugin_directory), "%.*s",
-                       (int)(slash - resolved), resolved);
+    (void)snprintf(state.plugin_directory, sizeof(state.plugin_directory), "%s", plugin_path);
+    if (!cprof_option_make_absolute(state.plugin_directory, sizeof(state.plugin_directory))) {
+        state.plugin_directory[0] = '\0';
     }
+    cut_to_directory(state.plugin_directory);
+    (void)snprintf(state.plugin_file_directory, sizeof(state.plugin_file_directory), "%s",
+                   resolved ? resolved : "");
+    cut_to_directory(state.plugin_file_directory);
     free(resolved);
 }
 
@@ -431,6 +431,7 @@ const struct cprof_options *cprof_options_finish(void)
         .disable_upload = disable_upload_flag,
         .highest_worker = highest_worker,
         .plugin_directory = state.plugin_directory,
+        .plugin_file_directory = state.plugin_file_directory,
         .service = &service_text,
     };
 

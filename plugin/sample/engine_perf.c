@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../base/aside.h"
 #include "descriptors.h"
 #include "engine_timer.h"
 
@@ -29,7 +31,13 @@ static int open_event(pid_t tid, uint64_t period_ns)
     return (int)syscall(SYS_perf_event_open, &attributes, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-int cprof_engine_perf_probe(void)
+/* What the master found out, for all processes that it forks. */
+static struct {
+    bool allowed;  /* not before it was asked */
+    bool filtered; /* there was a filter when it was asked */
+} permission;
+
+static int try_event(void)
 {
     int descriptor = open_event(0, UINT64_C(1000000000));
 
@@ -38,6 +46,30 @@ int cprof_engine_perf_probe(void)
     }
     (void)close(descriptor);
     return 0;
+}
+
+const char *cprof_engine_perf_ask(void)
+{
+    int answer = cprof_ask_aside(try_event);
+
+    permission.filtered = cprof_has_seccomp_filter();
+    permission.allowed = answer == 0;
+    switch (answer) {
+    case 0:
+        return NULL;
+    case CPROF_ASIDE_DEADLY:
+        return "a seccomp filter ends each process that makes this call";
+    case CPROF_ASIDE_UNKNOWN:
+        return "whether a seccomp filter allows it cannot be found out";
+    default:
+        return strerror(answer);
+    }
+}
+
+/* A filter that the app has put on since may be a deadly one. */
+static bool is_allowed(void)
+{
+    return permission.allowed && (permission.filtered || !cprof_has_seccomp_filter());
 }
 
 /* Signals of the event go to its thread and carry the descriptor (F_SETSIG, fcntl(2)). */
@@ -51,8 +83,13 @@ static bool direct_signals(int descriptor, pid_t tid)
 
 bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns)
 {
-    int descriptor = open_event(thread->tid, period_ns);
+    int descriptor;
 
+    if (!is_allowed()) {
+        errno = EPERM;
+        return false;
+    }
+    descriptor = open_event(thread->tid, period_ns);
     if (descriptor < 0) {
         return false;
     }

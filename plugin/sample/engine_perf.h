@@ -6,7 +6,9 @@
  * the user time. It needs no privilege where perf_event_paranoid is 2 or less; Debian, Ubuntu and
  * Docker refuse it by default, and the CPU timer (engine_timer.h) then does all.
  *
- * Callers   the ticker; the probe also the master at its start.
+ * Filters   some seccomp filters end the process that asks for an event: the master finds out at
+ * its start (base/aside.h), and without a yes from there no process makes the call. Callers   the
+ * ticker; cprof_engine_perf_ask: the master, before its first fork.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,13 +20,14 @@
 
 #include "threads.h"
 
-/* 0 if this process may have perf events, else why not, as an errno value. Opens one and closes
- * it again. */
-int cprof_engine_perf_probe(void);
+/* NULL if this process and those that it forks may have perf events, else why not, in a constant
+ * text or strerror's. To be called once where profiles are to be taken, also if wall profiles alone
+ * are: their running time is sampled by the same engine. */
+const char *cprof_engine_perf_ask(void);
 
-/* Gives the thread a perf event that signals each period_ns of user time. False if the kernel
- * refuses or too few descriptors are left (descriptors.h), with errno set: the thread has none
- * then. */
+/* Gives the thread a perf event that signals each period_ns of user time. False if it is not
+ * allowed (cprof_engine_perf_ask; or this process has got a filter since), if the kernel refuses or
+ * too few descriptors are left (descriptors.h), with errno set: the thread has none then. */
 bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns);
 
 /* Its signals come each period_ns from now on; nothing happens where it has none. */

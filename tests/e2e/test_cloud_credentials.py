@@ -3,6 +3,8 @@
 SPDX-License-Identifier: MIT
 """
 
+import shutil
+
 import pytest
 from standin import BackToBack, hang
 from standin.tokens import SCOPES, WRITE_SCOPE
@@ -192,6 +194,43 @@ def test_a_key_that_is_rotated_is_used_at_the_next_token(cloud, standin, tmp_pat
 
     assert "-user-" in bearer(standin.uploads[1].request)
     assert server.our_warnings == []
+
+
+def mount_secret(volume, version, files):
+    """A version of a secret as Kubernetes lays it out: FILE -> ..data/FILE, ..data -> ..VERSION.
+    The one before it goes."""
+    own = volume / f"..{version}"
+    own.mkdir(parents=True)
+    for file in files:
+        shutil.copy(file, own / file.name)
+    data = volume / "..data"
+    before = volume / data.readlink() if data.is_symlink() else None
+    (volume / "..data_tmp").symlink_to(own.name)
+    (volume / "..data_tmp").rename(data)
+    for file in files:
+        if not (volume / file.name).is_symlink():
+            (volume / file.name).symlink_to(f"..data/{file.name}")
+    if before:
+        shutil.rmtree(before)
+
+
+def test_key_and_certificates_of_a_secret_that_is_rotated_are_found_again(cloud, standin, tmp_path):
+    volume, ca_file = tmp_path / "volume", tmp_path / "ca.pem"
+    shutil.copy(standin.ca_file, ca_file)
+    mount_secret(volume, "2026_01", [standin.keys.service_account(tmp_path / KEY), ca_file])
+    server = cloud(
+        cloudprofiler_credentials=volume / KEY, cloudprofiler_ca_file=volume / ca_file.name
+    )
+    upload_of(server, standin)
+
+    mount_secret(volume, "2026_02", [standin.keys.authorized_user(tmp_path / KEY), ca_file])
+    standin.expire_tokens()
+    standin.drop_connections()
+    standin.release("CPU", "0.5s")
+    with server.load("/burn?ms=20"):
+        wait_for(lambda: len(standin.uploads) == 2, "an upload with the new key")
+
+    assert "-user-" in bearer(standin.uploads[1].request)
 
 
 def test_a_key_that_does_not_work_is_replaced_under_the_running_server(cloud, standin, tmp_path):

@@ -147,8 +147,9 @@ def test_cpu_time_outside_python_is_kept_as_uwsgis_own(uwsgi, profile_reader):
 def test_the_disabled_profiler_is_loaded_but_inert(uwsgi):
     by_option = uwsgi(cloudprofiler_disable="true")
     by_environment = uwsgi(env={"CLOUDPROFILER_DISABLE": "1"})
+    by_word = uwsgi(env={"CLOUDPROFILER_DISABLE": "True"})
 
-    for server in (by_option, by_environment):
+    for server in (by_option, by_environment, by_word):
         server.burst("/burn?ms=20", 10)
         assert all(not processes.tickers(pid) for pid in server.workers().values())
         assert len(processes.in_session(server.master_pid)) == 3, "master and two workers"

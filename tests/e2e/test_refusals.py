@@ -51,7 +51,8 @@ BAD_VALUES = [
     ("tag", "path:17", "1 to 16"),
     ("root-tag", "Route", "a-z 0-9"),
     ("root-tag", "k" * 65, "1 to 64"),
-    ("wall-idle", "maybe", "true or false"),
+    ("wall-idle", "maybe", "true, yes, on, 1, or false, no, off, 0"),
+    ("native-leaf", "2", "true, yes, on, 1, or false, no, off, 0"),
     ("log-size", "abc", "256k to 1024m"),
     ("log-size", "1", "256k to 1024m"),
     ("gateway-binary", "/nowhere/gateway", "program"),
@@ -133,6 +134,17 @@ def test_a_directory_that_the_final_user_cannot_write_is_refused(make_uwsgi, wor
     assert "cloudprofiler-output-dir" in message and str(foreign) in message
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can change to another user")
+def test_a_directory_that_the_gateway_cannot_list_is_refused(make_uwsgi, workspace):
+    dark = workspace / "dark"
+    dark.mkdir()
+    dark.chmod(0o733)
+
+    message = refused(make_uwsgi(user="www-data", cloudprofiler_output_dir=dark))
+
+    assert "cloudprofiler-output-dir" in message and str(dark) in message
+
+
 LIMITS = {
     "lowest": {
         "service": "s",
@@ -159,3 +171,45 @@ def test_the_ends_of_every_range_are_accepted(end, uwsgi):
 
     with server.load("/burn?ms=20"):
         server.wait_for_profiles()
+
+
+FLAGS = [
+    "disable-metadata",
+    "disable-upload",
+    "disable-cpu-profiling",
+    "disable-wall-profiling",
+    "wall-idle",
+    "worker-frame",
+    "native-leaf",
+    "http-allow-remote",
+    "disable",
+]
+TRUE_FORMS = ["true", "True", "yes", "on", "1"]
+FALSE_FORMS = ["false", "FALSE", "no", "off", "0"]
+
+
+def test_every_flag_takes_every_form_of_true_and_false(uwsgi):
+    forms = {f"cloudprofiler-{flag}": TRUE_FORMS + FALSE_FORMS for flag in FLAGS}
+
+    server = uwsgi(**forms)
+
+    server.wait_for_first_profile()
+
+
+# What a flag that is true looks like in the other files that uWSGI reads.
+TRUE_IN_FILES = {
+    "json": '{"uwsgi": {"cloudprofiler-FLAG": true}}',
+    "xml": "<uwsgi><cloudprofiler-FLAG/></uwsgi>",
+    "yaml": "uwsgi:\n  cloudprofiler-FLAG: yes\n",
+}
+
+
+@pytest.mark.parametrize("kind", TRUE_IN_FILES)
+@pytest.mark.parametrize("flag", ["native-leaf", "wall-idle"])
+def test_a_flag_is_true_as_each_kind_of_file_writes_it(uwsgi, workspace, kind, flag):
+    file = workspace / f"{flag}.{kind}"
+    file.write_text(TRUE_IN_FILES[kind].replace("FLAG", flag))
+
+    server = uwsgi(**{kind: file})
+
+    server.wait_for_first_profile()
