@@ -60,8 +60,8 @@ static bool texts_are_terminated(const struct cprof_config *config)
 static bool check(bool sound, const char *name, uint64_t value, struct cprof_error *error)
 {
     return sound ? true
-                 : cprof_fail(error, "configuration: %s is out of bounds (%llu)", name,
-                              (unsigned long long)value);
+                 : cprof_fail_for_good(error, "configuration: %s is out of bounds (%llu)", name,
+                                       (unsigned long long)value);
 }
 
 static bool numbers_are_sound(const struct cprof_config *config, struct cprof_error *error)
@@ -108,18 +108,19 @@ bool cprof_config_read(struct cprof_config *config, int fd, struct cprof_error *
     struct stat status;
 
     if (fstat(fd, &status) != 0 || (fcntl(fd, F_GET_SEALS) & config_seals) != config_seals) {
-        return cprof_fail(error, "configuration: descriptor %d is not a sealed memory file", fd);
+        return cprof_fail_for_good(error,
+                                   "configuration: descriptor %d is not a sealed memory file", fd);
     }
     if (status.st_size != (off_t)sizeof(*config) ||
         pread(fd, config, sizeof(*config), 0) != (ssize_t)sizeof(*config) ||
         config->magic != CPROF_CONFIG_MAGIC || config->version != CPROF_CONFIG_VERSION ||
         config->config_bytes != sizeof(*config)) {
-        return cprof_fail(error,
-                          "configuration: the plugin is of another build than this program (%s)",
-                          CPROF_VERSION);
+        return cprof_fail_for_good(
+            error, "configuration: the plugin is of another build than this program (%s)",
+            CPROF_VERSION);
     }
     if (!texts_are_terminated(config)) {
-        return cprof_fail(error, "configuration: a text has no end");
+        return cprof_fail_for_good(error, "configuration: a text has no end");
     }
     return numbers_are_sound(config, error);
 }

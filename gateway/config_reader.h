@@ -15,7 +15,8 @@
 #include "../plugin/base/config.h"
 #include "../plugin/base/error.h"
 
-/* Fills *config from descriptor `fd`, which stays the caller's. The error names what is wrong. */
+/* Fills *config from descriptor `fd`, which stays the caller's. The error names what is wrong, for
+ * good. */
 bool cprof_config_read(struct cprof_config *config, int fd,
                        struct cprof_error *error) CPROF_MUST_USE;
 

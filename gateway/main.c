@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,12 +26,16 @@
 #define TOP_COUNT_DEFAULT 15
 #define TOP_COUNT_MAX     10000
 
+/* Before the end of a gateway that could not begin: 1 s, and twice as long after each start. */
+#define PAUSE_DOUBLINGS_MAX 8u
+
 enum option_code {
     OPTION_SEGMENT = 256,
     OPTION_CONFIG,
     OPTION_PREVIOUS,
     OPTION_BELL,
     OPTION_RESULTS,
+    OPTION_STARTS,
     OPTION_CHECK,
     OPTION_TOP,
     OPTION_TOP_COUNT,
@@ -44,6 +49,7 @@ static const struct option long_options[] = {
     {"previous-segment-fd", required_argument, NULL, OPTION_PREVIOUS},
     {"bell-fd", required_argument, NULL, OPTION_BELL},
     {"results-fd", required_argument, NULL, OPTION_RESULTS},
+    {"starts", required_argument, NULL, OPTION_STARTS},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"top", no_argument, NULL, OPTION_TOP},
     {"top-count", required_argument, NULL, OPTION_TOP_COUNT},
@@ -58,8 +64,9 @@ static const char help_text[] =
     "           (15), and the split by worker and thread. All files are of one kind: CPU time\n"
     "           (cpu-*.pb.gz) or wall time (wall-*.pb.gz), which is split by state, too\n"
     "       cloudprofiler-gateway --segment-fd N --config-fd N [--bell-fd N] [--results-fd N]\n"
-    "                             [--previous-segment-fd N]...\n"
-    "           how uWSGI starts it: descriptors of shared memory, configuration and commands\n"
+    "                             [--previous-segment-fd N]... [--starts N]\n"
+    "           how uWSGI starts it: descriptors of shared memory, configuration and commands,\n"
+    "           and which start in a row this is\n"
     "       cloudprofiler-gateway --check --config-fd N\n"
     "           says what of an upload would work; uwsgi --cloudprofiler-check runs it\n"
     "       cloudprofiler-gateway --version | --help\n";
@@ -70,6 +77,7 @@ struct arguments {
     size_t previous_count;
     bool top, check;
     uint32_t top_count;
+    uint32_t starts; /* in a row, this one included */
 };
 
 static void write_line(const char *line)
@@ -123,6 +131,12 @@ static bool take_option(struct arguments *arguments, int option, struct cprof_er
         }
         return parse_fd(&arguments->previous_fds[arguments->previous_count++],
                         "previous-segment-fd", optarg, error);
+    case OPTION_STARTS:
+        if (!parse_number(&number, optarg, 1, UINT32_MAX)) {
+            return cprof_fail(error, "--starts %s: not a number above 0", optarg);
+        }
+        arguments->starts = (uint32_t)number;
+        return true;
     case OPTION_CHECK:
         arguments->check = true;
         return true;
@@ -216,14 +230,38 @@ static int check(const struct arguments *arguments)
     return cprof_check_upload(&config) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* uWSGI starts a gateway that ends again and again, once a second. One that can never work says
- * so once and stays. */
-static void say_and_stay(const struct cprof_error *error)
+/* Until the time is over, or somebody ends the program: signals may be blocked by now. NULL: there
+ * is no end of the time. */
+static void wait_for_the_end(const struct timespec *limit)
 {
-    cprof_log(CPROF_LOG_ERROR, "the gateway cannot work: %s; no profiles are written", error->text);
-    for (;;) {
-        (void)pause();
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    while (sigtimedwait(&set, NULL, limit) < 0 && errno == EINTR) {
+        continue; /* stopped and continued */
     }
+}
+
+/* uWSGI starts a gateway anew that has ended, once a second. One that can never work says so once
+ * and stays; one that had no memory or no descriptors ends, after a pause that grows. */
+static int give_up(const struct cprof_error *error, uint32_t starts)
+{
+    uint32_t doublings = starts - 1 < PAUSE_DOUBLINGS_MAX ? starts - 1 : PAUSE_DOUBLINGS_MAX;
+    const struct timespec limit = {.tv_sec = 1 << doublings};
+
+    if (error->lasting) {
+        cprof_log(CPROF_LOG_ERROR, "the gateway cannot work: %s; no profiles are written",
+                  error->text);
+        wait_for_the_end(NULL);
+        return EXIT_SUCCESS;
+    }
+    cprof_log(CPROF_LOG_ERROR, "the gateway cannot begin: %s; it is tried again in %ld s",
+              error->text, (long)limit.tv_sec);
+    wait_for_the_end(&limit);
+    return EXIT_FAILURE;
 }
 
 static int run(const struct arguments *arguments, int argc, char **argv)
@@ -244,10 +282,7 @@ static int run(const struct arguments *arguments, int argc, char **argv)
         (void)fputs(help_text, stderr);
         return EXIT_FAILURE;
     }
-    if (!serve(arguments, &error)) {
-        say_and_stay(&error);
-    }
-    return EXIT_SUCCESS;
+    return serve(arguments, &error) ? EXIT_SUCCESS : give_up(&error, arguments->starts);
 }
 
 int main(int argc, char **argv)
@@ -256,7 +291,8 @@ int main(int argc, char **argv)
                                   .config_fd = -1,
                                   .bell_fd = -1,
                                   .results_fd = -1,
-                                  .top_count = TOP_COUNT_DEFAULT};
+                                  .top_count = TOP_COUNT_DEFAULT,
+                                  .starts = 1};
     struct cprof_error error;
     int option;
 

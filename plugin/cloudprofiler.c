@@ -17,6 +17,7 @@
 #include "host/abi.h"
 #include "host/app_signals.h"
 #include "host/deadlines.h"
+#include "host/gateway_environment.h"
 #include "host/gateway_process.h"
 #include "host/loops.h"
 #include "host/metrics.h"
@@ -168,6 +169,7 @@ static int init(void)
         return 0;
     }
     progress = REFUSED;
+    cprof_gateway_environment_note();
     cprof_metrics_register();
     if (!cprof_sampler_reserve_tags(cprof_options_tags())) {
         cprof_log(CPROF_LOG_ERROR, "no room for the tags that were asked for: at most 16 keys");

@@ -99,6 +99,13 @@ static void ready(void *context, short events)
     run(context);
 }
 
+/* Each step of a connection has its own time: what went before it, such as a wait for the end of a
+ * window, takes nothing from it. */
+static void begin_step(struct client *client, unsigned seconds)
+{
+    client->deadline_ns = cprof_now_ns() + seconds * NS_PER_S;
+}
+
 static void hang_up(const struct client *client)
 {
     (void)shutdown(client->fd, SHUT_RDWR);
@@ -163,17 +170,15 @@ static void greet(struct cprof_web_server *server, struct MHD_Connection *connec
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    uint64_t now_ns = cprof_now_ns();
 
     make_room(server);
     for (unsigned i = 0; info && i < CONNECTIONS_MAX; i++) {
         struct client *client = &server->clients[i];
 
         if (!client->used) {
-            *client = (struct client){.used = true,
-                                      .fd = info->connect_fd,
-                                      .since_ns = now_ns,
-                                      .deadline_ns = now_ns + REQUEST_SECONDS * NS_PER_S};
+            *client =
+                (struct client){.used = true, .fd = info->connect_fd, .since_ns = cprof_now_ns()};
+            begin_step(client, REQUEST_SECONDS);
             *socket_context = client;
             server->client_count++;
             return;
@@ -213,11 +218,16 @@ static void end_request(void *context, struct MHD_Connection *connection, void *
     *request_context = NULL;
 }
 
-/* The connection of an answer that came late goes on at the loop's next turn. */
+/* The connection of an answer that came late goes on at the loop's next turn, whose sweep comes
+ * before the answer is sent. */
 static void resume(struct cprof_web_request *request)
 {
     struct cprof_web_server *server = request->resume_context;
+    struct client *client = client_of(request->connection);
 
+    if (client) {
+        begin_step(client, ANSWER_SECONDS);
+    }
     request->waiting = false;
     MHD_resume_connection(request->connection);
     server->timer.due_ns = 0;
@@ -258,7 +268,7 @@ static enum MHD_Result send_answer(struct cprof_web_request *request)
     result = MHD_queue_response(request->connection, request->status, response);
     MHD_destroy_response(response);
     if (client) {
-        client->deadline_ns = cprof_now_ns() + ANSWER_SECONDS * NS_PER_S;
+        begin_step(client, ANSWER_SECONDS);
     }
     return result;
 }

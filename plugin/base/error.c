@@ -12,6 +12,18 @@ bool cprof_fail(struct cprof_error *error, const char *format, ...)
 {
     va_list arguments;
 
+    error->lasting = false;
+    va_start(arguments, format);
+    (void)vsnprintf(error->text, sizeof(error->text), format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool cprof_fail_for_good(struct cprof_error *error, const char *format, ...)
+{
+    va_list arguments;
+
+    error->lasting = true;
     va_start(arguments, format);
     (void)vsnprintf(error->text, sizeof(error->text), format, arguments);
     va_end(arguments);
@@ -24,6 +36,7 @@ bool cprof_fail_errno(struct cprof_error *error, int errno_value, const char *fo
     char reason[128];
     size_t used;
 
+    error->lasting = false;
     va_start(arguments, format);
     (void)vsnprintf(error->text, sizeof(error->text), format, arguments);
     va_end(arguments);

@@ -16,6 +16,8 @@
 #include "../share/results.h"
 #include "../share/segment.h"
 #include "../share/window.h"
+#include "gateway_environment.h"
+#include "gateway_trial.h"
 #include "metrics.h"
 #include "route.h"
 #include "verbs.h"
@@ -29,11 +31,23 @@ extern struct uwsgi_server uwsgi;
 /* A reload leaves one segment; several quick ones leave several that nobody read yet. */
 #define PREVIOUS_MAX 4
 
-#define SLEEP_BEFORE_RESPAWN_S 30
+/* Between tries of a program that does not run. */
+#define TRY_PAUSE_S     5u
+#define TRY_PAUSE_S_MAX 600u
+
+/* A start that comes so long after the one before is a first one again. Longer than any pause that
+ * the program makes before it ends. */
+#define STARTS_FORGOTTEN_NS (UINT64_C(900) * 1000000000)
 
 #define ARGUMENT_BYTES 16
 #define OWN_FDS        4 /* segment, configuration, bell, results */
-#define ARGUMENTS_MAX  (1 + 2 * (OWN_FDS + PREVIOUS_MAX) + 1)
+#define ARGUMENTS_MAX  (1 + 2 * (OWN_FDS + PREVIOUS_MAX + 1) + 1)
+
+/* The gateway's processes follow each other, and none lives to tell the next one. */
+struct starts {
+    _Atomic uint32_t count;
+    _Atomic uint64_t last_ns;
+};
 
 static struct {
     int segment_fd;
@@ -44,6 +58,7 @@ static struct {
     int previous_fds[PREVIOUS_MAX];
     int previous_count;
     const char *binary;
+    struct starts *starts; /* shared by all forks; NULL: each start is taken for the first */
 } gateway = {.segment_fd = -1, .config_fd = -1, .results_fd = -1};
 
 static bool create_sealed_config(const struct cprof_config *config, struct cprof_error *error)
@@ -174,16 +189,53 @@ static void keep_only(const int *kept, int kept_count)
     }
 }
 
+/* Which start in a row this is, from 1. */
+static uint32_t count_start(void)
+{
+    struct starts *starts = gateway.starts;
+    uint64_t now_ns = cprof_now_ns();
+
+    if (!starts) {
+        return 1;
+    }
+    if (now_ns - atomic_exchange(&starts->last_ns, now_ns) > STARTS_FORGOTTEN_NS) {
+        atomic_store(&starts->count, 0);
+    }
+    return atomic_fetch_add(&starts->count, 1) + 1;
+}
+
+/* uWSGI would start it again each second, with a line of the loader's each time. While this waits
+ * it keeps what the fork shares with the master's memory, and no descriptor of it. */
+static void wait_until_it_runs(void)
+{
+    char told[sizeof(((struct cprof_error *)0)->text)] = "";
+    unsigned pause_s = TRY_PAUSE_S;
+    struct cprof_error error;
+
+    while (!cprof_gateway_trial(gateway.binary, cprof_gateway_environment(), &error)) {
+        if (strcmp(told, error.text) != 0) {
+            (void)snprintf(told, sizeof(told), "%s", error.text);
+            cprof_log(CPROF_LOG_ERROR,
+                      "the gateway %s does not run: %.300s; no profiles until it does. "
+                      "docs/troubleshooting.md tells what it needs; it is tried again quietly",
+                      gateway.binary, error.text);
+        }
+        (void)sleep(pause_s);
+        pause_s = 2 * pause_s < TRY_PAUSE_S_MAX ? 2 * pause_s : TRY_PAUSE_S_MAX;
+    }
+}
+
 /* uWSGI's gateway function: in the forked child, never returns. */
 static void become_program(int id, void *data)
 {
-    static char numbers[OWN_FDS + PREVIOUS_MAX][ARGUMENT_BYTES];
+    static char numbers[OWN_FDS + PREVIOUS_MAX][ARGUMENT_BYTES], starts[ARGUMENT_BYTES];
     static char options[OWN_FDS + 1][24] = {"--segment-fd", "--config-fd", "--bell-fd",
                                             "--results-fd", "--previous-segment-fd"};
     int kept[OWN_FDS + PREVIOUS_MAX] = {gateway.segment_fd, gateway.config_fd, gateway.bell.read_fd,
                                         gateway.results_fd};
     char *arguments[ARGUMENTS_MAX];
     int count = 0, kept_count = OWN_FDS;
+    uint32_t start = count_start();
 
     (void)id, (void)data;
     for (int i = 0; i < gateway.previous_count; i++) {
@@ -195,14 +247,25 @@ static void become_program(int id, void *data)
         arguments[count++] = options[i < OWN_FDS ? i : OWN_FDS];
         arguments[count++] = numbers[i];
     }
+    (void)snprintf(starts, sizeof(starts), "%u", start);
+    arguments[count++] = (char *)"--starts";
+    arguments[count++] = starts;
     arguments[count] = NULL;
     keep_only(kept, kept_count);
-    (void)execv(gateway.binary, arguments);
-    cprof_log(CPROF_LOG_ERROR, "cannot run the gateway %s: %s; no profiles until that works",
-              gateway.binary, strerror(errno));
-    /* uWSGI would try again each second, with a line each time. */
-    (void)sleep(SLEEP_BEFORE_RESPAWN_S);
-    _exit(1);
+    if (start == 1) {
+        (void)execve(gateway.binary, arguments, cprof_gateway_environment());
+    }
+    wait_until_it_runs();
+    (void)execve(gateway.binary, arguments, cprof_gateway_environment());
+    _exit(1); /* it ran a moment ago; uWSGI starts another one */
+}
+
+static struct starts *share_starts(void)
+{
+    void *page = mmap(NULL, sizeof(struct starts), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    return page == MAP_FAILED ? NULL : page;
 }
 
 /* What operators' commands travel in, before the first fork. */
@@ -244,6 +307,7 @@ bool cprof_gateway_prepare(const struct cprof_options *options, int *segment_fd,
     }
     uwsgi_add_safe_fd(gateway.segment_fd);
     gateway.binary = options->gateway_binary;
+    gateway.starts = share_starts();
     *segment_fd = gateway.segment_fd;
     return true;
 }
@@ -251,6 +315,9 @@ bool cprof_gateway_prepare(const struct cprof_options *options, int *segment_fd,
 pid_t cprof_gateway_run_check(const struct cprof_options *options, struct cprof_error *error)
 {
     char number[ARGUMENT_BYTES];
+    const char *binary = options->gateway_binary;
+    char *const arguments[] = {(char *)binary, (char *)"--check", (char *)"--config-fd", number,
+                               NULL};
     pid_t child;
 
     if (!create_sealed_config(&options->config, error)) {
@@ -260,10 +327,8 @@ pid_t cprof_gateway_run_check(const struct cprof_options *options, struct cprof_
     child = fork();
     if (child == 0) {
         keep_only(&gateway.config_fd, 1);
-        (void)execl(options->gateway_binary, options->gateway_binary, "--check", "--config-fd",
-                    number, (char *)NULL);
-        cprof_log(CPROF_LOG_ERROR, "cannot run the gateway %s: %s", options->gateway_binary,
-                  strerror(errno));
+        (void)execve(binary, arguments, cprof_gateway_environment());
+        cprof_log(CPROF_LOG_ERROR, "cannot run the gateway %s: %s", binary, strerror(errno));
         _exit(1);
     }
     if (child < 0) {
@@ -301,6 +366,7 @@ void cprof_gateway_hand_over(void)
     if (gateway.segment_fd < 0) {
         return;
     }
+    cprof_gateway_environment_hand_over();
     stamp_closing_time();
     (void)fcntl(gateway.segment_fd, F_SETFD, 0);
     used = snprintf(list, sizeof(list), "%d", gateway.segment_fd);

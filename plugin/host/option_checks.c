@@ -9,6 +9,7 @@
 #include <fcntl.h>
 
 #include "../base/log.h"
+#include "gateway_environment.h"
 
 extern struct uwsgi_server uwsgi;
 
@@ -36,17 +37,17 @@ static void refuse_path(struct cprof_options *options, const char *option, const
 static const char *environment_value(const char *first, const char *second, const char **name)
 {
     *name = first;
-    if (getenv(first)) {
-        return getenv(first);
+    if (cprof_gateway_environment_value(first)) {
+        return cprof_gateway_environment_value(first);
     }
     *name = second;
-    return getenv(second);
+    return cprof_gateway_environment_value(second);
 }
 
 static void take_environment(struct cprof_options *options, const struct cprof_given_options *given)
 {
     struct cprof_config *config = &options->config;
-    const char *disable = getenv("CLOUDPROFILER_DISABLE");
+    const char *disable = cprof_gateway_environment_value("CLOUDPROFILER_DISABLE");
     const char *name, *value;
     bool disabled = false;
 

@@ -62,12 +62,12 @@ struct cprof_results *cprof_results_open(int fd, struct cprof_error *error)
 
     if (seals < 0 || (seals & results_seals) != results_seals || fstat(fd, &status) != 0 ||
         status.st_size != (off_t)FILE_BYTES) {
-        cprof_fail(error, "finished profiles: descriptor %d is no such file", fd);
+        cprof_fail_for_good(error, "finished profiles: descriptor %d is no such file", fd);
         return NULL;
     }
     results = map(fd, PROT_READ | PROT_WRITE, error);
     if (results && results->magic != CPROF_RESULTS_MAGIC) {
-        cprof_fail(error, "finished profiles: descriptor %d is of another version", fd);
+        cprof_fail_for_good(error, "finished profiles: descriptor %d is of another version", fd);
         cprof_results_close(results);
         results = NULL;
     }

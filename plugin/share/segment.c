@@ -129,15 +129,17 @@ bool cprof_segment_open(struct cprof_segment *segment, int fd, struct cprof_erro
         return cprof_fail_errno(error, errno, "shared memory: fstat of descriptor %d", fd);
     }
     if (seals < 0 || (seals & segment_seals) != segment_seals) {
-        return cprof_fail(error, "shared memory: descriptor %d is not a sealed memory file", fd);
+        return cprof_fail_for_good(error,
+                                   "shared memory: descriptor %d is not a sealed memory file", fd);
     }
     if (pread(fd, &control, sizeof(control), 0) != (ssize_t)sizeof(control)) {
-        return cprof_fail(error, "shared memory: descriptor %d is too short", fd);
+        return cprof_fail_for_good(error, "shared memory: descriptor %d is too short", fd);
     }
     if (control.magic != CPROF_SEGMENT_MAGIC || control.layout_version != CPROF_LAYOUT_VERSION ||
         !sizes_are_sound(control.slot_count, control.log_bytes) ||
         cprof_segment_bytes(control.slot_count, control.log_bytes) != (uint64_t)status.st_size) {
-        return cprof_fail(error, "shared memory: descriptor %d is no segment of this version", fd);
+        return cprof_fail_for_good(
+            error, "shared memory: descriptor %d is no segment of this version", fd);
     }
     *segment = (struct cprof_segment){
         .bytes = (uint64_t)status.st_size,

@@ -11,14 +11,17 @@ import select
 import signal
 import socket
 import stat
+import subprocess
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from standin import BackToBack
 from testenv import processes
 from testenv.cloud import LOCAL_OFF, upload_options
-from testenv.endpoint import TOKEN, Endpoint, token_in
+from testenv.endpoint import TOKEN, Endpoint, Relay, token_in
 from testenv.wait import wait_for
 
 SECRET_PATHS = [
@@ -46,6 +49,14 @@ REFUSED = [
     ("tag.=1", "tag.KEY"),
     ("colour=red", "no such parameter"),
 ]
+# What a scrape of Prometheus carries where its configuration sets nothing.
+PROMETHEUS = {
+    "Accept": "application/openmetrics-text;version=1.0.0,application/openmetrics-text;"
+    "version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+    "Accept_Encoding": "gzip",
+    "User_Agent": "Prometheus/2.42.0",
+    "X_Prometheus_Scrape_Timeout_Seconds": "10",
+}
 TRICKS = [
     "/../../../etc/passwd",
     "/%2e%2e/%2e%2e/etc/passwd",
@@ -105,6 +116,35 @@ def test_go_tool_pprof_fetches_by_url(server, endpoint, pprof):
 
     assert "own_function_of_" in top and "Type: cpu" in top
     assert "Type: wall" in wall
+
+
+def test_tools_with_their_defaults_wait_for_the_whole_window(
+    server, endpoint, uwsgi, workspace, pprof, tmp_path
+):
+    path, file = workspace / "defaults.sock", tmp_path / "curl.pb.gz"
+    local = uwsgi(cloudprofiler_http=path, **LOCAL_OFF)
+    Endpoint(local, token=None)
+
+    def fetch(kind):
+        return pool.submit(pprof.run, "-top", f"{relay.url}/debug/pprof/{kind}")
+
+    def fetch_by_tcp(kind):
+        return pool.submit(pprof.run, "-top", endpoint.with_token(f"/debug/pprof/{kind}"))
+
+    def download():
+        url = "http://localhost/debug/pprof/profile"
+        curl = ["curl", "-sS", "--fail", "--unix-socket", str(path), "-o", str(file), url]
+        subprocess.run(curl, check=True, timeout=60)
+        return pprof.run("-top", file)
+
+    with Relay(str(path)) as relay, ThreadPoolExecutor() as pool:
+        tops = [fetch("profile"), fetch("wall"), fetch_by_tcp("profile"), fetch_by_tcp("wall")]
+        tops.append(pool.submit(download))
+        tops = [top.result() for top in tops]
+
+    for top, kind in zip(tops, ["cpu", "wall", "cpu", "wall", "cpu"], strict=True):
+        assert f"Type: {kind}" in top
+        assert 30 <= float(re.search(r"Duration: ([0-9.]+)s", top).group(1)) < 31
 
 
 @pytest.mark.parametrize("form", ["pprof", "collapsed", "speedscope", "top", "html"])
@@ -282,7 +322,9 @@ def test_the_share_of_cpu_is_right_where_windows_overlap(server, endpoint):
 
 
 def test_metrics_are_what_prometheus_reads(endpoint):
-    answer = endpoint.ask("/metrics")
+    started = time.monotonic()
+    answer = endpoint.ask("/metrics", **PROMETHEUS)
+    assert time.monotonic() - started < int(PROMETHEUS["X_Prometheus_Scrape_Timeout_Seconds"])
     sample = re.compile(r'cloudprofiler_[a-z_]+(\{([a-z_]+="[^"\n]*",?)*\})? -?[0-9.]+')
     lines = answer.text.splitlines()
 

@@ -31,15 +31,14 @@ LOOK_S = 0.1
 @pytest.fixture
 def start(make_uwsgi, workspace):
     """Starts a server whose first window is open; see windows_gateway.c for its environment."""
-    gateway = workspace / f"windows-{os.getpid()}-{time.monotonic_ns()}" / GATEWAY
-    gateway.parent.mkdir(mode=0o755)
-    shutil.copy2(SOURCE / "build" / "unit" / "windows_gateway", gateway)
+    directory = workspace / f"windows-{os.getpid()}-{time.monotonic_ns()}"
+    directory.mkdir(mode=0o755)
+    shutil.copy2(SOURCE / "build" / "unit" / "windows_gateway", directory / GATEWAY)
 
     def start(window_s=WINDOW_S, **env):
         running = make_uwsgi(
             processes=WORKERS,
-            env=env,
-            cloudprofiler_gateway_binary=gateway,
+            cloudprofiler_gateway_binary=wrap_gateway(directory, **env),
             cloudprofiler_output_interval=60,
             cloudprofiler_output_duration=window_s,
         ).start()

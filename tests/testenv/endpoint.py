@@ -3,10 +3,13 @@
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import http.client
 import json
 import re
+import select
 import socket
+import threading
 from urllib.parse import quote, urlsplit
 
 from .wait import wait_for
@@ -93,6 +96,41 @@ class Endpoint:
     def with_token(self, path):
         """The URL that a tool is given."""
         return f"{self.url}{path}{'&' if '?' in path else '?'}token={quote(self.token)}"
+
+
+class Relay:
+    """A TCP port that leads to a unix socket, as `ssh -L PORT:PATH` makes one, as a context
+    manager: for tools that speak TCP alone."""
+
+    def __init__(self, path):
+        self._path = path
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_exception):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near = self._listener.accept()[0]
+                threading.Thread(target=self._pass_on, args=(near,), daemon=True).start()
+
+    def _pass_on(self, near):
+        far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with near, far, contextlib.suppress(OSError):
+            far.connect(self._path)
+            while True:
+                for ready in select.select([near, far], [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        return
+                    (far if ready is near else near).sendall(data)
 
 
 def token_in(query):
