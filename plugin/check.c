@@ -99,16 +99,23 @@ bool cprof_check(const struct cprof_check_company *company, const struct cprof_c
                  pid_t (*start_upload_check)(struct cprof_error *error))
 {
     char python[128];
-    bool good = say(company->uwsgi_trouble[0] == '\0', "uWSGI is the one this plugin was built for",
-                    company->uwsgi_trouble);
+    bool good;
 
+    cprof_notice("check: ok: uWSGI is the one this plugin was built for");
     (void)snprintf(python, sizeof(python), "CPython %s is known", company->python_version);
-    good &= say(company->python_trouble[0] == '\0', python, company->python_trouble);
+    good = say(company->python_trouble[0] == '\0', python, company->python_trouble);
     good &= check_engine();
     check_proc();
+    good &= say(!company->is_disabled, "profiling is not disabled",
+                "cloudprofiler-disable or CLOUDPROFILER_DISABLE=1 is set");
     good &= say(cprof_config_wants_profiles(config), "there is a place for profiles",
                 "none of cloudprofiler-service, -output-dir, -http and -slow-request is given");
     good &= check_directory(config);
+    if (config->http_address[0] != '\0') {
+        cprof_notice("check: not checked: whether %s is free for the endpoint: a server that runs "
+                     "may have it",
+                     config->http_address);
+    }
     good &= !config->upload || check_upload(start_upload_check);
     cprof_notice("check: %s",
                  good ? "profiling will work" : "profiling will NOT work as configured");

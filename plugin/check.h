@@ -1,7 +1,8 @@
 /* check.h - what will work on this machine as this uid: `uwsgi ... --cloudprofiler-check`.
  *
- * Callers   cloudprofiler.c, in the only process, which ends with the result. The upload is checked
- *           by the gateway program, as a child.
+ * Callers   cloudprofiler.c, in the process that host/check_only.h makes for it, which ends with the
+ *           result. The upload is checked by the gateway program, as a child.
+ * Effects   none: a server with the same configuration may run.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,11 +15,12 @@
 #include "base/config.h"
 #include "base/error.h"
 
-/* What the caller found out about its company; "" in each text: no trouble. */
+/* What the caller found out about its company, which is the uWSGI that the plugin was built for.
+ * python_trouble: "" is none. */
 struct cprof_check_company {
-    const char *uwsgi_trouble;
     const char *python_trouble;
     const char *python_version;
+    bool is_disabled; /* by option or environment */
 };
 
 /* Says each finding in the log, whatever its level is. start_upload_check: starts the gateway's own

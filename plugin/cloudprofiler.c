@@ -3,7 +3,7 @@
  * Order in the master: on_load, init, postinit_apps. In a worker, mule or spooler: post_fork of the
  * Python plugin, then its init_thread in each further core, both of which we wrap; atexit at its
  * end. master_cleanup in the master when all workers are gone. (uWSGI 2.0.21 and 2.0.31,
- * core/uwsgi.c, core/mule.c, core/spooler.c.)
+ * core/uwsgi.c, core/mule.c, core/spooler.c.) With cloudprofiler-check: on_load, check, the end.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,12 +16,12 @@
 #include "check.h"
 #include "host/abi.h"
 #include "host/app_signals.h"
+#include "host/check_only.h"
 #include "host/deadlines.h"
 #include "host/gateway_environment.h"
 #include "host/gateway_process.h"
 #include "host/loops.h"
 #include "host/metrics.h"
-#include "host/option_values.h"
 #include "host/options.h"
 #include "host/processes.h"
 #include "host/request.h"
@@ -46,13 +46,15 @@ static enum {
 static struct cprof_python interpreter;
 static const struct cprof_options *options;
 static int segment_fd = -1;
-static struct cprof_check_company company = {
-    .uwsgi_trouble = "", .python_trouble = "no Python plugin is loaded", .python_version = ""};
+static struct cprof_check_company company = {.python_trouble = "no Python plugin is loaded",
+                                             .python_version = ""};
 
 static void print(const char *line)
 {
     uwsgi_log("%s", line);
 }
+
+static bool check(void);
 
 static void on_load(void)
 {
@@ -66,11 +68,11 @@ static void on_load(void)
     cprof_log_setup(print, CPROF_LOG_ERROR);
     cprof_verbs_register();
     if (!cprof_abi_matches(&error)) {
-        company.uwsgi_trouble = "another uWSGI than this plugin was built for";
         cprof_log(CPROF_LOG_ERROR, "%s", error.text);
         return;
     }
     progress = LOADED;
+    cprof_check_only_offer(check);
     cprof_route_register();
     cprof_route_tag_register(&route_tags);
     if (dladdr(&cloudprofiler_plugin, &own)) {
@@ -160,23 +162,16 @@ static void offer_module(void)
 }
 
 /* All plugins are loaded now, whatever their order in the configuration is. */
-static int init(void)
+static void meet_python(void)
 {
     struct cprof_error error;
 
-    cprof_log_setup(print, cprof_options_verbose());
-    if (progress != LOADED) {
-        return 0;
-    }
     progress = REFUSED;
-    cprof_gateway_environment_note();
-    cprof_metrics_register();
     if (!cprof_sampler_reserve_tags(cprof_options_tags())) {
-        cprof_log(CPROF_LOG_ERROR, "no room for the tags that were asked for: at most 16 keys");
-        return 0;
+        company.python_trouble = "no room for the tags that were asked for: at most 16 keys";
+        cprof_log(CPROF_LOG_ERROR, "%s", company.python_trouble);
+        return;
     }
-    cprof_gateway_adopt_previous();
-    cprof_loops_hook_gevent(follow_greenlets);
     switch (cprof_python_find(&interpreter, &error)) {
     case CPROF_PYTHON_REFUSED:
         company.python_trouble = "this CPython is not the one that this plugin was built for";
@@ -190,11 +185,26 @@ static int init(void)
             company.python_trouble = "";
             company.python_version = interpreter.version;
             progress = HAS_PYTHON;
-            offer_module();
         } else {
             cprof_notice("no Python plugin is loaded in this server: not profiling");
         }
         break;
+    }
+}
+
+static int init(void)
+{
+    cprof_log_setup(print, cprof_options_verbose());
+    if (progress != LOADED) {
+        return 0;
+    }
+    cprof_gateway_environment_note();
+    cprof_metrics_register();
+    meet_python();
+    cprof_gateway_adopt_previous();
+    cprof_loops_hook_gevent(follow_greenlets);
+    if (progress == HAS_PYTHON) {
+        offer_module();
     }
     return 0;
 }
@@ -254,13 +264,14 @@ static pid_t start_upload_check(struct cprof_error *error)
     return cprof_gateway_run_check(&completed, error);
 }
 
-/* The uid is final. Where only a check was asked for, this is the end. */
-static void post_init(void)
+/* All options are known, Python has not been started, and the identity is the server's. */
+static bool check(void)
 {
-    if (cprof_options_check_only()) {
-        options = cprof_options_finish();
-        cprof_option_end_start(cprof_check(&company, &options->config, start_upload_check));
-    }
+    cprof_log_setup(print, cprof_options_verbose());
+    meet_python();
+    options = cprof_options_finish();
+    company.is_disabled = options->disabled;
+    return cprof_check(&company, &options->config, start_upload_check);
 }
 
 /* Appends "2 mules" with what divides it from the text before; nothing where there are none. */
@@ -405,7 +416,6 @@ __attribute__((visibility("default"))) struct uwsgi_plugin cloudprofiler_plugin 
     .name = "cloudprofiler",
     .on_load = on_load,
     .init = init,
-    .post_init = post_init,
     .options = cprof_option_table,
     .postinit_apps = postinit_apps,
     .atexit = at_exit,

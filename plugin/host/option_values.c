@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "../base/log.h"
 
@@ -23,7 +24,7 @@ void cprof_option_refuse(const char *option, const char *value, const char *acce
 
 void cprof_option_end_start(bool is_well)
 {
-    exit(is_well ? EXIT_SUCCESS : EXIT_FAILURE);
+    _exit(is_well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 bool cprof_option_parse_number(const char *text, uint64_t lowest, uint64_t highest,

@@ -19,7 +19,7 @@ __attribute__((noreturn)) void cprof_option_refuse(const char *option, const cha
                                                    const char *accepted);
 
 /* Ends the start because an option asked for no more than a look: status 0 if all is well, else 1.
- */
+ * At once: no function that was registered with atexit is called. */
 __attribute__((noreturn)) void cprof_option_end_start(bool is_well);
 
 /* An unsigned decimal number and nothing else. */

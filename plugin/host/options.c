@@ -10,6 +10,7 @@
 
 #include "../base/log.h"
 #include "../share/layout.h"
+#include "check_only.h"
 #include "option_checks.h"
 #include "option_values.h"
 
@@ -234,7 +235,7 @@ static void set_max_overhead(char *option, char *value, void *data)
     state.options.config.max_overhead_hundredths = (uint32_t)(number * scale);
 }
 
-static uint32_t disable_flag, disable_upload_flag, check_flag;
+static uint32_t disable_flag, disable_upload_flag;
 
 /* NOLINTBEGIN(readability-redundant-casting): uWSGI's table has no const in it. */
 struct uwsgi_option cprof_option_table[] = {
@@ -368,9 +369,9 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"the gateway program (default: cloudprofiler-gateway beside the plugin)",
      cprof_option_set_text, &gateway_text, 0},
     {(char *)PREFIX "check", no_argument, 0,
-     (char *)"say what will work on this machine as this uid, and end with status 0 or 1 "
-             "(default: off)",
-     cprof_option_set_flag, &check_flag, UWSGI_OPT_NO_SERVER | UWSGI_OPT_NO_INITIAL},
+     (char *)"say what will work on this machine as the server's uid, and end with status 0 or 1 "
+             "before anything of the server is touched (default: off)",
+     cprof_check_only_set, NULL, UWSGI_OPT_IMMEDIATE},
     {(char *)PREFIX "disable", no_argument, 0,
      (char *)"load the plugin but do nothing; so does CLOUDPROFILER_DISABLE=1 in the environment "
              "(default: off)",
@@ -410,11 +411,6 @@ unsigned cprof_options_verbose(void)
 uint32_t cprof_options_tags(void)
 {
     return state.options.config.tags;
-}
-
-bool cprof_options_check_only(void)
-{
-    return check_flag;
 }
 
 bool cprof_options_want_worker(uint32_t number)

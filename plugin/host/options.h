@@ -43,9 +43,6 @@ uint32_t cprof_options_tags(void);
  * server serves on). The result is constant from then on. */
 const struct cprof_options *cprof_options_finish(void);
 
-/* Was cloudprofiler-check given: to say what will work, and end? */
-bool cprof_options_check_only(void);
-
 /* Is this worker to be profiled (cloudprofiler-workers)? Numbered from 1. After
  * cprof_options_finish. */
 bool cprof_options_want_worker(uint32_t number);
