@@ -58,6 +58,7 @@ struct conductor {
     struct cprof_actions *actions;
     struct cprof_orders orders;
     struct cprof_cockpit *cockpit;
+    bool memory_refused; /* in the last window that could tell */
 };
 
 /* Of this gateway, whether it uploads now or not. */
@@ -269,12 +270,29 @@ static void choose_period(struct conductor *conductor, uint32_t set_ms)
     cprof_status_set_overhead(cprof_cockpit_site(conductor->cockpit)->status, &overhead);
 }
 
+/* Once, until it is over. */
+static void warn_of_refused_memory(struct conductor *conductor, const struct cprof_harvest *harvest)
+{
+    if (!harvest || harvest->memory_refused == conductor->memory_refused) {
+        return;
+    }
+    conductor->memory_refused = harvest->memory_refused;
+    if (harvest->memory_refused) {
+        cprof_log(CPROF_LOG_WARNING,
+                  "the system has no memory for samples: stacks that are new are shown as "
+                  "[log full] until it has some; the server is not affected");
+    } else {
+        cprof_log(CPROF_LOG_INFO, "the system has memory for samples again");
+    }
+}
+
 static void window_ended(void *context, const struct cprof_window_result *result)
 {
     struct conductor *conductor = context;
     uint32_t set_ms = cprof_actions_settings(conductor->actions)->period_ms;
 
     cprof_cockpit_window_ended(conductor->cockpit, result);
+    warn_of_refused_memory(conductor, result->harvest);
     cprof_ceiling_window_ended(&conductor->ceiling, result, set_ms);
     choose_period(conductor, set_ms);
 }

@@ -103,6 +103,7 @@ static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_vie
     };
     double percent = cprof_overhead_percent(&measure);
 
+    harvest->memory_refused = harvest->memory_refused || view->memory_refused > 0;
     if (percent > harvest->worst_percent) {
         harvest->worst_percent = percent;
         harvest->worst_kind = view->kind;

@@ -41,6 +41,8 @@ struct cprof_harvest {
     double worst_percent; /* CPROF_OVERHEAD_UNKNOWN: no slot can tell */
     uint32_t worst_kind;  /* enum cprof_slot_kind */
     uint32_t worst_number;
+
+    bool memory_refused; /* in a slot: records found no memory */
 };
 
 /* Merges the logs of the window's epoch, of all slots, less what `base` says (zero: nothing), into

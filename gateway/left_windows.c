@@ -47,8 +47,9 @@ char *cprof_left_ticket(const struct cprof_segment *segment, unsigned index,
     char *ticket = calloc(1, CPROF_TICKET_BYTES_MAX + 1);
 
     *bytes = 0;
-    if (ticket && window->ticket_bytes <= CPROF_TICKET_BYTES_MAX) {
-        memcpy(ticket, cprof_segment_tickets(segment)->text[index], window->ticket_bytes);
+    if (ticket && window->ticket_bytes <= CPROF_TICKET_BYTES_MAX &&
+        cprof_segment_read(segment, cprof_segment_tickets(segment)->text[index], ticket,
+                           window->ticket_bytes)) {
         *bytes = strlen(ticket);
     }
     if (ticket && *bytes != window->ticket_bytes) {

@@ -17,11 +17,13 @@
  */
 #include "windows.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../plugin/base/log.h"
+#include "../plugin/share/pages.h"
 #include "../plugin/share/window.h"
 #include "left_windows.h"
 #include "slots.h"
@@ -263,15 +265,30 @@ static void note_periods(struct cprof_windows *windows, struct entry *opening)
     }
 }
 
+/* Returns its length. Without memory for it the window is as good as any, but of no use to a later
+ * gateway. */
+static uint32_t leave_ticket(const struct cprof_windows *windows, const struct entry *entry,
+                             int index)
+{
+    char *text = cprof_segment_tickets(windows->segment)->text[index];
+
+    if (entry->ticket_bytes == 0) {
+        return 0;
+    }
+    if (!cprof_pages_take(text, entry->ticket_bytes)) {
+        cprof_log(CPROF_LOG_WARNING, "no shared memory to note what a window is for: %s",
+                  strerror(errno));
+        return 0;
+    }
+    memcpy(text, entry->ticket, entry->ticket_bytes);
+    return (uint32_t)entry->ticket_bytes;
+}
+
 static void publish(struct cprof_windows *windows, struct entry *entry)
 {
     int index = (int)(entry - windows->entries);
 
-    if (entry->ticket_bytes > 0) {
-        memcpy(cprof_segment_tickets(windows->segment)->text[index], entry->ticket,
-               entry->ticket_bytes);
-    }
-    entry->window.ticket_bytes = (uint32_t)entry->ticket_bytes;
+    entry->window.ticket_bytes = leave_ticket(windows, entry, index);
     repair_mask(windows);
     cprof_window_open(windows->control, index, &entry->window);
     entry->stands = true;

@@ -84,6 +84,9 @@ void cprof_comment_on_slot(const struct cprof_merge *merge, const struct cprof_l
     if (view->log_full_count > 0) {
         append(line, sizeof(line), "log_full", view->log_full_count);
     }
+    if (view->memory_refused > 0) {
+        append(line, sizeof(line), "memory_refused", view->memory_refused);
+    }
     if (view->tag_overflows > 0) {
         append(line, sizeof(line), "tag_overflows", view->tag_overflows);
     }
@@ -193,6 +196,9 @@ void cprof_comment_on_totals(const struct cprof_merge *merge)
         cprof_table_comment(table, "missed:%s", missed);
     }
     comment_on_number(table, "log full", merge->log_full);
+    if (merge->memory_refused > 0) {
+        comment_on_number(table, "memory refused", merge->memory_refused);
+    }
     if (merge->leaves_left_out > 0) {
         comment_on_number(table, "native leaves left out", merge->leaves_left_out);
     }

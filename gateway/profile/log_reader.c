@@ -121,31 +121,34 @@ static size_t mark_records(struct cprof_log_view *view, size_t chunk_offset, uin
     return stacks;
 }
 
-/* Copies what chunk `index` published; returns the number of bytes. */
-static uint32_t copy_chunk(struct cprof_log_view *view, const uint8_t *log, size_t offset,
-                           uint32_t epoch, uint32_t *incarnation)
+/* Copies what the chunk at `offset` published; returns the number of bytes. How much that is comes
+ * first, in a call of its own: all that it counts was written before. */
+static uint32_t copy_chunk(struct cprof_log_view *view, const struct cprof_segment *segment,
+                           size_t offset, uint32_t epoch, uint32_t *incarnation)
 {
-    const struct cprof_chunk *chunk = (const void *)(log + offset);
-    uint32_t fill = atomic_load_explicit(&chunk->fill, memory_order_acquire);
-    uint32_t chunk_epoch = chunk->epoch;
+    const struct cprof_chunk *shared =
+        (const void *)(cprof_segment_log(segment, view->slot_index) + offset);
+    struct cprof_chunk *chunk = (void *)(view->bytes + offset);
+    uint32_t published, fill;
 
-    if (fill == 0) {
+    if (!cprof_segment_read(segment, &shared->fill, &published, sizeof(published)) ||
+        published == 0) {
         return 0; /* claimed, and nothing written yet or ever */
     }
-    if (chunk_epoch != epoch || fill % 8 != 0 || fill > CPROF_CHUNK_PAYLOAD_BYTES) {
+    fill = published < CPROF_CHUNK_PAYLOAD_BYTES ? published & ~7u : CPROF_CHUNK_PAYLOAD_BYTES;
+    if (!cprof_segment_read(segment, shared, chunk, sizeof(*chunk) + fill) ||
+        chunk->epoch != epoch) {
         view->rejected++;
-    }
-    if (chunk_epoch != epoch) {
         return 0;
     }
-    fill = fill < CPROF_CHUNK_PAYLOAD_BYTES ? fill & ~7u : CPROF_CHUNK_PAYLOAD_BYTES;
+    view->rejected += fill != published;
     *incarnation = chunk->incarnation;
-    memcpy(view->bytes + offset + sizeof(*chunk), (const uint8_t *)chunk + sizeof(*chunk), fill);
     return fill;
 }
 
 /* Returns the number of stack and leaf records that are sound in themselves. */
-static size_t copy_chunks(struct cprof_log_view *view, const uint8_t *log, uint32_t epoch)
+static size_t copy_chunks(struct cprof_log_view *view, const struct cprof_segment *segment,
+                          uint32_t epoch)
 {
     uint32_t first_incarnation = 0;
     bool any = false;
@@ -153,7 +156,7 @@ static size_t copy_chunks(struct cprof_log_view *view, const uint8_t *log, uint3
 
     for (size_t offset = 0; offset < view->byte_count; offset += CPROF_CHUNK_BYTES) {
         uint32_t incarnation = 0;
-        uint32_t fill = copy_chunk(view, log, offset, epoch, &incarnation);
+        uint32_t fill = copy_chunk(view, segment, offset, epoch, &incarnation);
 
         if (fill == 0) {
             continue;
@@ -285,6 +288,7 @@ static void copy_counters(struct cprof_log_view *view, const struct cprof_slot_c
     view->leaves_left_out = atomic_load(&counters->leaves_left_out);
     view->tag_overflows = atomic_load(&counters->tag_overflows);
     view->tags_lost = atomic_load(&counters->tags_lost);
+    view->memory_refused = atomic_load(&counters->memory_refused);
 }
 
 static void copy_slot(struct cprof_log_view *view, const struct cprof_slot *slot, uint32_t epoch)
@@ -332,7 +336,7 @@ bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *seg
     if (!view->bytes || !view->types) {
         goto no_memory;
     }
-    stacks = copy_chunks(view, cprof_segment_log(segment, slot_index), epoch);
+    stacks = copy_chunks(view, segment, epoch);
     view->stacks = calloc(stacks + 1, sizeof(*view->stacks));
     view->mappings = calloc(CPROF_MAPPINGS_MAX, sizeof(*view->mappings));
     if (!view->stacks || !view->mappings) {
@@ -394,6 +398,7 @@ static void subtract_counters(struct cprof_log_view *view, const struct cprof_lo
     take_off(&view->leaves_left_out, earlier->leaves_left_out);
     take_off(&view->tag_overflows, earlier->tag_overflows);
     take_off(&view->tags_lost, earlier->tags_lost);
+    take_off(&view->memory_refused, earlier->memory_refused);
 }
 
 /* The copy is the view's own: nobody else writes to it. */

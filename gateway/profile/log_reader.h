@@ -61,6 +61,7 @@ struct cprof_log_view {
     uint64_t leaves_left_out;
     uint64_t tag_overflows;
     uint64_t tags_lost;
+    uint64_t memory_refused;
 
     /* What the marks of its stacks stand for, borrowed; NULL: nobody asked. Set by the caller. */
     const struct cprof_request_list *requests;

@@ -489,6 +489,7 @@ static void add_to_totals(const struct slot_merge *slot)
     add_to(&merge->handler_ns, view->handler_cpu_ns);
     add_to(&merge->missed_ns, view->missed_weight_ns);
     add_to(&merge->log_full, view->log_full_count);
+    add_to(&merge->memory_refused, view->memory_refused);
     add_to(&merge->rejected, view->rejected);
     add_to(&merge->wall_ns, view->wall_clock_ns);
     add_to(&merge->off_cpu_looks, view->off_cpu_looks);

@@ -38,7 +38,7 @@ struct cprof_merge {
     uint64_t samples, raw_ns, clock_ns, ticker_ns, handler_ns, missed_ns, log_full, rejected;
     uint64_t perf_ns, system_call_ns, extra_ns, perf_refused, leaves_left_out;
     uint64_t wall_ns, off_cpu_looks, off_cpu_ns, runnable_ns, off_cpu_moved, off_cpu_walks;
-    uint64_t tag_overflows, tags_lost;
+    uint64_t tag_overflows, tags_lost, memory_refused;
     uint64_t missed[CPROF_MISS_COUNT];
 };
 

@@ -4,7 +4,6 @@
  */
 #include "requests.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "../../plugin/share/window.h"
@@ -14,24 +13,19 @@
 /* A writer takes a microsecond; one that was killed in the middle takes for ever. */
 #define TRIES_MAX 100u
 
-/* Each word is read before the next one, so that the sequence comes last. */
-static void copy_words(void *to, const void *from, size_t bytes)
-{
-    uint64_t *words = to;
-    const uint64_t *source = from;
-
-    for (size_t i = 0; i < bytes / sizeof(*words); i++) {
-        words[i] = __atomic_load_n(&source[i], __ATOMIC_ACQUIRE);
-    }
-}
-
-static bool copy_entry(struct cprof_request_entry *copy, const struct cprof_request_entry *entry)
+/* The sequence in calls of its own, before and behind. */
+static bool copy_entry(struct cprof_request_entry *copy, const struct cprof_segment *segment,
+                       const struct cprof_request_entry *entry)
 {
     for (unsigned i = 0; i < TRIES_MAX; i++) {
-        uint32_t before = atomic_load(&entry->sequence);
+        uint32_t before, after;
 
-        copy_words(copy, entry, sizeof(*copy));
-        if (!(before & 1u) && atomic_load(&entry->sequence) == before) {
+        if (!cprof_segment_read(segment, &entry->sequence, &before, sizeof(before)) ||
+            !cprof_segment_read(segment, entry, copy, sizeof(*copy)) ||
+            !cprof_segment_read(segment, &entry->sequence, &after, sizeof(after))) {
+            return false;
+        }
+        if (!(before & 1u) && after == before) {
             return true;
         }
     }
@@ -57,7 +51,7 @@ void cprof_requests_read(struct cprof_request_list *list, const struct cprof_seg
     for (uint32_t i = 0; i < CPROF_REQUESTS_MAX; i++) {
         struct cprof_request *request = &list->requests[list->count];
 
-        if (!copy_entry(&entry, &requests->entries[i]) || !is_sound(&entry)) {
+        if (!copy_entry(&entry, segment, &requests->entries[i]) || !is_sound(&entry)) {
             continue;
         }
         request->mark = entry.mark;

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "../share/pages.h"
 #include "../share/window.h"
 #include "tags.h"
 
@@ -86,6 +87,9 @@ static void note_begin(uint32_t core, uint64_t stamp, uint64_t start_us)
         return;
     }
     entry = next_entry(core);
+    if (!cprof_pages_take(entry, sizeof(*entry))) {
+        return; /* its stacks have a mark that stands for nothing */
+    }
     begin_writing(entry);
     entry->mark = cprof_tags_mark(stamp, start_us);
     entry->start_us = start_us;

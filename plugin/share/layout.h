@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 14
+#define CPROF_LAYOUT_VERSION 15
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -214,6 +214,7 @@ struct cprof_slot_counters {
                                            * many values, or too many combinations with others */
     _Atomic uint64_t tags_lost;           /* ticks and looks without a tag that was set: there was
                                            * no room for its combination with the others */
+    _Atomic uint64_t memory_refused;      /* records for which the system had no memory */
 };
 
 struct cprof_slot {

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "pages.h"
+
 void cprof_log_writer_init(struct cprof_log_writer *writer, struct cprof_slot *slot, uint8_t *log,
                            uint64_t log_bytes, uint32_t epoch, uint32_t incarnation)
 {
@@ -25,7 +27,6 @@ void cprof_log_writer_init(struct cprof_log_writer *writer, struct cprof_slot *s
 static bool claim_chunk(struct cprof_log_writer *writer)
 {
     uint64_t claim = atomic_load_explicit(&writer->slot->claim, memory_order_acquire);
-    struct cprof_chunk *chunk;
 
     do {
         if (claim >> 32 != writer->epoch ||
@@ -36,16 +37,40 @@ static bool claim_chunk(struct cprof_log_writer *writer)
                                                     memory_order_acq_rel, memory_order_acquire));
     writer->chunk_offset = (uint32_t)(claim & UINT32_MAX) * CPROF_CHUNK_BYTES;
     writer->fill = 0;
+    writer->taken = 0;
     writer->has_chunk = 1;
-    chunk = (struct cprof_chunk *)(void *)(writer->log + writer->chunk_offset);
-    chunk->epoch = writer->epoch;
-    chunk->incarnation = writer->incarnation;
+    return true;
+}
+
+static struct cprof_chunk *chunk_of(const struct cprof_log_writer *writer)
+{
+    return (struct cprof_chunk *)(void *)(writer->log + writer->chunk_offset);
+}
+
+/* Makes sure that the chunk can be written up to `end`. A chunk keeps its place if not: what is
+ * left of the log is not used up by asking. */
+static bool take_pages(struct cprof_log_writer *writer, uint32_t end)
+{
+    struct cprof_chunk *chunk = chunk_of(writer);
+
+    if (end <= writer->taken) {
+        return true;
+    }
+    if (!cprof_pages_take((uint8_t *)chunk + writer->taken, end - writer->taken)) {
+        atomic_fetch_add_explicit(&writer->slot->counters.memory_refused, 1, memory_order_relaxed);
+        return false;
+    }
+    if (writer->taken == 0) {
+        chunk->epoch = writer->epoch;
+        chunk->incarnation = writer->incarnation;
+    }
+    writer->taken = (end + CPROF_PAGE_BYTES - 1) / CPROF_PAGE_BYTES * CPROF_PAGE_BYTES;
     return true;
 }
 
 static uint8_t *record_address(const struct cprof_log_writer *writer)
 {
-    return writer->log + writer->chunk_offset + sizeof(struct cprof_chunk) + writer->fill;
+    return (uint8_t *)(chunk_of(writer) + 1) + writer->fill;
 }
 
 void *cprof_log_reserve(struct cprof_log_writer *writer, enum cprof_record_type type,
@@ -63,6 +88,9 @@ void *cprof_log_reserve(struct cprof_log_writer *writer, enum cprof_record_type 
         !claim_chunk(writer)) {
         return NULL;
     }
+    if (!take_pages(writer, (uint32_t)sizeof(struct cprof_chunk) + writer->fill + rounded)) {
+        return NULL;
+    }
     record = (struct cprof_record *)(void *)record_address(writer);
     /* Not only for tidiness: an earlier record may have been given up here half-written. */
     memset(record, 0, rounded);
@@ -74,7 +102,7 @@ void *cprof_log_reserve(struct cprof_log_writer *writer, enum cprof_record_type 
 
 uint32_t cprof_log_publish(struct cprof_log_writer *writer)
 {
-    struct cprof_chunk *chunk = (struct cprof_chunk *)(void *)(writer->log + writer->chunk_offset);
+    struct cprof_chunk *chunk = chunk_of(writer);
     uint32_t ref = (writer->chunk_offset + (uint32_t)sizeof(struct cprof_chunk) + writer->fill) / 8;
 
     writer->fill += writer->reserved;

@@ -5,7 +5,8 @@
  * Reader    the gateway, at any instant, also when the writer was SIGKILLed: it takes what is
  *           below each chunk's fill word.
  * Epochs    a claim names the epoch; a writer of an older epoch is refused.
- * Memory    the log is mapped by share/segment.c; nothing is allocated.
+ * Memory    the log is mapped by share/segment.c; nothing is allocated. Each page is asked for
+ *           before it is written (pages.h); one that cannot be had refuses the record alone.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,6 +28,7 @@ struct cprof_log_writer {
     uint32_t fill;         /* of the chunk, published records only */
     uint32_t reserved;     /* bytes of the record under way */
     uint32_t has_chunk;
+    uint32_t taken; /* bytes from the chunk's start whose pages are there; 0: nor is its header */
 };
 
 /* Makes *writer ready to write into `epoch`; it claims its first chunk when it needs one. */
@@ -36,7 +38,8 @@ CPROF_SIGSAFE void cprof_log_writer_init(struct cprof_log_writer *writer, struct
 
 /* Room for a record of `bytes` (header included; rounded up to a multiple of 8), its header
  * filled in, the rest zero. Invisible until published; a second reserve forgets the first.
- * NULL: the log is full, or the epoch is over, or the record is larger than a chunk. */
+ * NULL: the log is full, or the epoch is over, or the record is larger than a chunk, or the system
+ * has no memory for it now, which the slot counts; the next record asks again. */
 CPROF_SIGSAFE void *cprof_log_reserve(struct cprof_log_writer *writer, enum cprof_record_type type,
                                       uint32_t bytes);
 

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pages.h"
+
 #define FILE_BYTES                                                                                 \
     (CPROF_RESULTS_BYTES_OFFSET + (size_t)CPROF_RESULT_KINDS * CPROF_RESULT_BYTES_MAX)
 
@@ -97,9 +99,10 @@ bool cprof_results_put(struct cprof_results *results, const struct cprof_result 
 {
     unsigned place = place_of(head->kind);
     struct cprof_result *own = &results->heads[place];
+    uint8_t *to = (uint8_t *)results + offset_of(place);
     uint32_t sequence;
 
-    if (head->byte_count > CPROF_RESULT_BYTES_MAX) {
+    if (head->byte_count > CPROF_RESULT_BYTES_MAX || !cprof_pages_take(to, head->byte_count)) {
         return false;
     }
     sequence = atomic_load(&own->sequence) | 1u;
@@ -110,7 +113,7 @@ bool cprof_results_put(struct cprof_results *results, const struct cprof_result 
     own->duration_ns = head->duration_ns;
     own->finished_ns = head->finished_ns;
     own->byte_count = head->byte_count;
-    memcpy((uint8_t *)results + offset_of(place), bytes, head->byte_count);
+    memcpy(to, bytes, head->byte_count);
     atomic_thread_fence(memory_order_seq_cst);
     /* 0 means that there is none. */
     atomic_store(&own->sequence, sequence + 1 ? sequence + 1 : 2);

@@ -54,7 +54,8 @@ const struct cprof_results *cprof_results_create(int *fd, struct cprof_error *er
 struct cprof_results *cprof_results_open(int fd, struct cprof_error *error) CPROF_MUST_USE;
 void cprof_results_close(struct cprof_results *results);
 
-/* The gateway: replaces the profile of its kind. False: it is too long. */
+/* The gateway: replaces the profile of its kind. False, and the one before stays: it is too long,
+ * or there is no shared memory for it. */
 bool cprof_results_put(struct cprof_results *results, const struct cprof_result *head,
                        const uint8_t *bytes);
 

@@ -55,24 +55,39 @@ static void name_slot(struct cprof_slot *slot, const struct cprof_slot_counts *c
     }
 }
 
-static void format_segment(const struct cprof_segment *segment,
+static bool write_at(int fd, uint64_t offset, const void *from, size_t bytes)
+{
+    return pwrite(fd, from, bytes, (off_t)offset) == (ssize_t)bytes;
+}
+
+/* By calls that can be refused. The pages that they make are there for good: control page, slot
+ * headers and commands can be written through a mapping from then on. */
+static bool format_segment(const struct cprof_segment *segment,
                            const struct cprof_slot_counts *counts)
 {
-    struct cprof_control *control = cprof_segment_control(segment);
+    const struct cprof_control control = {
+        .magic = CPROF_SEGMENT_MAGIC,
+        .layout_version = CPROF_LAYOUT_VERSION,
+        .slot_count = segment->slot_count,
+        .log_bytes = segment->log_bytes,
+        .segment_bytes = segment->bytes,
+        .epoch = 1,
+        .next_window_id = 1,
+    };
+    const struct cprof_commands commands = {0};
+    bool written = write_at(segment->fd, 0, &control, sizeof(control)) &&
+                   write_at(segment->fd,
+                            cprof_segment_commands_offset(segment->slot_count, segment->log_bytes),
+                            &commands, sizeof(commands));
 
-    control->magic = CPROF_SEGMENT_MAGIC;
-    control->layout_version = CPROF_LAYOUT_VERSION;
-    control->slot_count = segment->slot_count;
-    control->log_bytes = segment->log_bytes;
-    control->segment_bytes = segment->bytes;
-    atomic_store(&control->epoch, 1);
-    atomic_store(&control->next_window_id, 1);
-    for (uint32_t i = 0; i < segment->slot_count; i++) {
-        struct cprof_slot *slot = cprof_segment_slot(segment, i);
+    for (uint32_t i = 0; written && i < segment->slot_count; i++) {
+        struct cprof_slot slot = {.claim = UINT64_C(1) << 32};
 
-        name_slot(slot, counts, i);
-        atomic_store(&slot->claim, UINT64_C(1) << 32);
+        name_slot(&slot, counts, i);
+        written = write_at(segment->fd, cprof_segment_slot_offset(i, segment->log_bytes), &slot,
+                           sizeof(slot));
     }
+    return written;
 }
 
 bool cprof_segment_create(int *fd, const struct cprof_slot_counts *counts, uint64_t log_bytes,
@@ -103,15 +118,10 @@ bool cprof_segment_create(int *fd, const struct cprof_slot_counts *counts, uint6
         cprof_fail_errno(error, errno, "shared memory: F_ADD_SEALS");
         goto failed;
     }
-    segment.base = mmap(NULL, segment.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-                        segment.fd, 0);
-    if (segment.base == MAP_FAILED) {
-        cprof_fail_errno(error, errno, "shared memory: mmap of %llu bytes",
-                         (unsigned long long)segment.bytes);
+    if (!format_segment(&segment, counts)) {
+        cprof_fail_errno(error, errno, "shared memory: no memory for %u pages", slot_count + 2);
         goto failed;
     }
-    format_segment(&segment, counts);
-    cprof_segment_close(&segment);
     *fd = segment.fd;
     return true;
 failed:
@@ -119,7 +129,8 @@ failed:
     return false;
 }
 
-bool cprof_segment_open(struct cprof_segment *segment, int fd, struct cprof_error *error)
+/* Checks the file behind `fd`; maps nothing. */
+static bool inspect(struct cprof_segment *segment, int fd, struct cprof_error *error)
 {
     struct stat status;
     struct cprof_control control;
@@ -147,6 +158,14 @@ bool cprof_segment_open(struct cprof_segment *segment, int fd, struct cprof_erro
         .log_bytes = control.log_bytes,
         .fd = fd,
     };
+    return true;
+}
+
+bool cprof_segment_open(struct cprof_segment *segment, int fd, struct cprof_error *error)
+{
+    if (!inspect(segment, fd, error)) {
+        return false;
+    }
     segment->base =
         mmap(NULL, segment->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (segment->base == MAP_FAILED) {
@@ -201,6 +220,14 @@ const uint8_t *cprof_segment_log(const struct cprof_segment *segment, uint32_t s
     return segment->base + cprof_segment_log_offset(slot_index, segment->log_bytes);
 }
 
+bool cprof_segment_read(const struct cprof_segment *segment, const void *place, void *to,
+                        size_t bytes)
+{
+    uint64_t offset = (uint64_t)((const uint8_t *)place - segment->base);
+
+    return pread(segment->fd, to, bytes, (off_t)offset) == (ssize_t)bytes;
+}
+
 /* What is counted over the life of the segment goes on counting. */
 static void keep_counts(struct cprof_control *control, struct cprof_slot_counters *counters)
 {
@@ -213,6 +240,17 @@ static void keep_counts(struct cprof_control *control, struct cprof_slot_counter
     atomic_fetch_add(&control->past_tags_lost, atomic_load(&counters->tags_lost));
 }
 
+/* What was claimed of a log; nothing else was ever written to. Where even an empty page cannot be
+ * had, nothing stands. */
+static void write_zeros(const struct cprof_segment *segment, uint64_t offset, uint64_t chunks)
+{
+    static const uint8_t zeros[CPROF_CHUNK_BYTES];
+
+    for (uint64_t i = 0; i < chunks && i < segment->log_bytes / sizeof(zeros); i++) {
+        (void)write_at(segment->fd, offset + i * sizeof(zeros), zeros, sizeof(zeros));
+    }
+}
+
 void cprof_segment_recycle_slot(const struct cprof_segment *segment, uint32_t slot_index,
                                 uint32_t next_epoch)
 {
@@ -222,7 +260,7 @@ void cprof_segment_recycle_slot(const struct cprof_segment *segment, uint32_t sl
     /* Refused for locked memory (mlockall: facts of madvise(2), EINVAL) and by old kernels. */
     if (fallocate(segment->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
                   (off_t)segment->log_bytes) != 0) {
-        memset(segment->base + offset, 0, segment->log_bytes);
+        write_zeros(segment, offset, atomic_load(&slot->claim) & UINT32_MAX);
     }
     keep_counts(cprof_segment_control(segment), &slot->counters);
     memset((void *)&slot->counters, 0, sizeof(slot->counters));
@@ -245,10 +283,9 @@ struct cprof_commands *cprof_commands_map(int fd, struct cprof_error *error)
     struct cprof_segment whole = {0};
     void *commands;
 
-    if (!cprof_segment_open(&whole, fd, error)) {
+    if (!inspect(&whole, fd, error)) {
         return NULL;
     }
-    cprof_segment_close(&whole);
     commands = map_region(fd, cprof_segment_commands_offset(whole.slot_count, whole.log_bytes),
                           CPROF_REGION_BYTES, PROT_READ | PROT_WRITE, MADV_NORMAL);
     if (commands == MAP_FAILED) {
@@ -263,10 +300,9 @@ const struct cprof_control *cprof_control_map(int fd, struct cprof_error *error)
     struct cprof_segment whole = {0};
     void *control;
 
-    if (!cprof_segment_open(&whole, fd, error)) {
+    if (!inspect(&whole, fd, error)) {
         return NULL;
     }
-    cprof_segment_close(&whole);
     control = map_region(fd, 0, CPROF_REGION_BYTES, PROT_READ, MADV_NORMAL);
     if (control == MAP_FAILED) {
         cprof_fail_errno(error, errno, "shared memory: cannot map the control page");
@@ -282,10 +318,9 @@ bool cprof_slot_map(struct cprof_slot_mapping *mapping, int fd, uint32_t slot_in
     void *control, *slot;
     uint64_t slot_bytes;
 
-    if (!cprof_segment_open(&whole, fd, error)) {
+    if (!inspect(&whole, fd, error)) {
         return false;
     }
-    cprof_segment_close(&whole);
     if (slot_index >= whole.slot_count) {
         return cprof_fail(error, "shared memory: no slot %u of %u", slot_index, whole.slot_count);
     }

@@ -3,6 +3,9 @@
  * Callers   the master makes it; workers map their slot; the gateway maps all. Never a handler.
  * Memory    a memfd, sealed against growing and shrinking, so that no process can make a
  *           reader's mapping fault. Mappings are owned by whoever asked for them.
+ * Pages     those of the control page, the slots' headers and the commands are there from the
+ *           start. All others come when they are needed, and may be refused: they are written
+ *           after cprof_pages_take (pages.h) and read by cprof_segment_read.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,7 +35,7 @@ struct cprof_slot_counts {
 };
 
 /* Makes a segment with these slots; log_bytes is a multiple of CPROF_REGION_BYTES. *fd is
- * CLOEXEC and the caller's. */
+ * CLOEXEC and the caller's. False, too, where its first pages cannot be had. */
 bool cprof_segment_create(int *fd, const struct cprof_slot_counts *counts, uint64_t log_bytes,
                           struct cprof_error *error) CPROF_MUST_USE;
 
@@ -58,6 +61,11 @@ struct cprof_requests *cprof_segment_requests(const struct cprof_segment *segmen
                                               uint32_t slot_index);
 struct cprof_commands *cprof_segment_commands(const struct cprof_segment *segment);
 const uint8_t *cprof_segment_log(const struct cprof_segment *segment, uint32_t slot_index);
+
+/* Copies `bytes` from `place` in the mapping, by a system call: a page that is not there reads as
+ * zeros and is not made. False: not all could be read. */
+bool cprof_segment_read(const struct cprof_segment *segment, const void *place, void *to,
+                        size_t bytes) CPROF_MUST_USE;
 
 /* Gives a slot's log back to the kernel (hole punched; zeroed where pages are locked), clears
  * its counters and opens it for `next_epoch`. Only the gateway calls this, and only for a slot

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "expect.h"
 #include "fake_log.h"
@@ -110,6 +111,22 @@ static void a_log_that_is_full_is_read_to_its_end(void)
     }
     read_slot(0);
     EXPECT(written > 1000 && view.stack_count == written && view.rejected == 0);
+    end_test();
+}
+
+static void chunks_that_were_never_written_are_read_without_making_their_pages(void)
+{
+    struct cprof_log_writer writer;
+    struct stat before, after;
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 0, EPOCH, 1);
+    EXPECT(simple_stack(&writer, 1));
+    atomic_store(&cprof_segment_slot(&segment, 0)->claim, (uint64_t)EPOCH << 32 | 16);
+    EXPECT(fstat(segment.fd, &before) == 0);
+    read_slot(0);
+    EXPECT(view.stack_count == 1 && view.rejected == 0);
+    EXPECT(fstat(segment.fd, &after) == 0 && after.st_blocks == before.st_blocks);
     end_test();
 }
 
@@ -389,6 +406,7 @@ int main(void)
     RUN(an_untouched_slot_is_empty);
     RUN(what_was_written_is_read);
     RUN(a_log_that_is_full_is_read_to_its_end);
+    RUN(chunks_that_were_never_written_are_read_without_making_their_pages);
     RUN(a_record_may_name_one_in_a_later_chunk);
     RUN(a_sample_in_flight_does_not_count);
     RUN(off_the_cpu_the_weight_decides);

@@ -1,6 +1,6 @@
 /* test_log_writer.c - see plugin/share/log_writer.h.
  *
- * sources: tests/unit/fake_log.c
+ * sources: tests/unit/fake_log.c tests/unit/short_memory.c
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,6 +14,7 @@
 #include "../../gateway/profile/log_reader.h"
 #include "expect.h"
 #include "fake_log.h"
+#include "short_memory.h"
 
 #define LOG_BYTES   CPROF_LOG_BYTES_MIN
 #define CHUNKS      (LOG_BYTES / CPROF_CHUNK_BYTES)
@@ -316,6 +317,91 @@ static void many_writers_never_share_a_chunk(void)
     end();
 }
 
+/* A log in memory of which nothing can be had yet; the slot's own page is there. */
+static void begin_without_memory(struct short_memory *memory)
+{
+    begin();
+    short_memory_open(memory, LOG_BYTES);
+    cprof_log_writer_init(&writer, cprof_segment_slot(&segment, 0), memory->start, LOG_BYTES, EPOCH,
+                          INCARNATION);
+}
+
+static void end_without_memory(struct short_memory *memory)
+{
+    short_memory_close(memory);
+    end();
+}
+
+static uint64_t refusals(void)
+{
+    return atomic_load(&cprof_segment_slot(&segment, 0)->counters.memory_refused);
+}
+
+static void a_record_without_memory_is_refused_and_counted(void)
+{
+    struct short_memory memory;
+
+    begin_without_memory(&memory);
+    for (unsigned i = 1; i <= 3 * CHUNKS; i++) {
+        EXPECT(!cprof_log_reserve(&writer, CPROF_RECORD_TAG, TAG));
+        EXPECT(refusals() == i);
+    }
+    EXPECT(claimed_chunks() == 1); /* which waits for better times */
+    end_without_memory(&memory);
+}
+
+static void a_writer_goes_on_when_there_is_memory_again(void)
+{
+    struct short_memory memory;
+    const struct cprof_chunk *chunk;
+
+    begin_without_memory(&memory);
+    EXPECT(!cprof_log_reserve(&writer, CPROF_RECORD_TAG, TAG));
+    short_memory_allow(&memory, LOG_BYTES);
+
+    EXPECT(cprof_log_reserve(&writer, CPROF_RECORD_TAG, TAG));
+    (void)cprof_log_publish(&writer);
+    chunk = memory.start;
+    EXPECT(chunk->epoch == EPOCH && chunk->incarnation == INCARNATION);
+    EXPECT(atomic_load(&chunk->fill) == TAG);
+    EXPECT(claimed_chunks() == 1 && refusals() == 1);
+    end_without_memory(&memory);
+}
+
+static void what_fits_into_the_pages_that_are_there_is_written(void)
+{
+    struct short_memory memory;
+    const struct cprof_chunk *chunk;
+
+    begin_without_memory(&memory);
+    short_memory_allow(&memory, 4096);
+    EXPECT(cprof_log_reserve(&writer, CPROF_RECORD_TAG, TAG));
+    (void)cprof_log_publish(&writer);
+    EXPECT(!cprof_log_reserve(&writer, CPROF_RECORD_LINES, 4096));
+    EXPECT(cprof_log_reserve(&writer, CPROF_RECORD_TAG, 4096 - sizeof(*chunk) - TAG));
+    (void)cprof_log_publish(&writer);
+    EXPECT(!cprof_log_reserve(&writer, CPROF_RECORD_TAG, TAG));
+
+    chunk = memory.start;
+    EXPECT(atomic_load(&chunk->fill) == 4096 - sizeof(*chunk));
+    EXPECT(refusals() == 2 && claimed_chunks() == 1);
+    end_without_memory(&memory);
+}
+
+static void pages_are_taken_when_a_record_reaches_them(void)
+{
+    struct short_memory memory;
+
+    begin_without_memory(&memory);
+    short_memory_allow(&memory, LOG_BYTES);
+    EXPECT(cprof_log_reserve(&writer, CPROF_RECORD_TAG, TAG));
+    EXPECT(short_memory_used(&memory) == 4096);
+    (void)cprof_log_publish(&writer);
+    EXPECT(cprof_log_reserve(&writer, CPROF_RECORD_LINES, 4096));
+    EXPECT(short_memory_used(&memory) == 8192);
+    end_without_memory(&memory);
+}
+
 int main(void)
 {
     RUN(a_new_writer_claims_nothing_until_it_writes);
@@ -331,5 +417,9 @@ int main(void)
     RUN(a_writer_of_an_older_epoch_leaves_the_chunk_that_it_has);
     RUN(a_writer_of_the_new_epoch_starts_with_an_empty_log);
     RUN(many_writers_never_share_a_chunk);
+    RUN(a_record_without_memory_is_refused_and_counted);
+    RUN(a_writer_goes_on_when_there_is_memory_again);
+    RUN(what_fits_into_the_pages_that_are_there_is_written);
+    RUN(pages_are_taken_when_a_record_reaches_them);
     return 0;
 }

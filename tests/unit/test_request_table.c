@@ -2,7 +2,7 @@
  * this file's own.
  *
  * sources: plugin/sample/request_table.c plugin/sample/tags.c plugin/sample/tag_sets.c
- * sources: plugin/sample/tag_values.c plugin/python/peek.c
+ * sources: plugin/sample/tag_values.c plugin/python/peek.c tests/unit/short_memory.c
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,6 +13,7 @@
 
 #include "../../plugin/sample/tags.h"
 #include "expect.h"
+#include "short_memory.h"
 
 #define CORES       2u
 #define INCARNATION 3u
@@ -136,11 +137,28 @@ static void only_requests_that_are_asked_for_have_one(void)
     EXPECT(has(10, "/0/10"));
 }
 
+static void a_request_without_memory_has_an_entry_when_there_is_some(void)
+{
+    struct short_memory memory;
+
+    begin(CORES);
+    short_memory_open(&memory, sizeof(requests));
+    cprof_request_table_setup(memory.start, &view, CORES, INCARNATION);
+    serve(0, 10);
+    serve(0, 11);
+    short_memory_allow(&memory, sizeof(requests));
+    serve(0, 11);
+    memcpy(&requests, memory.start, sizeof(requests));
+    EXPECT(has(11, "/0/11") && !find(10));
+    short_memory_close(&memory);
+}
+
 int main(void)
 {
     RUN(a_request_has_a_name_and_then_an_end);
     RUN(requests_that_are_over_keep_their_names_for_a_while);
     RUN(each_core_has_an_entry_of_its_own);
     RUN(only_requests_that_are_asked_for_have_one);
+    RUN(a_request_without_memory_has_an_entry_when_there_is_some);
     return 0;
 }

@@ -1,5 +1,7 @@
 /* test_results.c - see plugin/share/results.h: what a worker gets of a file that others write.
  *
+ * flags: -Wl,--wrap=cprof_pages_take
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "../../plugin/share/results.h"
@@ -10,12 +12,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../../plugin/share/pages.h"
 #include "expect.h"
 
 #define FINISHED_NS 100
 
 static const struct cprof_results *seen; /* a worker's */
 static struct cprof_results *own;        /* the gateway's */
+
+static bool memory_is_refused;
+
+bool __real_cprof_pages_take(void *start, size_t bytes);
+bool __wrap_cprof_pages_take(void *start, size_t bytes);
+
+bool __wrap_cprof_pages_take(void *start, size_t bytes)
+{
+    return !memory_is_refused && __real_cprof_pages_take(start, bytes);
+}
 
 static void begin_test(void)
 {
@@ -102,6 +115,18 @@ static void lengths_are_bounded_for_writer_and_reader(void)
     free(most);
 }
 
+static void without_memory_the_profile_before_stays(void)
+{
+    begin_test();
+    EXPECT(put(CPROF_KIND_CPU, "first", 5));
+    memory_is_refused = true;
+    EXPECT(!put(CPROF_KIND_CPU, "next", 4) && !put(CPROF_KIND_WALL, "wall", 4));
+    EXPECT(gives(CPROF_KIND_CPU, 0, "first") && gives(CPROF_KIND_WALL, 0, NULL));
+    memory_is_refused = false;
+    EXPECT(put(CPROF_KIND_CPU, "next", 4) && gives(CPROF_KIND_CPU, 0, "next"));
+    end_test();
+}
+
 static void another_file_is_refused(void)
 {
     struct cprof_error error = {0};
@@ -117,6 +142,7 @@ int main(void)
     RUN(each_kind_has_its_newest_profile);
     RUN(one_that_is_being_written_is_not_given);
     RUN(lengths_are_bounded_for_writer_and_reader);
+    RUN(without_memory_the_profile_before_stays);
     RUN(another_file_is_refused);
     return 0;
 }

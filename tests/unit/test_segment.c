@@ -1,7 +1,7 @@
 /* test_segment.c - see plugin/share/segment.h.
  *
  * sources: tests/unit/child.c
- * flags: -Wl,--wrap=mmap -Wl,--wrap=munmap
+ * flags: -Wl,--wrap=mmap -Wl,--wrap=munmap -Wl,--wrap=pwrite -Wl,--wrap=fallocate
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -55,6 +56,32 @@ int __wrap_munmap(void *address, size_t bytes)
 
     standing_mappings -= result == 0;
     return result;
+}
+
+static int writes_until_refusal; /* 0: none is */
+static bool punch_is_refused;
+
+ssize_t __real_pwrite(int fd, const void *from, size_t bytes, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *from, size_t bytes, off_t offset);
+int __real_fallocate(int fd, int mode, off_t offset, off_t bytes);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes);
+
+ssize_t __wrap_pwrite(int fd, const void *from, size_t bytes, off_t offset)
+{
+    if (writes_until_refusal > 0 && --writes_until_refusal == 0) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return __real_pwrite(fd, from, bytes, offset);
+}
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes)
+{
+    if (punch_is_refused) {
+        errno = EPERM;
+        return -1;
+    }
+    return __real_fallocate(fd, mode, offset, bytes);
 }
 
 static int make_segment(void)
@@ -277,6 +304,91 @@ static void a_recycled_slot_is_zero_and_open_for_the_next_epoch(void)
     close(fd);
 }
 
+static void where_no_hole_can_be_punched_zeros_are_written_and_no_page_is_made(void)
+{
+    struct cprof_segment segment;
+    struct stat before, after;
+    int fd = make_segment();
+    uint8_t *log;
+
+    EXPECT(cprof_segment_open(&segment, fd, &error));
+    log = segment.base + cprof_segment_log_offset(1, LOG_BYTES);
+    memset(log, 0x77, 2 * (size_t)CPROF_CHUNK_BYTES);
+    atomic_store(&cprof_segment_slot(&segment, 1)->claim, UINT64_C(1) << 32 | 2);
+    EXPECT(fstat(fd, &before) == 0);
+
+    punch_is_refused = true;
+    cprof_segment_recycle_slot(&segment, 1, 2);
+    EXPECT(fstat(fd, &after) == 0 && after.st_blocks == before.st_blocks);
+    EXPECT(log[0] == 0 && memcmp(log, log + 1, 2 * (size_t)CPROF_CHUNK_BYTES - 1) == 0);
+
+    /* A hostile claim ends with the log. */
+    log[LOG_BYTES] = 0x77;
+    atomic_store(&cprof_segment_slot(&segment, 1)->claim, UINT64_C(2) << 32 | UINT32_MAX);
+    cprof_segment_recycle_slot(&segment, 1, 3);
+    punch_is_refused = false;
+    EXPECT(log[LOG_BYTES] == 0x77);
+    cprof_segment_close(&segment);
+    close(fd);
+}
+
+/* At each of its writes. */
+static void a_segment_whose_first_pages_are_refused_is_not_made(void)
+{
+    const struct cprof_slot_counts counts = {.workers = SLOTS};
+    int before = dup(STDERR_FILENO), after, fd = -1, refused = 1;
+
+    close(before);
+    for (writes_until_refusal = refused; !cprof_segment_create(&fd, &counts, LOG_BYTES, &error);
+         writes_until_refusal = ++refused) {
+        EXPECT(strstr(error.text, "no memory") && strstr(error.text, strerror(ENOSPC)));
+    }
+    writes_until_refusal = 0;
+    EXPECT(refused == (int)SLOTS + 3);
+    close(fd);
+    after = dup(STDERR_FILENO);
+    EXPECT(after == before); /* no descriptor is left open */
+    close(after);
+}
+
+static void the_pages_that_are_written_through_mappings_are_there_from_the_start(void)
+{
+    struct cprof_segment segment;
+    struct stat before, after;
+    int fd = make_segment();
+
+    EXPECT(cprof_segment_open(&segment, fd, &error));
+    EXPECT(fstat(fd, &before) == 0);
+    atomic_store(&cprof_segment_control(&segment)->figures[CPROF_FIGURE_COUNT - 1], 1);
+    atomic_store(&cprof_segment_commands(&segment)->route_until_ns[1], 1);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        atomic_store(&cprof_segment_slot(&segment, i)->struck_pid, 1);
+    }
+    EXPECT(fstat(fd, &after) == 0 && after.st_blocks == before.st_blocks);
+    cprof_segment_close(&segment);
+    close(fd);
+}
+
+static void reading_what_is_not_there_gives_zeros_and_makes_no_page(void)
+{
+    struct cprof_segment segment;
+    struct stat before, after;
+    int fd = make_segment();
+    uint64_t words[512];
+
+    EXPECT(cprof_segment_open(&segment, fd, &error));
+    EXPECT(fstat(fd, &before) == 0);
+    words[0] = words[511] = 1;
+    EXPECT(cprof_segment_read(&segment, cprof_segment_log(&segment, 1), words, sizeof(words)));
+    EXPECT(words[0] == 0 && words[511] == 0);
+    EXPECT(cprof_segment_read(&segment, &cprof_segment_slot(&segment, 2)->number, words, 4));
+    EXPECT((uint32_t)words[0] == 3);
+    EXPECT(fstat(fd, &after) == 0 && after.st_blocks == before.st_blocks);
+    EXPECT(!cprof_segment_read(&segment, segment.base + segment.bytes - 8, words, 16));
+    cprof_segment_close(&segment);
+    close(fd);
+}
+
 static void a_worker_maps_its_own_slot(void)
 {
     struct cprof_segment segment;
@@ -381,6 +493,10 @@ int main(void)
     RUN(descriptors_that_are_no_files_are_refused);
     RUN(a_plain_file_is_refused_whatever_is_in_it);
     RUN(a_recycled_slot_is_zero_and_open_for_the_next_epoch);
+    RUN(where_no_hole_can_be_punched_zeros_are_written_and_no_page_is_made);
+    RUN(a_segment_whose_first_pages_are_refused_is_not_made);
+    RUN(the_pages_that_are_written_through_mappings_are_there_from_the_start);
+    RUN(reading_what_is_not_there_gives_zeros_and_makes_no_page);
     RUN(a_worker_maps_its_own_slot);
     RUN(a_slot_that_cannot_be_mapped_leaves_nothing_mapped);
     RUN(a_worker_cannot_write_to_the_control_page);

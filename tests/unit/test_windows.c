@@ -3,7 +3,7 @@
  * that each profile's samples are known to the last one.
  *
  * sources: tests/unit/fake_log.c
- * flags: -Wl,--wrap=cprof_now_ns
+ * flags: -Wl,--wrap=cprof_now_ns -Wl,--wrap=cprof_pages_take
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,6 +15,7 @@
 
 #include "../../gateway/overhead.h"
 #include "../../gateway/profile/pprof.h"
+#include "../../plugin/share/pages.h"
 #include "../../plugin/share/window.h"
 #include "expect.h"
 #include "fake_log.h"
@@ -38,6 +39,15 @@ struct end {
 
 static struct cprof_segment segment;
 static struct cprof_control *control;
+static bool memory_is_refused;
+
+bool __real_cprof_pages_take(void *start, size_t bytes);
+bool __wrap_cprof_pages_take(void *start, size_t bytes);
+
+bool __wrap_cprof_pages_take(void *start, size_t bytes)
+{
+    return !memory_is_refused && __real_cprof_pages_take(start, bytes);
+}
 static struct cprof_slot *slot;
 static struct cprof_log_writer writer;
 static struct cprof_loop loop;
@@ -747,6 +757,32 @@ static void a_ticket_that_is_none_is_not_handed_on(void)
     end_test();
 }
 
+static void a_ticket_without_memory_costs_its_window_nothing(void)
+{
+    struct end first = {0}, adopted = {0};
+    struct cprof_window_order wanted = an_order(&first, CPROF_SOURCE_CLOUD, 100 * MS);
+
+    begin_test();
+    wanted.ticket = "name";
+    wanted.ticket_bytes = 4;
+    memory_is_refused = true;
+    (void)order(&wanted);
+    await_mask(1);
+    memory_is_refused = false;
+    EXPECT(control->windows[0].ticket_bytes == 0);
+    work(5);
+    run_until(has_ended, &first);
+    EXPECT(first.cpu_count == 5 && strcmp(first.ticket, "name") == 0);
+
+    kill_windows();
+    start_windows();
+    cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, note_end, &adopted);
+    cprof_windows_begin(windows, NULL, 0);
+    run_until(has_ended, &adopted);
+    EXPECT(adopted.cpu_count == 5 && adopted.ticket[0] == '\0');
+    end_test();
+}
+
 static void windows_of_before_a_reload_go_to_their_adopters(void)
 {
     struct end first = {0}, second = {0}, of_schedule = {.released_at_once = true}, of_cloud = {0};
@@ -820,6 +856,7 @@ int main(void)
     RUN(a_window_whose_first_look_died_with_a_gateway_is_lost_and_counted);
     RUN(a_window_that_others_outlasted_is_as_long_as_its_samples);
     RUN(a_ticket_that_is_none_is_not_handed_on);
+    RUN(a_ticket_without_memory_costs_its_window_nothing);
     RUN(windows_of_before_a_reload_go_to_their_adopters);
     RUN(a_scribbled_mask_is_put_right_when_the_next_window_opens);
     return 0;
