@@ -52,6 +52,7 @@ struct conductor {
     struct cprof_watch *watch; /* from the beginning on */
     struct cprof_schedule schedule;
     bool begun;                        /* left windows were taken on and the schedule has started */
+    struct cprof_output *output;       /* NULL: there is no directory */
     struct cprof_sink *sink;           /* of the schedule; NULL: there is none */
     struct cprof_cloud_windows *cloud; /* NULL: nothing is uploaded */
     struct cprof_upload_counts past_uploads; /* of uploaders that were switched off */
@@ -169,7 +170,7 @@ static void start_watch(struct conductor *conductor)
 
     conductor->watch =
         cprof_watch_create(&conductor->config, conductor->segment, conductor->windows,
-                           &conductor->loop, keep, conductor, &error);
+                           &conductor->loop, conductor->output, keep, conductor, &error);
     if (!conductor->watch) {
         cprof_log(CPROF_LOG_ERROR, "slow requests and harakiri are not followed: %s", error.text);
         return;
@@ -439,6 +440,7 @@ static bool set_up_actions(struct conductor *conductor, struct cprof_error *erro
     }
     take_settings(conductor, cprof_actions_settings(conductor->actions));
     cprof_windows_observe(conductor->windows, window_ended, conductor);
+    site->output = conductor->output;
     site->context = conductor;
     site->settings = settings_in_force;
     site->act = act;
@@ -452,7 +454,11 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
         return cprof_fail_errno(error, errno, "signalfd");
     }
     if (conductor->config.output_dir[0]) {
-        conductor->sink = cprof_directory_sink_create(&conductor->config);
+        conductor->output = cprof_output_create(&conductor->config);
+        conductor->sink =
+            conductor->output
+                ? cprof_directory_sink_create(&conductor->config, conductor->output)
+                : NULL;
         if (!conductor->sink) {
             return cprof_fail(error, "no memory for the sink");
         }
@@ -487,6 +493,7 @@ static void tear_down(struct conductor *conductor)
     if (conductor->sink) {
         conductor->sink->destroy(conductor->sink);
     }
+    cprof_output_destroy(conductor->output);
     if (conductor->signals.fd >= 0) {
         close(conductor->signals.fd);
     }

@@ -17,7 +17,7 @@
 #include "profile/select.h"
 #include "profile/stack_text.h"
 #include "profile/table.h"
-#include "sinks/incidents.h"
+#include "sinks/output.h"
 #include "stacks.h"
 
 #define NS_PER_S  UINT64_C(1000000000)
@@ -73,6 +73,7 @@ struct cprof_watch {
     const struct cprof_segment *segment;
     struct cprof_windows *windows;
     struct cprof_loop *loop;
+    struct cprof_output *output; /* NULL: there is no directory */
     struct cprof_loop_timer timer;
     cprof_watch_keep keep;
     void *context;
@@ -133,22 +134,22 @@ static void ask_slot(const struct cprof_watch *watch, uint32_t slot_index, uint6
 
 /* Gives a profile to output-dir and to whoever keeps profiles. */
 static void keep_profile(struct cprof_watch *watch, const struct cprof_table *table,
-                         struct cprof_incident *incident)
+                         struct cprof_output_file *incident)
 {
     struct cprof_error error;
     uint8_t *bytes;
     size_t byte_count;
 
     if (!cprof_pprof_write(&bytes, &byte_count, table, &error)) {
-        cprof_log(CPROF_LOG_WARNING, "%s profile of worker %u: %s", incident->what,
+        cprof_log(CPROF_LOG_WARNING, "%s profile of worker %u: %s", incident->sort,
                   incident->worker, error.text);
         return;
     }
-    incident->ending = ".pb.gz";
+    incident->ending = CPROF_OUTPUT_PROFILE;
     incident->bytes = bytes;
     incident->byte_count = byte_count;
-    if (!cprof_incident_write(watch->config, incident, &error)) {
-        cprof_log(CPROF_LOG_WARNING, "%s profile of worker %u: %s", incident->what,
+    if (watch->output && !cprof_output_write(watch->output, incident, &error)) {
+        cprof_log(CPROF_LOG_WARNING, "%s profile of worker %u: %s", incident->sort,
                   incident->worker, error.text);
     }
     if (watch->keep) {
@@ -172,8 +173,8 @@ static void report_slow(struct cprof_watch *watch, struct gathered *gathered, ui
     char duration[NUMBER_BYTES], hottest[HOTTEST_BYTES];
     const struct cprof_label_text added = {.key = "duration", .value = duration};
     const struct cprof_selection all = {.dropped = "request", .added = &added, .added_count = 1};
-    struct cprof_incident incident = {
-        .what = "slow",
+    struct cprof_output_file incident = {
+        .sort = "slow",
         .time_unix_ns = gathered->start_us * NS_PER_US,
         .worker = slot->number,
     };
@@ -332,7 +333,7 @@ static uint32_t pid_of_struck(void *context, const char *worker)
     return *(const uint32_t *)context;
 }
 
-static void write_text(const struct cprof_watch *watch, struct cprof_incident *incident,
+static void write_text(const struct cprof_watch *watch, struct cprof_output_file *incident,
                        const char *text)
 {
     struct cprof_error error;
@@ -340,7 +341,7 @@ static void write_text(const struct cprof_watch *watch, struct cprof_incident *i
     incident->ending = ".txt";
     incident->bytes = (const uint8_t *)text;
     incident->byte_count = strlen(text);
-    if (!cprof_incident_write(watch->config, incident, &error)) {
+    if (watch->output && !cprof_output_write(watch->output, incident, &error)) {
         cprof_log(CPROF_LOG_WARNING, "stacks of worker %u: %s", incident->worker, error.text);
     }
 }
@@ -351,8 +352,8 @@ static bool report_stacks(struct cprof_watch *watch, uint32_t slot_index, struct
     char worker[WORKER_BYTES];
     const struct cprof_label_text label = {.key = "worker", .value = worker};
     const struct cprof_selection own = {.wanted = &label, .wanted_count = 1, .dropped = "request"};
-    struct cprof_incident incident = {
-        .what = "harakiri",
+    struct cprof_output_file incident = {
+        .sort = "harakiri",
         .time_unix_ns = strike->unix_ns,
         .worker = cprof_segment_slot(watch->segment, slot_index)->number,
     };
@@ -517,8 +518,8 @@ static void look(void *context, uint64_t now_ns)
 struct cprof_watch *cprof_watch_create(const struct cprof_config *config,
                                        const struct cprof_segment *segment,
                                        struct cprof_windows *windows, struct cprof_loop *loop,
-                                       cprof_watch_keep keep, void *context,
-                                       struct cprof_error *error)
+                                       struct cprof_output *output, cprof_watch_keep keep,
+                                       void *context, struct cprof_error *error)
 {
     struct cprof_watch *watch = calloc(1, sizeof(*watch));
 
@@ -527,6 +528,7 @@ struct cprof_watch *cprof_watch_create(const struct cprof_config *config,
                                       .segment = segment,
                                       .windows = windows,
                                       .loop = loop,
+                                      .output = output,
                                       .keep = keep,
                                       .context = context};
         watch->strikes = calloc(segment->slot_count, sizeof(*watch->strikes));

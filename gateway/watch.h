@@ -27,6 +27,7 @@
 #include "../plugin/base/error.h"
 #include "../plugin/share/segment.h"
 #include "loop/loop.h"
+#include "sinks/output.h"
 #include "windows.h"
 
 #define CPROF_WATCH_REQUESTS_MAX 16u
@@ -38,12 +39,12 @@ struct cprof_watch;
 typedef void (*cprof_watch_keep)(void *context, const uint8_t *bytes, size_t byte_count,
                                  uint64_t start_unix_ns, uint64_t duration_ns);
 
-/* All borrowed; keep may be NULL. NULL: no memory, or the loop has no place. */
+/* All borrowed; output and keep may be NULL. NULL: no memory, or the loop has no place. */
 struct cprof_watch *cprof_watch_create(const struct cprof_config *config,
                                        const struct cprof_segment *segment,
                                        struct cprof_windows *windows, struct cprof_loop *loop,
-                                       cprof_watch_keep keep, void *context,
-                                       struct cprof_error *error) CPROF_MUST_USE;
+                                       struct cprof_output *output, cprof_watch_keep keep,
+                                       void *context, struct cprof_error *error) CPROF_MUST_USE;
 /* Before the windows end. NULL is fine. */
 void cprof_watch_destroy(struct cprof_watch *watch);
 

@@ -61,6 +61,12 @@ static bool write_all(int fd, const uint8_t *bytes, size_t byte_count)
     return true;
 }
 
+/* Some file systems cannot: what they hold is as safe as they make it. */
+static bool sync_file(int fd)
+{
+    return fsync(fd) == 0 || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
+}
+
 bool cprof_file_write(int directory, const char *name, const uint8_t *bytes, size_t byte_count)
 {
     int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -71,7 +77,7 @@ bool cprof_file_write(int directory, const char *name, const uint8_t *bytes, siz
         return false;
     }
     (void)flock(fd, LOCK_EX | LOCK_NB); /* where locks are not supported, all is as without */
-    ok = write_all(fd, bytes, byte_count) && fsync(fd) == 0;
+    ok = write_all(fd, bytes, byte_count) && sync_file(fd);
     reason = errno;
     /* Some file systems report a full disk only here. */
     if (close(fd) != 0 && ok) {
@@ -85,14 +91,36 @@ bool cprof_file_write(int directory, const char *name, const uint8_t *bytes, siz
     return ok;
 }
 
-/* File systems that cannot do it by flag (NFS) have links. */
+/* A link that is there twice for a while is a file that is there. */
+static bool link_and_unlink(int directory, const char *from, const char *to)
+{
+    if (linkat(directory, from, directory, to, 0) != 0) {
+        return false;
+    }
+    (void)unlinkat(directory, from, 0);
+    return true;
+}
+
+/* Between the question and the answer nobody else makes the name: it is this server's own. */
+static bool look_and_rename(int directory, const char *from, const char *to)
+{
+    struct stat status;
+
+    if (fstatat(directory, to, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return false;
+    }
+    return errno == ENOENT && renameat(directory, from, directory, to) == 0;
+}
+
+/* Each way is refused somewhere, by errors of all sorts: the flag by NFS, CIFS and most of FUSE,
+ * links by most of FUSE and by CIFS. So any error but EEXIST leads on to the next way, and the last
+ * one tells the reason. */
 bool cprof_file_rename(int directory, const char *from, const char *to)
 {
-    if (renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0) {
-        return true;
-    }
-    return errno == EINVAL && linkat(directory, from, directory, to, 0) == 0 &&
-           unlinkat(directory, from, 0) == 0;
+    return renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0 ||
+           (errno != EEXIST && link_and_unlink(directory, from, to)) ||
+           (errno != EEXIST && look_and_rename(directory, from, to));
 }
 
 void cprof_file_remove(int directory, const char *name)
@@ -115,6 +143,32 @@ void cprof_file_remove_unlocked(int directory, const char *name)
         cprof_file_remove(directory, name);
     }
     close(fd);
+}
+
+/* Some file systems open a file that exists for reading alone; locks want no more. */
+static int open_lock(int directory, const char *name)
+{
+    int fd = openat(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+
+    return fd >= 0 ? fd : openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+enum cprof_file_lock cprof_file_take_lock(int directory, const char *name, int *held_fd)
+{
+    int fd = open_lock(directory, name);
+    enum cprof_file_lock lock = CPROF_FILE_LOCK_HELD;
+
+    *held_fd = -1;
+    if (fd < 0) {
+        return errno == EACCES || errno == ELOOP ? CPROF_FILE_LOCK_TAKEN : CPROF_FILE_LOCK_FAILED;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        lock = errno == EWOULDBLOCK ? CPROF_FILE_LOCK_TAKEN : CPROF_FILE_LOCK_NONE;
+        close(fd);
+        return lock;
+    }
+    *held_fd = fd;
+    return lock;
 }
 
 DIR *cprof_file_open_names(int directory)

@@ -33,7 +33,8 @@ bool cprof_is_stamp(const char *text);
 bool cprof_file_write(int directory, const char *name, const uint8_t *bytes,
                       size_t byte_count) CPROF_MUST_USE;
 
-/* rename(2) that never overwrites: then errno is EEXIST. */
+/* rename(2) that never overwrites: then errno is EEXIST. By whichever way the file system has; where
+ * it has no atomic one, nobody but the caller may make the name `to`. */
 bool cprof_file_rename(int directory, const char *from, const char *to) CPROF_MUST_USE;
 
 /* Removes a regular file, and nothing else. */
@@ -41,6 +42,17 @@ void cprof_file_remove(int directory, const char *name);
 
 /* The same, unless a gateway is writing the file now. */
 void cprof_file_remove_unlocked(int directory, const char *name);
+
+enum cprof_file_lock {
+    CPROF_FILE_LOCK_HELD,   /* by the caller, until it closes the descriptor or ends */
+    CPROF_FILE_LOCK_TAKEN,  /* by another process, or another user's file */
+    CPROF_FILE_LOCK_NONE,   /* the file system has no locks */
+    CPROF_FILE_LOCK_FAILED, /* errno says why; it may work another time */
+};
+
+/* Takes the lock of this name, by an empty file of mode 0600 that stays. */
+enum cprof_file_lock cprof_file_take_lock(int directory, const char *name,
+                                          int *held_fd) CPROF_MUST_USE;
 
 /* For reading the directory's names; NULL: it cannot be read. The caller closes it. */
 DIR *cprof_file_open_names(int directory);

@@ -21,7 +21,8 @@
 
 #define BEARER "Bearer "
 
-#define FILE_NAME "cloudprofiler-http-token"
+#define FILE_NAME       "cloudprofiler-http-token"
+#define FILE_NAME_BYTES 256 /* with the owner */
 
 #define STATUS_BAD_REQUEST  400
 #define STATUS_UNAUTHORIZED 401
@@ -42,6 +43,15 @@ static bool make_token(struct cprof_guard *guard)
     return true;
 }
 
+/* Can nobody but this user read what will stand in the open file? Some file systems give all files
+ * one owner and one mode. */
+static bool is_private(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && status.st_uid == geteuid() && (status.st_mode & 077) == 0;
+}
+
 /* What a gateway before this one has written, so that its URL stays good. */
 static bool read_token(struct cprof_guard *guard, const char *path)
 {
@@ -53,8 +63,8 @@ static bool read_token(struct cprof_guard *guard, const char *path)
     if (fd < 0) {
         return false;
     }
-    ok = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
-         (status.st_mode & 077) == 0 && status.st_size == HEX_BYTES + 1 &&
+    ok = is_private(fd) && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+         status.st_size == HEX_BYTES + 1 &&
          read(fd, text, HEX_BYTES) == HEX_BYTES && strspn(text, "0123456789abcdef") == HEX_BYTES;
     close(fd);
     if (ok) {
@@ -64,22 +74,44 @@ static bool read_token(struct cprof_guard *guard, const char *path)
     return ok;
 }
 
-/* Under another name first: nobody reads half of it, and what stands there is never followed. */
+static bool write_line(int fd, const struct cprof_guard *guard)
+{
+    char line[HEX_BYTES + 2];
+    bool ok;
+
+    (void)snprintf(line, sizeof(line), "%.*s\n", HEX_BYTES, guard->token);
+    ok = write(fd, line, HEX_BYTES + 1) == HEX_BYTES + 1;
+    explicit_bzero(line, sizeof(line));
+    return ok;
+}
+
+/* Under another name first: nobody reads half of it, and what stands there is never followed. That
+ * name is drawn, since processes of several containers have the same numbers. */
 static bool write_token(const struct cprof_guard *guard, const char *path,
                         struct cprof_error *error)
 {
-    char temporary[CPROF_PATH_BYTES + 32], line[HEX_BYTES + 2];
+    char temporary[CPROF_PATH_BYTES + FILE_NAME_BYTES + 32];
+    uint32_t number;
     bool ok;
     int fd;
 
-    (void)snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, (int)getpid());
+    if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number)) {
+        return cprof_fail(error, "there are no random bytes for a file's name");
+    }
+    (void)snprintf(temporary, sizeof(temporary), "%s.%08x.tmp", path, number);
     fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
         return cprof_fail_errno(error, errno, "the token's file %s", path);
     }
-    (void)snprintf(line, sizeof(line), "%.*s\n", HEX_BYTES, guard->token);
-    ok = write(fd, line, HEX_BYTES + 1) == HEX_BYTES + 1;
-    explicit_bzero(line, sizeof(line));
+    if (!is_private(fd)) {
+        close(fd);
+        (void)unlink(temporary);
+        return cprof_fail(error,
+                          "the token is not kept in %s, where others could read it: the file "
+                          "system gives files another owner or mode",
+                          path);
+    }
+    ok = write_line(fd, guard);
     ok = close(fd) == 0 && ok;
     if (!ok || rename(temporary, path) != 0) {
         cprof_fail_errno(error, errno, "the token's file %s", path);
@@ -90,20 +122,22 @@ static bool write_token(const struct cprof_guard *guard, const char *path,
 }
 
 /* Empty: there is no place for it. */
-static void token_path(char *path, size_t path_bytes, const struct cprof_config *config)
+static void token_path(char *path, size_t path_bytes, const struct cprof_config *config,
+                       const struct cprof_output *output)
 {
     path[0] = '\0';
     if (config->http_token_file[0] != '\0') {
         (void)snprintf(path, path_bytes, "%s", config->http_token_file);
-    } else if (config->output_dir[0] != '\0') {
-        (void)snprintf(path, path_bytes, "%s/" FILE_NAME, config->output_dir);
+    } else if (output) {
+        (void)snprintf(path, path_bytes, "%s/" FILE_NAME "-%s", config->output_dir,
+                       cprof_output_owner(output));
     }
 }
 
 bool cprof_guard_open(struct cprof_guard *guard, const struct cprof_config *config,
-                      struct cprof_error *error)
+                      const struct cprof_output *output, struct cprof_error *error)
 {
-    char path[CPROF_PATH_BYTES + sizeof(FILE_NAME) + 1];
+    char path[CPROF_PATH_BYTES + FILE_NAME_BYTES];
 
     *guard = (struct cprof_guard){.is_local = config->http_address[0] == '/'};
     guard->needs_token = !guard->is_local || config->http_token[0] != '\0';
@@ -115,7 +149,7 @@ bool cprof_guard_open(struct cprof_guard *guard, const struct cprof_config *conf
         return true;
     }
     guard->token_is_new = true;
-    token_path(path, sizeof(path), config);
+    token_path(path, sizeof(path), config, output);
     if (path[0] != '\0' && read_token(guard, path)) {
         return true;
     }

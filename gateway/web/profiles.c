@@ -77,16 +77,16 @@ static int newer_first(const void *left, const void *right)
 }
 
 /* The names that are ours, newest first; the caller frees texts and list. */
-static struct file *list_files(const struct cprof_config *config, size_t *count)
+static struct file *list_files(const struct cprof_web_site *site, size_t *count)
 {
-    DIR *names = config->output_dir[0] ? opendir(config->output_dir) : NULL;
+    DIR *names = site->output ? opendir(site->config->output_dir) : NULL;
     struct file *files = names ? calloc(FILES_LOOKED_AT, sizeof(*files)) : NULL;
 
     *count = 0;
     for (struct dirent *entry; files && *count < FILES_LOOKED_AT && (entry = readdir(names));) {
         struct file file;
 
-        if (cprof_directory_read_name(&file.name, config, entry->d_name) &&
+        if (cprof_directory_read_name(&file.name, site->output, entry->d_name) &&
             (file.text = strdup(entry->d_name))) {
             files[(*count)++] = file;
         }
@@ -114,14 +114,14 @@ static json_t *file_as_json(const struct cprof_config *config, const struct file
                      (json_int_t)file->name.start_unix_ms, "bytes", (json_int_t)status.st_size);
 }
 
-static json_t *files_as_json(const struct cprof_config *config)
+static json_t *files_as_json(const struct cprof_web_site *site)
 {
     json_t *list = json_array();
     size_t count;
-    struct file *files = list_files(config, &count);
+    struct file *files = list_files(site, &count);
 
     for (size_t i = 0; i < count; i++) {
-        json_t *file = list && i < FILES_SHOWN_MAX ? file_as_json(config, &files[i]) : NULL;
+        json_t *file = list && i < FILES_SHOWN_MAX ? file_as_json(site->config, &files[i]) : NULL;
 
         if (file) {
             (void)json_array_append_new(list, file);
@@ -135,7 +135,7 @@ static json_t *files_as_json(const struct cprof_config *config)
 static void send_list(const struct cprof_web_site *site, struct cprof_web_request *request)
 {
     json_t *root = json_pack("{so, so}", "recent", recent_as_json(site->recent), "files",
-                             files_as_json(site->config));
+                             files_as_json(site));
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);
@@ -152,8 +152,8 @@ static void send_file(const struct cprof_web_site *site, struct cprof_web_reques
     struct cprof_profile_bytes profile;
     struct cprof_directory_name ignored;
     uint8_t *bytes = NULL;
-    bool found = site->config->output_dir[0] &&
-                 cprof_directory_read_name(&ignored, site->config, name) &&
+    bool found = site->output &&
+                 cprof_directory_read_name(&ignored, site->output, name) &&
                  cprof_web_read_file(&bytes, &profile.byte_count, site->config->output_dir, name,
                                      CPROF_PPROF_FILE_BYTES_MAX);
 

@@ -29,6 +29,7 @@
 /* What the routes show and ask. All borrowed. */
 struct cprof_web_site {
     const struct cprof_config *config;
+    const struct cprof_output *output; /* NULL: there is no directory */
     struct cprof_demand *demand;
     struct cprof_recent *recent;
     struct cprof_status *status;

@@ -498,7 +498,7 @@ struct cprof_web_server *cprof_web_server_create(const struct cprof_config *conf
         .config = config, .loop = loop, .site = site, .retry_ns = LISTEN_RETRY_NS};
     server->timer =
         (struct cprof_loop_timer){.due_ns = CPROF_LOOP_NEVER, .fire = turn, .context = server};
-    if (!cprof_guard_open(&server->guard, config, &token_error)) {
+    if (!cprof_guard_open(&server->guard, config, site->output, &token_error)) {
         cprof_log(CPROF_LOG_WARNING, "%s", token_error.text);
     }
     if ((server->guard.needs_token && server->guard.token[0] == '\0') ||

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
-#define CPROF_CONFIG_VERSION 8
+#define CPROF_CONFIG_VERSION 9
 
 #define CPROF_SERVICE_BYTES         256 /* 255 characters are the API's limit */
 #define CPROF_SERVICE_VERSION_BYTES 513
@@ -95,6 +95,7 @@ struct cprof_config {
     uint32_t spooler_count;
     uint32_t slot_count; /* all of them */
     uint64_t log_bytes;  /* of each slot */
+    uint64_t server_key; /* tells servers of one service and host apart (host/server_key.h) */
 };
 
 /* Is there anybody that profiles are for: files, Cloud Profiler, the endpoint, slow requests? */

@@ -13,6 +13,7 @@
 #include "check_only.h"
 #include "option_checks.h"
 #include "option_values.h"
+#include "server_key.h"
 
 extern struct uwsgi_server uwsgi;
 
@@ -434,6 +435,7 @@ const struct cprof_options *cprof_options_finish(void)
     if (!state.tags_given) {
         config->tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE | CPROF_TAG_GIL;
     }
+    config->server_key = cprof_server_key();
     cprof_option_checks_make(&state.options, &given);
     return &state.options;
 }

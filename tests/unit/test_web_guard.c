@@ -28,7 +28,7 @@ static unsigned ask(const char *host, const char *origin, const char *token)
     memset(&config, 0, sizeof(config));
     (void)snprintf(config.http_address, sizeof(config.http_address), "127.0.0.1:0");
     (void)snprintf(config.http_token, sizeof(config.http_token), TOKEN);
-    EXPECT(cprof_guard_open(&guard, &config, &error));
+    EXPECT(cprof_guard_open(&guard, &config, NULL, &error));
     status = cprof_guard_check(&guard, &question, &reason);
     EXPECT(status == 0 || reason);
     cprof_guard_close(&guard);
@@ -81,7 +81,7 @@ static mode_t open_with_file(struct cprof_guard *guard, const char *path)
     memset(&config, 0, sizeof(config));
     (void)snprintf(config.http_address, sizeof(config.http_address), "127.0.0.1:0");
     (void)snprintf(config.http_token_file, sizeof(config.http_token_file), "%s", path);
-    EXPECT(cprof_guard_open(guard, &config, &error));
+    EXPECT(cprof_guard_open(guard, &config, NULL, &error));
     return lstat(path, &status) == 0 && S_ISREG(status.st_mode) ? status.st_mode & 0777 : 0;
 }
 

@@ -110,6 +110,7 @@ int main(int argc, char **argv)
                                      .events = POLLIN,
                                      .ready = take_signal,
                                      .context = &signal_descriptor};
+    struct cprof_output *output;
     struct cprof_segment segment;
     struct cprof_loop loop;
     struct cprof_error error;
@@ -117,8 +118,9 @@ int main(int argc, char **argv)
     cprof_log_setup(write_line, CPROF_LOG_DEBUG);
     EXPECT(cprof_config_read(&config, descriptor_of(argc, argv, "--config-fd"), &error));
     EXPECT(cprof_segment_open(&segment, descriptor_of(argc, argv, "--segment-fd"), &error));
-    sink = cprof_directory_sink_create(&config);
-    EXPECT(sink);
+    output = cprof_output_create(&config);
+    sink = cprof_directory_sink_create(&config, output);
+    EXPECT(output && sink);
     cprof_loop_init(&loop);
     windows = cprof_windows_create(&config, &segment, &loop, &error);
     EXPECT(windows && cprof_loop_add_watch(&loop, &watch));
