@@ -296,7 +296,7 @@ static void pass_on(int signal_number, siginfo_t *info, void *context)
  * the app the guard reads zero and nothing of ours is touched. `handlers_inside` is raised
  * before the period is read, so that closing and then finding nobody inside means that no
  * handler will touch the log any more. */
-static void on_signal(int signal_number, siginfo_t *info, void *context)
+CPROF_ALIGNS_STACK static void on_signal(int signal_number, siginfo_t *info, void *context)
 {
     int saved_errno = errno;
 
@@ -322,7 +322,7 @@ bool cprof_oncpu_install(const struct cprof_python *python, struct cprof_recorde
                          const struct cprof_request_view *requests, bool native_leaf)
 {
     static const int never_blocked[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
-    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
 
     interpreter = python;
     recorder_of_process = recorder;
