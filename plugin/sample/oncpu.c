@@ -9,8 +9,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
+#include "../base/kernel_clock.h"
 #include "../base/machine.h"
 #include "../python/gil_state.h"
 #include "../python/gil_wait.h"
@@ -246,10 +246,7 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint
 /* The thread's CPU time: a handler that has to wait for the processor costs nothing meanwhile. */
 static uint64_t read_thread_clock_ns(void)
 {
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    return cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* Takes the tick, and the time if it is this one's turn. What the kernel needs to deliver the

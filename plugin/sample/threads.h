@@ -61,7 +61,7 @@ struct cprof_thread {
     bool signal_blocked;         /* seen in this window, and counted */
     uint32_t looks;              /* that the ticker had at it in this window */
     bool seen;                   /* mark of the ticker's present round */
-    timer_t timer;               /* while armed */
+    int timer;                   /* while armed; the kernel's own number, see kernel_clock.h */
     uint64_t clock_seen_ns;      /* its CPU clock at the last look */
     uint64_t lost_next_ns;       /* next_ns at the last look, if it was overdue then */
     _Atomic uint32_t tag_ref;    /* of the present epoch, CPROF_NO_REF: not written yet */
