@@ -68,6 +68,8 @@ struct cprof_thread {
     _Atomic uint32_t has_state;  /* 1: it has run Python; only then may its handler ask Python */
     _Atomic uintptr_t pointer;   /* the thread pointer, 0 until its first tick */
     uintptr_t stack_high;        /* upper end of its C stack, 0: ask the thread pointer */
+    uintptr_t stack_low;         /* and its lower end, where the upper one is known */
+    _Atomic uint64_t left_out_ns; /* ticks that found no room on the stack; the ticker takes it */
     struct cprof_timing timing;
     struct cprof_remembered_state remembered;
     struct cprof_remembered_state own; /* its thread state as the ticker knows it */

@@ -15,6 +15,7 @@
 #include "../base/kernel_clock.h"
 #include "../base/log.h"
 #include "../share/window.h"
+#include "c_stack.h"
 #include "descriptors.h"
 #include "guard.h"
 #include "mappings.h"
@@ -405,6 +406,7 @@ static bool start_thread(struct cprof_error *error)
         return cprof_fail_errno(error, failure, "cannot start the ticker thread");
     }
     (void)pthread_setname_np(thread, "cprof-ticker");
+    cprof_c_stack_learn(thread);
     return true;
 }
 

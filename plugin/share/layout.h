@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 14
+#define CPROF_LAYOUT_VERSION 15
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -90,6 +90,7 @@ enum cprof_miss {
     CPROF_MISS_STALE,      /* the tick belonged to a thread or window that was gone */
     CPROF_MISS_BLOCKED,    /* a thread keeps the signal blocked (each counts once a window) */
     CPROF_MISS_LOST,       /* the timer's signal never came and the timer was armed again */
+    CPROF_MISS_STACK,      /* the thread's stack had no room for the handler */
     CPROF_MISS_COUNT,
 };
 
