@@ -14,6 +14,16 @@
  * first line says SIGSAFE FILE; tools/sigsafe checks what those files may call. */
 #define CPROF_SIGSAFE
 
+/* A signal handler that makes its own stack aligned as the compiler expects it. Emulators of other
+ * processors start handlers on a stack that is not (qemu-user before 8.2 or so), and then the
+ * first instruction that needs it faults. On aarch64 the processor itself checks the stack
+ * pointer's alignment. */
+#if defined(__x86_64__)
+#define CPROF_ALIGNS_STACK __attribute__((force_align_arg_pointer))
+#else
+#define CPROF_ALIGNS_STACK
+#endif
+
 #define CPROF_PRINTF(format_index, first_argument)                                                 \
     __attribute__((format(printf, format_index, first_argument)))
 

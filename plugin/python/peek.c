@@ -166,7 +166,7 @@ static void chain(int signal_number, siginfo_t *info, void *context)
     }
 }
 
-static void on_fault(int signal_number, siginfo_t *info, void *context)
+CPROF_ALIGNS_STACK static void on_fault(int signal_number, siginfo_t *info, void *context)
 {
     if (is_forgiven(cprof_machine_pc(context))) {
         resume_failed(context);

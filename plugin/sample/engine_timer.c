@@ -7,11 +7,12 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
+#include "../base/kernel_clock.h"
 #include "rearm.h"
-
-#define NS_PER_SECOND UINT64_C(1000000000)
 
 /* See cprof_engine_timer_spares_system_calls. */
 #define SAFE_MAJOR 5u
@@ -31,13 +32,7 @@ static clockid_t thread_clock(pid_t tid)
 
 bool cprof_engine_timer_clock(pid_t tid, uint64_t *now_ns)
 {
-    struct timespec now;
-
-    if (clock_gettime(thread_clock(tid), &now) != 0) {
-        return false;
-    }
-    *now_ns = (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-    return true;
+    return cprof_kernel_clock(thread_clock(tid), now_ns);
 }
 
 bool cprof_engine_timer_spares_system_calls(struct cprof_error *error)
@@ -66,7 +61,7 @@ bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns)
 
     event._sigev_un._tid = thread->tid; /* glibc 2.36 has no public name for it */
     if (!cprof_engine_timer_clock(thread->tid, &now_ns) ||
-        timer_create(thread_clock(thread->tid), &event, &thread->timer) != 0) {
+        syscall(SYS_timer_create, thread_clock(thread->tid), &event, &thread->timer) != 0) {
         return false;
     }
     thread->timing.random = ((uint64_t)thread->tid << 32 | (now_ns & UINT32_MAX)) + 1;
@@ -83,7 +78,7 @@ bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns)
 void cprof_engine_timer_disarm(struct cprof_thread *thread)
 {
     if (thread->armed) {
-        (void)timer_delete(thread->timer);
+        (void)syscall(SYS_timer_delete, thread->timer);
         thread->armed = false;
     }
 }

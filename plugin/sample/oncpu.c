@@ -9,11 +9,12 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
+#include "../base/kernel_clock.h"
 #include "../base/machine.h"
 #include "../python/gil_state.h"
 #include "../python/gil_wait.h"
+#include "c_stack.h"
 #include "engine_timer.h"
 #include "guard.h"
 #include "rearm.h"
@@ -24,6 +25,9 @@
  * system call. */
 #define TIMED_TICKS 16u
 
+/* What the ABIs of x86-64 and aarch64 ask for. */
+#define CPROF_STACK_ALIGNMENT 16u
+
 static const struct cprof_python *interpreter;
 static struct cprof_recorder *recorder_of_process;
 static bool wants_native_leaf;
@@ -33,6 +37,7 @@ static struct sigaction previous_action;
 static _Atomic uint64_t open_period_ns; /* 0: closed */
 static _Atomic uint32_t handlers_inside;
 static _Atomic uint32_t ticks_begun;
+static _Atomic bool is_misaligned;
 
 static void count_miss(enum cprof_miss miss, uint64_t weight_ns)
 {
@@ -87,17 +92,24 @@ static enum cprof_gil find_gil(const struct cprof_thread *thread, enum cprof_pee
                                                                       : CPROF_GIL_RELEASED;
 }
 
+/* A tick: whose, and what it stands for. */
+struct tick {
+    struct cprof_thread *thread;
+    struct cprof_stack_bounds stack; /* all of the thread's; low 0: unknown */
+    enum cprof_peek_way way;
+    uint64_t weight_ns; /* both as in struct cprof_sample */
+    uint64_t timer_weight_ns;
+};
+
 /* Walks the interrupted thread into the context. CPROF_MISS_COUNT: no miss. *state_found is the
  * thread state that it runs under, or 0. */
-static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *interrupted,
+static enum cprof_miss walk(const struct tick *tick, const ucontext_t *interrupted,
                             struct cprof_context *context, struct cprof_sample *sample,
                             uintptr_t *state_found)
 {
-    struct cprof_stack_bounds stack = {
-        .low = cprof_machine_stack_pointer(interrupted),
-        .high = thread->stack_high ? thread->stack_high : cprof_machine_thread_pointer(),
-    };
-    uintptr_t state;
+    struct cprof_thread *thread = tick->thread;
+    struct cprof_stack_bounds stack = tick->stack;
+    uintptr_t stack_pointer = cprof_machine_stack_pointer(interrupted), state;
     bool truncated;
 
     /* Without a frame: uWSGI's own code on its threads, else what a library does. */
@@ -107,7 +119,10 @@ static enum cprof_miss walk(struct cprof_thread *thread, const ucontext_t *inter
         sample->flags = CPROF_STACK_NATIVE;
         return CPROF_MISS_COUNT;
     }
-    context->way = cprof_peek_choose(&interrupted->uc_sigmask);
+    /* Another stack (a goroutine's, a coroutine's) says nothing about which part is in use. */
+    if (stack_pointer >= stack.low && stack_pointer < stack.high) {
+        stack.low = stack_pointer;
+    }
     state = choose_state(thread, context->way, &stack);
     sample->gil = (uint8_t)find_gil(thread, context->way, state);
     *state_found = state;
@@ -149,13 +164,6 @@ static enum cprof_miss record(struct cprof_thread *thread, uintptr_t state,
                : CPROF_MISS_COUNT;
 }
 
-/* A tick: whose, and what it stands for. */
-struct tick {
-    struct cprof_thread *thread;
-    uint64_t weight_ns; /* both as in struct cprof_sample */
-    uint64_t timer_weight_ns;
-};
-
 static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
 {
     struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
@@ -170,7 +178,8 @@ static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
     uintptr_t state = 0;
 
     if (context) {
-        miss = walk(tick->thread, interrupted, context, &sample, &state);
+        context->way = tick->way;
+        miss = walk(tick, interrupted, context, &sample, &state);
         if (miss == CPROF_MISS_COUNT) {
             miss = record(tick->thread, state, context, &sample);
         }
@@ -188,13 +197,13 @@ static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
 
 /* A CPU timer's signal is delivered on the way back to user mode: if the kernel was running for
  * a system call, the interrupted instruction stands right behind the one that made it. */
-static bool is_behind_system_call(const ucontext_t *interrupted)
+static bool is_behind_system_call(enum cprof_peek_way way, const ucontext_t *interrupted)
 {
     uintptr_t pc = cprof_machine_pc(interrupted);
     uint32_t code = 0;
 
-    return cprof_peek_bytes(cprof_peek_choose(&interrupted->uc_sigmask), &code,
-                            pc - CPROF_MACHINE_SYSCALL_BYTES, CPROF_MACHINE_SYSCALL_BYTES) &&
+    return cprof_peek_bytes(way, &code, pc - CPROF_MACHINE_SYSCALL_BYTES,
+                            CPROF_MACHINE_SYSCALL_BYTES) &&
            code == CPROF_MACHINE_SYSCALL_CODE;
 }
 
@@ -210,11 +219,36 @@ static _Atomic uint64_t *classify(struct tick *tick, uint64_t interval_ns,
         tick->weight_ns = interval_ns;
         return &counters->timer_weight_ns;
     }
-    if (is_behind_system_call(interrupted)) {
+    if (is_behind_system_call(tick->way, interrupted)) {
         tick->weight_ns = interval_ns;
         return &counters->kernel_weight_ns;
     }
     return &counters->other_weight_ns;
+}
+
+/* How much room the handler has decides what it may do: whether a sample is taken, and whether a
+ * read may fault, which puts another frame of the kernel's on the same stack. Returns whether there
+ * is room for a sample. */
+static bool look_at_stack(struct tick *tick, const ucontext_t *interrupted)
+{
+    size_t room;
+
+    tick->stack = cprof_c_stack_bounds(tick->thread);
+    room = cprof_c_stack_room(interrupted, &tick->stack);
+    tick->way = room >= CPROF_HANDLER_STACK_BYTES + cprof_c_stack_fault_bytes()
+                    ? cprof_peek_choose(&interrupted->uc_sigmask)
+                    : CPROF_PEEK_SYSTEM;
+    return room >= CPROF_HANDLER_STACK_BYTES;
+}
+
+/* Its time is not one that was sampled: the ticker takes it back. */
+static void leave_out(const struct tick *tick)
+{
+    if (tick->weight_ns) {
+        count_miss(CPROF_MISS_STACK, 0);
+        atomic_fetch_add_explicit(&tick->thread->left_out_ns, tick->weight_ns,
+                                  memory_order_relaxed);
+    }
 }
 
 static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint64_t period_ns)
@@ -223,6 +257,7 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint
     uint64_t interval_ns = period_ns;
     struct tick tick = {0};
     _Atomic uint64_t *raw_sum;
+    bool has_room;
 
     tick.thread = info->si_code == SI_TIMER ? cprof_thread_of_ticket(info->si_value.sival_int)
                                             : cprof_thread_of_descriptor(info->si_fd);
@@ -230,6 +265,7 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint
         count_miss(CPROF_MISS_STALE, 0);
         return;
     }
+    has_room = look_at_stack(&tick, interrupted);
     if (info->si_code == SI_TIMER) {
         interval_ns = cprof_rearm_after_tick(tick.thread, period_ns);
         raw_sum = classify(&tick, interval_ns, interrupted);
@@ -240,16 +276,17 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint
         raw_sum = &counters->perf_weight_ns;
     }
     atomic_fetch_add_explicit(raw_sum, interval_ns, memory_order_relaxed);
-    take_sample(&tick, interrupted);
+    if (has_room) {
+        take_sample(&tick, interrupted);
+    } else {
+        leave_out(&tick);
+    }
 }
 
 /* The thread's CPU time: a handler that has to wait for the processor costs nothing meanwhile. */
 static uint64_t read_thread_clock_ns(void)
 {
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    return cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* Takes the tick, and the time if it is this one's turn. What the kernel needs to deliver the
@@ -283,31 +320,82 @@ static bool is_tick(const siginfo_t *info)
 }
 
 /* Whoever had the signal before us gets what is not ours (urgent data on a socket). */
-static void pass_on(int signal_number, siginfo_t *info, void *context)
+__attribute__((noinline)) static void pass_on(int signal_number, siginfo_t *info, void *context)
 {
+    int saved_errno = errno;
+
     if (previous_action.sa_flags & SA_SIGINFO) {
         previous_action.sa_sigaction(signal_number, info, context);
     } else if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
         previous_action.sa_handler(signal_number);
     }
+    errno = saved_errno;
 }
 
-/* Runs on the thread that burnt the CPU time, perhaps on several at once. In a forked child of
- * the app the guard reads zero and nothing of ours is touched. `handlers_inside` is raised
- * before the period is read, so that closing and then finding nobody inside means that no
- * handler will touch the log any more. */
-static void on_signal(int signal_number, siginfo_t *info, void *context)
+/* In a forked child of the app the guard reads zero and nothing of ours is touched.
+ * `handlers_inside` is raised before the period is read, so that closing and then finding nobody
+ * inside means that no handler will touch the log any more. */
+__attribute__((noinline)) static void enter_tick(const siginfo_t *info,
+                                                 const ucontext_t *interrupted)
 {
     int saved_errno = errno;
 
-    if (!is_tick(info)) {
-        pass_on(signal_number, info, context);
-    } else if (cprof_guard_is_set()) {
+    if (cprof_guard_is_set()) {
         atomic_fetch_add(&handlers_inside, 1);
-        take_and_time_tick(info, context);
+        take_and_time_tick(info, interrupted);
         atomic_fetch_sub(&handlers_inside, 1);
     }
     errno = saved_errno;
+}
+
+/* An alternate stack on which next to nothing is left: the tick is counted, and its timer, which is
+ * not armed again here, makes the ticker book the thread's time as lost. */
+static bool is_tight(const ucontext_t *interrupted)
+{
+    static const struct cprof_stack_bounds unknown;
+
+    return cprof_c_stack_room(interrupted, &unknown) < CPROF_TIGHT_STACK_BYTES;
+}
+
+static void count_tight_tick(void)
+{
+    if (cprof_guard_is_set()) {
+        atomic_fetch_add(&handlers_inside, 1);
+        if (atomic_load(&open_period_ns)) {
+            count_miss(CPROF_MISS_STACK, 0);
+        }
+        atomic_fetch_sub(&handlers_inside, 1);
+    }
+}
+
+/* Emulators that start handlers on a misaligned stack: see CPROF_ALIGNS_STACK. The kernel writes
+ * the context at a multiple of 16 above it. */
+static void note_alignment(const ucontext_t *interrupted)
+{
+    if ((uintptr_t)interrupted % CPROF_STACK_ALIGNMENT) {
+        atomic_store_explicit(&is_misaligned, true, memory_order_relaxed);
+    }
+}
+
+/* Runs on the thread that burnt the CPU time, perhaps on several at once. Its own frame is small:
+ * how much room there is, is asked first. */
+CPROF_ALIGNS_STACK static void on_signal(int signal_number, siginfo_t *info, void *context)
+{
+    if (!is_tick(info)) {
+        pass_on(signal_number, info, context);
+        return;
+    }
+    note_alignment(context);
+    if (is_tight(context)) {
+        count_tight_tick();
+        return;
+    }
+    enter_tick(info, context);
+}
+
+bool cprof_oncpu_is_misaligned(void)
+{
+    return atomic_load_explicit(&is_misaligned, memory_order_relaxed);
 }
 
 bool cprof_oncpu_owns_signal(void)
@@ -322,7 +410,7 @@ bool cprof_oncpu_install(const struct cprof_python *python, struct cprof_recorde
                          const struct cprof_request_view *requests, bool native_leaf)
 {
     static const int never_blocked[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
-    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
 
     interpreter = python;
     recorder_of_process = recorder;

@@ -17,7 +17,7 @@
 #include "request_view.h"
 
 /* Installs the handler for CPROF_SIGNAL, for good. A handler that stood there before goes on
- * getting the signals that are not ours. `python` and `recorder` must live as long as the
+ * getting the signals that are not ours. It runs on the alternate stack where the thread has one. `python` and `recorder` must live as long as the
  * process; `requests` is copied. native_leaf: samples in native code are to have a leaf. */
 CPROF_SIGSAFE bool cprof_oncpu_install(const struct cprof_python *python,
                                        struct cprof_recorder *recorder,
@@ -33,6 +33,10 @@ CPROF_SIGSAFE bool cprof_oncpu_drained(void);
 
 /* Whether the signal is still ours (an app may take it). */
 CPROF_SIGSAFE bool cprof_oncpu_owns_signal(void);
+
+/* Whether a tick came on a stack that is not aligned as the processor's ABI says: this machine is
+ * emulated, and not well. */
+CPROF_SIGSAFE bool cprof_oncpu_is_misaligned(void);
 
 /* Lets the signal through in the calling thread, and the fault signals that guarded reads
  * need: uWSGI blocks all signals in its threads of core 1 and up (core/loop.c). */

@@ -5,6 +5,9 @@
 #include "rearm.h"
 
 #include <stdatomic.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "../share/layout.h"
 
@@ -38,7 +41,7 @@ static bool set_timer(struct cprof_thread *thread, uint64_t next_ns, uint64_t we
 
     atomic_store_explicit(&thread->timing.interval_ns, weight_ns, memory_order_relaxed);
     atomic_store_explicit(&thread->timing.next_ns, next_ns, memory_order_relaxed);
-    return timer_settime(thread->timer, TIMER_ABSTIME, &due, NULL) == 0;
+    return syscall(SYS_timer_settime, thread->timer, TIMER_ABSTIME, &due, NULL) == 0;
 }
 
 bool cprof_rearm(struct cprof_thread *thread, uint64_t from_ns, uint64_t period_ns)

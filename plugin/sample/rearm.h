@@ -4,7 +4,7 @@
  * clock, half to one and a half periods after the last due time (not after the tick, which comes
  * up to a kernel tick late): so intervals do not beat against requests of equal length, and the
  * sum of all intervals is the CPU time, whatever the kernel's delay is (facts: a periodic timer
- * misjudged shares of 5 ms requests by up to 20 points; timer_settime is async-signal-safe).
+ * misjudged shares of 5 ms requests by up to 20 points).
  *
  * SPDX-License-Identifier: MIT
  */

@@ -16,6 +16,7 @@
 #include "../python/greenlet.h"
 #include "../python/running_context.h"
 #include "../share/segment.h"
+#include "c_stack.h"
 #include "code_deaths.h"
 #include "greenlets.h"
 #include "guard.h"
@@ -97,7 +98,10 @@ void cprof_sampler_add_core_thread(int core, const char *name)
     thread->core = core;
     (void)snprintf(thread->name, sizeof(thread->name), "%s", name);
     /* The main thread's stack ends below the words that the kernel put there at exec. */
-    thread->stack_high = tid == getpid() ? (uintptr_t)getauxval(AT_RANDOM) : 0;
+    if (tid == getpid()) {
+        thread->stack_high = (uintptr_t)getauxval(AT_RANDOM);
+        thread->stack_low = cprof_c_stack_main_low(thread->stack_high);
+    }
     state = (uintptr_t)interpreter.gilstate_thread_state();
     if (state && cprof_remember_state(&interpreter, CPROF_PEEK_SYSTEM, state, &thread->own)) {
         thread->remembered = thread->own;

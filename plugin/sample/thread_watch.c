@@ -13,6 +13,7 @@
 
 #include "../base/log.h"
 #include "../python/thread_state.h"
+#include "c_stack.h"
 #include "engine_perf.h"
 #include "engine_timer.h"
 #include "guard.h"
@@ -44,6 +45,7 @@ static struct {
     uint32_t app_threads; /* that have a record now */
     int task_directory;   /* open, or -1 */
     bool warned_of_blocked_signal, warned_of_missing_proc, warned_of_missing_timer;
+    bool warned_of_small_stack;
 } watch = {.task_directory = -1};
 
 static struct cprof_thread *threads_by_tid[TID_PLACES];
@@ -178,6 +180,33 @@ static void check_blocked_signal(struct cprof_thread *thread)
     }
 }
 
+/* Time that was not sampled is no part of what was. */
+static void take_back(uint64_t unsampled_ns)
+{
+    _Atomic uint64_t *sampled_ns = &watch.slot->counters.sampled_clock_ns;
+    uint64_t most_ns = atomic_load(sampled_ns);
+
+    atomic_fetch_sub(sampled_ns, unsampled_ns < most_ns ? unsampled_ns : most_ns);
+}
+
+/* A thread whose stack, or alternate stack, has no room for the handler. */
+static void check_left_out(struct cprof_thread *thread)
+{
+    uint64_t left_out_ns = atomic_exchange(&thread->left_out_ns, 0);
+
+    if (left_out_ns == 0) {
+        return;
+    }
+    take_back(left_out_ns);
+    if (!watch.warned_of_small_stack) {
+        watch.warned_of_small_stack = true;
+        cprof_log(CPROF_LOG_WARNING,
+                  "thread %d (%s) has too small a stack for signal handlers (at least %u bytes and "
+                  "the kernel's frame are needed): its CPU time is not seen",
+                  thread->tid, thread->name, CPROF_HANDLER_STACK_BYTES);
+    }
+}
+
 /* Books what the thread has used since the last look. */
 static void follow_clock(struct cprof_thread *thread)
 {
@@ -187,6 +216,7 @@ static void follow_clock(struct cprof_thread *thread)
     if (thread->perf_descriptor >= 0) {
         atomic_fetch_add(&watch.slot->counters.perf_clock_ns, used_ns);
     }
+    check_left_out(thread);
 }
 
 void cprof_thread_watch_start_clocks(void)
@@ -275,10 +305,8 @@ static void add_app_thread(pid_t tid)
     }
 }
 
-/* Time whose ticks were lost was not sampled: it is taken back from what was. */
 static void look_at_thread(struct cprof_thread *thread)
 {
-    struct cprof_slot_counters *counters = &watch.slot->counters;
     uint64_t lost_ns;
 
     thread->looks++;
@@ -292,10 +320,7 @@ static void look_at_thread(struct cprof_thread *thread)
     if (lost_ns) {
         count_miss(CPROF_MISS_LOST, 0);
         check_blocked_signal(thread);
-        lost_ns = lost_ns < atomic_load(&counters->sampled_clock_ns)
-                      ? lost_ns
-                      : atomic_load(&counters->sampled_clock_ns);
-        atomic_fetch_sub(&counters->sampled_clock_ns, lost_ns);
+        take_back(lost_ns);
     }
 }
 

@@ -79,6 +79,8 @@ struct cprof_thread *cprof_thread_add(pid_t tid)
         thread->seen = true;
         thread->lost_next_ns = 0;
         thread->stack_high = 0;
+        thread->stack_low = 0;
+        atomic_store(&thread->left_out_ns, 0);
         atomic_store(&thread->pointer, 0);
         thread->remembered = (struct cprof_remembered_state){0};
         thread->own = (struct cprof_remembered_state){0};

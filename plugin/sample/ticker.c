@@ -12,8 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/kernel_clock.h"
 #include "../base/log.h"
 #include "../share/window.h"
+#include "c_stack.h"
 #include "descriptors.h"
 #include "guard.h"
 #include "mappings.h"
@@ -48,14 +50,6 @@ static struct {
     uint64_t settled_ns; /* as in the slot */
 } ticker;
 
-static uint64_t read_clock_ns(clockid_t clock)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 static void sleep_ns(long ns)
 {
     struct timespec pause = {.tv_nsec = ns};
@@ -72,8 +66,8 @@ static void start_clocks(void)
     ticker.cpu_clock_base_ns = atomic_load(&counters->cpu_clock_ns);
     ticker.ticker_cpu_base_ns = atomic_load(&counters->ticker_cpu_ns);
     cprof_thread_watch_start_clocks();
-    ticker.process_start_ns = read_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    ticker.ticker_start_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    ticker.process_start_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    ticker.ticker_start_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     ticker.sampling_base_ns = atomic_load(&counters->sampling_ns);
     ticker.sampling_start_ns = cprof_now_ns();
 }
@@ -88,8 +82,8 @@ static void publish_sampling_clock(void)
 static void publish_clocks(void)
 {
     struct cprof_slot_counters *counters = &ticker.work.mapping->slot->counters;
-    uint64_t own_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - ticker.ticker_start_ns;
-    uint64_t process_ns = read_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ticker.process_start_ns;
+    uint64_t own_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - ticker.ticker_start_ns;
+    uint64_t process_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ticker.process_start_ns;
 
     atomic_store(&counters->ticker_cpu_ns, ticker.ticker_cpu_base_ns + own_ns);
     atomic_store(&counters->cpu_clock_ns, ticker.cpu_clock_base_ns + process_ns - own_ns);
@@ -193,7 +187,7 @@ struct agenda {
 /* Scans are rarer where they are expensive. */
 static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
 {
-    uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), pause_ns;
+    uint64_t before_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID), pause_ns;
 
     cprof_thread_watch_look(signal_is_ours());
     publish_sampling_clock();
@@ -202,7 +196,7 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
         cprof_offcpu_follow();
     }
     cprof_mappings_look(ticker.work.recorder);
-    pause_ns = (read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns) * ROUND_COST_MAX;
+    pause_ns = (cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns) * ROUND_COST_MAX;
     agenda->scan_ns = now_ns + (pause_ns > ROUND_NS ? pause_ns : ROUND_NS);
 }
 
@@ -215,10 +209,10 @@ static uint64_t mean_gap_ns(const struct agenda *agenda, uint64_t now_ns)
 
 static void look_at_sleepers(struct agenda *agenda, uint64_t now_ns, uint64_t gap_mean_ns)
 {
-    uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns;
+    uint64_t before_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns;
     bool moved = cprof_offcpu_look(gap_mean_ns);
 
-    cost_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
+    cost_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
     agenda->look_ns = now_ns + cprof_pace_next(&agenda->pace, moved, cost_ns);
     agenda->name_ns = 0;
 }
@@ -412,6 +406,7 @@ static bool start_thread(struct cprof_error *error)
         return cprof_fail_errno(error, failure, "cannot start the ticker thread");
     }
     (void)pthread_setname_np(thread, "cprof-ticker");
+    cprof_c_stack_learn(thread);
     return true;
 }
 

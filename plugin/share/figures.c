@@ -23,6 +23,7 @@ static const struct cprof_figure_text texts[CPROF_FIGURE_COUNT] = {
     {"misses_stale", "Ticks without a stack: their thread or window was gone", true},
     {"misses_blocked", "Threads that keep the signal blocked", true},
     {"misses_lost", "Ticks without a stack: the signal never came", true},
+    {"misses_stack", "Ticks without a stack: no room for the handler on the thread's stack", true},
 };
 
 struct cprof_figure_text cprof_figure_text(enum cprof_figure figure)

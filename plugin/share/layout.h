@@ -90,6 +90,7 @@ enum cprof_miss {
     CPROF_MISS_STALE,      /* the tick belonged to a thread or window that was gone */
     CPROF_MISS_BLOCKED,    /* a thread keeps the signal blocked (each counts once a window) */
     CPROF_MISS_LOST,       /* the timer's signal never came and the timer was armed again */
+    CPROF_MISS_STACK,      /* the thread's stack had no room for the handler */
     CPROF_MISS_COUNT,
 };
 

@@ -21,6 +21,8 @@ const char *cprof_miss_name(enum cprof_miss miss)
         return "blocked";
     case CPROF_MISS_LOST:
         return "lost";
+    case CPROF_MISS_STACK:
+        return "stack";
     case CPROF_MISS_COUNT:
         break;
     }

@@ -12,25 +12,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/kernel_clock.h"
+
 /* Windows are opened seconds apart; a writer that never stops must not hold a ticker up. */
 #define READS_MAX 8u
 
-static uint64_t read_clock_ns(clockid_t clock)
-{
-    struct timespec now;
-
-    (void)clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 uint64_t cprof_now_ns(void)
 {
-    return read_clock_ns(CLOCK_MONOTONIC);
+    return cprof_kernel_clock_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t cprof_now_unix_ns(void)
 {
-    return read_clock_ns(CLOCK_REALTIME);
+    struct timespec now;
+
+    /* Not the kernel's own: it is compared with times that uWSGI writes down. */
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
 void cprof_window_open(struct cprof_control *control, int index, struct cprof_window *window)
