@@ -106,7 +106,7 @@ MUTANTS = [
         "cprof_kernel_time_spread",
         "belief = excess_sum > (double)kernel_ns ? (double)kernel_ns / excess_sum : 1;",
         "belief = 0;",
-        e2e("accounting.py::test_kernel_time_is_found_in_its_function"),
+        unit("test_kernel_time"),
     ),
     Mutant(
         "leaf-off-by-one-frame",
