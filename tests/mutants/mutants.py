@@ -150,14 +150,6 @@ MUTANTS = [
         e2e("kills.py::test_a_killed_workers_samples_and_its_successors_are_in_one_profile"),
     ),
     Mutant(
-        "forked-child-sampled",
-        "children that the app forks are not sampled",
-        "cprof_guard_is_set",
-        "return guard_word && atomic_load_explicit(guard_word, memory_order_acquire) != 0;",
-        "return guard_word != NULL;",
-        e2e("forks.py"),
-    ),
-    Mutant(
         "earlier-window-counted-again",
         "a profile has the time of its own window alone",
         "read_slot",
