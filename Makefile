@@ -261,6 +261,7 @@ help: ## Print this list.
 -include tests/step/step.mk
 -include tests/matrix.mk
 -include tests/truth/truth.mk
+-include tests/mutants/mutants.mk
 -include tests/soak/soak.mk
 -include tests/fuzz/fuzz.mk
 -include tests/wall.mk

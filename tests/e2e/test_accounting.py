@@ -4,11 +4,10 @@ SPDX-License-Identifier: MIT
 """
 
 import pytest
-from testenv import known, needs
+from testenv import bounds, known, needs
 
 FORM = known.Form(processes=2, threads=1)
 SECONDS = 5
-POINTS = 0.03
 
 
 def measure(make_uwsgi, reader, app, perf_events):
@@ -33,7 +32,7 @@ def test_kernel_time_is_found_in_its_function(make_uwsgi, profile_reader, app, f
     found = result.shares((function, "stay_in_user_mode"))[function]
 
     # The timer's ticks decide where kernel time was.
-    bound = POINTS + known.binomial_bound(truth, result.sum_of("timer_ticks"))
+    bound = bounds.share(truth, result.sum_of("timer_ticks"))
     print(f"{function}: {found:.4f} for {truth:.4f}, bound {bound:.4f}")
     assert abs(found - truth) <= bound
     assert abs(result.total_error()) <= result.total_bound()

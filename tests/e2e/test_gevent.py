@@ -11,7 +11,7 @@ import os
 from typing import NamedTuple
 
 import pytest
-from testenv import books, gevents, known
+from testenv import books, bounds, gevents, known
 from testenv.profiles import Profile
 
 pytestmark = pytest.mark.skipif(bool(gevents.missing()), reason=gevents.missing() or "there is one")
@@ -68,7 +68,7 @@ class Seen(NamedTuple):
         waits = [(start, end) for own, start, end in self.book if own == name]
         seen = self.asleep().where(lambda sample: name in sample.names()).total_count
         looks = seen * window.seconds() / self.real(name)
-        return books.waits_bound(waits, window, looks)
+        return bounds.chance_of_waits(waits, window, looks)
 
     def asleep(self):
         return self.wall.where(lambda sample: sample.labels["state"] not in WITHOUT_WAIT)

@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 
 import pytest
+from testenv import bounds
 from testenv.checks import windows_until
 from testenv.profiles import profile_files, wait_for_files, wall_file_of
 
@@ -63,8 +64,9 @@ def test_waiting_stands_where_it_happened_under_its_state(profiles):
     # Who wakes waits for a CPU and for the interpreter, how long is the machine's affair.
     asleep = wall.where(lambda s: s.labels["state"] not in ("running", "runnable", "gil"))
 
-    assert asleep.share("nap", flat=True) > 0.9
-    assert asleep.by_state()["sleep"] > 0.9 * asleep.total_ns
+    least = bounds.nearly_all(asleep.total_count)
+    assert asleep.share("nap", flat=True) >= least
+    assert asleep.by_state()["sleep"] >= least * asleep.total_ns
     assert all(sample.count == 0 for sample in wall.samples if sample.labels["state"] == "runnable")
     assert "[idle]" not in wall.functions()
 

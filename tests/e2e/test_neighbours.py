@@ -11,6 +11,7 @@ import signal
 import subprocess
 
 import pytest
+from testenv import bounds
 from testenv.build import PYTHON, SOURCE
 from testenv.checks import windows_until
 from testenv.uwsgi import QUICK
@@ -63,10 +64,15 @@ def next_windows(is_enough, server, reader):
     return found
 
 
+def assert_naps_are_whole(wall):
+    asleep = wall.where(lambda sample: sample.labels["state"] == "sleep")
+    assert asleep.share("nap") >= bounds.nearly_all(asleep.total_count)
+
+
 def assert_both_work(server, reader):
     cpu, wall = next_windows(both_are_seen, server, reader)
-    assert cpu.share("burn") > 0.3, cpu.functions()
-    assert wall.where(lambda sample: sample.labels["state"] == "sleep").share("nap") > 0.9
+    assert cpu.share("burn") > 0, cpu.functions()
+    assert_naps_are_whole(wall)
     assert server.our_errors == []
 
 
@@ -88,7 +94,7 @@ def test_wall_profiles_go_on_without_the_signal(uwsgi, profile_reader):
 
     _, wall = next_windows(naps_are_seen, server, profile_reader)
 
-    assert wall.where(lambda sample: sample.labels["state"] == "sleep").share("nap") > 0.9
+    assert_naps_are_whole(wall)
     assert wall.ns_of("burn") == 0, "samples of a signal that is not ours"
 
 
@@ -139,5 +145,5 @@ def test_googles_agent_profiles_the_same_worker(uwsgi, profile_reader):
         agent.join()
 
     assert agent.failures == [] and int(agent.bodies.pop()) > 0
-    assert profile_reader.read(files[-1]).share("burn") > 0.3
+    assert profile_reader.read(files[-1]).share("burn") > bounds.MAJORITY
     assert_both_work(server, profile_reader)

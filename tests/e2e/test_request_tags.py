@@ -7,12 +7,12 @@ import contextlib
 import socket
 
 import pytest
-from testenv import gevents
+from testenv import bounds, gevents
 from testenv.profiles import merged, profile_files, wall_file_of
 from testenv.uwsgi import QUICK
 
 REQUESTS = 10_000
-POINTS = 0.03
+THREADS = 4
 BOTH = ["/burner/1?secret=yes", "/sleeper/2/deep"]
 ROUTES = [f"^/{name}/ cloudprofiler-tag:route=/{name}/:id" for name in ("burner", "sleeper")]
 PARTS = ["method", "host", "mount", "path:1"]
@@ -86,7 +86,12 @@ def profiles_of(server, reader):
 
 def test_two_routes_are_told_apart_in_every_sample(uwsgi, profile_reader):
     server = uwsgi(
-        processes=2, threads=4, route=ROUTES, cloudprofiler_period_ms=3, **tagged(*PARTS), **QUICK
+        processes=2,
+        threads=THREADS,
+        route=ROUTES,
+        cloudprofiler_period_ms=3,
+        **tagged(*PARTS),
+        **QUICK,
     )
 
     load = server.load(BOTH, threads=8, count=REQUESTS, seconds=300)
@@ -97,13 +102,15 @@ def test_two_routes_are_told_apart_in_every_sample(uwsgi, profile_reader):
     for kind, column in ("cpu", 0), ("wall", 1):
         route = {"cpu": "burner", "wall": "sleeper"}[kind]
         wanted = true_share(load.bodies, route, column)
+        samples = found[kind].where(owner_of).total_count
+        # A worker's threads are looked at together, and wait for each other.
+        moments = samples if kind == "cpu" else samples / THREADS
         print(
             f"{kind}: {share(found[kind], route):.4f} of {route}, in truth {wanted:.4f}, "
             f"{found[kind].total_count} samples"
         )
-        assert abs(share(found[kind], route) - wanted) <= POINTS
+        assert abs(share(found[kind], route) - wanted) <= bounds.share(wanted, moments)
         assert_no_sample_is_under_the_wrong_tag(found[kind])
-    assert abs(share(found["cpu"], "burner") - 0.7) <= POINTS
 
 
 def paths_under_load(server, reader, paths, threads=2):

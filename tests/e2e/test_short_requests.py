@@ -7,7 +7,7 @@ SPDX-License-Identifier: MIT
 import sys
 
 import pytest
-from testenv import known, needs
+from testenv import bounds, known, needs
 from testenv.uwsgi import APPS
 
 sys.path.insert(0, str(APPS))
@@ -15,7 +15,6 @@ import truth
 
 FORM = known.Form(processes=1, threads=1)
 SECONDS = 5
-POINTS = 0.02
 
 
 def measure(make_uwsgi, reader, perf_events):
@@ -45,8 +44,7 @@ def test_perf_events_find_the_shares_of_short_requests(make_uwsgi, profile_reade
     samples = result.profile.total_count
     for name, percent in truth.SHARES.items():
         print(f"{name}: {found[name]:.4f}, {samples} samples")
-        bound = POINTS + known.binomial_bound(percent / 100, samples)
-        assert abs(found[name] - percent / 100) <= bound
+        assert abs(found[name] - percent / 100) <= bounds.share(percent / 100, samples)
     assert_accounts(result)
 
 

@@ -13,7 +13,7 @@ import signal
 import time
 
 import pytest
-from testenv import known, processes
+from testenv import bounds, known, processes
 from testenv.build import GATEWAY, SOURCE
 from testenv.profiles import profile_files, wall_file_of
 from testenv.wait import wait_for
@@ -22,7 +22,6 @@ WINDOW_S = 8
 # Of load. The second window ends so long behind the first that the last one fits in between.
 FIRST_S, BOTH_S, SECOND_S = 3.5, 2.0, 1.5
 WORKERS = 2
-TOTAL_PART = 0.02
 # Between a worker's look at a thread and its clock of the window, the ticker's waits for a CPU
 # left out.
 LOOK_S = 0.1
@@ -129,15 +128,15 @@ def test_each_of_two_windows_has_the_time_of_its_own(start, profile_reader):
     print(f"second {error:+.4f}, raw {raw_error(second):+.4f}")
     unnoticed_ns = 1e9 * known.UNNOTICED_S
     for profile, ns in ((first, first_ns + both_ns), (second, both_ns + second_ns)):
-        assert abs(profile.total_ns / ns - 1) <= TOTAL_PART + unnoticed_ns / ns
+        assert abs(profile.total_ns / ns - 1) <= bounds.MODEL + unnoticed_ns / ns
         assert abs(raw_error(profile)) <= raw_bound(profile)
         assert profile.comment("rejected records") == "0"
     assert own <= first.functions() and "inner" in first.functions()
     assert first.ns_of("burn") == pytest.approx(first.ns_of("inner"), rel=0.01)
     assert not own & second.functions() and "inner" in second.functions()
     part = second.ns_of("inner") / second.ns_of("burn")
-    bound = 0.03 + known.binomial_bound(part, second.total_count)
-    assert abs(part - both_ns / (both_ns + second_ns)) <= bound
+    truth = both_ns / (both_ns + second_ns)
+    assert abs(part - truth) <= bounds.share(truth, second.total_count)
 
 
 def test_windows_that_open_and_end_under_load_agree_with_their_clocks(start, profile_reader):
@@ -190,5 +189,5 @@ def test_a_window_behind_one_that_is_not_delivered_yet_has_its_own_time(start, p
 
     for profile, ns in ((first, first_ns), (second, second_ns)):
         print(f"total {profile.total_ns / ns - 1:+.4f}")
-        assert abs(profile.total_ns / ns - 1) <= TOTAL_PART + 1e9 * known.UNNOTICED_S / ns
+        assert abs(profile.total_ns / ns - 1) <= bounds.MODEL + 1e9 * known.UNNOTICED_S / ns
     assert not own_functions(server) & second.functions() and "inner" in second.functions()

@@ -5,13 +5,11 @@ SPDX-License-Identifier: MIT
 """
 
 import json
-import math
 import time
 from bisect import bisect_right
 from typing import NamedTuple
 
 MARGIN_S = 0.3  # of the requests' life beyond the window's end
-SIGMAS = 5
 
 
 class Window(NamedTuple):
@@ -91,25 +89,3 @@ def keep_busy(server, path, connections, window_seconds, reader):
     cpu = server.wait_for_first_profile()
     wall = reader.read(cpu.with_name(cpu.name.replace("cpu-", "wall-", 1)))
     return wall, [json.loads(body) for body in load.bodies]
-
-
-def share_bound(share, looks):
-    """How far off chance alone may put a share; looks that come late weigh more than others, so
-    that there are in effect fewer of them."""
-    return SIGMAS * math.sqrt(share * (1 - share) / looks)
-
-
-def waits_bound(waits, window, looks):
-    """How many seconds off chance alone may put the sum of waits, (start, end) each. Looks come at
-    memoryless gaps and their weights together are the window's length: what they miss of one state
-    they give to another, so that only how far the number of waits strays from its mean counts."""
-    edges = sorted(
-        edge for start, end in waits for edge in ((window.clip(start), +1), (window.clip(end), -1))
-    )
-    sum_, square, number, before = 0.0, 0.0, 0, window.start
-    for at, step in [*edges, (window.end, 0)]:
-        sum_ += number * (at - before)
-        square += number**2 * (at - before)
-        number, before = number + step, at
-    variance = window.seconds() / looks * (square - sum_**2 / window.seconds())
-    return SIGMAS * math.sqrt(max(variance, 0.0))
