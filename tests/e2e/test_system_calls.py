@@ -207,3 +207,5 @@ def test_a_question_that_is_refused_is_no_answer(make_server, standin):
 
     without(["faccessat2", "access"], server.launch)
     live_a_life(server, standin, profiled=True)
+
+    assert "does not show this process's threads" not in server.log
