@@ -121,12 +121,14 @@ static void change_identity(void)
     }
 }
 
-/* In uWSGI's order. A server whose master stays root starts the gateway as root, too. */
+/* In uWSGI's order. A server whose master stays root starts the gateway as root, too. This is no
+ * reload, though what a server starts has uWSGI's mark of one in its environment. */
 static void become_server(void)
 {
     bool is_late = uwsgi.master_as_root || uwsgi.chown_socket || uwsgi.drop_after_init ||
                    uwsgi.drop_after_apps;
 
+    uwsgi.is_a_reload = 0;
     uwsgi_envdirs(uwsgi.envdirs);
     if (is_late) {
         change_directory();

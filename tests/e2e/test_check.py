@@ -77,6 +77,14 @@ def test_a_directory_that_is_not_there_fails(check, tmp_path):
     assert "a directory that exists" in done.stderr
 
 
+def test_a_check_that_a_server_started_is_no_reload(check, tmp_path, monkeypatch):
+    monkeypatch.setenv("UWSGI_RELOADS", "0")
+    done = check(cloudprofiler_output_dir=tmp_path / "missing")
+
+    assert done.returncode == 1
+    assert "a directory that exists" in done.stderr
+
+
 @pytest.mark.skipif(not PYTHON_PLUGIN, reason=needs.SEPARATE_PYTHON)
 def test_a_server_without_python_fails(check, tmp_path):
     done = check(plugins=("cloudprofiler",), cloudprofiler_output_dir=tmp_path)

@@ -1,5 +1,5 @@
-"""`uwsgi --ini FILE --cloudprofiler-check` beside the server that runs with FILE: the check gives its
-answer, and nothing of the server changes.
+"""`uwsgi --ini FILE --cloudprofiler-check` beside the server that runs with FILE: the check answers
+and the server stays as it is.
 
 SPDX-License-Identifier: MIT
 """
