@@ -42,7 +42,8 @@ static void offer_to_routes(const struct cprof_orders *orders, const struct cpro
     };
 
     if (orders->results && !cprof_results_put(orders->results, &head, profile->bytes)) {
-        cprof_log(CPROF_LOG_WARNING, "a profile of %zu bytes is too long for a route, or there is no shared "
+        cprof_log(CPROF_LOG_WARNING,
+                  "a profile of %zu bytes is too long for a route, or there is no shared "
                   "memory for it",
                   profile->byte_count);
     }

@@ -67,6 +67,7 @@ def test_a_log_without_memory_is_counted_and_told_once_and_goes_on_when_there_is
     server = make_server(cloudprofiler_verbose=2)
     with small_memory(tmp_path / "memory", FIRST_PAGES) as resize:
         server.start()
+        workers, gateway = server.wait_for_workers(2), server.gateway()
         with server.load("/burn?ms=10") as load:
             cpu, wall = windows_until(
                 lambda cpu, wall: cpu.samples and wall.samples,
@@ -75,14 +76,13 @@ def test_a_log_without_memory_is_counted_and_told_once_and_goes_on_when_there_is
                 profile_reader,
             )
             (server.directory / "fifo").write_text("d")
-            server.wait_for_log("stacks of ")
-            server.wait_for_profiles()
             refused = profile_reader.read(wall_file_of(server.wait_for_profiles()[-1]))
             warnings = list(server.our_warnings)
             resize(1000)
             server.wait_for_log("the system has memory for samples again")
 
         assert not load.failures, load.failures[:3]
+        assert (server.workers(), server.gateway()) == (workers, gateway)
         assert cpu.functions() == {"[log full]"}
         assert wall.functions() <= {"[log full]"}
         assert any(line.startswith("memory refused: ") for line in refused.comments)
