@@ -221,8 +221,8 @@ static void settle(struct cprof_output *output, int directory)
         }
     }
     if (output->settled) {
-        cprof_log(CPROF_LOG_INFO, "files in %s have -%s in their names",
-                  output->config->output_dir, output->owner);
+        cprof_log(CPROF_LOG_INFO, "files in %s have -%s in their names", output->config->output_dir,
+                  output->owner);
         remove_temporaries(output, directory);
     }
 }
@@ -358,8 +358,7 @@ static void remove_old(struct cprof_output *output, int directory,
         (void)closedir(names);
     }
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    cprof_stamp_format(&stamp,
-                       (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec + AHEAD_NS);
+    cprof_stamp_format(&stamp, (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec + AHEAD_NS);
     tell_future(output, cprof_name_list_remove_old(&list, directory, &rule));
     cprof_name_list_reset(&list);
 }

@@ -64,8 +64,8 @@ static bool read_token(struct cprof_guard *guard, const char *path)
         return false;
     }
     ok = is_private(fd) && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-         status.st_size == HEX_BYTES + 1 &&
-         read(fd, text, HEX_BYTES) == HEX_BYTES && strspn(text, "0123456789abcdef") == HEX_BYTES;
+         status.st_size == HEX_BYTES + 1 && read(fd, text, HEX_BYTES) == HEX_BYTES &&
+         strspn(text, "0123456789abcdef") == HEX_BYTES;
     close(fd);
     if (ok) {
         (void)snprintf(guard->token, sizeof(guard->token), "%s", text);
@@ -86,9 +86,9 @@ static bool write_line(int fd, const struct cprof_guard *guard)
 }
 
 /* Under another name first: nobody reads half of it, and what stands there is never followed. That
- * name is drawn, since processes of several containers have the same numbers. Where others could read
- * the file, it stays empty; it takes its final name all the same, since rclone brings files back
- * that are removed while they are new. */
+ * name is drawn, since processes of several containers have the same numbers. Where others could
+ * read the file, it stays empty; it takes its final name all the same, since rclone brings files
+ * back that are removed while they are new. */
 static bool write_token(const struct cprof_guard *guard, const char *path,
                         struct cprof_error *error)
 {
