@@ -455,10 +455,9 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
     }
     if (conductor->config.output_dir[0]) {
         conductor->output = cprof_output_create(&conductor->config);
-        conductor->sink =
-            conductor->output
-                ? cprof_directory_sink_create(&conductor->config, conductor->output)
-                : NULL;
+        conductor->sink = conductor->output
+                              ? cprof_directory_sink_create(&conductor->config, conductor->output)
+                              : NULL;
         if (!conductor->sink) {
             return cprof_fail(error, "no memory for the sink");
         }

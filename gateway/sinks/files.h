@@ -33,8 +33,8 @@ bool cprof_is_stamp(const char *text);
 bool cprof_file_write(int directory, const char *name, const uint8_t *bytes,
                       size_t byte_count) CPROF_MUST_USE;
 
-/* rename(2) that never overwrites: then errno is EEXIST. By whichever way the file system has; where
- * it has no atomic one, nobody but the caller may make the name `to`. */
+/* rename(2) that never overwrites: then errno is EEXIST. By whichever way the file system has;
+ * where it has no atomic one, nobody but the caller may make the name `to`. */
 bool cprof_file_rename(int directory, const char *from, const char *to) CPROF_MUST_USE;
 
 /* Removes a regular file, and nothing else. */

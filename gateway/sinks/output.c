@@ -115,7 +115,7 @@ struct parsed {
 
 static bool parse_name(struct parsed *parsed, const struct cprof_output *output, const char *name)
 {
-    size_t owner_bytes = strlen(output->owner), digits;
+    size_t owner_bytes = strlen(output->owner);
     const char *at;
 
     parsed->sort_bytes = strspn(name, "abcdefghijklmnopqrstuvwxyz");
@@ -133,11 +133,10 @@ static bool parse_name(struct parsed *parsed, const struct cprof_output *output,
     parsed->of_worker = strncmp(at, WORKER, strlen(WORKER)) == 0;
     if (parsed->of_worker) {
         at += strlen(WORKER);
-        digits = strspn(at, "0123456789");
-        at += digits;
+        at += strspn(at, "0123456789");
     }
     parsed->ending = at;
-    return *at == '.' && (!parsed->of_worker || digits > 0);
+    return *at == '.' && at[-1] != WORKER[strlen(WORKER) - 1];
 }
 
 static bool is_of_sort(const struct cprof_output *output, const struct cprof_output_file *file,
@@ -222,8 +221,8 @@ static void settle(struct cprof_output *output, int directory)
         }
     }
     if (output->settled) {
-        cprof_log(CPROF_LOG_INFO, "files in %s have -%s in their names",
-                  output->config->output_dir, output->owner);
+        cprof_log(CPROF_LOG_INFO, "files in %s have -%s in their names", output->config->output_dir,
+                  output->owner);
         remove_temporaries(output, directory);
     }
 }
@@ -359,8 +358,7 @@ static void remove_old(struct cprof_output *output, int directory,
         (void)closedir(names);
     }
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    cprof_stamp_format(&stamp,
-                       (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec + AHEAD_NS);
+    cprof_stamp_format(&stamp, (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec + AHEAD_NS);
     tell_future(output, cprof_name_list_remove_old(&list, directory, &rule));
     cprof_name_list_reset(&list);
 }

@@ -64,8 +64,8 @@ static bool read_token(struct cprof_guard *guard, const char *path)
         return false;
     }
     ok = is_private(fd) && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-         status.st_size == HEX_BYTES + 1 &&
-         read(fd, text, HEX_BYTES) == HEX_BYTES && strspn(text, "0123456789abcdef") == HEX_BYTES;
+         status.st_size == HEX_BYTES + 1 && read(fd, text, HEX_BYTES) == HEX_BYTES &&
+         strspn(text, "0123456789abcdef") == HEX_BYTES;
     close(fd);
     if (ok) {
         (void)snprintf(guard->token, sizeof(guard->token), "%s", text);
@@ -86,13 +86,15 @@ static bool write_line(int fd, const struct cprof_guard *guard)
 }
 
 /* Under another name first: nobody reads half of it, and what stands there is never followed. That
- * name is drawn, since processes of several containers have the same numbers. */
+ * name is drawn, since processes of several containers have the same numbers. Where others could
+ * read the file, it stays empty; it takes its final name all the same, since rclone brings files
+ * back that are removed while they are new. */
 static bool write_token(const struct cprof_guard *guard, const char *path,
                         struct cprof_error *error)
 {
     char temporary[CPROF_PATH_BYTES + FILE_NAME_BYTES + 32];
     uint32_t number;
-    bool ok;
+    bool may_write, ok;
     int fd;
 
     if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number)) {
@@ -103,22 +105,19 @@ static bool write_token(const struct cprof_guard *guard, const char *path,
     if (fd < 0) {
         return cprof_fail_errno(error, errno, "the token's file %s", path);
     }
-    if (!is_private(fd)) {
-        close(fd);
-        (void)unlink(temporary);
-        return cprof_fail(error,
-                          "the token is not kept in %s, where others could read it: the file "
-                          "system gives files another owner or mode",
-                          path);
-    }
-    ok = write_line(fd, guard);
+    may_write = is_private(fd);
+    ok = !may_write || write_line(fd, guard);
     ok = close(fd) == 0 && ok;
     if (!ok || rename(temporary, path) != 0) {
         cprof_fail_errno(error, errno, "the token's file %s", path);
         (void)unlink(temporary);
         return false;
     }
-    return true;
+    return may_write ||
+           cprof_fail(error,
+                      "the token is not kept in %s, where others could read it: the file system "
+                      "gives files another owner or mode",
+                      path);
 }
 
 /* Empty: there is no place for it. */

@@ -38,9 +38,9 @@ struct cprof_guard_question {
 };
 
 /* Sets the guard up for config->http_address: takes or makes the token, and writes one that it
- * made to its file of mode 0600: http_token_file, else one in the directory of `output` (NULL: there
- * is none) that belongs to this server alone. False with the error: the token is not written; where
- * guard->token is empty, there is none. */
+ * made to its file of mode 0600: http_token_file, else one in the directory of `output` (NULL:
+ * there is none) that belongs to this server alone. False with the error: the token is not written;
+ * where guard->token is empty, there is none. */
 bool cprof_guard_open(struct cprof_guard *guard, const struct cprof_config *config,
                       const struct cprof_output *output, struct cprof_error *error) CPROF_MUST_USE;
 /* Wipes the token. The file stays: the next gateway goes on with what it holds. */

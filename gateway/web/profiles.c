@@ -134,8 +134,8 @@ static json_t *files_as_json(const struct cprof_web_site *site)
 
 static void send_list(const struct cprof_web_site *site, struct cprof_web_request *request)
 {
-    json_t *root = json_pack("{so, so}", "recent", recent_as_json(site->recent), "files",
-                             files_as_json(site));
+    json_t *root =
+        json_pack("{so, so}", "recent", recent_as_json(site->recent), "files", files_as_json(site));
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);
@@ -152,8 +152,7 @@ static void send_file(const struct cprof_web_site *site, struct cprof_web_reques
     struct cprof_profile_bytes profile;
     struct cprof_directory_name ignored;
     uint8_t *bytes = NULL;
-    bool found = site->output &&
-                 cprof_directory_read_name(&ignored, site->output, name) &&
+    bool found = site->output && cprof_directory_read_name(&ignored, site->output, name) &&
                  cprof_web_read_file(&bytes, &profile.byte_count, site->config->output_dir, name,
                                      CPROF_PPROF_FILE_BYTES_MAX);
 

@@ -256,8 +256,8 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"label of the deployment, at most 127 bytes (default: the metadata server's)",
      cprof_option_set_text, &zone_text, 0},
     {(char *)PREFIX "instance", required_argument, 0,
-     (char *)"label of the profiles, at most 255 bytes (default: the metadata server's, else the "
-             "host name)",
+     (char *)"label of the profiles and part of the names of local files, at most 255 bytes "
+             "(default: the metadata server's, else the host name)",
      cprof_option_set_text, &instance_text, 0},
     {(char *)PREFIX "credentials", required_argument, 0,
      (char *)"a JSON file with credentials for Google Cloud (default: "
@@ -314,7 +314,8 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"seconds that a file's profile covers, 1 to 600 (default: 10)",
      cprof_option_set_number, &duration_range, 0},
     {(char *)PREFIX "output-keep", required_argument, 0,
-     (char *)"number of files of each kind kept in output-dir, 0 for all (default: 100)",
+     (char *)"number of this server's files of each kind kept in output-dir, 0 for all "
+             "(default: 100)",
      cprof_option_set_number, &keep_range, 0},
     {(char *)PREFIX "slow-request", required_argument, 0,
      (char
@@ -360,7 +361,7 @@ struct uwsgi_option cprof_option_table[] = {
      cprof_option_set_text, &http_token_text, 0},
     {(char *)PREFIX "http-token-file", required_argument, 0,
      (char *)"the absolute path of the file, of mode 0600, that a token which is made is written "
-             "to (default: cloudprofiler-http-token in output-dir)",
+             "to (default: cloudprofiler-http-token-SERVICE-INSTANCE-ID in output-dir)",
      cprof_option_set_text, &http_token_file_text, 0},
     {(char *)PREFIX "http-allow-remote", no_argument, 0,
      (char *)"let the endpoint listen at an address that other machines reach, without TLS "

@@ -24,7 +24,7 @@ STUCK = {
     "deadlock": (["take_other_then_one", "application"], ["futex"]),
 }
 THREADS = {"threads_off": {}, "threads_on": {"threads": 2}}
-FILE = r"harakiri-\d{8}T\d{6}\.\d{3}Z-worker1"
+FILE = r"harakiri-\d{8}T\d{6}\.\d{3}Z-uwsgi-.+-[0-9a-f]{8}-worker1"
 
 
 @contextlib.contextmanager

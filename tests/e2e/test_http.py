@@ -398,7 +398,7 @@ def test_a_token_that_is_made_is_in_the_log_and_in_a_file_for_the_owner(uwsgi):
     server = uwsgi(cloudprofiler_http="127.0.0.1:0")
     endpoint = Endpoint(server)
     endpoint.token = token_in(endpoint.query)
-    file = server.profiles / "cloudprofiler-http-token"
+    (file,) = server.profiles.glob("cloudprofiler-http-token-uwsgi-*")
 
     assert endpoint.ask("/status").status == 200
     assert file.read_text().strip() == endpoint.token

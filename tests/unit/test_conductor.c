@@ -513,13 +513,21 @@ static void write_left_window(void)
     atomic_store(&cprof_segment_slot(&segment, 0)->claim, UINT64_C(1) << 32);
 }
 
+/* The only one of its kind. */
 static void remove_profile(const char *kind)
 {
-    char path[512];
+    DIR *names = opendir(directory);
+    unsigned removed = 0;
 
-    (void)snprintf(path, sizeof(path), "%s/%s-20261122T152345.123Z-shop-web1.pb.gz", directory,
-                   kind);
-    EXPECT(unlink(path) == 0);
+    EXPECT(names);
+    for (struct dirent *entry; (entry = readdir(names)) != NULL;) {
+        if (strncmp(entry->d_name, kind, strlen(kind)) == 0) {
+            EXPECT(unlinkat(dirfd(names), entry->d_name, 0) == 0);
+            removed++;
+        }
+    }
+    (void)closedir(names);
+    EXPECT(removed == 1);
 }
 
 static void a_profile_whose_writer_was_killed_before_it_could_say_so_is_written_once(void)
