@@ -84,10 +84,12 @@ static struct file *list_files(const struct cprof_web_site *site, size_t *count)
 
     *count = 0;
     for (struct dirent *entry; files && *count < FILES_LOOKED_AT && (entry = readdir(names));) {
-        struct file file;
+        struct file file = {.text = NULL};
 
-        if (cprof_directory_read_name(&file.name, site->output, entry->d_name) &&
-            (file.text = strdup(entry->d_name))) {
+        if (cprof_directory_read_name(&file.name, site->output, entry->d_name)) {
+            file.text = strdup(entry->d_name);
+        }
+        if (file.text) {
             files[(*count)++] = file;
         }
     }
