@@ -24,6 +24,7 @@
 #include "oncpu.h"
 #include "pace.h"
 #include "request_table.h"
+#include "self_check.h"
 #include "tags.h"
 #include "thread_watch.h"
 
@@ -72,6 +73,7 @@ static void start_clocks(void)
     ticker.ticker_start_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     ticker.sampling_base_ns = atomic_load(&counters->sampling_ns);
     ticker.sampling_start_ns = cprof_now_ns();
+    cprof_self_check_begin(counters);
 }
 
 static void publish_sampling_clock(void)
@@ -180,6 +182,7 @@ static void leave_epoch(uint32_t epoch)
 {
     cprof_thread_watch_follow_clocks();
     publish_clocks();
+    cprof_self_check_end(&ticker.work.mapping->slot->counters, !ticker.warned_of_taken_signal);
     cprof_oncpu_close();
     cprof_tags_mark_requests(0);
     cprof_thread_watch_end();
