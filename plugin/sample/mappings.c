@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,9 +120,10 @@ static bool write_record(struct cprof_context *context, const struct line *line)
     return true;
 }
 
-/* Returns whether the line described something new. */
-static bool take_line(struct cprof_context *context, const char *text)
+/* Returns whether the line described something new. `data`: the context to write with. */
+static bool take_line(const char *text, void *data)
 {
+    struct cprof_context *context = data;
     struct line line;
 
     if (!parse_line(text, &line) || is_known(&line.mapping) ||
@@ -138,56 +140,99 @@ static bool take_line(struct cprof_context *context, const char *text)
     return true;
 }
 
+/* Something that is done with each line; whether it was of use. */
+struct visitor {
+    bool (*take)(const char *text, void *data);
+    void *data;
+};
+
 /* Takes the whole lines of the buffer; returns how many bytes they had. */
-static size_t take_lines(struct cprof_context *context, char *text, size_t bytes, bool *is_new)
+static size_t take_lines(const struct visitor *visitor, char *text, size_t bytes, bool *was_of_use)
 {
     size_t done = 0;
     char *end;
 
     while ((end = memchr(text + done, '\n', bytes - done)) != NULL) {
         *end = '\0';
-        *is_new |= take_line(context, text + done);
+        *was_of_use |= visitor->take(text + done, visitor->data);
         done = (size_t)(end - text) + 1;
     }
     return done;
 }
 
-/* Returns whether there was anything new. */
-static bool read_file(struct cprof_context *context, int file)
+/* Returns whether any line was of use. */
+static bool read_file(const struct visitor *visitor, int file)
 {
     static char text[2 * LINE_BYTES];
     size_t held = 0;
     ssize_t got;
-    bool is_new = false;
+    bool was_of_use = false;
 
     while ((got = read(file, text + held, sizeof(text) - held)) > 0) {
         size_t done;
 
         held += (size_t)got;
-        done = take_lines(context, text, held, &is_new);
+        done = take_lines(visitor, text, held, &was_of_use);
         held -= done;
         if (held > LINE_BYTES) {
             held = 0;
         }
         memmove(text, text + done, held);
     }
-    return is_new;
+    return was_of_use;
+}
+
+/* False also if there is no such file. */
+static bool visit_lines(const struct visitor *visitor)
+{
+    int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    bool was_of_use;
+
+    if (file < 0) {
+        return false;
+    }
+    was_of_use = read_file(visitor, file);
+    (void)close(file);
+    return was_of_use;
 }
 
 static void describe(struct cprof_recorder *recorder)
 {
     struct cprof_context *context = cprof_context_acquire(recorder);
-    int file;
+    struct visitor visitor = {.take = take_line, .data = context};
 
     if (!context) {
         return;
     }
-    file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-    if (file >= 0) {
-        mappings.vain_looks = read_file(context, file) ? 0 : mappings.vain_looks + 1;
-        (void)close(file);
-    }
+    mappings.vain_looks = visit_lines(&visitor) ? 0 : mappings.vain_looks + 1;
     cprof_context_release(context);
+}
+
+/* Whose code lies at an address. */
+struct search {
+    uintptr_t address;
+    char *path;
+    size_t path_bytes;
+};
+
+static bool search_line(const char *text, void *data)
+{
+    const struct search *search = data;
+    struct line line;
+
+    if (!parse_line(text, &line) || search->address < line.mapping.start ||
+        search->address >= line.mapping.end || line.path[0] != '/') {
+        return false;
+    }
+    (void)snprintf(search->path, search->path_bytes, "%s", line.path);
+    return true;
+}
+
+bool cprof_mappings_find(uintptr_t address, char *path, size_t path_bytes)
+{
+    struct search search = {.address = address, .path = path, .path_bytes = path_bytes};
+
+    return visit_lines(&(struct visitor){.take = search_line, .data = &search});
 }
 
 void cprof_mappings_look(struct cprof_recorder *recorder)

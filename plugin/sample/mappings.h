@@ -12,6 +12,8 @@
 #ifndef CPROF_MAPPINGS_H
 #define CPROF_MAPPINGS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "recorder.h"
@@ -25,5 +27,9 @@ void cprof_mappings_look(struct cprof_recorder *recorder);
 /* The same, once more at the end, if there was any leaf: memory in which one file gave way to
  * another is described twice then, and the gateway believes neither. */
 void cprof_mappings_finish(struct cprof_recorder *recorder);
+
+/* The file whose code is mapped at `address`, in any window or none. False: none is, or /proc does
+ * not tell. The ticker: not by dladdr, which waits for whoever loads a library. */
+bool cprof_mappings_find(uintptr_t address, char *path, size_t path_bytes);
 
 #endif

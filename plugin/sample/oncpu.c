@@ -406,6 +406,17 @@ bool cprof_oncpu_owns_signal(void)
            standing.sa_sigaction == on_signal;
 }
 
+uintptr_t cprof_oncpu_standing_handler(void)
+{
+    struct sigaction standing;
+
+    if (sigaction(CPROF_SIGNAL, NULL, &standing) != 0 || standing.sa_handler == SIG_DFL ||
+        standing.sa_handler == SIG_IGN) {
+        return 0;
+    }
+    return (uintptr_t)standing.sa_sigaction; /* the same word as sa_handler */
+}
+
 bool cprof_oncpu_install(const struct cprof_python *python, struct cprof_recorder *recorder,
                          const struct cprof_request_view *requests, bool native_leaf)
 {

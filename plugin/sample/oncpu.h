@@ -34,6 +34,9 @@ CPROF_SIGSAFE bool cprof_oncpu_drained(void);
 /* Whether the signal is still ours (an app may take it). */
 CPROF_SIGSAFE bool cprof_oncpu_owns_signal(void);
 
+/* The function that the signal would call now; 0: none. */
+CPROF_SIGSAFE uintptr_t cprof_oncpu_standing_handler(void);
+
 /* Whether a tick came on a stack that is not aligned as the processor's ABI says: this machine is
  * emulated, and not well. */
 CPROF_SIGSAFE bool cprof_oncpu_is_misaligned(void);

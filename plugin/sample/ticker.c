@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #include "oncpu.h"
 #include "pace.h"
 #include "request_table.h"
+#include "self_check.h"
 #include "tags.h"
 #include "thread_watch.h"
 
@@ -30,6 +32,7 @@
 #define ROUND_COST_MAX   50u              /* a look takes at most one part in so many of the time */
 #define NAME_NS          UINT64_C(500000) /* between two questions for what a sleep that has no name is */
 #define DRAIN_NS         UINT64_C(1000000) /* between two looks at handlers that are inside */
+#define PATH_BYTES       512u
 #define STACK_BYTES      (256 * 1024)
 #define LEAVE_NS         1000000
 #define LEAVE_ROUNDS_MAX 50
@@ -70,6 +73,7 @@ static void start_clocks(void)
     ticker.ticker_start_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     ticker.sampling_base_ns = atomic_load(&counters->sampling_ns);
     ticker.sampling_start_ns = cprof_now_ns();
+    cprof_self_check_begin(counters);
 }
 
 static void publish_sampling_clock(void)
@@ -89,6 +93,20 @@ static void publish_clocks(void)
     atomic_store(&counters->cpu_clock_ns, ticker.cpu_clock_base_ns + process_ns - own_ns);
 }
 
+static void warn_of_taken_signal(void)
+{
+    uintptr_t handler = cprof_oncpu_standing_handler();
+    char path[PATH_BYTES];
+
+    if (!cprof_mappings_find(handler, path, sizeof(path))) {
+        (void)snprintf(path, sizeof(path), "%s", handler ? "no file" : "nobody: it is reset");
+    }
+    cprof_log(CPROF_LOG_WARNING,
+              "the application has taken SIGURG for itself (the handler is in %s): this process's "
+              "CPU time is not seen while that lasts, and stands as [unsampled]",
+              path);
+}
+
 /* The signal is the app's if it wants it. Ticks would then call the app's handler. */
 static bool signal_is_ours(void)
 {
@@ -97,8 +115,7 @@ static bool signal_is_ours(void)
     }
     if (!ticker.warned_of_taken_signal) {
         ticker.warned_of_taken_signal = true;
-        cprof_log(CPROF_LOG_WARNING, "the application has taken SIGURG for itself: this process's "
-                                     "CPU time is not seen while that lasts");
+        warn_of_taken_signal();
     }
     return false;
 }
@@ -165,6 +182,7 @@ static void leave_epoch(uint32_t epoch)
 {
     cprof_thread_watch_follow_clocks();
     publish_clocks();
+    cprof_self_check_end(&ticker.work.mapping->slot->counters, !ticker.warned_of_taken_signal);
     cprof_oncpu_close();
     cprof_tags_mark_requests(0);
     cprof_thread_watch_end();

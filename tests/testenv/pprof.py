@@ -4,18 +4,14 @@ SPDX-License-Identifier: MIT
 """
 
 import os
-import shutil
 import subprocess
-from pathlib import Path
 
-import pytest
+from .go import find_go
 
 
 class Pprof:
     def __init__(self, directory):
-        self._go = os.environ.get("GO") or shutil.which("go") or "/usr/local/go/bin/go"
-        if not Path(self._go).exists():
-            pytest.skip("needs Go, whose pprof reads the profiles: make deps-test")
+        self._go = find_go("whose pprof reads the profiles")
         self._directory = directory
 
     def run(self, option, path):

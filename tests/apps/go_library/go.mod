@@ -1,0 +1,3 @@
+module go_library
+
+go 1.18
