@@ -134,7 +134,7 @@ static void on_finished(void *context, const struct cprof_http_answer *answer)
 
 static void begin(struct plan *plan)
 {
-    struct cprof_error error = {""};
+    struct cprof_error error = {.text = ""};
 
     plan->call = cprof_http_start(tool.client, &plan->request, on_finished, plan, &error);
     if (!plan->call) {
@@ -335,7 +335,7 @@ int main(int argc, char **argv)
 {
     struct plan plan = {
         .request = {.method = "GET", .deadline_ms = 60000, .answer_bytes_max = 1 << 20}};
-    struct cprof_error error = {""};
+    struct cprof_error error = {.text = ""};
     struct cprof_loop_watch nothing;
     struct cprof_http_settings settings = {.user_agent = "http_tool/1"};
 
