@@ -92,15 +92,21 @@ static char *working_directory(void)
 
 bool cprof_option_make_absolute(char *path, size_t path_bytes)
 {
-    char *directory = path[0] == '/' ? NULL : working_directory();
-    size_t used = directory ? strlen(directory) : 0;
-    bool fits = path[0] == '/' || (directory && used + 1 + strlen(path) < path_bytes);
+    char *directory, *absolute = NULL;
+    bool fits;
 
-    if (directory && fits) {
-        memmove(path + used + 1, path, strlen(path) + 1);
-        memcpy(path, directory, used);
-        path[used] = '/';
+    if (path[0] == '/') {
+        return true;
     }
+    directory = working_directory();
+    if (!directory || asprintf(&absolute, "%s/%s", directory, path) < 0) {
+        absolute = NULL;
+    }
+    fits = absolute && strlen(absolute) < path_bytes;
+    if (fits) {
+        (void)snprintf(path, path_bytes, "%s", absolute);
+    }
+    free(absolute);
     free(directory);
     return fits;
 }
