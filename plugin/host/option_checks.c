@@ -172,7 +172,8 @@ static void check_gateway_binary(struct cprof_options *options,
 }
 
 /* Does with the directory what the gateway will do, as the uid that will do it: opens it and makes
- * a file there. 0, or why not, as an errno value. */
+ * a file there, one without a name where the file system has such, which leaves no trace (not even
+ * in the directory's times). 0, or why not, as an errno value. */
 static int try_to_write(const char *path)
 {
     static const char name[] = ".cloudprofiler-check.tmp";
@@ -181,6 +182,12 @@ static int try_to_write(const char *path)
 
     if (directory < 0) {
         return errno;
+    }
+    file = openat(directory, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+    if (file >= 0) {
+        close(file);
+        close(directory);
+        return 0;
     }
     (void)unlinkat(directory, name, 0); /* of a start that was cut off here */
     file = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
