@@ -171,6 +171,14 @@ enum cprof_file_lock cprof_file_take_lock(int directory, const char *name, int *
     return lock;
 }
 
+bool cprof_file_is_lock(int directory, const char *name, int held_fd)
+{
+    struct stat named, held;
+
+    return fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           fstat(held_fd, &held) == 0 && named.st_dev == held.st_dev && named.st_ino == held.st_ino;
+}
+
 DIR *cprof_file_open_names(int directory)
 {
     int own = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -54,6 +54,10 @@ enum cprof_file_lock {
 enum cprof_file_lock cprof_file_take_lock(int directory, const char *name,
                                           int *held_fd) CPROF_MUST_USE;
 
+/* Does the name still stand for the file that is held? Somebody may have removed it, or put another
+ * directory in this one's place. */
+bool cprof_file_is_lock(int directory, const char *name, int held_fd);
+
 /* For reading the directory's names; NULL: it cannot be read. The caller closes it. */
 DIR *cprof_file_open_names(int directory);
 

@@ -182,15 +182,20 @@ static void format_name(struct name *name, const struct cprof_output *output,
 
 /* The place of this server */
 
+static void format_lock(struct name *name, const struct cprof_output *output)
+{
+    (void)snprintf(name->text, sizeof(name->text), ".cloudprofiler-%s.lock", output->owner);
+}
+
 /* False: another server holds this place. */
 static bool take_place(struct cprof_output *output, int directory, unsigned place)
 {
-    char name[NAME_BYTES];
+    struct name name;
     enum cprof_file_lock lock;
 
     make_owner(output->owner, output->config, place);
-    (void)snprintf(name, sizeof(name), ".cloudprofiler-%s.lock", output->owner);
-    lock = cprof_file_take_lock(directory, name, &output->lock_fd);
+    format_lock(&name, output);
+    lock = cprof_file_take_lock(directory, name.text, &output->lock_fd);
     if (lock == CPROF_FILE_LOCK_NONE) {
         cprof_log(CPROF_LOG_INFO, "%s has no locks: servers that are alike share their files there",
                   output->config->output_dir);
@@ -210,6 +215,27 @@ static void remove_temporaries(const struct cprof_output *output, int directory)
     }
     if (names) {
         (void)closedir(names);
+    }
+}
+
+static void give_up_place(struct cprof_output *output)
+{
+    if (output->lock_fd >= 0) {
+        close(output->lock_fd);
+    }
+    output->lock_fd = -1;
+    output->settled = false;
+}
+
+/* A lock that somebody removed, as those who tidy up by age do, is nobody's: the next server that
+ * starts would take the same place. */
+static void keep_place(struct cprof_output *output, int directory)
+{
+    struct name name;
+
+    format_lock(&name, output);
+    if (output->lock_fd >= 0 && !cprof_file_is_lock(directory, name.text, output->lock_fd)) {
+        give_up_place(output);
     }
 }
 
@@ -256,9 +282,7 @@ void cprof_output_destroy(struct cprof_output *output)
     if (!output) {
         return;
     }
-    if (output->lock_fd >= 0) {
-        close(output->lock_fd);
-    }
+    give_up_place(output);
     free(output);
 }
 
@@ -369,6 +393,7 @@ static bool write_into(struct cprof_output *output, int directory,
 {
     struct name name;
 
+    keep_place(output, directory);
     if (!output->settled) {
         settle(output, directory);
     }

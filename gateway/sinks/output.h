@@ -9,8 +9,9 @@
  * Places    servers that are alike in all of these, too, as members of a zerg or containers of one
  *           image and host name, get places in the order of their start; from the second on the
  *           place stands behind the ID (-2). A server holds its place by a lock on an empty file
- *           (.cloudprofiler-SERVICE-INSTANCE-ID.lock) as long as its gateway lives. Where the file
- *           system has no locks such servers share the names of the first.
+ *           (.cloudprofiler-SERVICE-INSTANCE-ID.lock) as long as its gateway lives, and takes one
+ *           again where somebody removed the file. Where the file system has no locks such servers
+ *           share the names of the first.
  * Files     appear whole: written under a temporary name (a dot in front, .tmp behind), synced,
  *           renamed; mode 0600; nothing that exists is followed or overwritten. Where the file
  *           system does not rename, they are written under their final names.

@@ -391,6 +391,28 @@ static void without_locks_servers_that_are_alike_share_names(void)
     end_test();
 }
 
+static void a_lock_that_was_removed_is_taken_again(void)
+{
+    struct cprof_output *second;
+    struct path lock, path;
+
+    begin_with_output(0);
+    lock = name_of(output, ".cloudprofiler", ".lock");
+    path = in_directory(lock.text);
+    EXPECT(unlink(path.text) == 0);
+    EXPECT(write_cpu(TIME_NS) && has(lock.text));
+    second = open_output();
+    EXPECT(strcmp(cprof_output_owner(output), cprof_output_owner(second)) != 0);
+    /* Somebody was faster: the place is theirs, and this server has the next one from now on. */
+    EXPECT(unlink(path.text) == 0);
+    cprof_output_destroy(second);
+    second = open_output();
+    EXPECT(write_cpu(TIME_NS) && has(lock.text));
+    EXPECT(strcmp(cprof_output_owner(output), cprof_output_owner(second)) != 0);
+    cprof_output_destroy(second);
+    end_test();
+}
+
 static void an_existing_file_is_never_overwritten(void)
 {
     begin_with_output(0);
@@ -663,6 +685,7 @@ int main(void)
     RUN(servers_that_are_alike_have_places_and_each_keeps_its_own);
     RUN(another_users_lock_is_a_place_that_is_taken);
     RUN(without_locks_servers_that_are_alike_share_names);
+    RUN(a_lock_that_was_removed_is_taken_again);
     RUN(an_existing_file_is_never_overwritten);
     RUN(a_profile_that_a_killed_gateway_delivered_is_not_written_twice);
     RUN(a_link_under_the_temporary_name_is_not_followed);
