@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from testenv import processes
 from testenv.build import PYTHON_PLUGIN, UWSGI
-from testenv.wait import wait_for
 
 CHECK_SECONDS = 60
 FIRST_WORKER = r"^spawned uWSGI worker 1 \(.*pid: (\d+)"
@@ -128,7 +127,6 @@ def check(server, *options):
 def assert_left_alone(server, *options):
     """Returns what the check said."""
     server.wait_for_first_profile()
-    wait_for(lambda: not processes.timers(server.master_pid), "the end of the window")
     with server.load("/pid", threads=2) as load:
         load.wait_for_requests(5)
         before = state_of(server.directory)
