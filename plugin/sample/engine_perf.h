@@ -6,6 +6,10 @@
  * the user time. It needs no privilege where perf_event_paranoid is 2 or less; Debian, Ubuntu and
  * Docker refuse it by default, and the CPU timer (engine_timer.h) then does all.
  *
+ * Its period is fixed, so that not every signal is a sample: see perf_grid.h.
+ * PERF_EVENT_IOC_REFRESH, by which an event stops after one signal, must not be used instead: it
+ * hangs the whole machine with Linux 6.16 and 6.17 (async-profiler's issue 1578).
+ *
  * Callers   the ticker; the probe also the master at its start.
  *
  * SPDX-License-Identifier: MIT
@@ -22,13 +26,17 @@
  * it again. */
 int cprof_engine_perf_probe(void);
 
-/* Gives the thread a perf event that signals each period_ns of user time. False if the kernel
- * refuses or too few descriptors are left (descriptors.h), with errno set: the thread has none
- * then. */
+/* Gives the thread a perf event, for a sample each period_ns of user time on average. False if the
+ * kernel refuses or too few descriptors are left (descriptors.h), with errno set: the thread has
+ * none then. */
 bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns);
 
-/* Its signals come each period_ns from now on; nothing happens where it has none. */
-void cprof_engine_perf_set_period(const struct cprof_thread *thread, uint64_t period_ns);
+/* The thread has used used_ns more of CPU time since it was armed or this was called: now and then
+ * its event gets another step. Nothing happens where it has none. */
+void cprof_engine_perf_follow(struct cprof_thread *thread, uint64_t period_ns, uint64_t used_ns);
+
+/* The period is another one from now on; nothing happens where it has no event. */
+void cprof_engine_perf_set_period(struct cprof_thread *thread, uint64_t period_ns);
 
 /* Takes it away: disabled first, since a copy of the descriptor in a forked child would keep
  * the event signalling. Leaves a descriptor alone that is not the event any more. */

@@ -16,6 +16,7 @@
 #include "../python/gil_wait.h"
 #include "engine_timer.h"
 #include "guard.h"
+#include "perf_grid.h"
 #include "rearm.h"
 #include "tags.h"
 #include "threads.h"
@@ -217,11 +218,20 @@ static _Atomic uint64_t *classify(struct tick *tick, uint64_t interval_ns,
     return &counters->other_weight_ns;
 }
 
+/* The thread's CPU time: a handler that has to wait for the processor costs nothing meanwhile. */
+static uint64_t read_thread_clock_ns(void)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
 static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint64_t period_ns)
 {
     struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
-    uint64_t interval_ns = period_ns;
     struct tick tick = {0};
+    uint64_t interval_ns;
     _Atomic uint64_t *raw_sum;
 
     tick.thread = info->si_code == SI_TIMER ? cprof_thread_of_ticket(info->si_value.sival_int)
@@ -235,21 +245,16 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint
         raw_sum = classify(&tick, interval_ns, interrupted);
         atomic_fetch_add_explicit(&counters->timer_ticks, 1, memory_order_relaxed);
     } else {
+        interval_ns = cprof_perf_grid_take(&tick.thread->grid, period_ns, read_thread_clock_ns());
+        if (interval_ns == 0) {
+            return;
+        }
         atomic_fetch_add_explicit(&counters->perf_ticks, 1, memory_order_relaxed);
         tick.weight_ns = interval_ns;
         raw_sum = &counters->perf_weight_ns;
     }
     atomic_fetch_add_explicit(raw_sum, interval_ns, memory_order_relaxed);
     take_sample(&tick, interrupted);
-}
-
-/* The thread's CPU time: a handler that has to wait for the processor costs nothing meanwhile. */
-static uint64_t read_thread_clock_ns(void)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
 /* Takes the tick, and the time if it is this one's turn. What the kernel needs to deliver the

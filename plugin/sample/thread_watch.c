@@ -187,6 +187,7 @@ static void follow_clock(struct cprof_thread *thread)
     if (thread->perf_descriptor >= 0) {
         atomic_fetch_add(&watch.slot->counters.perf_clock_ns, used_ns);
     }
+    cprof_engine_perf_follow(thread, watch.period_ns, used_ns);
 }
 
 void cprof_thread_watch_start_clocks(void)

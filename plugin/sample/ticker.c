@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../base/log.h"
+#include "../base/random.h"
 #include "../share/window.h"
 #include "descriptors.h"
 #include "guard.h"
@@ -190,7 +191,8 @@ struct agenda {
     struct cprof_pace pace;
 };
 
-/* Scans are rarer where they are expensive. */
+/* Scans are rarer where they are expensive. They come at random: perf events begin another step
+ * then, and must not do so in step with the app. */
 static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
 {
     uint64_t before_ns = read_clock_ns(CLOCK_THREAD_CPUTIME_ID), pause_ns;
@@ -203,7 +205,9 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
     }
     cprof_mappings_look(ticker.work.recorder);
     pause_ns = (read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns) * ROUND_COST_MAX;
-    agenda->scan_ns = now_ns + (pause_ns > ROUND_NS ? pause_ns : ROUND_NS);
+    pause_ns = pause_ns > ROUND_NS ? pause_ns : ROUND_NS;
+    agenda->scan_ns =
+        now_ns + pause_ns * 3 / 4 + cprof_random_below(&agenda->pace.random, pause_ns / 2);
 }
 
 /* How long gaps like the last one are on average. A look that comes late stands for that much
