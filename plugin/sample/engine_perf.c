@@ -15,6 +15,7 @@
 #include "../base/aside.h"
 #include "descriptors.h"
 #include "engine_timer.h"
+#include "perf_grid.h"
 
 static int open_event(pid_t tid, uint64_t period_ns)
 {
@@ -81,15 +82,22 @@ static bool direct_signals(int descriptor, pid_t tid)
            fcntl(descriptor, F_SETOWN_EX, &owner) == 0 && fcntl(descriptor, F_SETFL, O_ASYNC) == 0;
 }
 
+/* The event's first period runs from its enabling. */
 bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns)
 {
+    uint64_t seed = cprof_thread_seed(thread), now_ns;
     int descriptor;
 
     if (!is_allowed()) {
         errno = EPERM;
         return false;
     }
-    descriptor = open_event(thread->tid, period_ns);
+    if (!cprof_engine_timer_clock(thread->tid, &now_ns)) {
+        errno = ESRCH;
+        return false;
+    }
+    descriptor =
+        open_event(thread->tid, cprof_perf_grid_begin(&thread->grid, period_ns, now_ns, seed));
     if (descriptor < 0) {
         return false;
     }
@@ -118,10 +126,31 @@ static bool is_event(int descriptor, uint64_t perf_id)
     return ioctl(descriptor, PERF_EVENT_IOC_ID, &id) == 0 && id == perf_id;
 }
 
-void cprof_engine_perf_set_period(const struct cprof_thread *thread, uint64_t period_ns)
+/* Takes effect at once, from now on (tests/assumptions/perf_period.py). */
+static void set_step(const struct cprof_thread *thread, uint64_t step_ns)
 {
-    if (thread->perf_descriptor >= 0 && is_event(thread->perf_descriptor, thread->perf_id)) {
-        (void)ioctl(thread->perf_descriptor, PERF_EVENT_IOC_PERIOD, &period_ns);
+    if (is_event(thread->perf_descriptor, thread->perf_id)) {
+        (void)ioctl(thread->perf_descriptor, PERF_EVENT_IOC_PERIOD, &step_ns);
+    }
+}
+
+void cprof_engine_perf_follow(struct cprof_thread *thread, uint64_t period_ns, uint64_t used_ns)
+{
+    uint64_t step_ns;
+
+    if (thread->perf_descriptor < 0) {
+        return;
+    }
+    step_ns = cprof_perf_grid_follow(&thread->grid, period_ns, used_ns);
+    if (step_ns) {
+        set_step(thread, step_ns);
+    }
+}
+
+void cprof_engine_perf_set_period(struct cprof_thread *thread, uint64_t period_ns)
+{
+    if (thread->perf_descriptor >= 0) {
+        set_step(thread, cprof_perf_grid_change(&thread->grid, period_ns));
     }
 }
 

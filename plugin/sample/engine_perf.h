@@ -7,8 +7,11 @@
  * Docker refuse it by default, and the CPU timer (engine_timer.h) then does all.
  *
  * Filters   some seccomp filters end the process that asks for an event: the master finds out at
- * its start (base/aside.h), and without a yes from there no process makes the call. Callers   the
- * ticker; cprof_engine_perf_ask: the master, before its first fork.
+ *           its start (base/aside.h), and without a yes from there no process makes the call.
+ * Period    fixed, so that not every signal is a sample: see perf_grid.h. PERF_EVENT_IOC_REFRESH,
+ *           by which an event stops after one signal, must not be used instead: it hangs the whole
+ *           machine with Linux 6.16 and 6.17 (async-profiler's issue 1578).
+ * Callers   the ticker; cprof_engine_perf_ask: the master, before its first fork.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,13 +28,18 @@
  * are: their running time is sampled by the same engine. */
 const char *cprof_engine_perf_ask(void);
 
-/* Gives the thread a perf event that signals each period_ns of user time. False if it is not
- * allowed (cprof_engine_perf_ask; or this process has got a filter since), if the kernel refuses or
- * too few descriptors are left (descriptors.h), with errno set: the thread has none then. */
+/* Gives the thread a perf event, for a sample each period_ns of user time on average. False if it
+ * is not allowed (cprof_engine_perf_ask; or this process has got a filter since), if the kernel
+ * refuses or too few descriptors are left (descriptors.h), with errno set: the thread has none
+ * then. */
 bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns);
 
-/* Its signals come each period_ns from now on; nothing happens where it has none. */
-void cprof_engine_perf_set_period(const struct cprof_thread *thread, uint64_t period_ns);
+/* The thread has used used_ns more of CPU time since it was armed or this was called: now and then
+ * its event gets another step. Nothing happens where it has none. */
+void cprof_engine_perf_follow(struct cprof_thread *thread, uint64_t period_ns, uint64_t used_ns);
+
+/* The period is another one from now on; nothing happens where it has no event. */
+void cprof_engine_perf_set_period(struct cprof_thread *thread, uint64_t period_ns);
 
 /* Takes it away: disabled first, since a copy of the descriptor in a forked child would keep
  * the event signalling. Leaves a descriptor alone that is not the event any more. */

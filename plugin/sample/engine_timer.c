@@ -50,6 +50,19 @@ bool cprof_engine_timer_spares_system_calls(struct cprof_error *error)
                       kernel.release, SAFE_MAJOR, SAFE_MINOR);
 }
 
+/* A timer that is due is noticed at the kernel's next tick that finds the thread running: after
+ * half a tick of CPU time where it runs on and on, after a whole one where it only runs for
+ * moments, of which few meet a tick. The coarse clocks advance with the tick. */
+static uint64_t mean_lateness_ns(void)
+{
+    struct timespec tick;
+
+    if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0) {
+        return 0;
+    }
+    return (uint64_t)tick.tv_nsec * 3 / 4;
+}
+
 bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns)
 {
     struct sigevent event = {
@@ -64,11 +77,11 @@ bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns)
         syscall(SYS_timer_create, thread_clock(thread->tid), &event, &thread->timer) != 0) {
         return false;
     }
-    thread->timing.random = ((uint64_t)thread->tid << 32 | (now_ns & UINT32_MAX)) + 1;
+    thread->timing.random = cprof_thread_seed(thread);
     thread->armed = true;
     thread->lost_next_ns = 0;
     thread->clock_seen_ns = now_ns;
-    if (!cprof_rearm_first(thread, now_ns, period_ns)) {
+    if (!cprof_rearm_first(thread, now_ns, period_ns, mean_lateness_ns())) {
         cprof_engine_timer_disarm(thread);
         return false;
     }

@@ -17,6 +17,7 @@
 #include "c_stack.h"
 #include "engine_timer.h"
 #include "guard.h"
+#include "perf_grid.h"
 #include "rearm.h"
 #include "tags.h"
 #include "threads.h"
@@ -251,11 +252,17 @@ static void leave_out(const struct tick *tick)
     }
 }
 
+/* The thread's CPU time: a handler that has to wait for the processor costs nothing meanwhile. */
+static uint64_t read_thread_clock_ns(void)
+{
+    return cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint64_t period_ns)
 {
     struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
-    uint64_t interval_ns = period_ns;
     struct tick tick = {0};
+    uint64_t interval_ns;
     _Atomic uint64_t *raw_sum;
     bool has_room;
 
@@ -271,6 +278,10 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint
         raw_sum = classify(&tick, interval_ns, interrupted);
         atomic_fetch_add_explicit(&counters->timer_ticks, 1, memory_order_relaxed);
     } else {
+        interval_ns = cprof_perf_grid_take(&tick.thread->grid, period_ns, read_thread_clock_ns());
+        if (interval_ns == 0) {
+            return;
+        }
         atomic_fetch_add_explicit(&counters->perf_ticks, 1, memory_order_relaxed);
         tick.weight_ns = interval_ns;
         raw_sum = &counters->perf_weight_ns;
@@ -281,12 +292,6 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint
     } else {
         leave_out(&tick);
     }
-}
-
-/* The thread's CPU time: a handler that has to wait for the processor costs nothing meanwhile. */
-static uint64_t read_thread_clock_ns(void)
-{
-    return cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* Takes the tick, and the time if it is this one's turn. What the kernel needs to deliver the

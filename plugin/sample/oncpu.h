@@ -23,8 +23,8 @@ CPROF_SIGSAFE bool cprof_oncpu_install(const struct cprof_python *python,
                                        struct cprof_recorder *recorder,
                                        const struct cprof_request_view *requests, bool native_leaf);
 
-/* From now on ticks are recorded; period_ns is what timers are armed for and what a tick of a perf
- * event stands for. Again: for another period. */
+/* From now on ticks are recorded; period_ns is what a sample stands for on average. Again: for
+ * another period. */
 CPROF_SIGSAFE void cprof_oncpu_open(uint64_t period_ns);
 
 /* From now on they are not; handlers may still be inside until drained says no. */

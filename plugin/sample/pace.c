@@ -4,6 +4,8 @@
  */
 #include "pace.h"
 
+#include "../base/random.h"
+
 /* Looks take at most one part in so many of the time. */
 #define COST_PARTS 50u
 
@@ -12,23 +14,9 @@
 #define STEP_ODDS 8u
 #define STEPS_MAX 64u
 
-static uint64_t draw(struct cprof_pace *pace)
-{
-    pace->random ^= pace->random << 13;
-    pace->random ^= pace->random >> 7;
-    pace->random ^= pace->random << 17;
-    return pace->random;
-}
-
-/* Uniform from 0 up to, not including, `below`. */
-static uint64_t draw_below(struct cprof_pace *pace, uint64_t below)
-{
-    return (uint64_t)((unsigned __int128)draw(pace) * below >> 64);
-}
-
 void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t seed)
 {
-    *pace = (struct cprof_pace){.period_ns = period_ns, .mean_ns = period_ns, .random = seed | 1};
+    *pace = (struct cprof_pace){.period_ns = period_ns, .mean_ns = period_ns, .random = seed};
 }
 
 static uint64_t draw_gap(struct cprof_pace *pace)
@@ -36,10 +24,10 @@ static uint64_t draw_gap(struct cprof_pace *pace)
     uint64_t step_ns = pace->mean_ns * 2 / (2 * STEP_ODDS - 1);
     uint64_t steps = 0;
 
-    while (steps < STEPS_MAX && draw_below(pace, STEP_ODDS) != 0) {
+    while (steps < STEPS_MAX && cprof_random_below(&pace->random, STEP_ODDS) != 0) {
         steps++;
     }
-    return steps * step_ns + draw_below(pace, step_ns);
+    return steps * step_ns + cprof_random_below(&pace->random, step_ns);
 }
 
 uint64_t cprof_pace_next(struct cprof_pace *pace, bool moved, uint64_t cost_ns)

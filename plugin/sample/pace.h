@@ -22,7 +22,7 @@
 struct cprof_pace {
     uint64_t period_ns;
     uint64_t mean_ns; /* of gaps like the one that was planned last */
-    uint64_t random;  /* state of the generator, never 0 */
+    uint64_t random;  /* state of the generator (random.h) */
 };
 
 void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t seed);

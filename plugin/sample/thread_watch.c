@@ -217,6 +217,7 @@ static void follow_clock(struct cprof_thread *thread)
         atomic_fetch_add(&watch.slot->counters.perf_clock_ns, used_ns);
     }
     check_left_out(thread);
+    cprof_engine_perf_follow(thread, watch.period_ns, used_ns);
 }
 
 void cprof_thread_watch_start_clocks(void)

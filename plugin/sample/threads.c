@@ -144,6 +144,14 @@ uint32_t cprof_thread_core_count(void)
     return count;
 }
 
+uint64_t cprof_thread_seed(const struct cprof_thread *thread)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)thread->tid << 40 ^ (uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec;
+}
+
 int cprof_thread_ticket(const struct cprof_thread *thread)
 {
     uint32_t generation = atomic_load(&thread->state) >> STATE_BITS;

@@ -6,8 +6,9 @@
  *
  * Filling   uWSGI's core threads register themselves when they start; the ticker adds what it
  *           finds in /proc/self/task while a window is open, and removes what is gone.
- * Callers   as said at each function. A record's fields belong to the ticker, except `timing`
- *           and `remembered`, which belong to the thread's own handler while it is armed.
+ * Callers   as said at each function. A record's fields belong to the ticker, except `timing`,
+ *           `grid` (perf_grid.h tells what of it) and `remembered`, which belong to the thread's
+ *           own handler while it is armed.
  * Memory    one private mapping, made once.
  *
  * SPDX-License-Identifier: MIT
@@ -27,11 +28,20 @@
 #define CPROF_THREAD_NAME_BYTES 64u
 #define CPROF_DESCRIPTORS_MAX   8192
 
-/* When the thread's timer is due, in its own CPU time. */
+/* When the thread's next sample is due, in its own CPU time. */
 struct cprof_timing {
     _Atomic uint64_t next_ns;     /* absolute */
-    _Atomic uint64_t interval_ns; /* since the tick before: the weight of the next sample */
-    uint64_t random;              /* state of the generator, never 0 */
+    _Atomic uint64_t interval_ns; /* since the one before: its weight */
+    uint64_t random;              /* state of the generator (random.h) */
+};
+
+/* Which overflows of the thread's perf event are samples: see perf_grid.h. */
+struct cprof_perf_grid {
+    struct cprof_timing due;   /* the handler's */
+    _Atomic uint64_t step_ns;  /* between two overflows */
+    _Atomic uint64_t reach_ns; /* how far back the next overflow takes what is due */
+    uint64_t used_ns;          /* CPU time since the step was drawn */
+    uint64_t random;           /* the ticker's */
 };
 
 /* How the thread's wall time is followed: see offcpu.h. The ticker's alone. */
@@ -70,7 +80,8 @@ struct cprof_thread {
     uintptr_t stack_high;        /* upper end of its C stack, 0: ask the thread pointer */
     uintptr_t stack_low;         /* and its lower end, where the upper one is known */
     _Atomic uint64_t left_out_ns; /* ticks that found no room on the stack; the ticker takes it */
-    struct cprof_timing timing;
+    struct cprof_timing timing;  /* of the timer */
+    struct cprof_perf_grid grid; /* while it has a perf event */
     struct cprof_remembered_state remembered;
     struct cprof_remembered_state own; /* its thread state as the ticker knows it */
     struct cprof_sleep sleep;
@@ -97,6 +108,9 @@ struct cprof_thread *cprof_thread_of_tid(pid_t tid);
 
 /* How many cores have registered. */
 uint32_t cprof_thread_core_count(void);
+
+/* A seed for random numbers of this thread: a different one at each call and in each process. */
+CPROF_SIGSAFE uint64_t cprof_thread_seed(const struct cprof_thread *thread);
 
 /* What a timer's signal carries, and back. NULL: the record is gone or another thread's. */
 int cprof_thread_ticket(const struct cprof_thread *thread);

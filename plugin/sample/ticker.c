@@ -15,6 +15,7 @@
 
 #include "../base/kernel_clock.h"
 #include "../base/log.h"
+#include "../base/random.h"
 #include "../share/window.h"
 #include "c_stack.h"
 #include "descriptors.h"
@@ -202,7 +203,8 @@ struct agenda {
     struct cprof_pace pace;
 };
 
-/* Scans are rarer where they are expensive. */
+/* Scans are rarer where they are expensive. They come at random: perf events begin another step
+ * then, and must not do so in step with the app. */
 static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
 {
     uint64_t before_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID), pause_ns;
@@ -215,7 +217,9 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
     }
     cprof_mappings_look(ticker.work.recorder);
     pause_ns = (cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns) * ROUND_COST_MAX;
-    agenda->scan_ns = now_ns + (pause_ns > ROUND_NS ? pause_ns : ROUND_NS);
+    pause_ns = pause_ns > ROUND_NS ? pause_ns : ROUND_NS;
+    agenda->scan_ns =
+        now_ns + pause_ns * 3 / 4 + cprof_random_below(&agenda->pace.random, pause_ns / 2);
 }
 
 /* How long gaps like the last one are on average. A look that comes late stands for that much

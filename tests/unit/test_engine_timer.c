@@ -1,5 +1,6 @@
 /* test_engine_timer.c - see plugin/sample/engine_timer.h and rearm.h.
  *
+ * sources: plugin/sample/interval.c
  * sources: plugin/sample/engine_timer.c plugin/sample/rearm.c plugin/sample/threads.c
  *
  * SPDX-License-Identifier: MIT

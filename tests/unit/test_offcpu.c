@@ -9,6 +9,7 @@
  * sources: plugin/sample/intern.c
  * sources: plugin/sample/guard.c plugin/sample/threads.c plugin/sample/sleep_state.c
  * sources: plugin/sample/descriptors.c
+ * sources: plugin/sample/interval.c
  * sources: plugin/sample/engine_timer.c plugin/sample/rearm.c plugin/sample/greenlets.c
  * sources: plugin/sample/parked.c plugin/sample/offcpu.c
  * sources: plugin/sample/tags.c plugin/sample/tag_sets.c plugin/sample/tag_values.c

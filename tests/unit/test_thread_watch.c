@@ -2,6 +2,7 @@
  *
  * sources: plugin/sample/known_text.c
  * sources: plugin/sample/thread_watch.c plugin/sample/thread_scan.c plugin/sample/threads.c
+ * sources: plugin/sample/interval.c plugin/sample/perf_grid.c
  * sources: plugin/sample/engine_timer.c plugin/sample/engine_perf.c plugin/sample/rearm.c
  * sources: plugin/sample/descriptors.c plugin/sample/guard.c plugin/sample/recorder.c
  * sources: plugin/sample/intern.c
