@@ -271,6 +271,7 @@ help: ## Print this list.
 -include tests/soak/soak.mk
 -include tests/fuzz/fuzz.mk
 -include tests/wall.mk
+-include tests/assumptions.mk
 -include tests/standin/conformance.mk
 include web/web.mk
 ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)

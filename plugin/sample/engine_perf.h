@@ -10,7 +10,7 @@
  *           its start (base/aside.h), and without a yes from there no process makes the call.
  * Period    fixed, so that not every signal is a sample: see perf_grid.h. PERF_EVENT_IOC_REFRESH,
  *           by which an event stops after one signal, must not be used instead: it hangs the whole
- *           machine with Linux 6.16 and 6.17 (async-profiler's issue 1578).
+ *           machine with Linux 6.16 and 6.17, as async-profiler found out.
  * Callers   the ticker; cprof_engine_perf_ask: the master, before its first fork.
  *
  * SPDX-License-Identifier: MIT

@@ -14,6 +14,7 @@ from .profiles import Profile
 from .seccomp import without_perf_events
 
 PERIOD_S = 0.010
+SUMS_NEED = 0.2  # of the samples that shares need
 TIMER_SLOWDOWN = 4  # of a thread that has a perf event
 QUIET_S = 2  # the window's rest, in which the last requests end
 UNNOTICED_S = 0.01

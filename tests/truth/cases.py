@@ -10,6 +10,9 @@ SPDX-License-Identifier: MIT
 import sys
 from typing import NamedTuple
 
+import crowds
+import repeats
+from finding import Finding
 from testenv import known
 from testenv.known import Form
 from testenv.uwsgi import APPS
@@ -22,19 +25,10 @@ POINTS_WITH_PERF = 0.02
 POINTS_WITHOUT = 0.05  # where processors are not saturated
 POINTS_OF_KERNEL = 0.03
 
-SUMS_NEED = 0.2
+
 MARGIN = 1.1  # of the time of load, so that chance does not make the samples too few
 
 USER_PART = "stay_in_user_mode"
-
-
-class Finding(NamedTuple):
-    what: str
-    off: float  # signed, as a part of one
-    bound: float | None  # None: reported as it is
-
-    def holds(self):
-        return self.bound is None or abs(self.off) <= self.bound
 
 
 class Case(NamedTuple):
@@ -48,7 +42,7 @@ class Case(NamedTuple):
 
     def wanted(self, samples):
         """How many of the samples this case needs: sums need fewer than shares."""
-        return samples if self.judge_shares is not no_shares else samples * SUMS_NEED
+        return samples if self.judge_shares is not no_shares else samples * known.SUMS_NEED
 
     def lacking(self, result, samples):
         """By how much the samples are too few, as a part of those wanted."""
@@ -150,4 +144,5 @@ def _cases():
     yield from _both_engines("trivial", "trivial", Form(2, 1), 0.2, no_shares, None, None)
 
 
-CASES = list(_cases())
+KNOWN_CASES = list(_cases())
+CASES = [*KNOWN_CASES, *repeats.CASES, *crowds.CASES]

@@ -31,3 +31,12 @@ def print_case(case, result, findings):
     )
     for line in result.profile.comments:
         print(f"    {line}")
+
+
+def print_windows(case, samples, findings):
+    print(
+        COLUMNS.format(
+            case.name, samples, "", "", "; ".join(_finding(finding) for finding in findings)
+        ),
+        flush=True,
+    )

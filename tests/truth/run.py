@@ -56,14 +56,28 @@ def run_case(case, samples, workspace, plugin_dir, reader):
     return result
 
 
+def run_windows(case, samples, workspace, plugin_dir, reader):
+    """A case that looks at many windows, and at what they have in common."""
+
+    def make(**options):
+        return Uwsgi(workspace / case.name, plugin_dir, **options)
+
+    print(case.name, file=sys.stderr, flush=True)
+    return case.run(make, reader, samples)
+
+
 def run(chosen, samples, workspace):
     plugin_dir = build_plugin(workspace / "plugin")
     reader = ProfileReader(workspace)
     broken = []
     for case in chosen:
-        result = run_case(case, samples, workspace, plugin_dir, reader)
-        findings = case.judge(result, samples)
-        report.print_case(case, result, findings)
+        if isinstance(case, cases.Case):
+            result = run_case(case, samples, workspace, plugin_dir, reader)
+            findings = case.judge(result, samples)
+            report.print_case(case, result, findings)
+        else:
+            count, findings = run_windows(case, samples, workspace, plugin_dir, reader)
+            report.print_windows(case, count, findings)
         broken += [finding for finding in findings if not finding.holds()]
     return broken
 
