@@ -265,6 +265,7 @@ help: ## Print this list.
 -include bench/bench.mk
 -include tests/step/step.mk
 -include tests/matrix.mk
+-include tests/assumptions.mk
 -include tests/truth/truth.mk
 -include tests/soak/soak.mk
 -include tests/fuzz/fuzz.mk
