@@ -29,7 +29,7 @@ class Event(NamedTuple):
     moment: float  # by the clock of the day, just before it
     pid: int | None = None  # whom it hit
     slot: str = ""  # the victim's, as profiles call it
-    until: float = math.inf  # when the victim was gone; until then it may take requests
+    until: float = math.inf  # when victim or reload was gone; until then it may cut requests
 
 
 class Deaths:
@@ -140,6 +140,7 @@ class Events:
         others = [kind for kind in (*KILLS, *CHEAPER) if with_gateway or kind != "SIGKILL gateway"]
         self._kinds = [*RELOADS, *(others * OTHERS)]
         self._reload_ends = None  # the line of the last reload's end, and how many are wanted
+        self._reload_at = None  # its place in `made`
         self._reload_over_at = -BETWEEN_RELOADS_S
 
     def make_one(self):
@@ -165,6 +166,7 @@ class Events:
                 return False
             self._reload_ends = None
             self._reload_over_at = time.monotonic()
+            self.made[self._reload_at] = self.made[self._reload_at]._replace(until=time.time())
         return True
 
     def _may_reload(self):
@@ -179,6 +181,7 @@ class Events:
             return False
         self.made.append(Event(kind, time.time()))
         if kind in RELOADS:
+            self._reload_at = len(self.made) - 1
             reload, line = RELOADS[kind]
             self._reload_ends = (line, self._server.log.count(line) + 1)
             reload(self._server)

@@ -117,15 +117,17 @@ def reloads_without_mercy(events, workers):
     return kinds[NO_MERCY], max(kinds[NO_MERCY], workers * sum(kinds[kind] for kind in RELOADS))
 
 
-def cuts_by(kind, cuts, events, threads):
-    """How many requests the events of a kind cut, and how many they could."""
-    could = threads * sum(event.kind == kind for event in events)
-    return sum(count for event, count in cuts.items() if event.kind == kind), could
+def cuts_by(kinds, cuts, events, threads):
+    """How many requests the events of some kinds cut, and how many they could."""
+    could = threads * sum(event.kind in kinds for event in events)
+    return sum(count for event, count in cuts.items() if event.kind in kinds), could
 
 
 def may_have_cut(event, failure):
-    """Whether the event explains why the request failed."""
-    if event.kind not in CUTTING or event.moment > failure.ended:
+    """Whether the event explains why the request failed. A reload explains no answer that was cut:
+    uWSGI 2.0 ends a worker that has just accepted a connection, before it counts as a request
+    (tests/assumptions/reload_resets_a_request_just_accepted.py)."""
+    if event.kind not in (*CUTTING, *RELOADS) or event.moment > failure.ended:
         return False
     if failure.pid is None:
         return failure.began <= event.until
@@ -134,8 +136,10 @@ def may_have_cut(event, failure):
 
 def sort_failures(failures, events, threads):
     """How many requests each event cut, and the failures that no event explains: a worker that is
-    killed loses at most one request for each of its threads."""
+    killed loses at most one request for each of its threads. A reload is granted no more, and only
+    what no kill explains."""
     cuts, unexplained = Counter(), []
+    events = sorted(events, key=lambda event: event.kind in RELOADS)
     # Those that know whom they lost come first.
     for failure in sorted(failures, key=lambda one: one.pid is None):
         found = [e for e in events if may_have_cut(e, failure) and cuts[e] < threads]

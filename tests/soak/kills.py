@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import kill_judge
 import pythons
 from kill_clients import Clients
-from kill_events import CUTTING, Events
+from kill_events import CUTTING, RELOADS, Events
 from profile_check import Checker
 from soak_server import ask_for_truth, number
 from testenv import processes
@@ -216,9 +216,9 @@ def compare(life, cuts, unexplained, base):
             kill_judge.reloads_without_mercy(one.events, WORKERS) for one in (life, base)
         ]
     }
-    for kind in CUTTING:
-        pairs[f"{kind}: requests were cut"] = [
-            kill_judge.cuts_by(kind, one_cuts, one.events, THREADS)
+    for kinds in (*((kind,) for kind in CUTTING), tuple(RELOADS)):
+        pairs[f"{', '.join(kinds)}: requests were cut"] = [
+            kill_judge.cuts_by(kinds, one_cuts, one.events, THREADS)
             for one_cuts, one in ((cuts, life), (base_cuts, base))
         ]
     for what, (ours, plain) in pairs.items():

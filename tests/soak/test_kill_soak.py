@@ -69,6 +69,29 @@ def test_a_mules_kill_explains_no_failure():
     assert kill_judge.sort_failures([failed(7)], events, THREADS) == (Counter(), [failed(7)])
 
 
+def test_a_reload_explains_requests_without_an_answer_while_it_lasts():
+    reload = Event("touch reload", 10.5, until=10.7)
+    reset, late, cut = failed(None), failed(None, began=10.8), failed(7)
+
+    cuts, unexplained = kill_judge.sort_failures([reset, late, cut], [reload], THREADS)
+
+    assert (cuts, set(unexplained)) == (Counter({reload: 1}), {late, cut})
+    assert kill_judge.sort_failures([reset], [reload, killed(8)], THREADS)[0] == {killed(8): 1}
+
+
+def test_requests_that_reloads_cut_more_often_than_without_us_are_found():
+    reloads = [Event("SIGHUP", 10.0 * n, until=10.0 * n + 1) for n in range(30)]
+
+    def cuts(count):
+        failures = [failed(None, one.moment, one.moment + 0.5) for one in reloads[:count]]
+        found, unexplained = kill_judge.sort_failures(failures, reloads, THREADS)
+        assert not unexplained
+        return kill_judge.cuts_by(("SIGHUP",), found, reloads, THREADS)
+
+    assert kill_judge.is_more_often(*cuts(20), *cuts(1))
+    assert not kill_judge.is_more_often(*cuts(2), *cuts(1))
+
+
 def test_what_happens_more_often_than_without_us_is_found():
     reloads = [Event("SIGHUP", float(n)) for n in range(30)]
     few, many = ([killed(n, kind=NO_MERCY) for n in range(count)] for count in (10, 90))
