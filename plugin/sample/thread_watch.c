@@ -43,6 +43,7 @@ static struct {
     enum cprof_peek_way way;
     uint64_t period_ns;
     uint32_t app_threads; /* that have a record now */
+    uint64_t stack_misses; /* that were counted when a timer was last found lost */
     int task_directory;   /* open, or -1 */
     bool warned_of_blocked_signal, warned_of_missing_proc, warned_of_missing_timer;
     bool warned_of_small_stack;
@@ -81,6 +82,7 @@ void cprof_thread_watch_begin(uint64_t period_ns, enum cprof_peek_way way)
 {
     watch.period_ns = period_ns;
     watch.way = way;
+    watch.stack_misses = 0;
 }
 
 void cprof_thread_watch_set_period(uint64_t period_ns)
@@ -189,15 +191,8 @@ static void take_back(uint64_t unsampled_ns)
     atomic_fetch_sub(sampled_ns, unsampled_ns < most_ns ? unsampled_ns : most_ns);
 }
 
-/* A thread whose stack, or alternate stack, has no room for the handler. */
-static void check_left_out(struct cprof_thread *thread)
+static void warn_of_small_stack(const struct cprof_thread *thread)
 {
-    uint64_t left_out_ns = atomic_exchange(&thread->left_out_ns, 0);
-
-    if (left_out_ns == 0) {
-        return;
-    }
-    take_back(left_out_ns);
     if (!watch.warned_of_small_stack) {
         watch.warned_of_small_stack = true;
         cprof_log(CPROF_LOG_WARNING,
@@ -205,6 +200,29 @@ static void check_left_out(struct cprof_thread *thread)
                   "the kernel's frame are needed): its CPU time is not seen",
                   thread->tid, thread->name, CPROF_HANDLER_STACK_BYTES);
     }
+}
+
+/* A thread whose stack, or alternate stack, has no room for the handler. */
+static void check_left_out(struct cprof_thread *thread)
+{
+    uint64_t left_out_ns = atomic_exchange(&thread->left_out_ns, 0);
+
+    if (left_out_ns) {
+        take_back(left_out_ns);
+        warn_of_small_stack(thread);
+    }
+}
+
+/* Where next to nothing is left of a stack, its handler does not even say whose it is; but then it
+ * does not arm the timer again either. */
+static void check_tight_stack(const struct cprof_thread *thread)
+{
+    uint64_t misses = atomic_load(&watch.slot->counters.missed[CPROF_MISS_STACK]);
+
+    if (misses > watch.stack_misses) {
+        warn_of_small_stack(thread);
+    }
+    watch.stack_misses = misses;
 }
 
 /* Books what the thread has used since the last look. */
@@ -321,6 +339,7 @@ static void look_at_thread(struct cprof_thread *thread)
     if (lost_ns) {
         count_miss(CPROF_MISS_LOST, 0);
         check_blocked_signal(thread);
+        check_tight_stack(thread);
         take_back(lost_ns);
     }
 }
