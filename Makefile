@@ -265,7 +265,6 @@ help: ## Print this list.
 -include bench/bench.mk
 -include tests/step/step.mk
 -include tests/matrix.mk
--include tests/assumptions.mk
 -include tests/truth/truth.mk
 -include tests/mutants/mutants.mk
 -include tests/soak/soak.mk
