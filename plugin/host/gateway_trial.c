@@ -10,12 +10,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOOKS_MAX 100
-#define LOOK_MS   100
+#include "../share/window.h"
+
+#define PATIENCE_NS (UINT64_C(10) * 1000000000)
+#define LOOK_MS     50
 
 #define WORDS_BYTES 400
 
@@ -40,13 +43,14 @@ static pid_t spawn(const char *program, char *const *environment, int stderr_fd,
     return child;
 }
 
-/* The first line of what the child says on `fd`, as plain text. */
-static void take_words(int fd, char *words, size_t *used)
+/* Adds what there is to read. False at its end, and when there is enough. */
+static bool take_words(int fd, char *words, size_t *used)
 {
     ssize_t got = read(fd, words + *used, WORDS_BYTES - 1 - *used);
 
     *used += got > 0 ? (size_t)got : 0;
     words[*used] = '\0';
+    return got != 0 && *used < WORDS_BYTES - 1;
 }
 
 static void clean(char *words)
@@ -59,19 +63,21 @@ static void clean(char *words)
     }
 }
 
-/* Until the child has ended, at most LOOKS_MAX times. True if it has, with its status. */
+/* Until the child has ended, or the time is over. True if it has, with its status and words. */
 static bool watch(pid_t child, int fd, char *words, int *status)
 {
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    uint64_t deadline_ns = cprof_now_ns() + PATIENCE_NS;
     size_t used = 0;
     bool ended = false;
 
-    for (unsigned looks = 0; !ended && looks < LOOKS_MAX; looks++) {
-        bool has_said = poll(&poll_fd, 1, LOOK_MS) > 0 && (poll_fd.revents & POLLIN);
-
+    while (!ended && cprof_now_ns() < deadline_ns) {
+        (void)poll(&poll_fd, 1, LOOK_MS);
         ended = waitpid(child, status, WNOHANG) == child;
-        if (has_said && used < WORDS_BYTES - 1) {
-            take_words(fd, words, &used);
+        /* The pipe ends a moment before the child does: from then on only the time is waited for.
+         */
+        if (poll_fd.fd >= 0 && !take_words(fd, words, &used)) {
+            poll_fd.fd = -1;
         }
     }
     return ended;

@@ -15,6 +15,7 @@ import time
 import pytest
 from testenv import bounds, known, processes
 from testenv.build import GATEWAY, SOURCE
+from testenv.gateway import wrap_gateway
 from testenv.profiles import profile_files, wall_file_of
 from testenv.wait import wait_for
 

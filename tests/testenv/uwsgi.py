@@ -156,6 +156,11 @@ class Uwsgi:
 
     # Life
 
+    def set_option(self, name, value):
+        """For the next start or reload, once write_ini has run. Of options that are named as one
+        of the constructor's arguments it is the only way."""
+        self._options[name] = value
+
     def write_ini(self):
         ini = self.directory / "uwsgi.ini"
         ini.write_text(_ini(self._options))
