@@ -69,8 +69,8 @@ static int open_event(void)
         .exclude_hv = 1,
     };
     struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = atomic_load(&worker_tid)};
-    int event = (int)syscall(SYS_perf_event_open, &attributes, owner.pid, -1, -1,
-                             PERF_FLAG_FD_CLOEXEC);
+    int event =
+        (int)syscall(SYS_perf_event_open, &attributes, owner.pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 
     if (event >= 0 &&
         (fcntl(event, F_SETSIG, SIGURG) != 0 || fcntl(event, F_SETOWN_EX, &owner) != 0 ||
@@ -113,10 +113,11 @@ int main(void)
     (void)pthread_join(worker, NULL);
     first_ns = tick_ns[0] - called_ns;
     rest_ns = tick_ns[TICKS - 1] - tick_ns[0];
-    printf("a period of %llu ms, set while 900 of 1000 were left: overflow after %.1f ms, %d more in "
-           "%.1f ms\n",
-           (unsigned long long)(SHORT_NS / MS), (double)first_ns / MS, TICKS - 1,
-           (double)rest_ns / MS);
+    printf(
+        "a period of %llu ms, set while 900 of 1000 were left: overflow after %.1f ms, %d more in "
+        "%.1f ms\n",
+        (unsigned long long)(SHORT_NS / MS), (double)first_ns / MS, TICKS - 1,
+        (double)rest_ns / MS);
     /* Late ones are the machine's affair, early ones would be another rule. */
     return first_ns >= SHORT_NS && first_ns < LONG_NS / 2 && rest_ns >= SHORT_NS * (TICKS - 2) &&
                    rest_ns < LONG_NS / 2

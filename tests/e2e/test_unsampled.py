@@ -6,7 +6,6 @@ SPDX-License-Identifier: MIT
 from testenv import known
 from testenv.profiles import wall_file_of
 
-
 FORM = known.Form(processes=1, threads=1)
 SECONDS = 5
 POINTS = 0.02  # what the profiler may be off by, beyond chance

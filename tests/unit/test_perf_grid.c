@@ -30,7 +30,7 @@ static struct {
     uint64_t random;
     double user_part; /* how likely an overflow meets user mode */
     uint32_t overflows, samples;
-    uint64_t weight_ns; /* of the samples */
+    uint64_t weight_ns;  /* of the samples */
     uint64_t sampled_ns; /* the weight of the last overflow */
 } thread;
 
@@ -104,8 +104,8 @@ static void a_long_threads_weights_are_its_time(void)
 
         begin(periods_ns[i], i);
         run(used_ns);
-        off_ns = thread.weight_ns > used_ns ? thread.weight_ns - used_ns
-                                            : used_ns - thread.weight_ns;
+        off_ns =
+            thread.weight_ns > used_ns ? thread.weight_ns - used_ns : used_ns - thread.weight_ns;
         /* An interval at each end, and at most one step that is not over. */
         EXPECT(off_ns <= 4 * periods_ns[i]);
         EXPECT(thread.samples > 2000 * 9 / 10 && thread.samples < 2000 * 11 / 10);
