@@ -3,27 +3,35 @@
 SPDX-License-Identifier: MIT
 """
 
+from testenv import known
 from testenv.profiles import wall_file_of
 
+FORM = known.Form(processes=1, threads=1)
+SECONDS = 5
+POINTS = 0.02  # what the profiler may be off by, beyond chance
 
-def test_threads_too_short_to_be_sampled_do_not_change_the_shares_of_others(uwsgi, profile_reader):
-    server = uwsgi(
-        app="short_threads",
-        processes=1,
-        enable_threads="true",
-        cloudprofiler_output_interval=60,
-        cloudprofiler_output_duration=6,
-    )
 
-    server.wait_for_window()
-    with server.load("/mix", threads=1, seconds=5) as load:
-        load.join()
-    profile = profile_reader.read(server.wait_for_first_profile())
+def test_threads_too_short_to_be_sampled_do_not_change_the_shares_of_others(
+    make_uwsgi, profile_reader
+):
+    server = known.make_server(make_uwsgi, "short_threads", FORM, SECONDS, enable_threads="true")
+    known.start(server, perf_events=True)
 
-    assert not load.failures
-    # Half of the time is spin_main's; making threads takes some more.
-    assert 0.3 < profile.share("spin_main") < 0.6
-    assert profile.share("[unsampled]") + profile.share("spin_short") > 0.3
+    result = known.measure(server, profile_reader, "/mix", FORM, SECONDS)
+
+    profile, samples = result.profile, result.profile.total_count
+    used_ns = 1e9 * (result.own_part("ru_utime") + result.own_part("ru_stime"))
+    used_ns -= result.sum_of("ticker_cpu_ns")
+    main_thread = result.own_part("main_thread_ns") / used_ns
+    spun = result.own_part("spin_main_ns") / used_ns
+    bound = POINTS + known.binomial_bound(spun, samples)
+    # Of a thread that was met in its millisecond, all frames are below this one.
+    short = profile.share("[unsampled]") + profile.share("_bootstrap")
+    print(f"spin_main {profile.share('spin_main'):.4f}, in truth {spun:.4f}, {samples} samples")
+    print(f"short threads {short:.4f}, in truth {1 - main_thread:.4f}")
+    assert abs(profile.share("spin_main") - spun) <= bound
+    # That is known from clocks, not from samples.
+    assert abs(short - (1 - main_thread)) <= POINTS
 
 
 def test_a_thread_that_gets_no_timer_is_named_and_its_wall_time_seen(make_uwsgi, profile_reader):
