@@ -122,6 +122,13 @@ def run(command):
         stop("this command failed: %s ... (Debian packages: %s)" % (command[0], DEBIAN_PACKAGES))
 
 
+def with_run_paths(flags):
+    """The gateway starts without LD_LIBRARY_PATH: what it is linked with from other places than
+    the system's has to be found by the program itself."""
+    places = [flag[2:] for flag in flags if flag.startswith("-L/")]
+    return flags + ["-Wl,-rpath," + place for place in places]
+
+
 def build_gateway(root):
     protoc = shutil.which("protoc-c")
     if protoc is None:
@@ -141,7 +148,7 @@ def build_gateway(root):
         + [os.path.join(root, source) for source in sources]
         + [os.path.join(GENERATED_DIR, "profile.pb-c.c")]
         + GATEWAY_LDFLAGS
-        + shlex.split(os.environ.get("LDFLAGS", ""))
+        + with_run_paths(shlex.split(os.environ.get("LDFLAGS", "")))
         + GATEWAY_LIBS
     )
     # A gateway that runs keeps its old file; a failed build leaves the old program in place.

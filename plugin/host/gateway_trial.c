@@ -101,14 +101,14 @@ static bool judge(int status, char *words, struct cprof_error *error)
 
 bool cprof_gateway_trial(const char *program, char *const *environment, struct cprof_error *error)
 {
-    const struct sigaction by_default = {.sa_handler = SIG_DFL};
+    const struct sigaction default_action = {.sa_handler = SIG_DFL};
     char words[WORDS_BYTES] = "";
     int fds[2], status = 0;
     pid_t child;
     bool ended;
 
     /* An app may have it ignored, and the child's status would be lost. */
-    (void)sigaction(SIGCHLD, &by_default, NULL);
+    (void)sigaction(SIGCHLD, &default_action, NULL);
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) {
         return true; /* nothing is known */
     }

@@ -5,6 +5,7 @@ SPDX-License-Identifier: MIT
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from testenv import processes
-from testenv.build import GATEWAY, UWSGI, build_library
+from testenv.build import GATEWAY, SOURCE, UWSGI, build_library
+from testenv.cloud import LOCAL_OFF
 from testenv.gateway import wrap_gateway
 from testenv.profiles import profile_files
 from testenv.wait import wait_for
@@ -99,14 +101,22 @@ class Watched:
 @pytest.fixture
 def watched(make_uwsgi, workspace, plugin_dir, request):
     def make(app_sets, **options):
-        return Watched(
-            make_uwsgi, workspace, plugin_dir, f"{abs(hash(request.node.name))}", app_sets, **options
-        )
+        name = f"{abs(hash(request.node.name))}"
+        return Watched(make_uwsgi, workspace, plugin_dir, name, app_sets, **options)
 
     return make
 
 
 # The environment
+
+
+def test_the_documentation_lists_what_is_passed_on():
+    source = (SOURCE / "plugin/host/gateway_environment.c").read_text()
+    table = source.split("names[] = {")[1].split("};")[0]
+    section = (SOURCE / "docs/cloud-profiler.md").read_text().split("\n## The environment\n")[1]
+    rows = [line for line in section.split("\n## ")[0].splitlines() if line.startswith("|")]
+
+    assert set(re.findall(r'"(\w+)"', table)) == set(re.findall(r"`(\w+)`", "".join(rows)))
 
 
 def test_the_gateway_gets_what_the_server_was_started_with_and_nothing_else(watched, load):
@@ -168,10 +178,7 @@ def test_the_app_keeps_the_environment_that_it_made_and_sees_none_of_the_profile
 
 
 def test_the_service_s_name_is_not_the_app_s_to_give(watched, load):
-    options = dict.fromkeys(
-        ("cloudprofiler_output_dir", "cloudprofiler_output_interval", "cloudprofiler_output_duration")
-    )
-    one = watched({"K_SERVICE": "app", "CLOUDPROFILER_DISABLE": "1"}, **load, **options)
+    one = watched({"K_SERVICE": "app", "CLOUDPROFILER_DISABLE": "1"}, **load, **LOCAL_OFF)
     one.start()
 
     one.server.wait_for_log(r"none of cloudprofiler-service")
@@ -189,12 +196,11 @@ def test_the_check_gives_the_gateway_the_same_environment(workspace, plugin_dir,
         "env": "GOOGLE_CLOUD_PROJECT=ini",
         "cloudprofiler-service": "shop",
         "cloudprofiler-api-endpoint": "https://127.0.0.1:1",
-        "cloudprofiler-disable-metadata": "true",
         "cloudprofiler-gateway-binary": script,
     }
     command = [UWSGI, *(f"--{name}={value}" for name, value in options.items())]
     subprocess.run(
-        [*command, "--cloudprofiler-check"],
+        [*command, "--cloudprofiler-disable-metadata", "--cloudprofiler-check"],
         cwd=tmp_path,
         env={**os.environ, **WANTED, "SSLKEYLOGFILE": "/nowhere"},
         check=False,
