@@ -100,7 +100,12 @@ class Watched:
 def watched(make_uwsgi, workspace, plugin_dir, request):
     def make(app_sets, **options):
         return Watched(
-            make_uwsgi, workspace, plugin_dir, f"{abs(hash(request.node.name))}", app_sets, **options
+            make_uwsgi,
+            workspace,
+            plugin_dir,
+            f"{abs(hash(request.node.name))}",
+            app_sets,
+            **options,
         )
 
     return make
@@ -169,7 +174,11 @@ def test_the_app_keeps_the_environment_that_it_made_and_sees_none_of_the_profile
 
 def test_the_service_s_name_is_not_the_app_s_to_give(watched, load):
     options = dict.fromkeys(
-        ("cloudprofiler_output_dir", "cloudprofiler_output_interval", "cloudprofiler_output_duration")
+        (
+            "cloudprofiler_output_dir",
+            "cloudprofiler_output_interval",
+            "cloudprofiler_output_duration",
+        )
     )
     one = watched({"K_SERVICE": "app", "CLOUDPROFILER_DISABLE": "1"}, **load, **options)
     one.start()
