@@ -3,12 +3,11 @@
 SPDX-License-Identifier: MIT
 """
 
-from testenv import known
+from testenv import bounds, known
 from testenv.profiles import wall_file_of
 
 FORM = known.Form(processes=1, threads=1)
 SECONDS = 5
-POINTS = 0.02  # what the profiler may be off by, beyond chance
 
 
 def test_threads_too_short_to_be_sampled_do_not_change_the_shares_of_others(
@@ -24,14 +23,13 @@ def test_threads_too_short_to_be_sampled_do_not_change_the_shares_of_others(
     used_ns -= result.sum_of("ticker_cpu_ns")
     main_thread = result.own_part("main_thread_ns") / used_ns
     spun = result.own_part("spin_main_ns") / used_ns
-    bound = POINTS + known.binomial_bound(spun, samples)
     # Of a thread that was met in its millisecond, all frames are below this one.
     short = profile.share("[unsampled]") + profile.share("_bootstrap")
     print(f"spin_main {profile.share('spin_main'):.4f}, in truth {spun:.4f}, {samples} samples")
     print(f"short threads {short:.4f}, in truth {1 - main_thread:.4f}")
-    assert abs(profile.share("spin_main") - spun) <= bound
+    assert abs(profile.share("spin_main") - spun) <= bounds.share(spun, samples)
     # That is known from clocks, not from samples.
-    assert abs(short - (1 - main_thread)) <= POINTS
+    assert abs(short - (1 - main_thread)) <= bounds.MODEL
 
 
 def test_a_thread_that_gets_no_timer_is_named_and_its_wall_time_seen(make_uwsgi, profile_reader):

@@ -9,7 +9,7 @@ import math
 import re
 from typing import NamedTuple
 
-from . import processes
+from . import bounds, processes
 from .profiles import Profile
 from .seccomp import without_perf_events
 
@@ -19,8 +19,6 @@ TIMER_SLOWDOWN = 4  # of a thread that has a perf event
 QUIET_S = 2  # the window's rest, in which the last requests end
 UNNOTICED_S = 0.01
 START_S = 1  # from the window's start until the load is up, at most
-# Chance alone exceeds this once in 16,000 looks.
-SIGMAS = 4
 # Intervals of the timer are spread evenly over 0.5 to 1.5 periods: their standard deviation.
 INTERVAL_DEVIATION = 1 / math.sqrt(12)
 
@@ -51,8 +49,8 @@ class Known(NamedTuple):
         return self.profile.total_ns / self.cpu_ns - 1
 
     def total_bound(self):
-        """2 %, and what the workers used in the window before it was noticed from outside."""
-        return 0.02 + UNNOTICED_S * 1e9 / self.cpu_ns
+        """The model's, and what the workers used in the window before that was noticed."""
+        return bounds.MODEL + UNNOTICED_S * 1e9 / self.cpu_ns
 
     def raw_error(self):
         """The same for the timers' own sum, before it is reconciled with any clock."""
@@ -71,9 +69,9 @@ class Known(NamedTuple):
         return found / self.sum_of("expected_timer_ticks") - 1
 
     def tick_bound(self):
-        """2 %, and what chance does to the sum of so few random intervals."""
+        """The model's, and what chance does to the sum of so few random intervals."""
         ticks = self.sum_of("expected_timer_ticks")
-        return max(0.02, SIGMAS * INTERVAL_DEVIATION / math.sqrt(ticks))
+        return bounds.MODEL + bounds.chance_of_intervals(ticks, INTERVAL_DEVIATION)
 
     def unaccounted(self):
         """Ticks that are neither samples nor misses. With perf events the timer's ticks behind
@@ -94,17 +92,12 @@ class Known(NamedTuple):
         return sum(self.after[pid][key] - self.before[pid][key] for pid in self.after)
 
 
-def binomial_bound(share, samples):
-    """How far off chance alone may put a share of so many samples."""
-    return SIGMAS * math.sqrt(share * (1 - share) / samples)
-
-
 def raw_bound(cpu_ns, cut_intervals, timer_is_alone):
-    """5 %, or what chance does to the sum of so few random intervals if that is more; and some
-    intervals that the ends of the window cut."""
+    """The model's, what chance does to the sum of so few random intervals, and some intervals that
+    the ends of the window cut."""
     interval_ns = 1e9 * PERIOD_S * (1 if timer_is_alone else TIMER_SLOWDOWN)
-    chance = SIGMAS * INTERVAL_DEVIATION * math.sqrt(interval_ns / cpu_ns)
-    return max(0.05, chance) + cut_intervals * interval_ns / cpu_ns
+    chance = bounds.chance_of_intervals(cpu_ns / interval_ns, INTERVAL_DEVIATION)
+    return bounds.MODEL + chance + cut_intervals * interval_ns / cpu_ns
 
 
 def worker_accounts(profile):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import crowds
 import repeats
 from finding import Finding
-from testenv import known
+from testenv import bounds, known
 from testenv.known import Form
 from testenv.uwsgi import APPS
 
@@ -59,7 +59,7 @@ class Case(NamedTuple):
     def bound(self, share, result, samples):
         if self.points is None or samples >= DEFAULT_SAMPLES:
             return self.points
-        return max(self.points, known.binomial_bound(share, result.profile.total_count))
+        return self.points + bounds.chance(share, result.profile.total_count)
 
     def judge(self, result, samples):
         findings = [

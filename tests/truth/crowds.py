@@ -8,7 +8,7 @@ import math
 from typing import NamedTuple
 
 from finding import Finding
-from testenv import known
+from testenv import bounds, known
 from testenv.profiles import merged
 from testenv.uwsgi import QUICK
 
@@ -83,7 +83,7 @@ class Crowd(NamedTuple):
             Finding(
                 f"samples a CPU second {found.total_count / (found.total_ns / 1e9):.1f}",
                 rate - 1,
-                RATE + known.SIGMAS / math.sqrt(wanted),
+                RATE + bounds.SIGMAS / math.sqrt(wanted),
             ),
             Finding("[unsampled]", found.share("[unsampled]"), UNSAMPLED),
         ]

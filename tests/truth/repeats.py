@@ -11,13 +11,12 @@ import sys
 from typing import NamedTuple
 
 from finding import Finding
-from testenv import known
+from testenv import bounds, known
 from testenv.uwsgi import APPS, QUICK
 
 sys.path.insert(0, str(APPS))
 import truth
 
-POINTS = 0.02
 SPREAD = 1.2  # the sets' shares, compared with those of independent samples
 WORKERS = 8
 SAMPLES_MIN = 5  # of a set, so that it has a spread
@@ -40,7 +39,7 @@ class Sets(NamedTuple):
 
     def spread_by_chance(self):
         """Each set's square is a chi-square of two degrees of freedom, halved: of variance 1."""
-        return known.SIGMAS / (2 * math.sqrt(len(self.spreads)))
+        return bounds.SIGMAS / (2 * math.sqrt(len(self.spreads)))
 
 
 def spread_of(profile):
@@ -97,7 +96,7 @@ class Repeats(NamedTuple):
         return found
 
     def judge(self, sets):
-        bound = POINTS if self.perf_events else None
+        bound = bounds.MODEL if self.perf_events else None
         findings = [
             Finding(f"{name} {sets.share(name):.3f}", sets.share(name) - percent / 100, bound)
             for name, percent in truth.SHARES.items()
