@@ -259,8 +259,8 @@ static bool ignored_overflow(void)
 {
     struct itimerspec rest;
 
-    return syscall(SYS_timer_gettime, bench.thread->timer, &rest) == 0 && rest.it_value.tv_sec == 0 &&
-           rest.it_value.tv_nsec == 0 &&
+    return syscall(SYS_timer_gettime, bench.thread->timer, &rest) == 0 &&
+           rest.it_value.tv_sec == 0 && rest.it_value.tv_nsec == 0 &&
            cprof_rearm(bench.thread, thread_cpu_ns(), bench.period_ns);
 }
 

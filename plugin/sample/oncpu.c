@@ -421,7 +421,8 @@ bool cprof_oncpu_install(const struct cprof_python *python, struct cprof_recorde
                          const struct cprof_request_view *requests, bool native_leaf)
 {
     static const int never_blocked[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
-    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
+    struct sigaction action = {.sa_sigaction = on_signal,
+                               .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
 
     interpreter = python;
     recorder_of_process = recorder;

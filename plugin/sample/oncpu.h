@@ -17,8 +17,9 @@
 #include "request_view.h"
 
 /* Installs the handler for CPROF_SIGNAL, for good. A handler that stood there before goes on
- * getting the signals that are not ours. It runs on the alternate stack where the thread has one. `python` and `recorder` must live as long as the
- * process; `requests` is copied. native_leaf: samples in native code are to have a leaf. */
+ * getting the signals that are not ours. It runs on the alternate stack where the thread has one.
+ * `python` and `recorder` must live as long as the process; `requests` is copied. native_leaf:
+ * samples in native code are to have a leaf. */
 CPROF_SIGSAFE bool cprof_oncpu_install(const struct cprof_python *python,
                                        struct cprof_recorder *recorder,
                                        const struct cprof_request_view *requests, bool native_leaf);

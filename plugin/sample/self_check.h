@@ -19,7 +19,7 @@
 #include "../share/layout.h"
 
 enum cprof_self_check {
-    CPROF_SELF_CHECK_EARLY,      /* too little work to tell */
+    CPROF_SELF_CHECK_EARLY, /* too little work to tell */
     CPROF_SELF_CHECK_WELL,
     CPROF_SELF_CHECK_NO_CLOCK,   /* the CPU clock stands still, or nearly so */
     CPROF_SELF_CHECK_NO_TIMERS,  /* timers are armed and never signal */
@@ -31,9 +31,9 @@ struct cprof_self_check_facts {
     uint64_t accounted_ns; /* CPU time by the kernel's accounts */
     uint64_t clock_ns;     /* and by the process's CPU clock */
     uint64_t timer_ticks;
-    uint64_t lost;        /* timers that were armed again because no signal came */
-    uint64_t explained;   /* threads and ticks for which another reason is known */
-    bool has_signal;      /* nobody else took it */
+    uint64_t lost;      /* timers that were armed again because no signal came */
+    uint64_t explained; /* threads and ticks for which another reason is known */
+    bool has_signal;    /* nobody else took it */
     bool is_misaligned;
 };
 

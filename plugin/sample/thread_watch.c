@@ -42,9 +42,9 @@ static struct {
     /* Of the present window. */
     enum cprof_peek_way way;
     uint64_t period_ns;
-    uint32_t app_threads; /* that have a record now */
+    uint32_t app_threads;  /* that have a record now */
     uint64_t stack_misses; /* that were counted when a timer was last found lost */
-    int task_directory;   /* open, or -1 */
+    int task_directory;    /* open, or -1 */
     bool warned_of_blocked_signal, warned_of_missing_proc, warned_of_missing_timer;
     bool warned_of_small_stack;
 } watch = {.task_directory = -1};

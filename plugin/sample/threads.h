@@ -56,19 +56,19 @@ struct cprof_thread {
     int32_t core;           /* uWSGI's core, -1 for a thread of the app */
     pid_t tid;
     bool armed;
-    _Atomic int perf_descriptor; /* of its perf event, -1: none; the timer then does all */
-    uint64_t perf_id;            /* the event's own number, to recognise the descriptor by */
-    bool signal_blocked;         /* seen in this window, and counted */
-    uint32_t looks;              /* that the ticker had at it in this window */
-    bool seen;                   /* mark of the ticker's present round */
-    int timer;                   /* while armed; the kernel's own number, see kernel_clock.h */
-    uint64_t clock_seen_ns;      /* its CPU clock at the last look */
-    uint64_t lost_next_ns;       /* next_ns at the last look, if it was overdue then */
-    _Atomic uint32_t tag_ref;    /* of the present epoch, CPROF_NO_REF: not written yet */
-    _Atomic uint32_t has_state;  /* 1: it has run Python; only then may its handler ask Python */
-    _Atomic uintptr_t pointer;   /* the thread pointer, 0 until its first tick */
-    uintptr_t stack_high;        /* upper end of its C stack, 0: ask the thread pointer */
-    uintptr_t stack_low;         /* and its lower end, where the upper one is known */
+    _Atomic int perf_descriptor;  /* of its perf event, -1: none; the timer then does all */
+    uint64_t perf_id;             /* the event's own number, to recognise the descriptor by */
+    bool signal_blocked;          /* seen in this window, and counted */
+    uint32_t looks;               /* that the ticker had at it in this window */
+    bool seen;                    /* mark of the ticker's present round */
+    int timer;                    /* while armed; the kernel's own number, see kernel_clock.h */
+    uint64_t clock_seen_ns;       /* its CPU clock at the last look */
+    uint64_t lost_next_ns;        /* next_ns at the last look, if it was overdue then */
+    _Atomic uint32_t tag_ref;     /* of the present epoch, CPROF_NO_REF: not written yet */
+    _Atomic uint32_t has_state;   /* 1: it has run Python; only then may its handler ask Python */
+    _Atomic uintptr_t pointer;    /* the thread pointer, 0 until its first tick */
+    uintptr_t stack_high;         /* upper end of its C stack, 0: ask the thread pointer */
+    uintptr_t stack_low;          /* and its lower end, where the upper one is known */
     _Atomic uint64_t left_out_ns; /* ticks that found no room on the stack; the ticker takes it */
     struct cprof_timing timing;
     struct cprof_remembered_state remembered;

@@ -58,9 +58,7 @@ def test_a_library_loaded_before_the_sampler_is_profiled(uwsgi, go_library, prof
 
 def test_wall_profiles_alone_are_taken_beside_it(uwsgi, go_library):
     server = uwsgi(
-        **options(
-            go_library, "import", cloudprofiler_disable_cpu_profiling="true", **NO_MASTER
-        )
+        **options(go_library, "import", cloudprofiler_disable_cpu_profiling="true", **NO_MASTER)
     )
 
     with server.load("/go", threads=1, seconds=SECONDS) as load:
@@ -80,9 +78,7 @@ def test_workers_forked_from_a_master_with_it_are_profiled(uwsgi, go_library, pr
     assert not server.our_warnings
 
 
-def test_one_loaded_by_a_request_takes_the_signal_and_is_named(
-    uwsgi, go_library, profile_reader
-):
+def test_one_loaded_by_a_request_takes_the_signal_and_is_named(uwsgi, go_library, profile_reader):
     server = uwsgi(
         **options(go_library, "request", processes=1, lazy_apps="true", enable_threads="true")
     )
