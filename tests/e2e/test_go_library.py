@@ -93,7 +93,7 @@ def test_one_loaded_in_a_mule_takes_the_signal_and_is_named(uwsgi, go_library, p
     server = uwsgi(**options(go_library, "request", processes=1, mule="go_mule.py"))
 
     server.wait_for_log(TAKEN)
-    newest = server.wait_for_profiles(max(2, SECONDS))[-1]
+    newest = server.wait_for_profiles(max(2, SECONDS), SECONDS + 60)[-1]
     profile = profile_reader.read(newest)
 
     server.check_log()
