@@ -39,3 +39,7 @@ tag-flood: deps-test ## Set tags to values that never come again (TAG_FLOOD_VALU
 	@$(MAKE) --no-print-directory build
 	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
 		$(PYTHON) tests/soak/tag_flood.py $(TAG_FLOOD_VALUES)
+
+.PHONY: go-soak
+go-soak: deps-test build ## Run a library with a Go runtime, five minutes in each form.
+	GO_SECONDS=300 CPROF_PLUGIN_DIR=$(CURDIR) $(PYTHON) -m pytest -q tests/e2e/test_go_library.py
