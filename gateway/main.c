@@ -26,16 +26,12 @@
 #define TOP_COUNT_DEFAULT 15
 #define TOP_COUNT_MAX     10000
 
-/* Before the end of a gateway that could not begin: 1 s, and twice as long after each start. */
-#define PAUSE_DOUBLINGS_MAX 8u
-
 enum option_code {
     OPTION_SEGMENT = 256,
     OPTION_CONFIG,
     OPTION_PREVIOUS,
     OPTION_BELL,
     OPTION_RESULTS,
-    OPTION_STARTS,
     OPTION_CHECK,
     OPTION_TOP,
     OPTION_TOP_COUNT,
@@ -49,7 +45,6 @@ static const struct option long_options[] = {
     {"previous-segment-fd", required_argument, NULL, OPTION_PREVIOUS},
     {"bell-fd", required_argument, NULL, OPTION_BELL},
     {"results-fd", required_argument, NULL, OPTION_RESULTS},
-    {"starts", required_argument, NULL, OPTION_STARTS},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"top", no_argument, NULL, OPTION_TOP},
     {"top-count", required_argument, NULL, OPTION_TOP_COUNT},
@@ -64,9 +59,8 @@ static const char help_text[] =
     "           (15), and the split by worker and thread. All files are of one kind: CPU time\n"
     "           (cpu-*.pb.gz) or wall time (wall-*.pb.gz), which is split by state, too\n"
     "       cloudprofiler-gateway --segment-fd N --config-fd N [--bell-fd N] [--results-fd N]\n"
-    "                             [--previous-segment-fd N]... [--starts N]\n"
-    "           how uWSGI starts it: descriptors of shared memory, configuration and commands,\n"
-    "           and which start in a row this is\n"
+    "                             [--previous-segment-fd N]...\n"
+    "           how uWSGI starts it: descriptors of shared memory, configuration and commands\n"
     "       cloudprofiler-gateway --check --config-fd N\n"
     "           says what of an upload would work; uwsgi --cloudprofiler-check runs it\n"
     "       cloudprofiler-gateway --version | --help\n";
@@ -77,7 +71,6 @@ struct arguments {
     size_t previous_count;
     bool top, check;
     uint32_t top_count;
-    uint32_t starts; /* in a row, this one included */
 };
 
 static void write_line(const char *line)
@@ -131,12 +124,6 @@ static bool take_option(struct arguments *arguments, int option, struct cprof_er
         }
         return parse_fd(&arguments->previous_fds[arguments->previous_count++],
                         "previous-segment-fd", optarg, error);
-    case OPTION_STARTS:
-        if (!parse_number(&number, optarg, 1, UINT32_MAX)) {
-            return cprof_fail(error, "--starts %s: not a number above 0", optarg);
-        }
-        arguments->starts = (uint32_t)number;
-        return true;
     case OPTION_CHECK:
         arguments->check = true;
         return true;
@@ -230,9 +217,8 @@ static int check(const struct arguments *arguments)
     return cprof_check_upload(&config) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Until the time is over, or somebody ends the program: signals may be blocked by now. NULL: there
- * is no end of the time. */
-static void wait_for_the_end(const struct timespec *limit)
+/* Signals may be blocked by now. */
+static void wait_for_the_end(void)
 {
     sigset_t set;
 
@@ -240,27 +226,24 @@ static void wait_for_the_end(const struct timespec *limit)
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    while (sigtimedwait(&set, NULL, limit) < 0 && errno == EINTR) {
+    while (sigwaitinfo(&set, NULL) < 0) {
         continue; /* stopped and continued */
     }
 }
 
-/* uWSGI starts a gateway anew that has ended, once a second. One that can never work says so once
- * and stays; one that had no memory or no descriptors ends, after a pause that grows. */
-static int give_up(const struct cprof_error *error, uint32_t starts)
+/* uWSGI starts a gateway anew that has ended, and the plugin pauses before that, the longer the
+ * more often it came to nothing. One that can never work says so once and stays. */
+static int give_up(const struct cprof_error *error)
 {
-    uint32_t doublings = starts - 1 < PAUSE_DOUBLINGS_MAX ? starts - 1 : PAUSE_DOUBLINGS_MAX;
-    const struct timespec limit = {.tv_sec = 1 << doublings};
-
     if (error->lasting) {
         cprof_log(CPROF_LOG_ERROR, "the gateway cannot work: %s; no profiles are written",
                   error->text);
-        wait_for_the_end(NULL);
+        wait_for_the_end();
         return EXIT_SUCCESS;
     }
-    cprof_log(CPROF_LOG_ERROR, "the gateway cannot begin: %s; it is tried again in %ld s",
-              error->text, (long)limit.tv_sec);
-    wait_for_the_end(&limit);
+    cprof_log(CPROF_LOG_ERROR,
+              "the gateway cannot begin: %s; it is tried again after a pause that grows",
+              error->text);
     return EXIT_FAILURE;
 }
 
@@ -282,7 +265,7 @@ static int run(const struct arguments *arguments, int argc, char **argv)
         (void)fputs(help_text, stderr);
         return EXIT_FAILURE;
     }
-    return serve(arguments, &error) ? EXIT_SUCCESS : give_up(&error, arguments->starts);
+    return serve(arguments, &error) ? EXIT_SUCCESS : give_up(&error);
 }
 
 int main(int argc, char **argv)
@@ -291,8 +274,7 @@ int main(int argc, char **argv)
                                   .config_fd = -1,
                                   .bell_fd = -1,
                                   .results_fd = -1,
-                                  .top_count = TOP_COUNT_DEFAULT,
-                                  .starts = 1};
+                                  .top_count = TOP_COUNT_DEFAULT};
     struct cprof_error error;
     int option;
 

@@ -35,18 +35,17 @@ extern struct uwsgi_server uwsgi;
 #define TRY_PAUSE_S     5u
 #define TRY_PAUSE_S_MAX 600u
 
-/* A start that comes so long after the one before is a first one again. Longer than any pause that
- * the program makes before it ends. */
-#define STARTS_FORGOTTEN_NS (UINT64_C(900) * 1000000000)
+/* Before a start, if the one before did not come to work: 1 s, and twice as long each time. */
+#define PAUSE_DOUBLINGS_MAX 8u
 
 #define ARGUMENT_BYTES 16
 #define OWN_FDS        4 /* segment, configuration, bell, results */
-#define ARGUMENTS_MAX  (1 + 2 * (OWN_FDS + PREVIOUS_MAX + 1) + 1)
+#define ARGUMENTS_MAX  (1 + 2 * (OWN_FDS + PREVIOUS_MAX) + 1)
 
 /* The gateway's processes follow each other, and none lives to tell the next one. */
 struct starts {
-    _Atomic uint32_t count;
-    _Atomic uint64_t last_ns;
+    _Atomic uint32_t failures; /* starts in a row that did not come to work */
+    _Atomic uint32_t works;    /* how many had come to work when the last one was made */
 };
 
 static struct {
@@ -58,6 +57,7 @@ static struct {
     int previous_fds[PREVIOUS_MAX];
     int previous_count;
     const char *binary;
+    const struct cprof_control *control;
     struct starts *starts; /* shared by all forks; NULL: each start is taken for the first */
 } gateway = {.segment_fd = -1, .config_fd = -1, .results_fd = -1};
 
@@ -189,23 +189,26 @@ static void keep_only(const int *kept, int kept_count)
     }
 }
 
-/* Which start in a row this is, from 1. */
-static uint32_t count_start(void)
+/* How many starts before this one did not come to work, in a row. */
+static uint32_t count_failures(void)
 {
     struct starts *starts = gateway.starts;
-    uint64_t now_ns = cprof_now_ns();
+    uint32_t works;
 
     if (!starts) {
-        return 1;
+        return 0;
     }
-    if (now_ns - atomic_exchange(&starts->last_ns, now_ns) > STARTS_FORGOTTEN_NS) {
-        atomic_store(&starts->count, 0);
+    works = atomic_load(&gateway.control->gateway_starts);
+    if (atomic_exchange(&starts->works, works) != works) {
+        atomic_store(&starts->failures, 0);
+        return 0;
     }
-    return atomic_fetch_add(&starts->count, 1) + 1;
+    return atomic_fetch_add(&starts->failures, 1) + 1;
 }
 
 /* uWSGI would start it again each second, with a line of the loader's each time. While this waits
- * it keeps what the fork shares with the master's memory, and no descriptor of it. */
+ * it keeps what the fork shares with the master's memory, and no descriptor of it. Ended by the
+ * master at any time, as the program is. */
 static void wait_until_it_runs(void)
 {
     char told[sizeof(((struct cprof_error *)0)->text)] = "";
@@ -225,17 +228,26 @@ static void wait_until_it_runs(void)
     }
 }
 
+static void pause_after(uint32_t failures)
+{
+    if (failures > 0) {
+        (void)sleep(
+            1u << (failures - 1 < PAUSE_DOUBLINGS_MAX ? failures - 1 : PAUSE_DOUBLINGS_MAX));
+        wait_until_it_runs();
+    }
+}
+
 /* uWSGI's gateway function: in the forked child, never returns. */
 static void become_program(int id, void *data)
 {
-    static char numbers[OWN_FDS + PREVIOUS_MAX][ARGUMENT_BYTES], starts[ARGUMENT_BYTES];
+    static char numbers[OWN_FDS + PREVIOUS_MAX][ARGUMENT_BYTES];
     static char options[OWN_FDS + 1][24] = {"--segment-fd", "--config-fd", "--bell-fd",
                                             "--results-fd", "--previous-segment-fd"};
     int kept[OWN_FDS + PREVIOUS_MAX] = {gateway.segment_fd, gateway.config_fd, gateway.bell.read_fd,
                                         gateway.results_fd};
     char *arguments[ARGUMENTS_MAX];
     int count = 0, kept_count = OWN_FDS;
-    uint32_t start = count_start();
+    uint32_t failures = count_failures();
 
     (void)id, (void)data;
     for (int i = 0; i < gateway.previous_count; i++) {
@@ -247,14 +259,10 @@ static void become_program(int id, void *data)
         arguments[count++] = options[i < OWN_FDS ? i : OWN_FDS];
         arguments[count++] = numbers[i];
     }
-    (void)snprintf(starts, sizeof(starts), "%u", start);
-    arguments[count++] = (char *)"--starts";
-    arguments[count++] = starts;
     arguments[count] = NULL;
     keep_only(kept, kept_count);
-    if (start == 1) {
-        (void)execve(gateway.binary, arguments, cprof_gateway_environment());
-    }
+    pause_after(failures);
+    (void)execve(gateway.binary, arguments, cprof_gateway_environment());
     wait_until_it_runs();
     (void)execve(gateway.binary, arguments, cprof_gateway_environment());
     _exit(1); /* it ran a moment ago; uWSGI starts another one */
@@ -265,7 +273,11 @@ static struct starts *share_starts(void)
     void *page = mmap(NULL, sizeof(struct starts), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-    return page == MAP_FAILED ? NULL : page;
+    if (page == MAP_FAILED) {
+        return NULL;
+    }
+    atomic_store(&((struct starts *)page)->works, UINT32_MAX); /* there was no start yet */
+    return page;
 }
 
 /* What operators' commands travel in, before the first fork. */
@@ -289,6 +301,7 @@ static bool open_to_commands(struct cprof_error *error)
     cprof_verbs_start(commands, &gateway.bell);
     cprof_route_start(commands, results);
     cprof_metrics_start(control);
+    gateway.control = control;
     return true;
 }
 

@@ -2,7 +2,7 @@
  * successors together.
  *
  * FAIL_CALL    "calloc" (of 200 to 1,024 bytes: structures, not texts), "signalfd", "mmap" (of
- *              shared memory)
+ *              shared memory); "end": signalfd ends the process
  * FAIL_TIMES   how many times
  * FAIL_MARKS   a directory that remembers how often it was done
  *
@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 extern void *__libc_calloc(size_t count, size_t bytes);
 
@@ -46,6 +47,9 @@ int signalfd(int fd, const sigset_t *mask, int flags)
 {
     int (*real)(int, const sigset_t *, int) = dlsym(RTLD_NEXT, "signalfd");
 
+    if (must_fail("end")) {
+        _exit(1);
+    }
     if (must_fail("signalfd")) {
         errno = ENOMEM;
         return -1;
