@@ -17,7 +17,7 @@ import burn
 MAIN_MS = 20
 THREADS = 20
 
-spun_ns = 0
+spun_ns = [0]
 
 
 def spin_main():
@@ -35,15 +35,14 @@ def books():
         "ru_utime": usage.ru_utime,
         "ru_stime": usage.ru_stime,
         "main_thread_ns": time.thread_time_ns(),
-        "spin_main_ns": spun_ns,
+        "spin_main_ns": spun_ns[0],
     }
 
 
 def application(environ, start_response):
-    global spun_ns
     began_ns = time.thread_time_ns()
     spin_main()
-    spun_ns += time.thread_time_ns() - began_ns
+    spun_ns[0] += time.thread_time_ns() - began_ns
     for _ in range(THREADS):
         thread = threading.Thread(target=spin_short)
         thread.start()
