@@ -291,6 +291,7 @@ static void keep(uint64_t gap_ns, uint64_t *kept, uint32_t *count, uint32_t max)
 struct runs {
     uint64_t measured; /* by overflows of the engine that is measured */
     uint64_t other;
+    uint64_t perf_samples; /* not every overflow of a perf event is one (perf_grid.h) */
 };
 
 static struct runs handler_runs(void)
@@ -298,7 +299,10 @@ static struct runs handler_runs(void)
     uint64_t timer = atomic_load(&bench.runs[BENCH_TIMER]);
     uint64_t perf = atomic_load(&bench.runs[BENCH_PERF]);
 
-    return bench.engine == BENCH_PERF ? (struct runs){perf, timer} : (struct runs){timer, perf};
+    uint64_t samples = bench.thread ? atomic_load(&bench.counters->perf_ticks) : 0;
+
+    return bench.engine == BENCH_PERF ? (struct runs){perf, timer, samples}
+                                      : (struct runs){timer, perf, samples};
 }
 
 static void sort_gap(struct bench_gaps *gaps, uint64_t gap_ns, const struct runs *before)
@@ -311,6 +315,10 @@ static void sort_gap(struct bench_gaps *gaps, uint64_t gap_ns, const struct runs
     }
     if (was_preempted() || now.other != before->other) {
         return;
+    }
+    if (bench.thread && bench.engine == BENCH_PERF && bench.handler == BENCH_PROFILER &&
+        overflows == 1 && now.perf_samples == before->perf_samples) {
+        return; /* no sample: it costs what an empty handler does, and a look at the clock */
     }
     if (overflows == 1) {
         keep(gap_ns, gaps->overflow_ns, &gaps->overflow_count, gaps->overflow_max);

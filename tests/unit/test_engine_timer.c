@@ -71,6 +71,36 @@ static void intervals_are_random_around_the_period_and_add_up(void)
     cprof_engine_timer_disarm(thread);
 }
 
+/* The generator's state decides what is drawn: the same draw with and without lateness. */
+static void a_first_tick_is_due_as_much_earlier_as_ticks_are_late(void)
+{
+    enum { DRAWS = 1000 };
+    uint32_t at_once = 0;
+
+    begin();
+    EXPECT(cprof_engine_timer_arm(thread, 1000 * MS));
+    for (uint64_t seed = 0; seed < DRAWS; seed++) {
+        uint64_t due_ns, weight_ns, early_ns;
+
+        thread->timing.random = seed;
+        EXPECT(cprof_rearm_first(thread, 5000 * MS, 1000 * MS, 0));
+        due_ns = atomic_load(&thread->timing.next_ns);
+        weight_ns = atomic_load(&thread->timing.interval_ns);
+        EXPECT(due_ns > 5000 * MS && due_ns - 5000 * MS <= weight_ns);
+        EXPECT(weight_ns >= 500 * MS && weight_ns < 1500 * MS);
+
+        thread->timing.random = seed;
+        EXPECT(cprof_rearm_first(thread, 5000 * MS, 1000 * MS, 100 * MS));
+        early_ns = atomic_load(&thread->timing.next_ns);
+        EXPECT(early_ns == (due_ns > 5100 * MS ? due_ns - 100 * MS : 5000 * MS + 1));
+        EXPECT(atomic_load(&thread->timing.interval_ns) == weight_ns);
+        at_once += early_ns == 5000 * MS + 1;
+    }
+    /* One in ten, of 1,000 that deviate by 9.5. */
+    EXPECT(at_once > 100 - 5 * 10 && at_once < 100 + 5 * 10);
+    cprof_engine_timer_disarm(thread);
+}
+
 static _Atomic uint64_t ticks, weight_sum_ns;
 
 static void on_tick(int signal_number, siginfo_t *info, void *context)
@@ -150,6 +180,7 @@ static void a_timer_whose_signal_was_lost_is_armed_again_at_the_second_look(void
 int main(void)
 {
     RUN(intervals_are_random_around_the_period_and_add_up);
+    RUN(a_first_tick_is_due_as_much_earlier_as_ticks_are_late);
     RUN(the_weights_of_the_ticks_are_the_cpu_time);
     RUN(a_disarmed_timer_is_silent);
     RUN(a_thread_that_is_gone_gets_no_timer);
