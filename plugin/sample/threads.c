@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../base/kernel_clock.h"
 #include "../base/machine.h"
 
 enum thread_state {
@@ -146,10 +147,7 @@ uint32_t cprof_thread_core_count(void)
 
 uint64_t cprof_thread_seed(const struct cprof_thread *thread)
 {
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)thread->tid << 40 ^ (uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec;
+    return (uint64_t)thread->tid << 40 ^ cprof_kernel_clock_ns(CLOCK_MONOTONIC);
 }
 
 int cprof_thread_ticket(const struct cprof_thread *thread)

@@ -1,9 +1,8 @@
 /* fail_calls.c - for LD_PRELOAD: the first calls of one function fail, in this process and its
  * successors together.
  *
- * FAIL_CALL    "calloc" (of 200 to 1,024 bytes: structures, not texts), "signalfd", "mmap" (of
- *              shared memory); "end": signalfd ends the process
- * FAIL_TIMES   how many times
+ * FAIL_CALL    "calloc" (of one thing of 200 to 16,384 bytes: structures, not tables), "signalfd",
+ * "mmap" (of shared memory); "end": signalfd ends the process FAIL_TIMES   how many times
  * FAIL_MARKS   a directory that remembers how often it was done
  *
  * SPDX-License-Identifier: MIT
@@ -36,7 +35,7 @@ static int must_fail(const char *call)
 
 void *calloc(size_t count, size_t bytes)
 {
-    if (count == 1 && bytes >= 200 && bytes <= 1024 && must_fail("calloc")) {
+    if (count == 1 && bytes >= 200 && bytes <= 16384 && must_fail("calloc")) {
         errno = ENOMEM;
         return NULL;
     }

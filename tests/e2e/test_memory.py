@@ -7,8 +7,9 @@ import contextlib
 import subprocess
 
 import pytest
-from testenv.build import build_library
+from testenv.build import GATEWAY, build_library
 from testenv.checks import assert_profiles_go_on, windows_until
+from testenv.gateway import wrap_gateway
 from testenv.profiles import wall_file_of
 from testenv.uwsgi import APPS, QUICK
 
@@ -39,12 +40,14 @@ def small_memory(directory, pages):
 
 
 @pytest.fixture
-def make_server(make_uwsgi, tmp_path):
+def make_server(make_uwsgi, plugin_dir, tmp_path):
     library = build_library(APPS / "small_memory.c", tmp_path / "small_memory.so")
 
+    env = {"LD_PRELOAD": str(library), "SMALL_MEMORY": str(tmp_path / "memory")}
+    gateway = wrap_gateway(tmp_path, program=plugin_dir / GATEWAY, **env)
+
     def make(**options):
-        env = {"LD_PRELOAD": str(library), "SMALL_MEMORY": str(tmp_path / "memory")}
-        return make_uwsgi(env=env, **QUICK, **options)
+        return make_uwsgi(env=env, cloudprofiler_gateway_binary=gateway, **QUICK, **options)
 
     return make
 

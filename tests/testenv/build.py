@@ -19,7 +19,9 @@ GATEWAY = "cloudprofiler-gateway"
 WEB = "cloudprofiler-web"
 SOURCE = Path(__file__).resolve().parents[2]
 
+# A path, which launchers need that do not look for commands.
 UWSGI = os.environ.get("UWSGI", "/usr/bin/uwsgi")
+UWSGI = shutil.which(UWSGI) or UWSGI
 PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 PYTHON_PLUGIN = os.environ.get("UWSGI_PYTHON_PLUGIN", "python3")
 
