@@ -127,5 +127,5 @@ def test_a_request_that_ends_in_time_leaves_nothing(uwsgi):
     server.get(f"/nap/{HARAKIRI_SECONDS - 0.5}")
     provoke(server, "/sleep")
 
-    assert len(files_of(server, ".txt")) == 1
     assert "nap (" not in wait_for_file(server, ".txt").read_text()
+    assert len(files_of(server, ".txt")) == 1

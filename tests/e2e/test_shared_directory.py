@@ -106,10 +106,10 @@ def test_a_name_stays_the_same_over_reloads_and_restarts(make_uwsgi):
     workers = server.workers()
     server.reload_by_signal()
     server.wait_for_new_workers(workers)
-    server.wait_for_profiles(2)
+    server.wait_for_profiles()
     server.stop()
     server.start()
-    server.wait_for_profiles(2)
+    server.wait_for_profiles()
 
     wait_for(lambda: len(profile_files(server.profiles)) == 1, "one file", SECONDS)
     assert owners(server.profiles) == {NAME.fullmatch(path.name)["owner"]}
