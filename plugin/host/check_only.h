@@ -16,8 +16,9 @@
  *           alone, unless a plugin is loaded after this option was read.
  * End       without uWSGI's functions for the end of a process, which remove pidfiles and sockets
  *           (vacuum), run hooks and start fallback-config: also where uWSGI or a bad option ends
- * the start earlier. Identity  the check runs in a child that has made the server's envdirs,
- * chroot, gid, uid and chdir its own; the rest of what a start changes is reported as not checked.
+ *           the start earlier.
+ * Identity  the check runs in a child that has made the server's envdirs, chroot, gid, uid and
+ *           chdir its own; the rest of what a start changes is reported as not checked.
  * Callers   cloudprofiler.c in on_load, uWSGI's parser of options: the only process.
  *
  * SPDX-License-Identifier: MIT
