@@ -154,10 +154,16 @@ static void pair(struct cprof_thread *thread)
     }
 }
 
+/* Names the thread in the log, unless it is named already. Where that fails, the next look tries
+ * again. */
 static void write_tags(struct cprof_thread *thread)
 {
-    struct cprof_context *context = cprof_context_acquire(watch.recorder);
+    struct cprof_context *context;
 
+    if (atomic_load(&thread->tag_ref) != CPROF_NO_REF) {
+        return;
+    }
+    context = cprof_context_acquire(watch.recorder);
     if (context) {
         atomic_store(&thread->tag_ref,
                      cprof_record_tag(context, CPROF_NO_REF, "thread", thread->name));
@@ -269,9 +275,7 @@ static void arm(struct cprof_thread *thread)
 {
     struct cprof_slot_counters *counters = &watch.slot->counters;
 
-    if (atomic_load(&thread->tag_ref) == CPROF_NO_REF) {
-        write_tags(thread);
-    }
+    write_tags(thread);
     if (!of_look.ticks) {
         return;
     }
@@ -334,6 +338,7 @@ static void look_at_thread(struct cprof_thread *thread)
         arm(thread);
         return;
     }
+    write_tags(thread);
     follow_clock(thread);
     lost_ns = cprof_engine_timer_revive(thread, watch.period_ns);
     if (lost_ns) {

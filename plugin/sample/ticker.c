@@ -178,18 +178,18 @@ static void join_epoch(const struct cprof_window_demand *demand)
 }
 
 /* Nobody writes to the log any more when this returns, unless the process ends. The clocks end
- * together, with the samples. */
+ * together, with the samples. What a handler reads of its thread stays until it is through. */
 static void leave_epoch(uint32_t epoch)
 {
     cprof_thread_watch_follow_clocks();
     publish_clocks();
     cprof_self_check_end(&ticker.work.mapping->slot->counters, !ticker.warned_of_taken_signal);
     cprof_oncpu_close();
-    cprof_tags_mark_requests(0);
-    cprof_thread_watch_end();
     while (!cprof_oncpu_drained()) {
         sleep_ns((long)DRAIN_NS);
     }
+    cprof_tags_mark_requests(0);
+    cprof_thread_watch_end();
     cprof_mappings_finish(ticker.work.recorder);
     cprof_recorder_end(ticker.work.recorder);
     atomic_store(&ticker.work.mapping->slot->closed_epoch, epoch);

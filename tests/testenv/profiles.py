@@ -112,6 +112,14 @@ def merged(profiles):
     return Profile([s for profile in profiles for s in profile.samples], kind=kinds.pop())
 
 
+def _assert_threads_are_named(samples):
+    """A profile that names threads names the thread of each sample of a known one."""
+    nameless = [one for one in samples if "thread" not in one.labels]
+    if len(nameless) < len(samples):
+        for sample in nameless:
+            assert sample.names() == ("[unsampled]",), sample
+
+
 def _is_nowhere(name):
     """Whether a native frame is in no object file."""
     fixed = ("[vdso]", "[anonymous memory]", "[unknown]")
@@ -162,6 +170,7 @@ class ProfileReader:
             )
             for one in message.sample
         ]
+        _assert_threads_are_named(samples)
         comments = [text[ref] for ref in message.comment]
         return Profile(samples, message, comments, path, kind)
 
