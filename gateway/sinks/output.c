@@ -361,6 +361,12 @@ static void tell_future(struct cprof_output *output, const char *name)
     output->future_told = name != NULL;
 }
 
+/* A file that is removed while it is new comes back on a file system that writes with a delay. */
+static void remove_trial(int directory)
+{
+    (void)unlinkat(directory, CPROF_OUTPUT_TRIAL, 0);
+}
+
 /* Without memory the list is shorter: then some old files stay until the next time. */
 static void remove_old(struct cprof_output *output, int directory,
                        const struct cprof_output_file *file, const char *written)
@@ -401,6 +407,7 @@ static bool write_into(struct cprof_output *output, int directory,
         return false;
     }
     (void)fsync(directory);
+    remove_trial(directory);
     remove_old(output, directory, file, name.text);
     return true;
 }

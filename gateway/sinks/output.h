@@ -17,8 +17,9 @@
  *           system does not rename, they are written under their final names.
  * Removal   only regular files of exactly these names with this server's own service, instance, ID
  *           and place: those beyond the newest output_keep of each sort and ending, and
- *           temporaries that a killed gateway left. Never the file that was just written; files
- *           from the future, which a clock that was ahead has left, go first, with one line.
+ *           temporaries that a killed gateway left; besides CPROF_OUTPUT_TRIAL. Never the file that
+ *           was just written; files from the future, which a clock that was ahead has left, go
+ *           first, with one line.
  * Callers   the sinks, watch.c, web/. One thread.
  *
  * SPDX-License-Identifier: MIT

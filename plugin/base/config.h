@@ -18,6 +18,9 @@
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
 #define CPROF_CONFIG_VERSION 9
 
+/* What a start tries output-dir with, where files need a name. */
+#define CPROF_OUTPUT_TRIAL ".cloudprofiler-check.tmp"
+
 #define CPROF_SERVICE_BYTES         256 /* 255 characters are the API's limit */
 #define CPROF_SERVICE_VERSION_BYTES 513
 #define CPROF_INSTANCE_BYTES        256

@@ -176,7 +176,6 @@ static void check_gateway_binary(struct cprof_options *options,
  * in the directory's times). 0, or why not, as an errno value. */
 static int try_to_write(const char *path)
 {
-    static const char name[] = ".cloudprofiler-check.tmp";
     int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int file, reason = 0;
 
@@ -189,13 +188,13 @@ static int try_to_write(const char *path)
         close(directory);
         return 0;
     }
-    (void)unlinkat(directory, name, 0); /* of a start that was cut off here */
-    file = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    (void)unlinkat(directory, CPROF_OUTPUT_TRIAL, 0); /* of a start that was cut off here */
+    file = openat(directory, CPROF_OUTPUT_TRIAL, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0) {
         reason = errno;
     } else {
         close(file);
-        (void)unlinkat(directory, name, 0);
+        (void)unlinkat(directory, CPROF_OUTPUT_TRIAL, 0);
     }
     close(directory);
     return reason;
