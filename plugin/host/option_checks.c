@@ -189,7 +189,8 @@ static int try_to_write(const char *path)
         return 0;
     }
     (void)unlinkat(directory, CPROF_OUTPUT_TRIAL, 0); /* of a start that was cut off here */
-    file = openat(directory, CPROF_OUTPUT_TRIAL, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    file = openat(directory, CPROF_OUTPUT_TRIAL,
+                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0) {
         reason = errno;
     } else {

@@ -258,6 +258,19 @@ static uint64_t read_thread_clock_ns(void)
     return cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
+/* NULL: whose the tick was does not exist any more. What becomes of the signal of a timer that was
+ * deleted meanwhile is unspecified (timer_delete(2)). */
+static struct cprof_thread *thread_of(const siginfo_t *info)
+{
+    struct cprof_thread *thread;
+
+    if (info->si_code != SI_TIMER) {
+        return cprof_thread_of_descriptor(info->si_fd);
+    }
+    thread = cprof_thread_of_ticket(info->si_value.sival_int);
+    return thread && atomic_load_explicit(&thread->armed, memory_order_relaxed) ? thread : NULL;
+}
+
 static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint64_t period_ns)
 {
     struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
@@ -266,8 +279,7 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint
     _Atomic uint64_t *raw_sum;
     bool has_room;
 
-    tick.thread = info->si_code == SI_TIMER ? cprof_thread_of_ticket(info->si_value.sival_int)
-                                            : cprof_thread_of_descriptor(info->si_fd);
+    tick.thread = thread_of(info);
     if (!tick.thread) {
         count_miss(CPROF_MISS_STALE, 0);
         return;

@@ -65,7 +65,7 @@ struct cprof_thread {
     _Atomic uint32_t state; /* generation << 2 | enum thread_state of threads.c */
     int32_t core;           /* uWSGI's core, -1 for a thread of the app */
     pid_t tid;
-    bool armed;
+    _Atomic bool armed;           /* it has a timer */
     _Atomic int perf_descriptor;  /* of its perf event, -1: none; the timer then does all */
     uint64_t perf_id;             /* the event's own number, to recognise the descriptor by */
     bool signal_blocked;          /* seen in this window, and counted */

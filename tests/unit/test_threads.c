@@ -73,7 +73,8 @@ static void a_fresh_record_knows_nothing_of_the_one_before(void)
     begin();
     thread = publish(7);
     thread->core = 3;
-    thread->armed = thread->signal_blocked = true;
+    thread->armed = true;
+    thread->signal_blocked = true;
     thread->lost_next_ns = 5;
     thread->stack_high = 9;
     thread->remembered.address = 99;
