@@ -6,6 +6,7 @@ SPDX-License-Identifier: MIT
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import stat
@@ -261,13 +262,27 @@ def test_a_spool_directory_is_not_made(make_uwsgi):
     assert not (server.directory / "spool").exists()
 
 
-def make_terminal():
-    """Both ends of a terminal, which close with the block."""
-    ends = os.openpty()
-    stack = contextlib.ExitStack()
-    for end in ends:
-        stack.callback(os.close, end)
-    return stack, *ends
+def run_on_terminal(command):
+    """The status of a command that has a terminal for its standard streams, and what it shows."""
+    reader, terminal = os.openpty()
+    shown = b""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            timeout=CHECK_SECONDS,
+            check=False,
+        )
+    finally:
+        os.close(terminal)
+        # The kernel hands it over a piece at a time, and ends with an error once nobody writes.
+        with contextlib.suppress(OSError):
+            while select.select([reader], [], [], CHECK_SECONDS)[0]:
+                shown += os.read(reader, 65536)
+        os.close(reader)
+    return done.returncode, shown.decode()
 
 
 @pytest.mark.parametrize("option", ["daemonize", "daemonize2", "logto", "logto2", "logger"])
@@ -277,18 +292,9 @@ def test_the_answer_comes_to_the_terminal_with(option, is_well, make_uwsgi):
     places = {} if is_well else {"cloudprofiler_output_dir": None}
     server = make_uwsgi(**{option: value, "log_master": "true"}, **places)
     ini = server.write_ini()
-    stack, reader, terminal = make_terminal()
-    with stack:
-        done = subprocess.run(
-            [UWSGI, "--ini", ini, "--cloudprofiler-check"],
-            stdin=terminal,
-            stdout=terminal,
-            stderr=terminal,
-            timeout=CHECK_SECONDS,
-            check=False,
-        )
-        shown = os.read(reader, 65536).decode()
 
-    assert done.returncode == (0 if is_well else 1), shown
+    status, shown = run_on_terminal([UWSGI, "--ini", ini, "--cloudprofiler-check"])
+
+    assert status == (0 if is_well else 1), shown
     assert (WELL if is_well else "profiling will NOT work as configured") in shown
     assert not (server.directory / "other").exists()

@@ -89,4 +89,6 @@ def test_the_gateway_is_found_beside_the_file_that_the_plugin_is_a_link_to(
 def test_the_start_leaves_nothing_in_the_directory_that_it_tries(uwsgi):
     server = uwsgi(cloudprofiler_output_interval=3600, cloudprofiler_output_duration=600)
 
-    assert list(server.profiles.iterdir()) == []
+    # The gateway, which starts beside, holds its place by a lock.
+    left = {path.name for path in server.profiles.iterdir()}
+    assert {name for name in left if not name.endswith(".lock")} == set()
