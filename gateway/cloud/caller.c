@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../plugin/base/machine.h"
 #include "../../plugin/share/layout.h"
 #include "../credentials/secret.h"
 
