@@ -21,11 +21,12 @@ RUFF         ?= build/venv/bin/ruff
 .SUFFIXES:
 
 find_c          = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
+SHARED_SOURCES  := $(call find_c,shared)
 PLUGIN_SOURCES  := $(call find_c,plugin)
 GATEWAY_SOURCES := $(call find_c,gateway)
 TEST_SOURCES    := $(call find_c,tests bench)
-SOURCES         := $(PLUGIN_SOURCES) $(GATEWAY_SOURCES)
-HEADERS         := $(sort $(shell find plugin gateway tests bench -name '*.h' 2>/dev/null))
+SOURCES         := $(SHARED_SOURCES) $(PLUGIN_SOURCES) $(GATEWAY_SOURCES)
+HEADERS         := $(sort $(shell find shared plugin gateway tests bench -name '*.h' 2>/dev/null))
 OBJECTS         := $(SOURCES:%.c=build/objects/%.o)
 PROGRAMS        := cloudprofiler_plugin.so cloudprofiler-gateway
 SHELL_SCRIPTS   := .ci/run tools/install-packages tools/lint-binary tools/lint-banned
@@ -113,7 +114,6 @@ UNIT_SOURCES    := $(sort $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c)) \
 UNIT_PROGRAMS   := $(UNIT_SOURCES:tests/unit/%.c=build/unit/%)
 # What the gateway is linked with; uwsgiplugin.py has the list.
 GATEWAY_LIBRARIES := $(shell sed -n 's/^GATEWAY_LIBS = .*\[\(.*\)\]/\1/p' uwsgiplugin.py | tr -d '",')
-SHARED_SOURCES  := $(wildcard plugin/base/*.c plugin/share/*.c)
 TSAN_SOURCES    := $(SHARED_SOURCES) $(wildcard gateway/profile/*.c)
 LIBRARY_SOURCES := $(SHARED_SOURCES) \
 	$(filter-out gateway/main.c,$(GATEWAY_SOURCES))

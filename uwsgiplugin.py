@@ -43,7 +43,7 @@ def source_directory():
     while frame is not None:
         candidate = frame.f_locals.get("path")
         if isinstance(candidate, str) and os.path.isfile(
-            os.path.join(candidate, "plugin/base/config.h")
+            os.path.join(candidate, "shared/base/config.h")
         ):
             return os.path.abspath(candidate)
         frame = frame.f_back
@@ -137,7 +137,7 @@ def build_gateway(root):
     proto = os.path.join(root, "proto")
     run([protoc, "-I" + proto, "--c_out=" + GENERATED_DIR, os.path.join(proto, "profile.proto")])
 
-    sources = sources_under(root, "gateway/**/*.c", "plugin/base/*.c", "plugin/share/*.c")
+    sources = sources_under(root, "gateway/**/*.c", "shared/*/*.c")
     compiler = shlex.split(os.environ.get("CC", "gcc"))
     unfinished = GATEWAY_PROGRAM + ".new"
     run(
@@ -160,7 +160,7 @@ UWSGI_HASH = uwsgi_hash()
 check_python(ROOT)
 
 NAME = "cloudprofiler"
-GCC_LIST = sources_under(ROOT, "plugin/*.c", "plugin/*/*.c")
+GCC_LIST = sources_under(ROOT, "plugin/**/*.c", "shared/*/*.c")
 CFLAGS = [
     "-D_GNU_SOURCE",
     "-std=gnu11",

@@ -4,7 +4,7 @@ BENCH_SECONDS ?= 270
 # Runs the measurements; PYTHON is what is measured, and may be an old one.
 BENCH_PYTHON  ?= /usr/bin/python3
 
-BENCH_SOURCES := bench/overflow.c $(call find_c,plugin/base plugin/share plugin/python plugin/sample)
+BENCH_SOURCES := bench/overflow.c $(call find_c,shared $(addprefix plugin/,ground python tags record threads sample))
 
 build/bench/overflow.so: $(BENCH_SOURCES:%.c=build/objects/%.o)
 	@mkdir -p $(@D)

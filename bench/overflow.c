@@ -14,16 +14,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../plugin/base/error.h"
 #include "../plugin/python/runtime.h"
-#include "../plugin/sample/engine_perf.h"
-#include "../plugin/sample/engine_timer.h"
-#include "../plugin/sample/rearm.h"
 #include "../plugin/sample/sampler.h"
-#include "../plugin/sample/tags.h"
-#include "../plugin/sample/threads.h"
-#include "../plugin/share/segment.h"
-#include "../plugin/share/window.h"
+#include "../plugin/tags/tags.h"
+#include "../plugin/threads/engine_perf.h"
+#include "../plugin/threads/engine_timer.h"
+#include "../plugin/threads/rearm.h"
+#include "../plugin/threads/threads.h"
+#include "../shared/base/error.h"
+#include "../shared/segment/segment.h"
+#include "../shared/segment/window.h"
 
 /* The linker puts this in the place of the real one (bench.mk): the ticker gives no thread a
  * perf event. bench_use does, for as long as that engine is measured. */

@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../plugin/base/attributes.h"
+#include "../shared/base/attributes.h"
 
 /* What happens at an overflow. */
 enum bench_handler {

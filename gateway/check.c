@@ -4,8 +4,8 @@
  */
 #include "check.h"
 
-#include "../plugin/base/log.h"
-#include "../plugin/share/window.h"
+#include "../shared/base/log.h"
+#include "../shared/segment/window.h"
 #include "cloud/deployment.h"
 #include "credentials/credentials.h"
 #include "http/client.h"

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "../plugin/base/config.h"
+#include "../shared/base/config.h"
 
 /* Says each finding in the log, whatever its level is. False: profiles could not be uploaded. */
 bool cprof_check_upload(const struct cprof_config *config);

@@ -11,20 +11,20 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "../plugin/base/log.h"
-#include "../plugin/share/window.h"
-#include "actions.h"
-#include "ceiling.h"
-#include "cloud_windows.h"
-#include "cockpit.h"
-#include "command_form.h"
-#include "figures.h"
+#include "../shared/base/log.h"
+#include "../shared/segment/window.h"
+#include "askers/cloud_windows.h"
+#include "askers/schedule.h"
+#include "askers/watch.h"
+#include "control/actions.h"
+#include "control/orders.h"
 #include "loop/loop.h"
-#include "orders.h"
-#include "schedule.h"
 #include "sinks/directory.h"
-#include "watch.h"
-#include "windows.h"
+#include "status/figures.h"
+#include "web/cockpit.h"
+#include "web/command_form.h"
+#include "windows/ceiling.h"
+#include "windows/windows.h"
 
 #define NS_PER_S  UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)

@@ -12,10 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../plugin/base/attributes.h"
-#include "../plugin/base/config.h"
-#include "../plugin/base/error.h"
-#include "../plugin/share/segment.h"
+#include "../shared/base/attributes.h"
+#include "../shared/base/config.h"
+#include "../shared/base/error.h"
+#include "../shared/segment/segment.h"
 
 #define CPROF_PREVIOUS_SEGMENTS_MAX 8
 

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../plugin/base/log.h"
-#include "../plugin/share/layout.h"
+#include "../shared/base/log.h"
+#include "../shared/segment/layout.h"
 
 #define INTERVAL_S_MAX     (366u * 24u * 3600u)
 #define BACKOFF_S_MAX      3600u

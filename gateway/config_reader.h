@@ -11,9 +11,9 @@
 
 #include <stdbool.h>
 
-#include "../plugin/base/attributes.h"
-#include "../plugin/base/config.h"
-#include "../plugin/base/error.h"
+#include "../shared/base/attributes.h"
+#include "../shared/base/config.h"
+#include "../shared/base/error.h"
 
 /* Fills *config from descriptor `fd`, which stays the caller's. The error names what is wrong, for
  * good. */

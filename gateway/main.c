@@ -16,7 +16,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../plugin/base/log.h"
+#include "../shared/base/log.h"
 #include "check.h"
 #include "conductor.h"
 #include "config_reader.h"

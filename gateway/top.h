@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../plugin/base/attributes.h"
-#include "../plugin/base/error.h"
+#include "../shared/base/attributes.h"
+#include "../shared/base/error.h"
 
 /* Prints the report of `path_count` files to out; the error names the file that is wrong. */
 bool cprof_top(FILE *out, char *const *paths, int path_count, uint32_t top_count,

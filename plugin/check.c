@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/log.h"
-#include "sample/engine_perf.h"
-#include "sample/engine_timer.h"
+#include "../shared/base/log.h"
+#include "threads/engine_perf.h"
+#include "threads/engine_timer.h"
 
 static bool say(bool good, const char *good_text, const char *trouble)
 {

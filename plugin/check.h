@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "base/config.h"
-#include "base/error.h"
+#include "../shared/base/config.h"
+#include "../shared/base/error.h"
 
 /* What the caller found out about its company, which is the uWSGI that the plugin was built for.
  * python_trouble: "" is none. */

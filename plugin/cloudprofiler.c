@@ -11,8 +11,8 @@
 
 #include <dlfcn.h>
 
+#include "../shared/base/log.h"
 #include "api/module.h"
-#include "base/log.h"
 #include "check.h"
 #include "host/abi.h"
 #include "host/app_signals.h"
@@ -29,9 +29,9 @@
 #include "host/route_tag.h"
 #include "host/verbs.h"
 #include "python/runtime.h"
-#include "sample/engine_perf.h"
-#include "sample/engine_timer.h"
 #include "sample/sampler.h"
+#include "threads/engine_perf.h"
+#include "threads/engine_timer.h"
 
 extern struct uwsgi_plugin cloudprofiler_plugin;
 

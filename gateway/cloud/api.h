@@ -18,10 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/config.h"
-#include "../../plugin/base/error.h"
-#include "../../plugin/share/layout.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/config.h"
+#include "../../shared/base/error.h"
+#include "../../shared/segment/layout.h"
 #include "api_trouble.h"
 #include "duration.h"
 

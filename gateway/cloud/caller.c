@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../plugin/share/layout.h"
+#include "../../shared/segment/layout.h"
 #include "../credentials/secret.h"
 
 #define NS_PER_S UINT64_C(1000000000)

@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/config.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/config.h"
 #include "../credentials/credentials.h"
 #include "../http/client.h"
 #include "troubles.h"

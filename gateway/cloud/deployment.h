@@ -13,8 +13,8 @@
 
 #include <stdbool.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/config.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/config.h"
 #include "../credentials/metadata.h"
 #include "api.h"
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 
 /* "10s", "1.500s" (proto3 JSON Duration) in ns. False, and *duration_ns untouched: it is none,
  * negative, finer than a nanosecond, or does not fit. */

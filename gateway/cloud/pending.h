@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 #include "api.h"
 
 #define CPROF_PENDING_MAX 8u

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "../../plugin/base/log.h"
-#include "../../plugin/share/window.h"
+#include "../../shared/base/log.h"
+#include "../../shared/segment/window.h"
 #include "../credentials/credentials.h"
 #include "../http/client.h"
 #include "api.h"

@@ -1,12 +1,11 @@
 /* uploader.h - the sink of Cloud Profiler: create (hangs), a window, update, create ...
  *
  * Callers   conductor.c. One thread, on the loop; nothing blocks.
- * Windows   ordered from gateway/windows.h by callbacks that the conductor lends, so that this room
- *           knows no shared memory.
- * Troubles  each kind is said once, in the operator's words with what to do (troubles.c), and once
- *           more when all is well again; between them it is tried on with back-off, for ever.
- * Kills     the session travels as the window's ticket: a later gateway uploads what it finds,
- *           while the name is still good. At the end nothing is waited for.
+ * Windows   ordered from gateway/windows/windows.h by callbacks that the conductor lends, so that
+ * this room knows no shared memory. Troubles  each kind is said once, in the operator's words with
+ * what to do (troubles.c), and once more when all is well again; between them it is tried on with
+ * back-off, for ever. Kills     the session travels as the window's ticket: a later gateway uploads
+ * what it finds, while the name is still good. At the end nothing is waited for.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,10 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/config.h"
-#include "../../plugin/base/error.h"
-#include "../../plugin/share/layout.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/config.h"
+#include "../../shared/base/error.h"
+#include "../../shared/segment/layout.h"
 #include "../loop/loop.h"
 
 /* A window as the uploader wants it. */

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/random.h>
 
-#include "../../plugin/share/window.h"
+#include "../../shared/segment/window.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../plugin/base/config.h"
-#include "../../plugin/base/log.h"
-#include "../../plugin/share/window.h"
+#include "../../shared/base/config.h"
+#include "../../shared/base/log.h"
+#include "../../shared/segment/window.h"
 #include "exchange.h"
 #include "file_text.h"
 #include "key_file.h"

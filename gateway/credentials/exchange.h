@@ -16,8 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 #include "../http/client.h"
 #include "../loop/loop.h"
 #include "attempts.h"

@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 
 #define CPROF_FILE_TEXT_BYTES_MAX 65536u
 

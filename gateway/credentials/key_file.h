@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 #include "jwt.h"
 
 #define CPROF_KEY_SOURCE_HEADERS_MAX 8u

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#include "../../plugin/base/config.h"
+#include "../../shared/base/config.h"
 
 /* Writes the path of the key file: `configured` or the variable's if one is not empty, whether
  * there is such a file or not; else the well-known file's. False: nobody named a file, and there

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../../plugin/base/log.h"
-#include "../../plugin/share/window.h"
+#include "../../shared/base/log.h"
+#include "../../shared/segment/window.h"
 #include "attempts.h"
 #include "metadata_text.h"
 #include "scope.h"

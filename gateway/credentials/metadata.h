@@ -18,8 +18,8 @@
 
 #include <stdbool.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/config.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/config.h"
 #include "../http/client.h"
 #include "../loop/loop.h"
 

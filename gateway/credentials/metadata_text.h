@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 
 /* Fills `name` with what stands behind the last '/' of the answer ("projects/1/zones/us-west1-a");
  * an answer without '/' is taken whole. False, and `name` is as it was: that is empty, has other

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../plugin/base/error.h"
+#include "../../shared/base/error.h"
 #include "../http/client.h"
 #include "key_file.h"
 

@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 
 #define CPROF_TOKEN_BYTES             16384u /* tokens of workload identity federation are long */
 #define CPROF_REFRESH_TOKEN_BYTES     4096u

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../plugin/share/window.h"
+#include "../../shared/segment/window.h"
 #include "answer.h"
 #include "multi.h"
 #include "request.h"

@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <stddef.h>
 
-#include "../../plugin/share/window.h"
+#include "../../shared/segment/window.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 

@@ -11,8 +11,8 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 #include "client.h"
 #include "trust.h"
 

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 
 /* free() for any memory of malloc's, wiped first. NULL does nothing. */
 void cprof_wiped_free(void *memory);

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 
 #define CPROF_LOOP_WATCHES_MAX 64
 #define CPROF_LOOP_TIMERS_MAX  16

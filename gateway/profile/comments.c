@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../plugin/share/misses.h"
+#include "../../shared/segment/misses.h"
 
 static void append(char *line, size_t line_bytes, const char *key, uint64_t value)
 {
@@ -36,7 +36,7 @@ uint64_t cprof_timer_raw_ns(const struct cprof_log_view *view)
 }
 
 /* How often the timers should have ticked, by the clocks of the threads that had one and not by
- * the handler's own count. Threads with a perf event tick more rarely (plugin/share/layout.h). */
+ * the handler's own count. Threads with a perf event tick more rarely (shared/segment/layout.h). */
 static uint64_t expected_ticks(const struct cprof_merge *merge, const struct cprof_log_view *view)
 {
     uint64_t period_ns = merge->table->period_ns;

@@ -7,7 +7,7 @@
 #ifndef CPROF_DIFFERENCE_H
 #define CPROF_DIFFERENCE_H
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 #include "table.h"
 
 /* Functions with equal shares in both, and those beyond this many, are left out. */

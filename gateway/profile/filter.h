@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 #include "convert.h"
 #include "table.h"
 

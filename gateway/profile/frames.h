@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/share/layout.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/segment/layout.h"
 #include "log_reader.h"
 #include "table.h"
 

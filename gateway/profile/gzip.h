@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 
 #define CPROF_GUNZIP_BYTES_MAX (UINT32_C(256) << 20)
 

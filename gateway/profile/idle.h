@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "../../plugin/share/layout.h"
+#include "../../shared/segment/layout.h"
 #include "log_reader.h"
 
 /* Whether a sound stack of `view` is one of a thread or greenlet without work. */

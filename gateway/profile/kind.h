@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "../../plugin/share/layout.h"
+#include "../../shared/segment/layout.h"
 
 #define CPROF_PROFILE_KINDS 2u
 

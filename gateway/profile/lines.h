@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/share/layout.h"
+#include "../../shared/segment/layout.h"
 
 /* A walk over a table, in order of the offsets. Fields are private but for the range. */
 struct cprof_line_cursor {

@@ -16,10 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/error.h"
-#include "../../plugin/share/layout.h"
-#include "../../plugin/share/segment.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
+#include "../../shared/segment/layout.h"
+#include "../../shared/segment/segment.h"
 #include "clean_text.h"
 #include "requests.h"
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../plugin/share/states.h"
+#include "../../shared/segment/states.h"
 #include "comments.h"
 #include "frames.h"
 #include "idle.h"
@@ -38,7 +38,7 @@
 /* One honest sample weighs less; above this, sums could overflow. */
 #define COUNT_MAX (UINT64_C(1) << 40)
 
-/* More threads than this are not followed in a process (plugin/sample/threads.h). */
+/* More threads than this are not followed in a process (plugin/threads/threads.h). */
 #define THREADS_MAX 4096
 
 /* Everything about the slot that is being merged. */

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 #include "../symbols/symbols.h"
 #include "log_reader.h"
 #include "table.h"

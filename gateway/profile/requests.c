@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "../../plugin/share/window.h"
+#include "../../shared/segment/window.h"
 
 #define NS_PER_US 1000u
 

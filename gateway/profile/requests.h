@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/share/layout.h"
-#include "../../plugin/share/segment.h"
+#include "../../shared/segment/layout.h"
+#include "../../shared/segment/segment.h"
 #include "clean_text.h"
 
 struct cprof_request {

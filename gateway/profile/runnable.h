@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/share/layout.h"
+#include "../../shared/segment/layout.h"
 
 /* One stack record of a thread. */
 struct cprof_thread_stack {

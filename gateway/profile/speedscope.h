@@ -9,7 +9,7 @@
 #ifndef CPROF_SPEEDSCOPE_H
 #define CPROF_SPEEDSCOPE_H
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 #include "table.h"
 
 /* The JSON text, malloc'd and the caller's; NULL without memory. */

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 #include "table.h"
 
 /* Samples of one thread with equal stacks. */

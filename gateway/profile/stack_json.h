@@ -17,8 +17,8 @@
 #ifndef CPROF_STACK_JSON_H
 #define CPROF_STACK_JSON_H
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 #include "stack_text.h"
 
 /* A hundred threads with deep stacks; each frame costs half a kilobyte while the text is made. */

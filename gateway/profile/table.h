@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/share/layout.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/segment/layout.h"
 
 #define CPROF_TABLE_ENTRIES_MAX (UINT32_C(1) << 28)
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../../plugin/base/error.h"
-#include "../../plugin/base/log.h"
+#include "../../shared/base/error.h"
+#include "../../shared/base/log.h"
 #include "../profile/kind.h"
 #include "files.h"
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 
 #define CPROF_STAMP_BYTES 20 /* 20261122T152345.123Z */
 

@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../plugin/base/digest.h"
-#include "../../plugin/base/log.h"
+#include "../../shared/base/digest.h"
+#include "../../shared/base/log.h"
 #include "files.h"
 #include "name_list.h"
 

@@ -31,9 +31,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/config.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/config.h"
+#include "../../shared/base/error.h"
 
 #define CPROF_OUTPUT_PROFILE ".pb.gz"
 

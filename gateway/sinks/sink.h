@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/share/layout.h"
+#include "../../shared/segment/layout.h"
 
 /* A finished profile of one kind: a gzip-compressed pprof file in memory, borrowed for the call.
  * A window that collects both kinds gives two, which start at the same time. */

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 
 #define CPROF_OBJECT_NAME_BYTES     256u /* of a name, NUL included; longer ones are cut */
 #define CPROF_OBJECT_BUILD_ID_BYTES 129u /* 64 bytes as hexadecimal digits */

@@ -16,9 +16,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/config.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/config.h"
+#include "../../shared/base/error.h"
 #include "../sinks/output.h"
 
 struct cprof_guard {

@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/config.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/config.h"
+#include "../../shared/base/error.h"
 
 #define CPROF_WEB_URL_BYTES 192
 

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../plugin/share/figures.h"
-#include "../../plugin/share/misses.h"
+#include "../../shared/segment/figures.h"
+#include "../../shared/segment/misses.h"
 #include "../profile/clean_text.h"
-#include "slot_name.h"
+#include "../profile/slot_name.h"
 #include "status_text.h"
 
 #define PREFIX    "cloudprofiler_"

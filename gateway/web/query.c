@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../demand.h"
+#include "../askers/demand.h"
 
 #define PERIOD_MS_MAX 1000u
 #define TAG_PREFIX    "tag."

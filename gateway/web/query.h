@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 #include "../profile/convert.h"
 #include "request.h"
 

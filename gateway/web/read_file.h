@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 
 /* Reads directory/name, which is a name and no path, of at most bytes_max bytes, into memory that
  * the caller frees. False: there is no such regular file (links are not followed), it is too

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../plugin/base/attributes.h"
+#include "../../shared/base/attributes.h"
 
 #define CPROF_WEB_BODY_BYTES_MAX 4096u
 

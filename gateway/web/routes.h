@@ -18,12 +18,12 @@
 
 #include <stdbool.h>
 
-#include "../../plugin/base/config.h"
-#include "../actions.h"
-#include "../demand.h"
-#include "../recent.h"
-#include "../stacks.h"
-#include "../status.h"
+#include "../../shared/base/config.h"
+#include "../askers/demand.h"
+#include "../askers/stacks.h"
+#include "../control/actions.h"
+#include "../status/recent.h"
+#include "../status/status.h"
 #include "request.h"
 
 /* What the routes show and ask. All borrowed. */

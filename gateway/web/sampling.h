@@ -8,7 +8,7 @@
 #ifndef CPROF_WEB_SAMPLING_H
 #define CPROF_WEB_SAMPLING_H
 
-#include "../../plugin/share/layout.h"
+#include "../../shared/segment/layout.h"
 #include "routes.h"
 
 /* Orders the window that the request asks for, and answers when it has ended. */

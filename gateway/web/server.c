@@ -16,8 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../plugin/base/log.h"
-#include "../../plugin/share/window.h"
+#include "../../shared/base/log.h"
+#include "../../shared/segment/window.h"
 #include "guard.h"
 #include "listener.h"
 #include "request_state.h"

@@ -14,9 +14,9 @@
 #ifndef CPROF_WEB_SERVER_H
 #define CPROF_WEB_SERVER_H
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/config.h"
-#include "../../plugin/base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/config.h"
+#include "../../shared/base/error.h"
 #include "../loop/loop.h"
 #include "routes.h"
 

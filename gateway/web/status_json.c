@@ -4,9 +4,9 @@
  */
 #include <stdio.h>
 
-#include "../../plugin/share/misses.h"
+#include "../../shared/segment/misses.h"
 #include "../profile/kind.h"
-#include "slot_name.h"
+#include "../profile/slot_name.h"
 #include "status_text.h"
 
 #define NS_PER_MS UINT64_C(1000000)

@@ -11,16 +11,16 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#include "../../plugin/base/attributes.h"
-#include "../../plugin/base/config.h"
-#include "../actions.h"
-#include "../status.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/config.h"
+#include "../control/actions.h"
+#include "../status/status.h"
 
 char *cprof_status_as_json(const struct cprof_status_report *report,
                            const struct cprof_config *config,
                            const struct cprof_settings *settings) CPROF_MUST_USE;
 
-/* Names are those of share/figures.h and of uWSGI's metrics, with "cloudprofiler_" in front. */
+/* Names are those of segment/figures.h and of uWSGI's metrics, with "cloudprofiler_" in front. */
 char *cprof_status_as_metrics(const struct cprof_status_report *report,
                               const struct cprof_config *config) CPROF_MUST_USE;
 

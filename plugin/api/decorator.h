@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "../base/attributes.h"
+#include "../../shared/base/attributes.h"
 
 /* Gives the type of tag_type.h its `__call__`. In the module's start, with the GIL. False: an
  * exception is set. */

@@ -6,7 +6,7 @@
 
 #include <Python.h>
 
-#include "../sample/guard.h"
+#include "../ground/guard.h"
 #include "decorator.h"
 #include "python_calls.h"
 #include "tag_arguments.h"

@@ -12,8 +12,8 @@
 
 #include <stdbool.h>
 
-#include "../base/attributes.h"
-#include "../base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 #include "scope.h"
 
 /* Adds the module. Both pointers must live as long as the process. False: this interpreter lacks

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "../base/attributes.h"
+#include "../../shared/base/attributes.h"
 
 /* Their types are those of the headers. */
 struct cprof_python_calls {

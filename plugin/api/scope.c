@@ -4,8 +4,8 @@
  */
 #include "scope.h"
 
+#include "../ground/guard.h"
 #include "../python/running_context.h"
-#include "../sample/guard.h"
 
 static const struct cprof_python *interpreter;
 static const struct cprof_scope_host *requests;

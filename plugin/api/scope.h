@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "../python/runtime.h"
-#include "../sample/tag_sets.h"
+#include "../tags/tag_sets.h"
 
 /* What the host knows of requests. */
 struct cprof_scope_host {

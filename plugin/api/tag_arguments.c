@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "../sample/tag_values.h"
+#include "../tags/tag_values.h"
 #include "python_calls.h"
 
 static const struct cprof_python_calls *const python = &cprof_python_calls;

@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/attributes.h"
-#include "../sample/tag_sets.h"
+#include "../../shared/base/attributes.h"
+#include "../tags/tag_sets.h"
 
 /* The id of a tag; *tag is NONE where there is no memory for any. False: an exception is set. */
 bool cprof_tag_of_arguments(PyObject *key, PyObject *value, uint32_t *tag) CPROF_MUST_USE;

@@ -13,8 +13,8 @@
 
 #include <stdbool.h>
 
-#include "../base/attributes.h"
-#include "../base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 
 /* False, with the line to print, if it is another uWSGI. */
 bool cprof_abi_matches(struct cprof_error *error) CPROF_MUST_USE;

@@ -6,7 +6,7 @@
 
 #include "check_only.h"
 
-#include "../base/log.h"
+#include "../../shared/base/log.h"
 #include "option_values.h"
 
 extern struct uwsgi_server uwsgi;

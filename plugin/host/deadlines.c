@@ -9,9 +9,9 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-#include "../share/oldest.h"
-#include "../share/segment.h"
-#include "../share/window.h"
+#include "../../shared/segment/oldest.h"
+#include "../../shared/segment/segment.h"
+#include "../../shared/segment/window.h"
 
 extern struct uwsgi_server uwsgi;
 

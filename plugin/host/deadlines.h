@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/attributes.h"
-#include "../base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 
 /* Whether this server has a master. From postinit_apps on. */
 bool cprof_deadlines_have_master(void);

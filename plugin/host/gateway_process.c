@@ -11,11 +11,11 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "../base/log.h"
-#include "../share/commands.h"
-#include "../share/results.h"
-#include "../share/segment.h"
-#include "../share/window.h"
+#include "../../shared/base/log.h"
+#include "../../shared/segment/commands.h"
+#include "../../shared/segment/results.h"
+#include "../../shared/segment/segment.h"
+#include "../../shared/segment/window.h"
 #include "gateway_environment.h"
 #include "gateway_trial.h"
 #include "metrics.h"

@@ -17,8 +17,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../base/attributes.h"
-#include "../base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 #include "options.h"
 
 /* Takes over the segments that earlier lives of this master left (see

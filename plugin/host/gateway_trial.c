@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../share/window.h"
+#include "../../shared/segment/window.h"
 
 #define PATIENCE_NS (UINT64_C(10) * 1000000000)
 #define LOOK_MS     50

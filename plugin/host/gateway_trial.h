@@ -15,8 +15,8 @@
 
 #include <stdbool.h>
 
-#include "../base/attributes.h"
-#include "../base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 
 /* False with the first line of what the program, the loader or the kernel says against it. One that
  * says nothing within ten seconds is ended, and taken to run: it may be on a slow disk. */

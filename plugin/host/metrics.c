@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#include "../share/figures.h"
+#include "../../shared/segment/figures.h"
 
 extern struct uwsgi_server uwsgi;
 

@@ -10,7 +10,7 @@
 #ifndef CPROF_METRICS_H
 #define CPROF_METRICS_H
 
-#include "../share/layout.h"
+#include "../../shared/segment/layout.h"
 
 /* In init. Does nothing where metrics are not enabled. */
 void cprof_metrics_register(void);

@@ -8,7 +8,7 @@
 
 #include <fcntl.h>
 
-#include "../base/log.h"
+#include "../../shared/base/log.h"
 #include "gateway_environment.h"
 
 extern struct uwsgi_server uwsgi;

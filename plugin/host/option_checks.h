@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/config.h"
+#include "../../shared/base/config.h"
 #include "option_values.h"
 #include "options.h"
 

@@ -13,7 +13,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "../base/log.h"
+#include "../../shared/base/log.h"
 
 void cprof_option_refuse(const char *option, const char *value, const char *accepted)
 {

@@ -8,8 +8,8 @@
 
 #include <fcntl.h>
 
-#include "../base/log.h"
-#include "../share/layout.h"
+#include "../../shared/base/log.h"
+#include "../../shared/segment/layout.h"
 #include "check_only.h"
 #include "option_checks.h"
 #include "option_values.h"

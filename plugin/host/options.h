@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "../base/config.h"
+#include "../../shared/base/config.h"
 
 struct uwsgi_option;
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../share/segment.h"
+#include "../../shared/segment/segment.h"
 
 /* The places that can be profiled, whether a process sits there now or not (cheaper). Left out:
  * workers that become another program (worker-exec), mules where no master forks them, spoolers

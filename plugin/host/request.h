@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/attributes.h"
-#include "../base/config.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/config.h"
 
 /* Tells the thread state of the process's main thread in the main interpreter, by which apps
  * there are told from apps in interpreters of their own. Once, before the other calls. */

@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#include "../share/window.h"
+#include "../../shared/segment/window.h"
 #include "option_values.h"
 #include "verbs.h"
 

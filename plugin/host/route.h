@@ -11,8 +11,8 @@
 #ifndef CPROF_ROUTE_H
 #define CPROF_ROUTE_H
 
-#include "../share/commands.h"
-#include "../share/results.h"
+#include "../../shared/segment/commands.h"
+#include "../../shared/segment/results.h"
 
 /* In on_load. Does nothing where uWSGI was built without routing. */
 void cprof_route_register(void);

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "../base/digest.h"
+#include "../../shared/base/digest.h"
 
 extern struct uwsgi_server uwsgi;
 

@@ -8,7 +8,7 @@
 
 #include <dlfcn.h>
 
-#include "../base/log.h"
+#include "../../shared/base/log.h"
 #include "option_values.h"
 
 extern struct uwsgi_server uwsgi;

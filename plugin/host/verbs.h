@@ -6,7 +6,7 @@
  *     alarm    `alarm = NAME cloudprofiler:VERB`
  *     route    route.h
  *
- * All put a command into shared memory (share/commands.h) and ring; the gateway does the rest. A
+ * All put a command into shared memory (segment/commands.h) and ring; the gateway does the rest. A
  * server that profiles nothing says so in its log and goes on.
  *
  * Callers   the master at its start; then uWSGI, in the master's threads mostly.
@@ -18,7 +18,7 @@
 
 #include <stdbool.h>
 
-#include "../share/commands.h"
+#include "../../shared/segment/commands.h"
 
 /* In on_load: makes hook and alarm known. uWSGI ends itself when a configuration names one that
  * it does not know, so that this comes before anything that may refuse to work. */

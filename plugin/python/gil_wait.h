@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../base/attributes.h"
+#include "../../shared/base/attributes.h"
 #include "peek.h"
 #include "runtime.h"
 

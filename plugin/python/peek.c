@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../base/machine.h"
+#include "../ground/machine.h"
 
 static const int fault_signals[] = {SIGSEGV, SIGBUS};
 #define FAULT_SIGNALS (sizeof(fault_signals) / sizeof(fault_signals[0]))

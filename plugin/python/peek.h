@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#include "../base/attributes.h"
+#include "../../shared/base/attributes.h"
 
 enum cprof_peek_way {
     CPROF_PEEK_SYSTEM = 0,

@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../share/layout.h"
+#include "../../shared/segment/layout.h"
 
 #if PY_MAJOR_VERSION != 3
 #error "CPython 3 is needed"

@@ -14,9 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/attributes.h"
-#include "../base/error.h"
-#include "layout.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
+#include "versions/layout.h"
 
 struct cprof_python {
     struct cprof_python_layout layout;

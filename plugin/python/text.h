@@ -7,9 +7,9 @@
 
 #include <stdint.h>
 
-#include "../base/attributes.h"
-#include "layout.h"
+#include "../../shared/base/attributes.h"
 #include "peek.h"
+#include "versions/layout.h"
 
 /* Writes the UTF-8 form of the str object at `address` to `to`, at most `to_bytes` bytes and
  * whole characters only; no NUL. Lone surrogates become U+FFFD. Returns the number of bytes;

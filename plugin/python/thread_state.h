@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/attributes.h"
+#include "../../shared/base/attributes.h"
 #include "peek.h"
 #include "runtime.h"
 

@@ -2,7 +2,7 @@
  *
  * The walk reads frames only, never a code object: that is what keeps a tick cheap. Whether a
  * frame is one that a Python programmer knows (complete, no shim) is a function of its raw
- * words and its code object, and is decided by whoever resolves them (sample/recorder.c).
+ * words and its code object, and is decided by whoever resolves them (record/recorder.c).
  *
  * Callers   the handler, on its own thread, whose frames then stand still.
  * Exactness read word by word through peek.h; on CPython 3.11 and 3.12 the two instants in which
@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#include "../base/attributes.h"
+#include "../../shared/base/attributes.h"
 #include "peek.h"
 #include "runtime.h"
 

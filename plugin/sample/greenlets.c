@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "guard.h"
+#include "../ground/guard.h"
 
 /* Places are probed from the address's hash on; a free one ends no search, since greenlets come
  * and go. */

@@ -6,17 +6,17 @@
 
 #include <stdatomic.h>
 
+#include "../../shared/segment/window.h"
+#include "../ground/guard.h"
 #include "../python/gil_state.h"
 #include "../python/gil_wait.h"
 #include "../python/peek.h"
 #include "../python/walker.h"
-#include "../share/window.h"
-#include "engine_timer.h"
+#include "../tags/tags.h"
+#include "../threads/engine_timer.h"
 #include "greenlets.h"
-#include "guard.h"
 #include "parked.h"
 #include "sleep_state.h"
-#include "tags.h"
 
 /* Questions in a row that named no sleep before they are given up for the window: a kernel may
  * never say. */

@@ -21,11 +21,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../shared/segment/layout.h"
 #include "../python/runtime.h"
-#include "../share/layout.h"
-#include "recorder.h"
-#include "request_view.h"
-#include "threads.h"
+#include "../record/recorder.h"
+#include "../tags/request_view.h"
+#include "../threads/threads.h"
 
 /* Everything must live as long as the process; `blocked` are the ticker's blocked signals. */
 void cprof_offcpu_setup(struct cprof_slot *slot, const struct cprof_python *python,

@@ -10,17 +10,17 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "../base/kernel_clock.h"
-#include "../base/machine.h"
+#include "../../shared/base/kernel_clock.h"
+#include "../ground/guard.h"
+#include "../ground/machine.h"
 #include "../python/gil_state.h"
 #include "../python/gil_wait.h"
-#include "c_stack.h"
-#include "engine_timer.h"
-#include "guard.h"
-#include "perf_grid.h"
-#include "rearm.h"
-#include "tags.h"
-#include "threads.h"
+#include "../tags/tags.h"
+#include "../threads/c_stack.h"
+#include "../threads/engine_timer.h"
+#include "../threads/perf_grid.h"
+#include "../threads/rearm.h"
+#include "../threads/threads.h"
 
 /* One handler in so many is timed, and stands for all of them: reading the thread's clock is a
  * system call. */

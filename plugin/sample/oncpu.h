@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/attributes.h"
+#include "../../shared/base/attributes.h"
 #include "../python/runtime.h"
-#include "recorder.h"
-#include "request_view.h"
+#include "../record/recorder.h"
+#include "../tags/request_view.h"
 
 /* Installs the handler for CPROF_SIGNAL, for good. A handler that stood there before goes on
  * getting the signals that are not ours. It runs on the alternate stack where the thread has one.

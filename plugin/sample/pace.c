@@ -4,7 +4,7 @@
  */
 #include "pace.h"
 
-#include "../base/random.h"
+#include "../../shared/base/random.h"
 
 /* Looks take at most one part in so many of the time. */
 #define COST_PARTS 50u

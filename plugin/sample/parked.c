@@ -6,11 +6,11 @@
 
 #include <stdatomic.h>
 
-#include "../base/log.h"
+#include "../../shared/base/log.h"
 #include "../python/greenlet.h"
 #include "../python/walker.h"
+#include "../tags/tags.h"
 #include "greenlets.h"
-#include "tags.h"
 
 /* Greenlets that were looked at in vain before their layout is taken for unknown: those that
  * have not begun or have ended keep no frame. */

@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 #include "../python/runtime.h"
-#include "recorder.h"
-#include "threads.h"
+#include "../record/recorder.h"
+#include "../threads/threads.h"
 
 /* One look at the greenlets of a thread. */
 struct cprof_parked_look {

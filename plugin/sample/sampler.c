@@ -13,18 +13,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../base/log.h"
+#include "../../shared/base/log.h"
+#include "../../shared/segment/segment.h"
+#include "../ground/guard.h"
 #include "../python/greenlet.h"
 #include "../python/running_context.h"
-#include "../share/segment.h"
-#include "c_stack.h"
-#include "code_deaths.h"
+#include "../record/code_deaths.h"
+#include "../record/recorder.h"
+#include "../tags/tags.h"
+#include "../threads/c_stack.h"
+#include "../threads/threads.h"
 #include "greenlets.h"
-#include "guard.h"
 #include "oncpu.h"
-#include "recorder.h"
-#include "tags.h"
-#include "threads.h"
 #include "ticker.h"
 
 static struct cprof_slot_mapping mapping;

@@ -12,10 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../base/attributes.h"
-#include "../base/error.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
 #include "../python/runtime.h"
-#include "request_view.h"
+#include "../tags/request_view.h"
 
 struct cprof_sampler_start {
     int segment_fd;      /* borrowed for the call */

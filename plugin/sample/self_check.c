@@ -7,8 +7,8 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
-#include "../base/kernel_clock.h"
-#include "../base/log.h"
+#include "../../shared/base/kernel_clock.h"
+#include "../../shared/base/log.h"
 #include "oncpu.h"
 
 /* Less may be over before the first tick of a thread. */

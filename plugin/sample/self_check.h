@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../share/layout.h"
+#include "../../shared/segment/layout.h"
 
 enum cprof_self_check {
     CPROF_SELF_CHECK_EARLY, /* too little work to tell */

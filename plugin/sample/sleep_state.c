@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/log.h"
-#include "../share/states.h"
-#include "descriptors.h"
+#include "../../shared/base/log.h"
+#include "../../shared/segment/states.h"
+#include "../threads/descriptors.h"
 
 #define PATH_BYTES 64
 #define TEXT_BYTES 512

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "../python/runtime.h"
-#include "threads.h"
+#include "../threads/threads.h"
 
 struct cprof_sleep_state {
     uint32_t state;  /* enum cprof_state; CPROF_STATE_FUTEX also for the interpreter's lock there */

@@ -11,15 +11,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../base/log.h"
+#include "../../shared/base/log.h"
+#include "../ground/guard.h"
 #include "../python/thread_state.h"
-#include "c_stack.h"
-#include "engine_perf.h"
-#include "engine_timer.h"
-#include "guard.h"
+#include "../threads/c_stack.h"
+#include "../threads/engine_perf.h"
+#include "../threads/engine_timer.h"
+#include "../threads/thread_scan.h"
+#include "../threads/threads.h"
 #include "offcpu.h"
-#include "thread_scan.h"
-#include "threads.h"
 
 /* A thread that has no thread state at its first looks rarely gets one. */
 #define EAGER_LOOKS 5u

@@ -13,11 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/attributes.h"
+#include "../../shared/base/attributes.h"
+#include "../../shared/segment/layout.h"
 #include "../python/peek.h"
 #include "../python/runtime.h"
-#include "../share/layout.h"
-#include "recorder.h"
+#include "../record/recorder.h"
 
 /* In the main thread, whose name is the process's. The process will have `core_count` threads of
  * uWSGI's. All that is given must live as long as the process. */

@@ -13,20 +13,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../base/kernel_clock.h"
-#include "../base/log.h"
-#include "../base/random.h"
-#include "../share/window.h"
-#include "c_stack.h"
-#include "descriptors.h"
-#include "guard.h"
-#include "mappings.h"
+#include "../../shared/base/kernel_clock.h"
+#include "../../shared/base/log.h"
+#include "../../shared/base/random.h"
+#include "../../shared/segment/window.h"
+#include "../ground/guard.h"
+#include "../record/mappings.h"
+#include "../tags/request_table.h"
+#include "../tags/tags.h"
+#include "../threads/c_stack.h"
+#include "../threads/descriptors.h"
 #include "offcpu.h"
 #include "oncpu.h"
 #include "pace.h"
-#include "request_table.h"
 #include "self_check.h"
-#include "tags.h"
 #include "thread_watch.h"
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */

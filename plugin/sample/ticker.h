@@ -14,11 +14,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/error.h"
+#include "../../shared/base/error.h"
+#include "../../shared/segment/segment.h"
 #include "../python/runtime.h"
-#include "../share/segment.h"
+#include "../record/recorder.h"
 #include "offcpu.h"
-#include "recorder.h"
 
 /* What the thread works with. */
 struct cprof_ticker_work {

@@ -1,7 +1,7 @@
 /* perf_period.c - what PERF_EVENT_IOC_PERIOD does to a task-clock event of a thread that runs,
  * when another thread asks for it: the time that was left is forgotten, and the next overflow
  * comes a new period after the call, as do those that follow. perf_event_open(2) says only that it
- * takes effect immediately. (plugin/sample/engine_perf.c builds on it.)
+ * takes effect immediately. (plugin/threads/engine_perf.c builds on it.)
  *
  * Ends with 0 and a line if that is so, with 1 if not, with 77 where perf events are refused.
  *

@@ -1,5 +1,5 @@
 /* fuzz_commands.c - commands: as words of the ring in shared memory, and as the text of hooks and
- * alarms (plugin/share/commands.h). What is taken must be sound, and come out of the ring as it
+ * alarms (shared/segment/commands.h). What is taken must be sound, and come out of the ring as it
  * was put in.
  *
  * SPDX-License-Identifier: MIT
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../plugin/share/commands.h"
+#include "../../shared/segment/commands.h"
 #include "../unit/expect.h"
 #include "fuzz.h"
 #include "patches.h"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "../../gateway/config_reader.h"
-#include "../../plugin/share/layout.h"
+#include "../../shared/segment/layout.h"
 #include "../unit/expect.h"
 #include "fuzz.h"
 #include "patches.h"

@@ -1,14 +1,14 @@
-/* fuzz_form.c - POST /actions/VERB (gateway/command_form.h): a form's fields, in the parts in which
- * they arrive. Each part of the input is a byte (1: it goes on with the field before it; 2: it has
- * no name), a name and a value, both ended by a NUL; the first name is the verb. What is carried
- * out must be sound.
+/* fuzz_form.c - POST /actions/VERB (gateway/web/command_form.h): a form's fields, in the parts in
+ * which they arrive. Each part of the input is a byte (1: it goes on with the field before it; 2:
+ * it has no name), a name and a value, both ended by a NUL; the first name is the verb. What is
+ * carried out must be sound.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../gateway/command_form.h"
+#include "../../gateway/web/command_form.h"
 #include "../../gateway/web/request_state.h"
 #include "../unit/expect.h"
 #include "fuzz.h"

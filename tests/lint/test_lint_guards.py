@@ -46,7 +46,7 @@ def append(path, text):
 
 
 def signal_safe_file(tree):
-    path = tree / "plugin/share/log_writer.c"
+    path = tree / "shared/segment/log_writer.c"
     assert "SIGSAFE FILE" in path.read_text(encoding="utf-8").splitlines()[0]
     return path
 
@@ -68,7 +68,7 @@ def test_malloc_in_a_signal_safe_file_is_refused(tree):
     status, output = lint(tree, "lint-sigsafe")
 
     assert status != 0
-    assert "plugin/share/log_writer.c: imports malloc" in output
+    assert "shared/segment/log_writer.c: imports malloc" in output
 
 
 def test_a_signal_safe_file_may_not_call_an_unsafe_file_of_ours(tree):
@@ -81,16 +81,20 @@ def test_a_signal_safe_file_may_not_call_an_unsafe_file_of_ours(tree):
     status, output = lint(tree, "lint-sigsafe")
 
     assert status != 0
-    assert "plugin/share/log_writer.c: imports cprof_notice" in output
+    assert "shared/segment/log_writer.c: imports cprof_notice" in output
 
 
 @pytest.mark.parametrize(
     ("file", "line", "message"),
     [
-        ("plugin/base/error.c", '#include "../share/layout.h"', "plugin/base may not include"),
-        ("plugin/share/window.c", '#include "../python/walker.h"', "plugin/share may not include"),
-        ("plugin/share/window.c", "#include <uwsgi.h>", "may include uwsgi.h"),
-        ("plugin/share/window.c", "#include <Python.h>", "may include Python.h"),
+        ("shared/base/error.c", '#include "../segment/layout.h"', "shared/base may not include"),
+        (
+            "shared/segment/window.c",
+            '#include "../../plugin/ground/machine.h"',
+            "shared/segment may not include",
+        ),
+        ("shared/segment/window.c", "#include <uwsgi.h>", "may include uwsgi.h"),
+        ("shared/segment/window.c", "#include <Python.h>", "may include Python.h"),
         ("gateway/main.c", '#include "profile.pb-c.h"', "may include profile.pb-c.h"),
         ("gateway/profile/lines.c", '#include "../main.h"', "gateway/profile may not include"),
     ],
@@ -107,9 +111,9 @@ def test_an_include_against_the_layers_is_refused(tree, file, line, message):
 @pytest.mark.parametrize(
     ("file", "call"),
     [
-        ("plugin/base/error.c", "strcpy(to, from)"),
-        ("plugin/share/segment.c", "abort ()"),
-        ("plugin/share/segment.c", "exit(1)"),
+        ("shared/base/error.c", "strcpy(to, from)"),
+        ("shared/segment/segment.c", "abort ()"),
+        ("shared/segment/segment.c", "exit(1)"),
         ("gateway/main.c", "atoi(text)"),
     ],
 )
@@ -123,7 +127,7 @@ def test_a_banned_call_is_refused(tree, file, call):
 
 
 def test_a_banned_word_in_a_comment_is_no_call(tree):
-    append(tree / "plugin/share/segment.c", "/* abort() and exit(1) are not called. */\n")
+    append(tree / "shared/segment/segment.c", "/* abort() and exit(1) are not called. */\n")
 
     status, output = lint(tree, "lint-banned")
 
@@ -132,7 +136,7 @@ def test_a_banned_word_in_a_comment_is_no_call(tree):
 
 def test_a_second_exported_symbol_is_refused(tree):
     append(
-        tree / "plugin/base/error.c",
+        tree / "shared/base/error.c",
         '__attribute__((visibility("default"))) int cprof_broken(void);\n'
         "int cprof_broken(void)\n{\n    return 1;\n}\n",
     )

@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../plugin/base/machine.h"
+#include "../../plugin/ground/machine.h"
 #include "../../plugin/python/code_object.h"
 #include "../../plugin/python/runtime.h"
 #include "../../plugin/python/thread_state.h"

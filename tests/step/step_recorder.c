@@ -22,11 +22,11 @@
 #include <string.h>
 
 #include "../../gateway/profile/log_reader.h"
+#include "../../plugin/ground/guard.h"
 #include "../../plugin/python/runtime.h"
-#include "../../plugin/sample/code_deaths.h"
-#include "../../plugin/sample/guard.h"
-#include "../../plugin/sample/recorder.h"
-#include "../../plugin/share/segment.h"
+#include "../../plugin/record/code_deaths.h"
+#include "../../plugin/record/recorder.h"
+#include "../../shared/segment/segment.h"
 #include "single_step.h"
 
 #define LOG_BYTES        (16 * CPROF_CHUNK_BYTES)

@@ -17,9 +17,9 @@
 #include <string.h>
 
 #include "../../plugin/api/scope.h"
+#include "../../plugin/ground/guard.h"
 #include "../../plugin/python/runtime.h"
-#include "../../plugin/sample/guard.h"
-#include "../../plugin/sample/tags.h"
+#include "../../plugin/tags/tags.h"
 #include "single_step.h"
 
 #define ROUNDS            200

@@ -25,7 +25,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../../plugin/base/machine.h"
+#include "../../plugin/ground/machine.h"
 #include "../../plugin/python/code_object.h"
 #include "../../plugin/python/runtime.h"
 #include "../../plugin/python/thread_state.h"

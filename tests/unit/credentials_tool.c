@@ -26,7 +26,7 @@
 #include "../../gateway/credentials/metadata.h"
 #include "../../gateway/credentials/secret.h"
 #include "../../gateway/http/client.h"
-#include "../../plugin/base/log.h"
+#include "../../shared/base/log.h"
 #include "expect.h"
 
 static struct tool {

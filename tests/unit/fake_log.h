@@ -1,4 +1,4 @@
-/* fake_log.h - writes real logs for tests, through share/log_writer.c, as a worker does.
+/* fake_log.h - writes real logs for tests, through segment/log_writer.c, as a worker does.
  *
  * Names: a test that uses it says `sources: tests/unit/fake_log.c` at its top.
  *
@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
-#include "../../plugin/share/log_writer.h"
-#include "../../plugin/share/segment.h"
+#include "../../shared/segment/log_writer.h"
+#include "../../shared/segment/segment.h"
 
 /* A segment of its own; ends the test program on failure. */
 void fake_segment_open(struct cprof_segment *segment, uint32_t slot_count, uint64_t log_bytes);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../plugin/share/layout.h"
+#include "../../shared/segment/layout.h"
 #include "expect.h"
 
 #define TEXT_BYTES 128u

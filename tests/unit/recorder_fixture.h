@@ -8,8 +8,8 @@
 #define CPROF_RECORDER_FIXTURE_H
 
 #include "../../gateway/profile/log_reader.h"
-#include "../../plugin/sample/recorder.h"
-#include "../../plugin/share/segment.h"
+#include "../../plugin/record/recorder.h"
+#include "../../shared/segment/segment.h"
 #include "fake_python.h"
 
 #define FIXTURE_EPOCH       1u

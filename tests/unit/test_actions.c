@@ -1,11 +1,11 @@
-/* test_actions.c - see gateway/actions.h: settings that operators change, and those that are found
- * at a start.
+/* test_actions.c - see gateway/control/actions.h: settings that operators change, and those that
+ * are found at a start.
  *
  * sources: tests/unit/fake_log.c
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../gateway/actions.h"
+#include "../../gateway/control/actions.h"
 
 #include <stdatomic.h>
 #include <string.h>

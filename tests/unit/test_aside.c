@@ -1,9 +1,11 @@
-/* test_aside.c - see plugin/base/aside.h. Filters cannot be taken off again: each test that puts
+/* test_aside.c - see plugin/ground/aside.h. Filters cannot be taken off again: each test that puts
  * one on does so in a process of its own.
+ *
+ * sources: plugin/ground/aside.c
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/base/aside.h"
+#include "../../plugin/ground/aside.h"
 
 #include <errno.h>
 #include <linux/filter.h>

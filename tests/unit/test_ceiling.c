@@ -1,12 +1,12 @@
-/* test_ceiling.c - see gateway/ceiling.h. The rule itself: test_overhead.c.
+/* test_ceiling.c - see gateway/windows/ceiling.h. The rule itself: test_overhead.c.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../gateway/ceiling.h"
+#include "../../gateway/windows/ceiling.h"
 
 #include <string.h>
 
-#include "../../plugin/base/log.h"
+#include "../../shared/base/log.h"
 #include "expect.h"
 
 #define MS     UINT64_C(1000000)

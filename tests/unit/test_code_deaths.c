@@ -1,13 +1,13 @@
 /* test_code_deaths.c - a real interpreter whose code objects die while their stacks are
- * recorded; see plugin/sample/code_deaths.h, guard.h and recorder.h.
+ * recorded; see plugin/record/code_deaths.h, guard.h and recorder.h.
  *
- * sources: plugin/sample/known_text.c
+ * sources: plugin/record/known_text.c
  * sources: tests/unit/python_fixture.c tests/unit/fake_log.c tests/unit/child.c
  * sources: plugin/python/runtime.c plugin/python/walker.c plugin/python/thread_state.c
  * sources: plugin/python/code_object.c plugin/python/text.c plugin/python/peek.c
- * sources: plugin/sample/recorder.c plugin/sample/intern.c plugin/sample/code_deaths.c
- * sources: plugin/sample/guard.c
- * sources: plugin/sample/tag_values.c
+ * sources: plugin/record/recorder.c plugin/record/intern.c plugin/record/code_deaths.c
+ * sources: plugin/ground/guard.c
+ * sources: plugin/tags/tag_values.c
  * flags: $(embedded_python)
  *
  * SPDX-License-Identifier: MIT
@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #include "../../gateway/profile/log_reader.h"
-#include "../../plugin/sample/code_deaths.h"
-#include "../../plugin/sample/guard.h"
+#include "../../plugin/ground/guard.h"
+#include "../../plugin/record/code_deaths.h"
 #include "child.h"
 #include "expect.h"
 #include "fake_log.h"

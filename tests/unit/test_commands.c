@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/share/commands.h"
+#include "../../shared/segment/commands.h"
 
 #include <errno.h>
 #include <fcntl.h>

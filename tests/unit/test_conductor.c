@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #include "../../gateway/profile/pprof.h"
-#include "../../plugin/base/log.h"
-#include "../../plugin/share/window.h"
+#include "../../shared/base/log.h"
+#include "../../shared/segment/window.h"
 #include "expect.h"
 #include "fake_log.h"
 

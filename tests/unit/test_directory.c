@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../plugin/base/log.h"
+#include "../../shared/base/log.h"
 #include "expect.h"
 
 #define TIME_MS UINT64_C(1795361025123)

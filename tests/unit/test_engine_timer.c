@@ -1,11 +1,11 @@
-/* test_engine_timer.c - see plugin/sample/engine_timer.h and rearm.h.
+/* test_engine_timer.c - see plugin/threads/engine_timer.h and rearm.h.
  *
- * sources: plugin/sample/interval.c
- * sources: plugin/sample/engine_timer.c plugin/sample/rearm.c plugin/sample/threads.c
+ * sources: plugin/threads/interval.c
+ * sources: plugin/threads/engine_timer.c plugin/threads/rearm.c plugin/threads/threads.c
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/sample/engine_timer.h"
+#include "../../plugin/threads/engine_timer.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../plugin/sample/rearm.h"
+#include "../../plugin/threads/rearm.h"
 #include "expect.h"
 
 #define MS UINT64_C(1000000)

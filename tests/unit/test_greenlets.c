@@ -1,7 +1,7 @@
 /* test_greenlets.c - greenlets and their type by hand; see plugin/sample/greenlets.h and
  * plugin/python/greenlet.h.
  *
- * sources: plugin/sample/greenlets.c plugin/sample/guard.c plugin/python/greenlet.c
+ * sources: plugin/sample/greenlets.c plugin/ground/guard.c plugin/python/greenlet.c
  * sources: plugin/python/peek.c tests/unit/child.c
  *
  * SPDX-License-Identifier: MIT
@@ -15,8 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../../plugin/ground/guard.h"
 #include "../../plugin/python/greenlet.h"
-#include "../../plugin/sample/guard.h"
 #include "child.h"
 #include "expect.h"
 

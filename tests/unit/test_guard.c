@@ -1,10 +1,10 @@
-/* test_guard.c - see plugin/sample/guard.h.
+/* test_guard.c - see plugin/ground/guard.h.
  *
- * sources: plugin/sample/guard.c tests/unit/child.c
+ * sources: plugin/ground/guard.c tests/unit/child.c
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/sample/guard.h"
+#include "../../plugin/ground/guard.h"
 
 #include <unistd.h>
 

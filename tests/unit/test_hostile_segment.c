@@ -13,10 +13,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "../../gateway/harvest.h"
 #include "../../gateway/profile/log_reader.h"
 #include "../../gateway/profile/merge.h"
-#include "../../plugin/share/window.h"
+#include "../../gateway/windows/harvest.h"
+#include "../../shared/segment/window.h"
 #include "expect.h"
 #include "fake_log.h"
 

@@ -1,15 +1,15 @@
-/* test_intern.c - see plugin/sample/intern.h.
+/* test_intern.c - see plugin/record/intern.h.
  *
- * sources: plugin/sample/intern.c
+ * sources: plugin/record/intern.c
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/sample/intern.h"
+#include "../../plugin/record/intern.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
-#include "../../plugin/share/layout.h"
+#include "../../shared/segment/layout.h"
 #include "expect.h"
 
 #define ENTRIES 16u /* fewer than a search is long, so that every entry is within reach */

@@ -1,11 +1,11 @@
-/* test_interval.c - see plugin/sample/interval.h. Seeds are fixed: what passes once passes always.
+/* test_interval.c - see plugin/threads/interval.h. Seeds are fixed: what passes once passes always.
  *
- * sources: plugin/sample/interval.c
+ * sources: plugin/threads/interval.c
  * flags: -lm
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/sample/interval.h"
+#include "../../plugin/threads/interval.h"
 
 #include <math.h>
 

@@ -1,12 +1,12 @@
 /* test_leaves.c - samples in native code, and the mappings that tell what it is; see
- * plugin/sample/recorder.h, known_text.h and mappings.h.
+ * plugin/record/recorder.h, known_text.h and mappings.h.
  *
- * sources: plugin/sample/known_text.c
- * sources: plugin/sample/recorder.c plugin/sample/intern.c plugin/python/code_object.c
+ * sources: plugin/record/known_text.c
+ * sources: plugin/record/recorder.c plugin/record/intern.c plugin/python/code_object.c
  * sources: plugin/python/text.c plugin/python/peek.c
  * sources: tests/unit/recorder_fixture.c tests/unit/fake_python.c tests/unit/fake_log.c
- * sources: plugin/sample/tag_values.c
- * sources: plugin/sample/mappings.c
+ * sources: plugin/tags/tag_values.c
+ * sources: plugin/record/mappings.c
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,8 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../plugin/sample/known_text.h"
-#include "../../plugin/sample/mappings.h"
+#include "../../plugin/record/known_text.h"
+#include "../../plugin/record/mappings.h"
 #include "expect.h"
 #include "recorder_fixture.h"
 

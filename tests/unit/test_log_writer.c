@@ -1,10 +1,10 @@
-/* test_log_writer.c - see plugin/share/log_writer.h.
+/* test_log_writer.c - see shared/segment/log_writer.h.
  *
  * sources: tests/unit/fake_log.c tests/unit/short_memory.c
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/share/log_writer.h"
+#include "../../shared/segment/log_writer.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

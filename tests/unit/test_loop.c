@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "../../gateway/loop/loop.h"
-#include "../../plugin/share/window.h"
+#include "../../shared/segment/window.h"
 #include "expect.h"
 
 /* A pipe whose reading end is ready, watched; its callback does as it is told. */

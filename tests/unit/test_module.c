@@ -2,8 +2,8 @@
  * and holds on to. See plugin/api/module.h; tests/e2e/test_python_api.py sees it in profiles.
  *
  * sources: tests/unit/python_fixture.c tests/unit/child.c plugin/python/runtime.c
- * sources: plugin/python/running_context.c plugin/sample/guard.c plugin/sample/tag_values.c
- * sources: plugin/sample/tag_sets.c plugin/api/module.c plugin/api/scope.c plugin/api/decorator.c
+ * sources: plugin/python/running_context.c plugin/ground/guard.c plugin/tags/tag_values.c
+ * sources: plugin/tags/tag_sets.c plugin/api/module.c plugin/api/scope.c plugin/api/decorator.c
  * sources: plugin/api/python_calls.c plugin/api/tag_arguments.c plugin/api/tag_type.c
  * flags: $(embedded_python)
  *
@@ -13,8 +13,8 @@
 
 #include "python_fixture.h"
 
+#include "../../plugin/ground/guard.h"
 #include "../../plugin/python/running_context.h"
-#include "../../plugin/sample/guard.h"
 #include "child.h"
 #include "expect.h"
 

@@ -4,15 +4,15 @@
  * sources: tests/unit/python_fixture.c tests/unit/fake_log.c
  * sources: plugin/python/runtime.c plugin/python/walker.c plugin/python/thread_state.c
  * sources: plugin/python/code_object.c plugin/python/text.c plugin/python/peek.c
- * sources: plugin/sample/known_text.c plugin/python/gil_state.c
- * sources: plugin/python/gil_wait.c plugin/python/greenlet.c plugin/sample/recorder.c
- * sources: plugin/sample/intern.c
- * sources: plugin/sample/guard.c plugin/sample/threads.c plugin/sample/sleep_state.c
- * sources: plugin/sample/descriptors.c
- * sources: plugin/sample/interval.c
- * sources: plugin/sample/engine_timer.c plugin/sample/rearm.c plugin/sample/greenlets.c
+ * sources: plugin/record/known_text.c plugin/python/gil_state.c
+ * sources: plugin/python/gil_wait.c plugin/python/greenlet.c plugin/record/recorder.c
+ * sources: plugin/record/intern.c
+ * sources: plugin/ground/guard.c plugin/threads/threads.c plugin/sample/sleep_state.c
+ * sources: plugin/threads/descriptors.c
+ * sources: plugin/threads/interval.c
+ * sources: plugin/threads/engine_timer.c plugin/threads/rearm.c plugin/sample/greenlets.c
  * sources: plugin/sample/parked.c plugin/sample/offcpu.c
- * sources: plugin/sample/tags.c plugin/sample/tag_sets.c plugin/sample/tag_values.c
+ * sources: plugin/tags/tags.c plugin/tags/tag_sets.c plugin/tags/tag_values.c
  * flags: $(embedded_python)
  *
  * SPDX-License-Identifier: MIT
@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #include "../../gateway/profile/log_reader.h"
-#include "../../plugin/sample/guard.h"
+#include "../../plugin/ground/guard.h"
 #include "../../plugin/sample/offcpu.h"
 #include "../../plugin/sample/sleep_state.h"
 #include "expect.h"

@@ -1,8 +1,8 @@
-/* test_oldest.c - see plugin/share/oldest.h.
+/* test_oldest.c - see shared/segment/oldest.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/share/oldest.h"
+#include "../../shared/segment/oldest.h"
 
 #include "expect.h"
 

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../plugin/base/log.h"
+#include "../../shared/base/log.h"
 #include "expect.h"
 
 #define S       UINT64_C(1000000000)

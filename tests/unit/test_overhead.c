@@ -1,10 +1,10 @@
-/* test_overhead.c - see gateway/overhead.h.
+/* test_overhead.c - see gateway/windows/overhead.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../gateway/overhead.h"
+#include "../../gateway/windows/overhead.h"
 
-#include "../../plugin/share/window.h"
+#include "../../shared/segment/window.h"
 #include "expect.h"
 
 #define MS UINT64_C(1000000)

@@ -1,11 +1,11 @@
-/* test_pages.c - see plugin/share/pages.h, on pages that the kernel really refuses.
+/* test_pages.c - see shared/segment/pages.h, on pages that the kernel really refuses.
  *
  * sources: tests/unit/short_memory.c tests/unit/child.c
  * flags: -Wl,--wrap=syscall
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/share/pages.h"
+#include "../../shared/segment/pages.h"
 
 #include <errno.h>
 #include <signal.h>

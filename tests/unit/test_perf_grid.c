@@ -1,17 +1,17 @@
-/* test_perf_grid.c - see plugin/sample/perf_grid.h. The thread's clock and the kernel's overflows
+/* test_perf_grid.c - see plugin/threads/perf_grid.h. The thread's clock and the kernel's overflows
  * are simulated; seeds are fixed, so that what passes once passes always.
  *
- * sources: plugin/sample/perf_grid.c plugin/sample/interval.c
+ * sources: plugin/threads/perf_grid.c plugin/threads/interval.c
  * flags: -lm
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/sample/perf_grid.h"
+#include "../../plugin/threads/perf_grid.h"
 
 #include <math.h>
 #include <stdatomic.h>
 
-#include "../../plugin/base/random.h"
+#include "../../shared/base/random.h"
 #include "expect.h"
 
 #define MS        UINT64_C(1000000)

@@ -1,8 +1,8 @@
-/* test_recent.c - see gateway/recent.h.
+/* test_recent.c - see gateway/status/recent.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../gateway/recent.h"
+#include "../../gateway/status/recent.h"
 
 #include <stdlib.h>
 #include <string.h>

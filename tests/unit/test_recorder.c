@@ -1,15 +1,15 @@
-/* test_recorder.c - see plugin/sample/recorder.h.
+/* test_recorder.c - see plugin/record/recorder.h.
  *
- * sources: plugin/sample/known_text.c
- * sources: plugin/sample/recorder.c plugin/sample/intern.c plugin/python/code_object.c
+ * sources: plugin/record/known_text.c
+ * sources: plugin/record/recorder.c plugin/record/intern.c plugin/python/code_object.c
  * sources: plugin/python/text.c plugin/python/peek.c
  * sources: tests/unit/recorder_fixture.c tests/unit/fake_python.c tests/unit/fake_log.c
- * sources: plugin/sample/tag_values.c
+ * sources: plugin/tags/tag_values.c
  * flags: -Wl,--wrap=cprof_text_copy -Wl,--wrap=cprof_intern_add_lasting
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/sample/recorder.h"
+#include "../../plugin/record/recorder.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

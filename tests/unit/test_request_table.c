@@ -1,17 +1,17 @@
-/* test_request_table.c - see plugin/sample/request_table.h. The host's knowledge of requests is
+/* test_request_table.c - see plugin/tags/request_table.h. The host's knowledge of requests is
  * this file's own.
  *
- * sources: plugin/sample/request_table.c plugin/sample/tags.c plugin/sample/tag_sets.c
- * sources: plugin/sample/tag_values.c plugin/python/peek.c tests/unit/short_memory.c
+ * sources: plugin/tags/request_table.c plugin/tags/tags.c plugin/tags/tag_sets.c
+ * sources: plugin/tags/tag_values.c plugin/python/peek.c tests/unit/short_memory.c
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/sample/request_table.h"
+#include "../../plugin/tags/request_table.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "../../plugin/sample/tags.h"
+#include "../../plugin/tags/tags.h"
 #include "expect.h"
 #include "short_memory.h"
 

@@ -1,10 +1,10 @@
-/* test_results.c - see plugin/share/results.h: what a worker gets of a file that others write.
+/* test_results.c - see shared/segment/results.h: what a worker gets of a file that others write.
  *
  * flags: -Wl,--wrap=cprof_pages_take
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/share/results.h"
+#include "../../shared/segment/results.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../plugin/share/pages.h"
+#include "../../shared/segment/pages.h"
 #include "expect.h"
 
 #define FINISHED_NS 100

@@ -1,8 +1,8 @@
-/* test_schedule.c - see gateway/schedule.h.
+/* test_schedule.c - see gateway/askers/schedule.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../gateway/schedule.h"
+#include "../../gateway/askers/schedule.h"
 #include "expect.h"
 
 #define S UINT64_C(1000000000)

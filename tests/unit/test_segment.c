@@ -1,11 +1,11 @@
-/* test_segment.c - see plugin/share/segment.h.
+/* test_segment.c - see shared/segment/segment.h.
  *
  * sources: tests/unit/child.c
  * flags: -Wl,--wrap=mmap -Wl,--wrap=munmap -Wl,--wrap=pwrite -Wl,--wrap=fallocate
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/share/segment.h"
+#include "../../shared/segment/segment.h"
 
 #include <errno.h>
 #include <fcntl.h>

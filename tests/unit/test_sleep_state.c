@@ -2,7 +2,7 @@
  *
  * The sleepers are never woken: they end with the test program.
  *
- * sources: plugin/sample/sleep_state.c plugin/sample/descriptors.c tests/unit/child.c
+ * sources: plugin/sample/sleep_state.c plugin/threads/descriptors.c tests/unit/child.c
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../plugin/base/log.h"
-#include "../../plugin/sample/descriptors.h"
-#include "../../plugin/share/layout.h"
+#include "../../plugin/threads/descriptors.h"
+#include "../../shared/base/log.h"
+#include "../../shared/segment/layout.h"
 #include "child.h"
 #include "expect.h"
 

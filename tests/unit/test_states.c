@@ -1,8 +1,8 @@
-/* test_states.c - see plugin/share/states.h.
+/* test_states.c - see shared/segment/states.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/share/states.h"
+#include "../../shared/segment/states.h"
 
 #include <string.h>
 #include <sys/syscall.h>

@@ -1,12 +1,12 @@
-/* test_tag_sets.c - see plugin/sample/tag_sets.h.
+/* test_tag_sets.c - see plugin/tags/tag_sets.h.
  *
- * sources: plugin/sample/tag_sets.c plugin/sample/tag_values.c
+ * sources: plugin/tags/tag_sets.c plugin/tags/tag_values.c
  *
  * SPDX-License-Identifier: MIT
  */
 #include <string.h>
 
-#include "../../plugin/sample/tag_sets.h"
+#include "../../plugin/tags/tag_sets.h"
 #include "expect.h"
 
 #define CORES   3u

@@ -1,12 +1,12 @@
-/* test_tag_values.c - see plugin/sample/tag_values.h.
+/* test_tag_values.c - see plugin/tags/tag_values.h.
  *
- * sources: plugin/sample/tag_values.c
+ * sources: plugin/tags/tag_values.c
  *
  * SPDX-License-Identifier: MIT
  */
 #include <string.h>
 
-#include "../../plugin/sample/tag_values.h"
+#include "../../plugin/tags/tag_values.h"
 #include "expect.h"
 
 static uint32_t key_of(const char *name)

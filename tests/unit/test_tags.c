@@ -1,13 +1,13 @@
-/* test_tags.c - see plugin/sample/tags.h. The host's knowledge of requests is this file's own.
+/* test_tags.c - see plugin/tags/tags.h. The host's knowledge of requests is this file's own.
  *
- * sources: plugin/sample/tags.c plugin/sample/tag_sets.c plugin/sample/tag_values.c
+ * sources: plugin/tags/tags.c plugin/tags/tag_sets.c plugin/tags/tag_values.c
  * sources: plugin/python/peek.c
  *
  * SPDX-License-Identifier: MIT
  */
 #include <string.h>
 
-#include "../../plugin/sample/tags.h"
+#include "../../plugin/tags/tags.h"
 #include "expect.h"
 
 #define CORES          2

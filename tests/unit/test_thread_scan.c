@@ -1,10 +1,10 @@
-/* test_thread_scan.c - see plugin/sample/thread_scan.h.
+/* test_thread_scan.c - see plugin/threads/thread_scan.h.
  *
- * sources: plugin/sample/thread_scan.c tests/unit/child.c
+ * sources: plugin/threads/thread_scan.c tests/unit/child.c
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/sample/thread_scan.h"
+#include "../../plugin/threads/thread_scan.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,15 +1,16 @@
 /* test_thread_watch.c - see plugin/sample/thread_watch.h. The ticker is the main thread.
  *
- * sources: plugin/sample/known_text.c
- * sources: plugin/sample/thread_watch.c plugin/sample/thread_scan.c plugin/sample/threads.c
- * sources: plugin/sample/interval.c plugin/sample/perf_grid.c
- * sources: plugin/sample/engine_timer.c plugin/sample/engine_perf.c plugin/sample/rearm.c
- * sources: plugin/sample/descriptors.c plugin/sample/guard.c plugin/sample/recorder.c
- * sources: plugin/sample/intern.c
+ * sources: plugin/ground/aside.c
+ * sources: plugin/record/known_text.c
+ * sources: plugin/sample/thread_watch.c plugin/threads/thread_scan.c plugin/threads/threads.c
+ * sources: plugin/threads/interval.c plugin/threads/perf_grid.c
+ * sources: plugin/threads/engine_timer.c plugin/threads/engine_perf.c plugin/threads/rearm.c
+ * sources: plugin/threads/descriptors.c plugin/ground/guard.c plugin/record/recorder.c
+ * sources: plugin/record/intern.c
  * sources: plugin/python/thread_state.c plugin/python/code_object.c plugin/python/text.c
  * sources: plugin/python/peek.c tests/unit/recorder_fixture.c tests/unit/fake_python.c
  * sources: tests/unit/fake_log.c
- * sources: plugin/sample/tag_values.c
+ * sources: plugin/tags/tag_values.c
  * flags: -Wl,--wrap=cprof_thread_scan
  *
  * SPDX-License-Identifier: MIT
@@ -21,10 +22,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../../plugin/sample/guard.h"
+#include "../../plugin/ground/guard.h"
 #include "../../plugin/sample/offcpu.h"
-#include "../../plugin/sample/thread_scan.h"
-#include "../../plugin/sample/threads.h"
+#include "../../plugin/threads/thread_scan.h"
+#include "../../plugin/threads/threads.h"
 #include "expect.h"
 #include "recorder_fixture.h"
 

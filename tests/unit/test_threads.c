@@ -1,18 +1,18 @@
-/* test_threads.c - see plugin/sample/threads.h.
+/* test_threads.c - see plugin/threads/threads.h.
  *
- * sources: plugin/sample/threads.c
+ * sources: plugin/threads/threads.c
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/sample/threads.h"
+#include "../../plugin/threads/threads.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../../plugin/base/machine.h"
-#include "../../plugin/share/layout.h"
+#include "../../plugin/ground/machine.h"
+#include "../../shared/segment/layout.h"
 #include "expect.h"
 
 static pid_t own_tid(void)

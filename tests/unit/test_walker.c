@@ -19,7 +19,7 @@
 #include "../../plugin/python/code_object.h"
 #include "../../plugin/python/text.h"
 #include "../../plugin/python/walker.h"
-#include "../../plugin/share/layout.h"
+#include "../../shared/segment/layout.h"
 #include "expect.h"
 
 #define DEPTH_MAX 2000u
@@ -52,7 +52,7 @@ static uintptr_t current_state(struct cprof_remembered_state *state)
     return cprof_current_state(&python, CPROF_PEEK_DIRECT, &stack, state);
 }
 
-/* As sample/recorder.c does it. */
+/* As record/recorder.c does it. */
 static bool is_complete(const struct cprof_raw_frame *frame, const struct cprof_code_object *code)
 {
     return frame->owner == 1 || frame->byte_offset >= (int32_t)code->first_traceable_byte;

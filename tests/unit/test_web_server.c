@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../../plugin/share/window.h"
+#include "../../shared/segment/window.h"
 #include "expect.h"
 
 #define CROWD 200

@@ -1,8 +1,8 @@
-/* test_window.c - see plugin/share/window.h.
+/* test_window.c - see shared/segment/window.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../plugin/share/window.h"
+#include "../../shared/segment/window.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../plugin/share/segment.h"
+#include "../../shared/segment/segment.h"
 #include "expect.h"
 
 #define S  UINT64_C(1000000000)

@@ -1,22 +1,22 @@
-/* test_windows.c - see gateway/windows.h. Real segments, real logs, the real loop; the workers are
- * written by hand, and the time passes by a millisecond for each turn of the loop and not else, so
- * that each profile's samples are known to the last one.
+/* test_windows.c - see gateway/windows/windows.h. Real segments, real logs, the real loop; the
+ * workers are written by hand, and the time passes by a millisecond for each turn of the loop and
+ * not else, so that each profile's samples are known to the last one.
  *
  * sources: tests/unit/fake_log.c
  * flags: -Wl,--wrap=cprof_now_ns -Wl,--wrap=cprof_pages_take
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../gateway/windows.h"
+#include "../../gateway/windows/windows.h"
 
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../../gateway/overhead.h"
 #include "../../gateway/profile/pprof.h"
-#include "../../plugin/share/pages.h"
-#include "../../plugin/share/window.h"
+#include "../../gateway/windows/overhead.h"
+#include "../../shared/segment/pages.h"
+#include "../../shared/segment/window.h"
 #include "expect.h"
 #include "fake_log.h"
 

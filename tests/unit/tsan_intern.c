@@ -1,6 +1,6 @@
-/* tsan_intern.c - many threads at once on one intern table; see plugin/sample/intern.h.
+/* tsan_intern.c - many threads at once on one intern table; see plugin/record/intern.h.
  *
- * sources: plugin/sample/intern.c
+ * sources: plugin/record/intern.c
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,8 +8,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "../../plugin/sample/intern.h"
-#include "../../plugin/share/layout.h"
+#include "../../plugin/record/intern.h"
+#include "../../shared/segment/layout.h"
 #include "expect.h"
 
 #define ENTRIES 64u /* less than there are keys: places change hands all the time */

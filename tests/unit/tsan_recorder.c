@@ -1,10 +1,10 @@
-/* tsan_recorder.c - many threads at once record and retire; see plugin/sample/recorder.h.
+/* tsan_recorder.c - many threads at once record and retire; see plugin/record/recorder.h.
  *
- * sources: plugin/sample/known_text.c
- * sources: plugin/sample/recorder.c plugin/sample/intern.c plugin/python/code_object.c
+ * sources: plugin/record/known_text.c
+ * sources: plugin/record/recorder.c plugin/record/intern.c plugin/python/code_object.c
  * sources: plugin/python/text.c plugin/python/peek.c
  * sources: tests/unit/recorder_fixture.c tests/unit/fake_python.c tests/unit/fake_log.c
- * sources: plugin/sample/tag_values.c
+ * sources: plugin/tags/tag_values.c
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../plugin/sample/recorder.h"
+#include "../../plugin/record/recorder.h"
 #include "expect.h"
 #include "recorder_fixture.h"
 

@@ -1,7 +1,7 @@
 /* tsan_tag_values.c - many threads at once give the same texts ids; see
- * plugin/sample/tag_values.h and tag_sets.h.
+ * plugin/tags/tag_values.h and tag_sets.h.
  *
- * sources: plugin/sample/tag_values.c plugin/sample/tag_sets.c
+ * sources: plugin/tags/tag_values.c plugin/tags/tag_sets.c
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,8 +9,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "../../plugin/sample/tag_sets.h"
-#include "../../plugin/sample/tag_values.h"
+#include "../../plugin/tags/tag_sets.h"
+#include "../../plugin/tags/tag_values.h"
 #include "expect.h"
 
 #define THREADS 4u

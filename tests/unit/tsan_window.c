@@ -1,4 +1,4 @@
-/* tsan_window.c - one gateway and many tickers at once; see plugin/share/window.h.
+/* tsan_window.c - one gateway and many tickers at once; see shared/segment/window.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "../../plugin/share/window.h"
+#include "../../shared/segment/window.h"
 #include "expect.h"
 
 #define TICKERS  3u

@@ -18,9 +18,9 @@
 #include "../../gateway/config_reader.h"
 #include "../../gateway/loop/loop.h"
 #include "../../gateway/sinks/directory.h"
-#include "../../gateway/windows.h"
-#include "../../plugin/base/log.h"
-#include "../../plugin/share/window.h"
+#include "../../gateway/windows/windows.h"
+#include "../../shared/base/log.h"
+#include "../../shared/segment/window.h"
 #include "expect.h"
 
 #define NS_PER_S  UINT64_C(1000000000)

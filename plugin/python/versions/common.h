@@ -11,8 +11,8 @@
 
 #include <stddef.h>
 
-#include "../../share/layout.h"
-#include "../layout.h"
+#include "../../../shared/segment/layout.h"
+#include "layout.h"
 
 /* Objects: their headers are public. */
 #define LAYOUT_OF_OBJECTS                                                                          \

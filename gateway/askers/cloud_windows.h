@@ -1,0 +1,33 @@
+/* cloud_windows.h - joins the uploader of Cloud Profiler with the windows.
+ *
+ * Callers   conductor.c. One thread.
+ * Why       gateway/cloud knows no shared memory and gateway/windows/windows.h no API.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_CLOUD_WINDOWS_H
+#define CPROF_CLOUD_WINDOWS_H
+
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/config.h"
+#include "../../shared/base/error.h"
+#include "../cloud/uploader.h"
+#include "../loop/loop.h"
+#include "../windows/windows.h"
+
+struct cprof_cloud_windows;
+
+/* Starts an uploader whose windows are ordered from `windows`, and adopts those of the cloud that a
+ * former gateway left: before cprof_windows_begin. Everything is borrowed. NULL with the error. */
+struct cprof_cloud_windows *cprof_cloud_windows_create(const struct cprof_config *config,
+                                                       struct cprof_control *control,
+                                                       struct cprof_windows *windows,
+                                                       struct cprof_loop *loop,
+                                                       struct cprof_error *error);
+/* Before the windows end. NULL does nothing. */
+void cprof_cloud_windows_destroy(struct cprof_cloud_windows *cloud);
+
+/* For its counts. */
+const struct cprof_uploader *cprof_cloud_windows_uploader(const struct cprof_cloud_windows *cloud);
+
+#endif

@@ -1,0 +1,565 @@
+/* watch.c - see watch.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "watch.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../shared/base/log.h"
+#include "../../shared/segment/oldest.h"
+#include "../../shared/segment/window.h"
+#include "../profile/pprof.h"
+#include "../profile/requests.h"
+#include "../profile/select.h"
+#include "../profile/stack_text.h"
+#include "../profile/table.h"
+#include "../sinks/output.h"
+#include "stacks.h"
+
+#define NS_PER_S  UINT64_C(1000000000)
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_US UINT64_C(1000)
+
+#define WINDOW_NS     NS_PER_S
+#define START_WAIT_NS (5 * NS_PER_S)
+
+/* uWSGI strikes at the deadline or up to a second later: the first window is whole by then. */
+#define LEAD_NS (1200 * NS_PER_MS)
+
+/* A deadline that is long over was not kept, or is none. */
+#define OVERDUE_NS (30 * NS_PER_S)
+
+/* Stacks that are older when a worker is ended say nothing of its end. */
+#define FRESH_NS (5 * NS_PER_S)
+
+/* A hostile worker may claim slow requests by the hundred. */
+#define SEARCHES_MAX (4 * CPROF_WATCH_REQUESTS_MAX)
+
+/* After all places for windows were taken. */
+#define RETRY_NS (200 * NS_PER_MS)
+
+#define WORKER_BYTES  16
+#define NUMBER_BYTES  24
+#define HOTTEST_BYTES 640
+
+/* A slow request, while it runs. */
+struct gathered {
+    bool used;
+    uint32_t slot_index;
+    uint32_t incarnation;
+    uint64_t start_us;
+    uint64_t end_us;     /* 0: it runs */
+    uint64_t first_ns;   /* where its samples begin, unix time */
+    uint64_t sampled_ns; /* the windows' sum */
+    char method[sizeof(((struct cprof_request *)0)->method)];
+    char uri[sizeof(((struct cprof_request *)0)->uri)];
+    struct cprof_table table;
+};
+
+/* A worker that was ended and is not reported yet. */
+struct strike {
+    bool pending;
+    uint32_t pid;
+    uint64_t seen_struck_ns; /* the slot's last word that was reported */
+    uint64_t unix_ns;
+};
+
+struct cprof_watch {
+    const struct cprof_config *config;
+    const struct cprof_segment *segment;
+    struct cprof_windows *windows;
+    struct cprof_loop *loop;
+    struct cprof_output *output; /* NULL: there is no directory */
+    struct cprof_loop_timer timer;
+    cprof_watch_keep keep;
+    void *context;
+    bool is_off;
+    bool is_ordered;
+    int handle;        /* of the window that is ordered */
+    unsigned searches; /* of the last window's samples */
+    struct gathered gathered[CPROF_WATCH_REQUESTS_MAX];
+    struct strike *strikes;          /* one a slot */
+    struct cprof_table last;         /* of the last window */
+    struct cprof_window last_window; /* id 0: there was none */
+    struct cprof_request_list list;  /* of the slot that is looked at */
+};
+
+static void format_worker(char to[WORKER_BYTES], const struct cprof_watch *watch,
+                          uint32_t slot_index)
+{
+    (void)snprintf(to, WORKER_BYTES, "%u", cprof_segment_slot(watch->segment, slot_index)->number);
+}
+
+static uint64_t end_unix_ns(const struct cprof_window *window)
+{
+    return window->start_unix_ns + (window->end_ns - window->start_ns);
+}
+
+/* What a slot asks for. */
+struct wish {
+    bool wanted;     /* a window, now */
+    uint64_t due_ns; /* or then, unix time; UINT64_MAX: not known of */
+};
+
+static void want_at(struct wish *wish, uint64_t at_ns, uint64_t until_ns, uint64_t now_unix_ns)
+{
+    if (now_unix_ns >= at_ns && now_unix_ns < until_ns) {
+        wish->wanted = true;
+    } else if (now_unix_ns < at_ns && at_ns < wish->due_ns) {
+        wish->due_ns = at_ns;
+    }
+}
+
+static void ask_slot(const struct cprof_watch *watch, uint32_t slot_index, uint64_t now_unix_ns,
+                     struct wish *wish)
+{
+    const struct cprof_slot *slot = cprof_segment_slot(watch->segment, slot_index);
+    uint64_t deadline_ns = atomic_load(&slot->deadline_unix_ns);
+    uint64_t oldest_us = atomic_load(&slot->followed_request_us);
+    uint64_t slow_ns = watch->config->slow_request_s * NS_PER_S;
+
+    if (deadline_ns > LEAD_NS && deadline_ns < UINT64_MAX - OVERDUE_NS) {
+        want_at(wish, deadline_ns - LEAD_NS, deadline_ns + OVERDUE_NS, now_unix_ns);
+    }
+    if (slow_ns && oldest_us && oldest_us <= now_unix_ns / NS_PER_US) {
+        uint64_t slow_at_ns = oldest_us * NS_PER_US + slow_ns;
+
+        want_at(wish, slow_at_ns, slow_at_ns + CPROF_FOLLOWED_SECONDS_MAX * NS_PER_S, now_unix_ns);
+    }
+}
+
+/* Gives a profile to output-dir and to whoever keeps profiles. */
+static void keep_profile(struct cprof_watch *watch, const struct cprof_table *table,
+                         struct cprof_output_file *incident)
+{
+    struct cprof_error error;
+    uint8_t *bytes;
+    size_t byte_count;
+
+    if (!cprof_pprof_write(&bytes, &byte_count, table, &error)) {
+        cprof_log(CPROF_LOG_WARNING, "%s profile of worker %u: %s", incident->sort,
+                  incident->worker, error.text);
+        return;
+    }
+    incident->ending = CPROF_OUTPUT_PROFILE;
+    incident->bytes = bytes;
+    incident->byte_count = byte_count;
+    if (watch->output && !cprof_output_write(watch->output, incident, &error)) {
+        cprof_log(CPROF_LOG_WARNING, "%s profile of worker %u: %s", incident->sort,
+                  incident->worker, error.text);
+    }
+    if (watch->keep) {
+        watch->keep(watch->context, bytes, byte_count, table->time_unix_ns, table->duration_ns);
+    }
+    free(bytes);
+}
+
+/* Slow requests */
+
+static void forget(struct gathered *gathered)
+{
+    cprof_table_reset(&gathered->table);
+    *gathered = (struct gathered){0};
+}
+
+/* The request is over, or was sampled long enough: writes what was gathered. */
+static void report_slow(struct cprof_watch *watch, struct gathered *gathered, uint64_t end_us)
+{
+    const struct cprof_slot *slot = cprof_segment_slot(watch->segment, gathered->slot_index);
+    char duration[NUMBER_BYTES], hottest[HOTTEST_BYTES];
+    const struct cprof_label_text added = {.key = "duration", .value = duration};
+    const struct cprof_selection all = {.dropped = "request", .added = &added, .added_count = 1};
+    struct cprof_output_file incident = {
+        .sort = "slow",
+        .time_unix_ns = gathered->start_us * NS_PER_US,
+        .worker = slot->number,
+    };
+    struct cprof_table table;
+
+    (void)snprintf(duration, sizeof(duration), "%.1f s",
+                   (double)(end_us - gathered->start_us) / 1e6);
+    cprof_stack_line(&gathered->table, hottest, sizeof(hottest));
+    cprof_notice("slow request: worker %u, %s %s, %s%s; %s", slot->number, gathered->method,
+                 gathered->uri, gathered->end_us ? "" : "at least ", duration, hottest);
+    cprof_table_init(&table);
+    (void)cprof_select(&table, &gathered->table, &all);
+    table.time_unix_ns = gathered->first_ns;
+    table.duration_ns = gathered->sampled_ns;
+    cprof_table_comment(&table, "slow request: %s %s took %s in worker %u", gathered->method,
+                        gathered->uri, duration, slot->number);
+    keep_profile(watch, &table, &incident);
+    cprof_table_reset(&table);
+    forget(gathered);
+}
+
+static struct gathered *find_gathered(struct cprof_watch *watch, uint32_t slot_index,
+                                      uint64_t start_us)
+{
+    for (unsigned i = 0; i < CPROF_WATCH_REQUESTS_MAX; i++) {
+        struct gathered *each = &watch->gathered[i];
+
+        if (each->used && each->slot_index == slot_index && each->start_us == start_us) {
+            return each;
+        }
+    }
+    return NULL;
+}
+
+static struct gathered *begin_gathering(struct cprof_watch *watch, uint32_t slot_index,
+                                        const struct cprof_request *request)
+{
+    for (unsigned i = 0; i < CPROF_WATCH_REQUESTS_MAX; i++) {
+        struct gathered *each = &watch->gathered[i];
+
+        if (!each->used) {
+            *each = (struct gathered){
+                .used = true,
+                .slot_index = slot_index,
+                .incarnation = request->incarnation,
+                .start_us = request->start_us,
+                .first_ns = watch->last_window.start_unix_ns,
+            };
+            (void)snprintf(each->method, sizeof(each->method), "%s", request->method);
+            (void)snprintf(each->uri, sizeof(each->uri), "%s", request->uri);
+            cprof_table_init(&each->table);
+            return each;
+        }
+    }
+    return NULL;
+}
+
+/* Adds what the last window has of a request that is slow. */
+static void gather(struct cprof_watch *watch, uint32_t slot_index,
+                   const struct cprof_request *request)
+{
+    struct gathered *gathered = find_gathered(watch, slot_index, request->start_us);
+    char worker[WORKER_BYTES], start[NUMBER_BYTES];
+    const struct cprof_label_text labels[] = {{"worker", worker}, {"request", start}};
+    const struct cprof_selection own = {.wanted = labels, .wanted_count = 2};
+
+    if (watch->searches == SEARCHES_MAX) {
+        return;
+    }
+    watch->searches++;
+    gathered = gathered ? gathered : begin_gathering(watch, slot_index, request);
+    if (!gathered) {
+        return;
+    }
+    format_worker(worker, watch, slot_index);
+    (void)snprintf(start, sizeof(start), "%llu", (unsigned long long)request->start_us);
+    if (cprof_select(&gathered->table, &watch->last, &own) == 0 &&
+        gathered->table.sample_count == 0) {
+        forget(gathered); /* it ended before the window began */
+        return;
+    }
+    gathered->sampled_ns += watch->last.duration_ns;
+    gathered->end_us = request->end_us;
+}
+
+/* The age at which a request is reported even if it runs on. */
+static uint64_t longest_us(const struct cprof_watch *watch)
+{
+    return (CPROF_FOLLOWED_SECONDS_MAX + watch->config->slow_request_s) * NS_PER_S / NS_PER_US;
+}
+
+/* And not reported yet for its age: windows that others caused would gather it anew. */
+static bool is_slow(const struct cprof_watch *watch, const struct cprof_request *request)
+{
+    uint64_t window_start_us = watch->last_window.start_unix_ns / NS_PER_US;
+    uint64_t window_end_us = end_unix_ns(&watch->last_window) / NS_PER_US;
+    uint64_t end_us = request->end_us ? request->end_us : window_end_us;
+
+    return end_us >= window_start_us && end_us > request->start_us &&
+           end_us - request->start_us >= watch->config->slow_request_s * NS_PER_S / NS_PER_US &&
+           window_end_us < request->start_us + longest_us(watch);
+}
+
+static bool is_gone(const struct cprof_watch *watch, const struct gathered *gathered)
+{
+    const struct cprof_slot *slot = cprof_segment_slot(watch->segment, gathered->slot_index);
+
+    return atomic_load(&slot->incarnation) != gathered->incarnation;
+}
+
+/* Those that are over, whose process is gone, or that were sampled long enough. With `all` those,
+ * too, whose end no window has seen. */
+static void report_ended(struct cprof_watch *watch, bool all)
+{
+    uint64_t seen_us = end_unix_ns(&watch->last_window) / NS_PER_US;
+
+    for (unsigned i = 0; i < CPROF_WATCH_REQUESTS_MAX; i++) {
+        struct gathered *each = &watch->gathered[i];
+
+        if (each->used && (all || each->end_us || is_gone(watch, each) ||
+                           seen_us >= each->start_us + longest_us(watch))) {
+            report_slow(watch, each, each->end_us ? each->end_us : seen_us);
+        }
+    }
+}
+
+static void gather_of_slot(struct cprof_watch *watch, uint32_t slot_index)
+{
+    cprof_requests_read(&watch->list, watch->segment, slot_index);
+    for (size_t i = 0; i < watch->list.count; i++) {
+        if (is_slow(watch, &watch->list.requests[i])) {
+            gather(watch, slot_index, &watch->list.requests[i]);
+        }
+    }
+}
+
+static void gather_slow_requests(struct cprof_watch *watch)
+{
+    uint32_t workers = watch->config->worker_count;
+
+    if (!watch->config->slow_request_s) {
+        return;
+    }
+    watch->searches = 0;
+    for (uint32_t i = 0; i < workers && i < watch->segment->slot_count; i++) {
+        gather_of_slot(watch, i);
+    }
+    report_ended(watch, false);
+}
+
+/* Harakiri */
+
+static uint32_t pid_of_struck(void *context, const char *worker)
+{
+    (void)worker;
+    return *(const uint32_t *)context;
+}
+
+static void write_text(const struct cprof_watch *watch, struct cprof_output_file *incident,
+                       const char *text)
+{
+    struct cprof_error error;
+
+    incident->ending = ".txt";
+    incident->bytes = (const uint8_t *)text;
+    incident->byte_count = strlen(text);
+    if (watch->output && !cprof_output_write(watch->output, incident, &error)) {
+        cprof_log(CPROF_LOG_WARNING, "stacks of worker %u: %s", incident->worker, error.text);
+    }
+}
+
+/* The worker's part of the last window, if that is of its last seconds. */
+static bool report_stacks(struct cprof_watch *watch, uint32_t slot_index, struct strike *strike)
+{
+    char worker[WORKER_BYTES];
+    const struct cprof_label_text label = {.key = "worker", .value = worker};
+    const struct cprof_selection own = {.wanted = &label, .wanted_count = 1, .dropped = "request"};
+    struct cprof_output_file incident = {
+        .sort = "harakiri",
+        .time_unix_ns = strike->unix_ns,
+        .worker = cprof_segment_slot(watch->segment, slot_index)->number,
+    };
+    const struct cprof_stack_text wanted = {
+        .table = &watch->last, .worker = worker, .pid_of = pid_of_struck, .context = &strike->pid};
+    struct cprof_error error;
+    struct cprof_table table;
+    char *text;
+
+    format_worker(worker, watch, slot_index);
+    text = cprof_stack_text(&wanted, &error);
+    if (!text || !*text) {
+        free(text);
+        return false;
+    }
+    cprof_notice("harakiri: what worker %s (pid %u) did before uWSGI ended it:", worker,
+                 strike->pid);
+    cprof_stacks_log(text);
+    write_text(watch, &incident, text);
+    free(text);
+    cprof_table_init(&table);
+    (void)cprof_select(&table, &watch->last, &own);
+    table.time_unix_ns = watch->last.time_unix_ns;
+    table.duration_ns = watch->last.duration_ns;
+    cprof_table_comment(&table, "harakiri: worker %s, pid %u", worker, strike->pid);
+    keep_profile(watch, &table, &incident);
+    cprof_table_reset(&table);
+    return true;
+}
+
+static bool last_window_is_of(const struct cprof_watch *watch, const struct strike *strike)
+{
+    const struct cprof_window *window = &watch->last_window;
+
+    return window->id && window->start_unix_ns < strike->unix_ns &&
+           strike->unix_ns < end_unix_ns(window) + FRESH_NS;
+}
+
+/* One that no window has seen waits for the window that is under way. */
+static void report_strikes(struct cprof_watch *watch)
+{
+    for (uint32_t i = 0; i < watch->segment->slot_count; i++) {
+        struct strike *strike = &watch->strikes[i];
+
+        if (!strike->pending) {
+            continue;
+        }
+        if (last_window_is_of(watch, strike) && report_stacks(watch, i, strike)) {
+            strike->pending = false;
+        } else if (!watch->is_ordered) {
+            cprof_notice("harakiri: what worker %u (pid %u) did before uWSGI ended it is not known",
+                         cprof_segment_slot(watch->segment, i)->number, strike->pid);
+            strike->pending = false;
+        }
+    }
+}
+
+/* A worker that does not die is struck each second: its first time counts. */
+static void note_strikes(struct cprof_watch *watch, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < watch->segment->slot_count; i++) {
+        const struct cprof_slot *slot = cprof_segment_slot(watch->segment, i);
+        struct strike *strike = &watch->strikes[i];
+        uint64_t struck_ns = atomic_load(&slot->struck_ns);
+        uint32_t pid = atomic_load(&slot->struck_pid);
+        bool is_new = struck_ns && struck_ns != strike->seen_struck_ns && pid != strike->pid;
+
+        strike->seen_struck_ns = struck_ns;
+        if (is_new && struck_ns <= now_ns && now_ns - struck_ns < OVERDUE_NS) {
+            strike->pending = true;
+            strike->pid = pid;
+            strike->unix_ns = cprof_now_unix_ns() - (now_ns - struck_ns);
+        }
+    }
+}
+
+/* Windows */
+
+static void finished(void *context, const struct cprof_window_result *result)
+{
+    struct cprof_watch *watch = context;
+    const struct cprof_harvested *profile = result->harvest ? &result->harvest->profiles[0] : NULL;
+    struct cprof_table table;
+    struct cprof_error error;
+
+    cprof_table_init(&table);
+    if (profile && cprof_pprof_read(&table, profile->bytes, profile->byte_count, &error)) {
+        note_strikes(watch, cprof_now_ns());
+        report_strikes(watch); /* by the window before, in which no successor can be */
+        cprof_table_reset(&watch->last);
+        watch->last = table;
+        watch->last_window = *result->window;
+        gather_slow_requests(watch);
+    } else {
+        cprof_table_reset(&table);
+    }
+    watch->is_ordered = false;
+    cprof_windows_release(watch->windows, result->handle);
+    watch->timer.due_ns = 0; /* what is still pending is reported then */
+}
+
+static void order_window(struct cprof_watch *watch, uint64_t now_ns)
+{
+    const struct cprof_window_order order = {
+        .kinds = CPROF_KIND_WALL,
+        .source = CPROF_SOURCE_WATCH,
+        .flags = CPROF_WINDOW_REQUESTS,
+        .period_ns = watch->config->period_ms * NS_PER_MS,
+        .duration_ns = WINDOW_NS,
+        .latest_start_ns = now_ns + START_WAIT_NS,
+        .finished = finished,
+        .context = watch,
+    };
+    struct cprof_error error;
+
+    watch->handle = cprof_windows_order(watch->windows, &order, &error);
+    watch->is_ordered = watch->handle >= 0;
+    if (!watch->is_ordered) {
+        cprof_log(CPROF_LOG_INFO, "slow requests are not sampled now: %s", error.text);
+        watch->timer.due_ns = now_ns + RETRY_NS;
+    }
+}
+
+void cprof_watch_look(struct cprof_watch *watch, uint64_t now_ns)
+{
+    struct wish wish = {.due_ns = UINT64_MAX};
+    uint64_t now_unix_ns = cprof_now_unix_ns();
+
+    note_strikes(watch, now_ns);
+    report_strikes(watch);
+    if (watch->is_ordered) {
+        return;
+    }
+    for (uint32_t i = 0; i < watch->segment->slot_count; i++) {
+        ask_slot(watch, i, now_unix_ns, &wish);
+    }
+    watch->timer.due_ns = CPROF_LOOP_NEVER;
+    if (wish.wanted && !watch->is_off) {
+        order_window(watch, now_ns);
+        return;
+    }
+    report_ended(watch, true);
+    if (wish.due_ns - now_unix_ns < NS_PER_S) {
+        watch->timer.due_ns = now_ns + (wish.due_ns - now_unix_ns);
+    }
+}
+
+void cprof_watch_switch(struct cprof_watch *watch, bool on)
+{
+    watch->is_off = !on;
+    if (!on && watch->is_ordered) {
+        cprof_windows_cancel(watch->windows, watch->handle);
+        watch->is_ordered = false;
+    }
+}
+
+static void look(void *context, uint64_t now_ns)
+{
+    cprof_watch_look(context, now_ns);
+}
+
+struct cprof_watch *cprof_watch_create(const struct cprof_config *config,
+                                       const struct cprof_segment *segment,
+                                       struct cprof_windows *windows, struct cprof_loop *loop,
+                                       struct cprof_output *output, cprof_watch_keep keep,
+                                       void *context, struct cprof_error *error)
+{
+    struct cprof_watch *watch = calloc(1, sizeof(*watch));
+
+    if (watch) {
+        *watch = (struct cprof_watch){.config = config,
+                                      .segment = segment,
+                                      .windows = windows,
+                                      .loop = loop,
+                                      .output = output,
+                                      .keep = keep,
+                                      .context = context};
+        watch->strikes = calloc(segment->slot_count, sizeof(*watch->strikes));
+        watch->timer =
+            (struct cprof_loop_timer){.due_ns = CPROF_LOOP_NEVER, .fire = look, .context = watch};
+        cprof_table_init(&watch->last);
+    }
+    if (!watch || !watch->strikes || !cprof_loop_add_timer(loop, &watch->timer)) {
+        cprof_fail(error, "no memory or no place in the loop to follow slow requests");
+        cprof_watch_destroy(watch);
+        return NULL;
+    }
+    /* What happened before this gateway began is not its to tell. */
+    for (uint32_t i = 0; i < segment->slot_count; i++) {
+        watch->strikes[i].seen_struck_ns = atomic_load(&cprof_segment_slot(segment, i)->struck_ns);
+    }
+    return watch;
+}
+
+void cprof_watch_destroy(struct cprof_watch *watch)
+{
+    if (!watch) {
+        return;
+    }
+    cprof_loop_remove_timer(watch->loop, &watch->timer);
+    for (unsigned i = 0; i < CPROF_WATCH_REQUESTS_MAX; i++) {
+        if (watch->gathered[i].used) {
+            forget(&watch->gathered[i]);
+        }
+    }
+    cprof_table_reset(&watch->last);
+    free(watch->strikes);
+    free(watch);
+}

@@ -1,0 +1,19 @@
+/* figures.h - publishes the figures of shared/segment/figures.h in the control page, for uWSGI's
+ * metrics.
+ *
+ * Callers   conductor.c, once a second. One thread.
+ * Trust     sums of counters that workers write: they may lie, and are figures only.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_GATEWAY_FIGURES_H
+#define CPROF_GATEWAY_FIGURES_H
+
+#include "../../shared/segment/segment.h"
+#include "../cloud/uploader.h"
+
+/* `uploads`: of all uploaders of this gateway, zeros if there was none. */
+void cprof_figures_publish(const struct cprof_segment *segment,
+                           const struct cprof_upload_counts *uploads);
+
+#endif

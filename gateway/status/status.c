@@ -1,0 +1,278 @@
+/* status.c - see status.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "status.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../shared/segment/window.h"
+
+/* Of what is shorter the clocks, which are not read all at once, say nothing. */
+#define SHARE_NS_MIN UINT64_C(50000000)
+
+/* The counters of a slot that are summed up. */
+struct counts {
+    uint64_t samples, looks, log_full, cpu_clock_ns;
+    uint64_t missed[CPROF_MISS_COUNT];
+};
+
+/* What a slot's counters said at the last look, in which epoch. */
+struct last_look {
+    uint32_t epoch;
+    struct counts counts;
+    uint64_t window_cpu_ns; /* CPU time in windows that was not shown yet */
+};
+
+struct cprof_status {
+    const struct cprof_segment *segment;
+    struct cprof_status_report report;
+    struct cprof_status_slot *slots;
+    struct last_look *looks;
+    const struct cprof_uploader *uploader;
+    uint64_t started_ns;
+    uint64_t shown_ns; /* up to then CPU time in windows is in cpu_share */
+    char trouble[1024];
+};
+
+struct cprof_status *cprof_status_create(const struct cprof_segment *segment,
+                                         struct cprof_error *error)
+{
+    struct cprof_status *status = calloc(1, sizeof(*status));
+
+    if (status) {
+        status->slots = calloc(segment->slot_count, sizeof(*status->slots));
+        status->looks = calloc(segment->slot_count, sizeof(*status->looks));
+    }
+    if (!status || !status->slots || !status->looks) {
+        cprof_status_destroy(status);
+        cprof_fail(error, "no memory for the status");
+        return NULL;
+    }
+    status->segment = segment;
+    status->started_ns = cprof_now_ns();
+    for (uint32_t i = 0; i < segment->slot_count; i++) {
+        status->slots[i].cpu_share = -1;
+    }
+    return status;
+}
+
+void cprof_status_destroy(struct cprof_status *status)
+{
+    if (status) {
+        free(status->slots);
+        free(status->looks);
+        free(status);
+    }
+}
+
+void cprof_status_set_uploader(struct cprof_status *status, const struct cprof_uploader *uploader)
+{
+    status->uploader = uploader;
+}
+
+void cprof_status_set_overhead(struct cprof_status *status,
+                               const struct cprof_status_overhead *overhead)
+{
+    status->report.overhead = *overhead;
+}
+
+void cprof_status_file(struct cprof_status *status, bool written, size_t byte_count)
+{
+    status->report.files_failing = !written;
+    status->report.files_failed += !written;
+    if (written) {
+        status->report.files_written++;
+        status->report.file_bytes += byte_count;
+        status->report.last_file_unix_ns = cprof_now_unix_ns();
+    }
+}
+
+static void read_counts(struct counts *counts, const struct cprof_slot_counters *counters)
+{
+    counts->samples = atomic_load(&counters->samples);
+    counts->looks = atomic_load(&counters->off_cpu_looks);
+    counts->log_full = atomic_load(&counters->log_full_count);
+    counts->cpu_clock_ns = atomic_load(&counters->cpu_clock_ns);
+    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
+        counts->missed[i] = atomic_load(&counters->missed[i]);
+    }
+}
+
+/* What was added since the last look. A slot that writes nonsense adds nothing. */
+static uint64_t grown(uint64_t now, uint64_t before)
+{
+    return now > before && now <= INT64_MAX ? now - before : 0;
+}
+
+static void add_counts(struct cprof_status_slot *slot, struct last_look *look,
+                       const struct counts *now)
+{
+    const struct counts *before = &look->counts;
+
+    slot->samples += grown(now->samples, before->samples);
+    slot->looks += grown(now->looks, before->looks);
+    slot->log_full += grown(now->log_full, before->log_full);
+    look->window_cpu_ns += grown(now->cpu_clock_ns, before->cpu_clock_ns);
+    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
+        slot->missed[i] += grown(now->missed[i], before->missed[i]);
+    }
+}
+
+static void look_at_log(struct cprof_status_slot *slot, const struct cprof_slot *shared,
+                        uint64_t claim)
+{
+    slot->sampled = true;
+    slot->threads = atomic_load(&shared->counters.threads_seen);
+    slot->log_used_bytes = (claim & UINT32_MAX) * CPROF_CHUNK_BYTES;
+    if (slot->log_used_bytes > slot->log_bytes) {
+        slot->log_used_bytes = slot->log_bytes;
+    }
+}
+
+/* The log is empty between two windows: then what was seen last stays. */
+static void look_at_slot(struct cprof_status *status, uint32_t index)
+{
+    const struct cprof_slot *shared = cprof_segment_slot(status->segment, index);
+    struct cprof_status_slot *slot = &status->slots[index];
+    struct last_look *look = &status->looks[index];
+    uint64_t claim = atomic_load(&shared->claim);
+    uint32_t epoch = (uint32_t)(claim >> 32);
+    struct counts now;
+
+    slot->kind = shared->kind;
+    slot->number = shared->number;
+    slot->pid = atomic_load(&shared->pid);
+    slot->incarnation = atomic_load(&shared->incarnation);
+    slot->oldest_request_us = atomic_load(&shared->oldest_request_us);
+    slot->looked_us = atomic_load(&shared->looked_us);
+    slot->log_bytes = status->segment->log_bytes;
+    if (claim & UINT32_MAX) {
+        look_at_log(slot, shared, claim);
+    }
+    if (epoch != look->epoch) {
+        look->epoch = epoch;
+        look->counts = (struct counts){0};
+    }
+    read_counts(&now, &shared->counters);
+    add_counts(slot, look, &now);
+    look->counts = now;
+}
+
+/* When the first of the windows that are open now began; UINT64_MAX: none is. */
+static uint64_t first_open_ns(const struct cprof_status *status, uint64_t now_ns)
+{
+    const struct cprof_control *control = cprof_segment_control(status->segment);
+    uint32_t mask = atomic_load(&control->window_mask);
+    uint64_t first_ns = UINT64_MAX;
+
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
+        uint64_t start_ns = control->windows[i].start_ns;
+
+        if (mask & (1u << i) && start_ns <= now_ns && now_ns < control->windows[i].end_ns &&
+            start_ns < first_ns) {
+            first_ns = start_ns;
+        }
+    }
+    return first_ns;
+}
+
+/* Windows overlap, and the workers' clocks count once what they have in common: the time in which
+ * some window was open since the last one ended. 0: too short to tell, the next one has it. */
+static uint64_t sampled_since_last_ns(struct cprof_status *status,
+                                      const struct cprof_window *window)
+{
+    uint64_t now_ns = cprof_now_ns();
+    uint64_t open_ns = first_open_ns(status, now_ns);
+    uint64_t end_ns = open_ns == UINT64_MAX ? window->end_ns : now_ns;
+    uint64_t begin_ns = window->start_ns < open_ns ? window->start_ns : open_ns;
+
+    begin_ns = begin_ns > status->shown_ns ? begin_ns : status->shown_ns;
+    if (end_ns < begin_ns + SHARE_NS_MIN) {
+        return 0;
+    }
+    status->shown_ns = end_ns;
+    return end_ns - begin_ns;
+}
+
+void cprof_status_window_ended(struct cprof_status *status,
+                               const struct cprof_window_result *result)
+{
+    uint64_t sampled_ns = sampled_since_last_ns(status, result->window);
+
+    if (result->harvest) {
+        status->report.windows_finished++;
+    } else {
+        status->report.windows_lost++;
+    }
+    for (uint32_t i = 0; i < status->segment->slot_count; i++) {
+        struct last_look *look = &status->looks[i];
+
+        look_at_slot(status, i);
+        if (sampled_ns > 0) {
+            status->slots[i].cpu_share = (double)look->window_cpu_ns / (double)sampled_ns;
+            look->window_cpu_ns = 0;
+        }
+    }
+}
+
+/* The descriptors are this gateway's own; all the same only copies are looked at. */
+static void read_windows(struct cprof_status *status, uint64_t now_ns)
+{
+    const struct cprof_control *control = cprof_segment_control(status->segment);
+    struct cprof_status_report *report = &status->report;
+    uint32_t mask = atomic_load(&control->window_mask);
+
+    report->window_count = 0;
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
+        struct cprof_window window = control->windows[i];
+
+        if (!(mask & (1u << i)) || now_ns < window.start_ns || now_ns >= window.end_ns) {
+            continue;
+        }
+        report->windows[report->window_count++] = (struct cprof_status_window){
+            .id = window.id,
+            .kinds = window.kinds,
+            .source = window.source,
+            .start_unix_ns = window.start_unix_ns,
+            .duration_ns = window.end_ns - window.start_ns,
+            .elapsed_ns = now_ns - window.start_ns,
+            .period_ns = window.period_ns,
+        };
+    }
+}
+
+const struct cprof_status_report *cprof_status_read(struct cprof_status *status)
+{
+    const struct cprof_control *control = cprof_segment_control(status->segment);
+    struct cprof_status_report *report = &status->report;
+    uint64_t now_ns = cprof_now_ns();
+
+    for (uint32_t i = 0; i < status->segment->slot_count; i++) {
+        look_at_slot(status, i);
+    }
+    read_windows(status, now_ns);
+    report->version = CPROF_VERSION;
+    report->gateway_pid = (uint32_t)getpid();
+    report->gateway_starts = atomic_load(&control->gateway_starts);
+    report->now_unix_ns = cprof_now_unix_ns();
+    report->uptime_ns = now_ns - status->started_ns;
+    report->slots = status->slots;
+    report->slot_count = status->segment->slot_count;
+    report->profiles_written = atomic_load(&control->profiles_written);
+    report->profiles_failed = atomic_load(&control->profiles_failed);
+    for (unsigned i = 0; i < CPROF_FIGURE_COUNT; i++) {
+        report->figures[i] = atomic_load(&control->figures[i]);
+    }
+    report->uploads = status->uploader != NULL;
+    report->upload_trouble = status->trouble;
+    status->trouble[0] = '\0';
+    if (status->uploader) {
+        cprof_uploader_counts(status->uploader, &report->upload);
+        cprof_uploader_trouble(status->uploader, status->trouble, sizeof(status->trouble));
+    }
+    return report;
+}

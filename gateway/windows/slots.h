@@ -1,0 +1,33 @@
+/* slots.h - which slots are done with an epoch, and giving their logs back.
+ *
+ * Callers   windows.c, one thread.
+ * Rule      a log is given back only when nobody can write to it any more: its process said so
+ *           (closed_epoch), is gone, or never began. A slot that keeps silent sits out; it is
+ *           looked at again after each window.
+ * Trust     pids come from shared memory: they are only asked whether they exist.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_SLOTS_H
+#define CPROF_SLOTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../shared/segment/segment.h"
+
+/* Has every living process that sampled in `epoch` said that it is done with it? */
+bool cprof_slots_have_closed(const struct cprof_segment *segment, uint32_t epoch);
+
+/* Has each of them, or does it know all that was used and slept until `time_ns`? */
+bool cprof_slots_have_settled(const struct cprof_segment *segment, uint32_t epoch,
+                              uint64_t time_ns);
+
+/* Is some slot's log of this epoch more than half full? */
+bool cprof_slots_are_filling(const struct cprof_segment *segment, uint32_t epoch);
+
+/* Begins a new epoch: gives back the logs that may be given back, then publishes the epoch. No
+ * window may stand. Logs of the others stay as they are, in their old epoch. */
+void cprof_slots_begin_epoch(const struct cprof_segment *segment);
+
+#endif

@@ -1,0 +1,170 @@
+/* engine_perf.c - see engine_perf.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "engine_perf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../ground/aside.h"
+#include "descriptors.h"
+#include "engine_timer.h"
+#include "perf_grid.h"
+
+static int open_event(pid_t tid, uint64_t period_ns)
+{
+    struct perf_event_attr attributes = {
+        .type = PERF_TYPE_SOFTWARE,
+        .size = sizeof(attributes),
+        .config = PERF_COUNT_SW_TASK_CLOCK,
+        .sample_period = period_ns,
+        .disabled = 1,
+        .exclude_kernel = 1,
+        .exclude_hv = 1,
+    };
+
+    return (int)syscall(SYS_perf_event_open, &attributes, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+/* What the master found out, for all processes that it forks. */
+static struct {
+    bool allowed;  /* not before it was asked */
+    bool filtered; /* there was a filter when it was asked */
+} permission;
+
+static int try_event(void)
+{
+    int descriptor = open_event(0, UINT64_C(1000000000));
+
+    if (descriptor < 0) {
+        return errno;
+    }
+    (void)close(descriptor);
+    return 0;
+}
+
+const char *cprof_engine_perf_ask(void)
+{
+    int answer = cprof_ask_aside(try_event);
+
+    permission.filtered = cprof_has_seccomp_filter();
+    permission.allowed = answer == 0;
+    switch (answer) {
+    case 0:
+        return NULL;
+    case CPROF_ASIDE_DEADLY:
+        return "a seccomp filter ends each process that makes this call";
+    case CPROF_ASIDE_UNKNOWN:
+        return "whether a seccomp filter allows it cannot be found out";
+    default:
+        return strerror(answer);
+    }
+}
+
+/* A filter that the app has put on since may be a deadly one. */
+static bool is_allowed(void)
+{
+    return permission.allowed && (permission.filtered || !cprof_has_seccomp_filter());
+}
+
+/* Signals of the event go to its thread and carry the descriptor (F_SETSIG, fcntl(2)). */
+static bool direct_signals(int descriptor, pid_t tid)
+{
+    struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = tid};
+
+    return fcntl(descriptor, F_SETSIG, CPROF_SIGNAL) == 0 &&
+           fcntl(descriptor, F_SETOWN_EX, &owner) == 0 && fcntl(descriptor, F_SETFL, O_ASYNC) == 0;
+}
+
+/* The event's first period runs from its enabling. */
+bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns)
+{
+    uint64_t seed = cprof_thread_seed(thread), now_ns;
+    int descriptor;
+
+    if (!is_allowed()) {
+        errno = EPERM;
+        return false;
+    }
+    if (!cprof_engine_timer_clock(thread->tid, &now_ns)) {
+        errno = ESRCH;
+        return false;
+    }
+    descriptor =
+        open_event(thread->tid, cprof_perf_grid_begin(&thread->grid, period_ns, now_ns, seed));
+    if (descriptor < 0) {
+        return false;
+    }
+    if (!cprof_descriptors_may_keep(descriptor)) {
+        (void)close(descriptor);
+        errno = EMFILE;
+        return false;
+    }
+    if (ioctl(descriptor, PERF_EVENT_IOC_ID, &thread->perf_id) != 0 ||
+        !direct_signals(descriptor, thread->tid) ||
+        !cprof_thread_note_descriptor(descriptor, thread) ||
+        ioctl(descriptor, PERF_EVENT_IOC_ENABLE, 0) != 0) {
+        (void)cprof_thread_note_descriptor(descriptor, NULL);
+        (void)close(descriptor);
+        return false;
+    }
+    thread->perf_descriptor = descriptor;
+    return true;
+}
+
+/* Where the ticker shares the app's descriptors, the app may have closed and reused it. */
+static bool is_event(int descriptor, uint64_t perf_id)
+{
+    uint64_t id = 0;
+
+    return ioctl(descriptor, PERF_EVENT_IOC_ID, &id) == 0 && id == perf_id;
+}
+
+/* Takes effect at once, from now on (tests/assumptions/perf_period.py). */
+static void set_step(const struct cprof_thread *thread, uint64_t step_ns)
+{
+    if (is_event(thread->perf_descriptor, thread->perf_id)) {
+        (void)ioctl(thread->perf_descriptor, PERF_EVENT_IOC_PERIOD, &step_ns);
+    }
+}
+
+void cprof_engine_perf_follow(struct cprof_thread *thread, uint64_t period_ns, uint64_t used_ns)
+{
+    uint64_t step_ns;
+
+    if (thread->perf_descriptor < 0) {
+        return;
+    }
+    step_ns = cprof_perf_grid_follow(&thread->grid, period_ns, used_ns);
+    if (step_ns) {
+        set_step(thread, step_ns);
+    }
+}
+
+void cprof_engine_perf_set_period(struct cprof_thread *thread, uint64_t period_ns)
+{
+    if (thread->perf_descriptor >= 0) {
+        set_step(thread, cprof_perf_grid_change(&thread->grid, period_ns));
+    }
+}
+
+void cprof_engine_perf_disarm(struct cprof_thread *thread)
+{
+    int descriptor = thread->perf_descriptor;
+
+    if (descriptor < 0) {
+        return;
+    }
+    thread->perf_descriptor = -1;
+    (void)cprof_thread_note_descriptor(descriptor, NULL);
+    if (is_event(descriptor, thread->perf_id)) {
+        (void)ioctl(descriptor, PERF_EVENT_IOC_DISABLE, 0);
+        (void)close(descriptor);
+    }
+}
