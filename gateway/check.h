@@ -4,7 +4,7 @@
  * Finds project and credentials, gets a token, asks the endpoint for anything. What the account may
  * do there shows at the first profile only: nothing is created.
  *
- * Callers   main.c. Returns within a minute or so.
+ * Callers   a gateway program that only checks. Returns within a minute or so.
  *
  * SPDX-License-Identifier: MIT
  */

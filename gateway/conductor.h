@@ -1,6 +1,6 @@
 /* conductor.h - joins the schedule, the windows, the sinks and operators' commands on one loop.
  *
- * Callers   main.c, once.
+ * Callers   the gateway's thread, once.
  * Kills     at any instant. What stands in shared memory tells the next gateway where to go on;
  *           windows.c says in what order things are done, and why.
  *

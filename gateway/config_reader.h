@@ -1,6 +1,6 @@
 /* config_reader.h - takes the configuration out of the memory file that the master sealed.
  *
- * Callers   main.c, once. Never a handler.
+ * Callers   the gateway's start, once.
  * Trust     the file must be sealed against every change: it then is what the master wrote.
  *           It is checked all the same, because the plugin may be of another build.
  *

@@ -1,6 +1,6 @@
 /* top.h - the command --top: prints profiles that were written, merged, as text.
  *
- * Callers   main.c.
+ * Callers   a program that only reads files.
  * Trust     files may come from anybody; see profile/pprof.h.
  *
  * SPDX-License-Identifier: MIT

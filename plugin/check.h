@@ -1,8 +1,8 @@
 /* check.h - what will work on this machine as this uid: `uwsgi ... --cloudprofiler-check`.
  *
- * Callers   cloudprofiler.c, in the process that host/check_only.h makes for it, which ends with
- * the result. The upload is checked by the gateway program, as a child. Effects   none: a server
- * with the same configuration may run.
+ * Callers   a process that only checks, which ends with the result. The upload is checked by the
+ *           gateway program, as a child.
+ * Effects   none: a server with the same configuration may run.
  *
  * SPDX-License-Identifier: MIT
  */

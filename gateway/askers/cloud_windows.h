@@ -1,6 +1,6 @@
 /* cloud_windows.h - joins the uploader of Cloud Profiler with the windows.
  *
- * Callers   conductor.c. One thread.
+ * Callers   the gateway's thread, on the loop.
  * Why       gateway/cloud knows no shared memory and gateway/windows/windows.h no API.
  *
  * SPDX-License-Identifier: MIT

@@ -3,7 +3,7 @@
  * Who asks for the same kinds, length and period while a window of that sort has only just begun
  * shares it with the one before, so that an impatient crowd costs what one costs.
  *
- * Callers   web/, actions.c, stacks.c. One thread, on the loop; no function waits for anything.
+ * Callers   the gateway's thread, on the loop; no function waits for anything.
  * Bounds    CPROF_DEMAND_WINDOWS_MAX windows and CPROF_DEMAND_CALLERS_MAX callers at once.
  * Kills     a window whose gateway is killed is finished by the next one and kept among the recent
  *           profiles; its callers went with the gateway.

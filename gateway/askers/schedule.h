@@ -1,6 +1,6 @@
 /* schedule.h - the local schedule: a window each so often, for so long.
  *
- * Callers   conductor.c, one thread. Pure: the time is an argument (CLOCK_MONOTONIC, ns).
+ * Callers   the gateway's thread. Pure: the time is an argument (CLOCK_MONOTONIC, ns).
  * Drift     none: turns begin at start + n * interval. A window that is opened late still ends
  *           when its turn says; a turn of which more than half is lost is left out, so that
  *           nothing piles up after a stall.

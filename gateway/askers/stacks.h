@@ -3,7 +3,7 @@
  *
  * Who asks while such a window is under way shares it.
  *
- * Callers   web/ and actions.c, by conductor.c. One thread, on the loop; no function waits.
+ * Callers   the gateway's thread, on the loop; no function waits.
  * Bounds    one window and CPROF_STACKS_CALLERS_MAX callers at once.
  * Kills     a dump of a gateway that is killed is given up.
  *

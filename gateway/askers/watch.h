@@ -9,7 +9,7 @@
  * Slow and deadline  both come from the master, once a second, by the slots (host/deadlines.h);
  *           without a master nothing is followed. Of each worker the oldest request that
  *           may still be followed wakes the watch up; then all of its slow ones are gathered.
- * Callers   conductor.c. One thread, on the loop; no function waits.
+ * Callers   the gateway's thread, on the loop; no function waits.
  * Bounds    CPROF_WATCH_REQUESTS_MAX slow requests are gathered at once, each for
  *           CPROF_FOLLOWED_SECONDS_MAX (segment/oldest.h) seconds; one window at a time.
  * Kills     what was gathered dies with the gateway.

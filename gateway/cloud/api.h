@@ -1,6 +1,6 @@
 /* api.h - what is said to the Cloud Profiler API (v2, REST) and what it says: JSON, and no more.
  *
- * Callers   uploader.c. Pure: no socket, no clock, no log.
+ * Callers   the gateway's thread. Pure: no socket, no clock, no log.
  * Trust     none in answers: sizes are bounded (jansson bounds the nesting), types checked; what is
  *           unknown is kept as it is and sent back. Texts of the deployment are cleaned and cut to
  *           what the API takes.

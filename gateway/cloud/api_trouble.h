@@ -1,6 +1,6 @@
 /* api_trouble.h - what an answer of the API that is an error says.
  *
- * Callers   uploader.c, by api.h. Pure: no socket, no clock, no log.
+ * Callers   the gateway's thread. Pure: no socket, no clock, no log.
  * Forms     {"error": {status, message, details}} as google.rpc.Status in JSON; without details and
  *           with "errors", as older front ends write it; anything else, as proxies write it.
  * Trust     none. A body that is not of the API is not repeated: who knows what a proxy quotes.

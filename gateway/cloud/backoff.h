@@ -1,6 +1,6 @@
 /* backoff.h - how long to wait after a call to the API that failed.
  *
- * Callers   uploader.c. Pure: the random numbers follow from the seed.
+ * Callers   the gateway's thread. Pure: the random numbers follow from the seed.
  * Rule      the server's own delay where it gives one, at most 6 hours; else a random time below an
  *           envelope that starts at 1 minute, grows by 1.3 and ends at 1 hour. Never below 1 s, so
  *           that no server makes a busy loop. A success starts anew; a delay of the server leaves

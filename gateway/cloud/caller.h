@@ -1,6 +1,6 @@
 /* caller.h - one call to the API at a time, with a token: HTTP in front, troubles behind.
  *
- * Callers   uploader.c. One thread, on the loop.
+ * Callers   the gateway's thread, on the loop.
  * Tokens    each call gets one first; a token that the API refuses (401) is dropped and the call
  *           made once more with a new one. The token is in memory only while a request is built.
  * Calls     `replied` is called once for a call that was not cancelled, never from within

@@ -1,6 +1,6 @@
 /* deployment.h - who this instance is to the API: project, service, version, zone, instance.
  *
- * Callers   uploader.c. One thread.
+ * Callers   the gateway's thread.
  * Order     options first, then the environment (GOOGLE_CLOUD_PROJECT, GCLOUD_PROJECT), then the
  *           project of the credentials, then the metadata server, as the official agents have it.
  *           Service and version stand in the configuration already, from options or environment.

@@ -1,6 +1,6 @@
 /* duration.h - reads lengths of time as the API writes them, exactly and in no locale.
  *
- * Callers   api.c, api_trouble.c. Pure.
+ * Callers   any thread; pure.
  * Forms     proto3's JSON Duration ("1.500s"); Go's (1h2m3.5s), which stands in sentences.
  *
  * SPDX-License-Identifier: MIT

@@ -1,6 +1,6 @@
 /* pending.h - finished profiles that wait to be sent, oldest first.
  *
- * Callers   uploader.c. Pure; one thread.
+ * Callers   the gateway's thread. Pure.
  * Bounds    CPROF_PENDING_MAX of them: one of this gateway, the others of gateways before it.
  * Memory    what is added is the list's until it is removed.
  *

@@ -1,6 +1,6 @@
 /* troubles.h - what went wrong between this instance and the API, in the operator's words.
  *
- * Callers   uploader.c. Pure.
+ * Callers   the gateway's thread. Pure.
  * Words     each cause has one sentence that says what happened and what to do. The server's own
  *           words stand behind it, cleaned and cut; a secret never does.
  * Docs      docs/troubleshooting.md quotes these sentences; tests/e2e/test_cloud_faults.py sees

@@ -1,11 +1,12 @@
 /* uploader.h - the sink of Cloud Profiler: create (hangs), a window, update, create ...
  *
- * Callers   conductor.c. One thread, on the loop; nothing blocks.
+ * Callers   the gateway's thread, on the loop; nothing blocks.
  * Windows   ordered from gateway/windows/windows.h by callbacks that the conductor lends, so that
- * this room knows no shared memory. Troubles  each kind is said once, in the operator's words with
- * what to do (troubles.c), and once more when all is well again; between them it is tried on with
- * back-off, for ever. Kills     the session travels as the window's ticket: a later gateway uploads
- * what it finds, while the name is still good. At the end nothing is waited for.
+ *           this room knows no shared memory.
+ * Troubles  each kind is logged once, in the operator's words with what to do (troubles.h), and
+ *           once more when all is well again; between them it is tried on with back-off, for ever.
+ * Kills     the session travels as the window's ticket: a later gateway uploads what it finds,
+ *           while the name is still good. At the end nothing is waited for.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,8 +1,9 @@
 /* actions.h - carries out what operators ask for, whoever they come from, and holds what they have
  * set.
  *
- * Callers   conductor.c makes it, with what it can do as callbacks; the ring in shared memory
- *           (fifo, hooks, alarms, routes) is read here; web/ gives it commands of its own.
+ * Callers   the gateway's thread, on the loop. What it can do comes as callbacks. The ring in
+ *           shared memory (fifo, hooks, alarms, routes) is read here; the endpoint gives it
+ *           commands of its own.
  * Settings  stand in the control page for the next gateway and for the life after a reload. The
  *           values in force are this process's own: what a worker scribbles there is not looked at
  *           again, and is checked when a gateway starts.

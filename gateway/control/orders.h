@@ -1,7 +1,7 @@
 /* orders.h - profiles that operators' commands ask for, and where they go: output-dir, and, where a
  * route asked, the memory file that routes serve from.
  *
- * Callers   conductor.c. One thread, on the loop.
+ * Callers   the gateway's thread, on the loop.
  *
  * SPDX-License-Identifier: MIT
  */

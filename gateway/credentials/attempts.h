@@ -1,11 +1,11 @@
 /* attempts.h - one request, sent again with growing gaps while its failure may pass by itself.
  *
- * Callers   exchange.c, metadata.c. One thread, on the loop.
+ * Callers   the gateway's thread, on the loop.
  * Again     after a status of 5xx, 408 or 429 and after a connection that failed, was late or
- * broke; not after a certificate that is not trusted, and not after other statuses. Gaps      1 s,
- * doubled each time, a tenth more or less, so that many instances do not come at once; or what
- * Retry-After says, up to a minute. Memory    the caller's; the request is borrowed until
- * `finished`.
+ *           broke; not after a certificate that is not trusted, and not after other statuses.
+ * Gaps      1 s, doubled each time, a tenth more or less, so that many instances do not come at
+ *           once; or what Retry-After says, up to a minute.
+ * Memory    the caller's; the request is borrowed until `finished`.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /* credentials.h - access tokens for the profiling API, from wherever the operator has put a key.
  *
- * Callers   gateway/cloud. One thread, on the loop. Never the master or a worker.
+ * Callers   the gateway's thread, on the loop. Never the master or a worker.
  * Search    a key file (key_search.h), then the metadata server. A file that was named and is
  *           missing is an error, no fall-through.
  * Kinds     service_account, authorized_user, external_account (file and URL sources, text and
@@ -9,8 +9,8 @@
  *           at the next token. At most 64 KiB.
  * Secrets   keys, assertions and tokens live here and in requests alone; they are wiped when done
  *           with (libraries' copies, too: cprof_secret_guard_libraries, which main calls), never
- * logged and never in an error's text. Trust     key files are the operator's, answers of servers
- * are not.
+ *           logged and never in an error's text.
+ * Trust     key files are the operator's, answers of servers are not.
  *
  * SPDX-License-Identifier: MIT
  */

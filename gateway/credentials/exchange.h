@@ -1,7 +1,7 @@
 /* exchange.h - the way from a key file, or from the metadata server, to an access token: one to
  * three requests after each other.
  *
- * Callers   credentials.c. One thread, on the loop.
+ * Callers   the gateway's thread, on the loop.
  * Steps     service_account and authorized_user ask the token endpoint; external_account reads its
  *           subject token, from a file or a URL, afresh each time, and has it exchanged; where the
  *           file impersonates, the first token then asks for the one of the service account.

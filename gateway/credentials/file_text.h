@@ -1,6 +1,6 @@
 /* file_text.h - a small file, read whole: key files and subject tokens.
  *
- * Callers   credentials.c, exchange.c.
+ * Callers   the gateway's thread; it blocks for as long as the disk takes.
  * Memory    the text is the caller's until cprof_file_text_reset, which wipes it.
  * Trust     the path is the operator's; what lies there may be anything: a directory, a pipe, a
  *           file without end. Nothing of that blocks.

@@ -1,6 +1,6 @@
 /* jwt.h - a service account's key, and the assertions that it signs: JSON Web Tokens, RS256.
  *
- * Callers   key_file.c (keys), token_request.c (assertions).
+ * Callers   the gateway's thread. Pure.
  * Memory    keys and assertions are malloc'd; private numbers are wiped by OpenSSL.
  * Source    RFC 7515 (JWS, base64url without padding), RFC 7518 (RS256), RFC 7523 (claims).
  *

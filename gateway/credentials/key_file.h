@@ -1,6 +1,6 @@
 /* key_file.h - what a JSON key file of Google Cloud says, checked.
  *
- * Callers   credentials.c; token_request.c, exchange.c and refusal.c read it.
+ * Callers   the gateway's thread. Pure: the file is read already.
  * Kinds     service_account, authorized_user, external_account, and impersonated_service_account,
  *           which holds one of the others as its source.
  * Memory    the texts are borrowed from the parsed JSON, which the structure owns; it is wiped when

@@ -1,6 +1,6 @@
 /* key_search.h - where the key file is: the search order of Google's own libraries.
  *
- * Callers   credentials.c.
+ * Callers   the gateway's thread.
  * Order     cloudprofiler-credentials; GOOGLE_APPLICATION_CREDENTIALS; the well-known file that
  *           `gcloud auth application-default login` writes: application_default_credentials.json in
  *           $CLOUDSDK_CONFIG or ~/.config/gcloud.

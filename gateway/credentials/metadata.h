@@ -1,6 +1,6 @@
 /* metadata.h - what the metadata server of Google Cloud says: project, zone, instance, tokens.
  *
- * Callers   credentials.c and gateway/cloud. One thread, on the loop.
+ * Callers   the gateway's thread, on the loop.
  * Server    GCE_METADATA_HOST or GCE_METADATA_IP of the environment, else 169.254.169.254 (a name
  *           would be asked of a DNS server that outside Google Cloud knows nothing of it). Plain
  *           HTTP, never by a proxy, short deadlines.

@@ -1,6 +1,6 @@
 /* metadata_text.h - what of the metadata server's answer is taken as a name.
  *
- * Callers   metadata.c. Any thread; no state, no memory.
+ * Callers   any thread; no state, no memory.
  * Trust     none: other clouds have their own servers at this address, and what is taken goes into
  *           URLs, JSON and logs.
  *

@@ -1,6 +1,6 @@
 /* refusal.h - says in the operator's words why a server gave no token, and what to do about it.
  *
- * Callers   exchange.c. Pure.
+ * Callers   the gateway's thread. Pure.
  * Secrets   servers' texts come cleaned by token_answer.h; of URLs only the host is named.
  *
  * SPDX-License-Identifier: MIT

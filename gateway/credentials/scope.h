@@ -1,6 +1,6 @@
 /* scope.h - the OAuth scopes that tokens are asked for.
  *
- * Callers   the rooms of gateway/credentials.
+ * Callers   the gateway's thread; constants.
  *
  * SPDX-License-Identifier: MIT
  */

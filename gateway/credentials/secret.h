@@ -1,6 +1,6 @@
 /* secret.h - memory that held a secret is wiped before it is given back.
  *
- * Callers   the rooms of gateway/credentials; main.c once.
+ * Callers   the gateway's start, once, for cprof_secret_guard_libraries; else its thread.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /* subject_token.h - the token of another identity provider, as its file or its server gives it.
  *
- * Callers   exchange.c. Pure.
+ * Callers   the gateway's thread. Pure.
  * Trust     the text may be anything.
  *
  * SPDX-License-Identifier: MIT

@@ -1,6 +1,6 @@
 /* token_answer.h - what servers answer that were asked for a token: JSON, and no more.
  *
- * Callers   exchange.c, refusal.c. Pure: no socket, no clock, no log.
+ * Callers   the gateway's thread. Pure: no socket, no clock, no log.
  * Trust     none: sizes are bounded, types checked; a token is put into a header, so that it may
  *           hold visible ASCII only. Unknown fields are passed over.
  * Source    RFC 6749 (token endpoints), RFC 8693 (token exchange), the IAM credentials API

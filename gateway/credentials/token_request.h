@@ -1,6 +1,6 @@
 /* token_request.h - the requests that lead to a token, made of what a key file says.
  *
- * Callers   exchange.c. Pure, but for the clock of assertions: no socket, no file.
+ * Callers   the gateway's thread. Pure, but for the clock of assertions: no socket, no file.
  * Memory    a request owns its body and headers until cprof_token_request_reset, which wipes them;
  *           URLs are borrowed from the key file.
  * Source    RFC 7523 (assertions), RFC 6749 (refresh tokens), RFC 8693 (token exchange), the IAM

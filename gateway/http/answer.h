@@ -1,6 +1,6 @@
 /* answer.h - takes in what a server sends, within bounds, and says what became of the call.
  *
- * Callers   client.c.
+ * Callers   the gateway's thread, inside libcurl's callbacks.
  * Memory    the body grows up to answer_bytes_max, decoded; headers are looked at and not kept. The
  *           body may hold a token: all of its copies are wiped.
  *

@@ -1,16 +1,18 @@
 /* http/client.h - HTTP requests that never block: libcurl's multi interface on the gateway's loop.
  *
- * Callers     gateway/credentials and gateway/cloud. One thread.
+ * Callers     the gateway's thread, on the loop.
  * Connections calls of CPROF_HTTP_API share one connection at a time, which is kept open: by HTTP/2
  *             at the same time, by HTTP/1.1 one waits for the other to end. Calls of
  *             CPROF_HTTP_OTHER (token endpoints, the metadata server) have connections of their
- * own, which are closed after the answer. TLS         always verified, TLS 1.2 at least, HTTP/2
- * where the server offers it. Redirects are answers like others and are never followed: a
- * credential goes nowhere else. trust.h says which certificates of authorities are used. Proxies
- * HTTPS_PROXY, NO_PROXY as libcurl knows them, unless a request says direct. Names       are looked
- * up in a thread of libcurl's. No call waits for it longer than its time and neither does the end
- * of the client: the thread is left to itself. Waiting     costs nothing: a call that hangs, or an
- * open connection that nobody uses, turns the loop no more than the resolver's four times a second.
+ *             own, which are closed after the answer.
+ * TLS         always verified, TLS 1.2 at least, HTTP/2 where the server offers it. trust.h says
+ *             which certificates of authorities are used.
+ * Redirects   are answers like others and are never followed: a credential goes nowhere else.
+ * Proxies     HTTPS_PROXY, NO_PROXY as libcurl knows them, unless a request says direct.
+ * Names       are looked up in a thread of libcurl's. No call waits for it longer than its time and
+ *             neither does the end of the client: the thread is left to itself.
+ * Waiting     costs nothing: a call that hangs, or an open connection that nobody uses, turns the
+ *             loop no more than the resolver's four times a second.
  * Signals     SIGPIPE is ignored in the process once there is a client.
  * Memory      requests are copied, but for the body, which is borrowed until `finished`. Copied
  *             headers, the body of an answer and libcurl's own memory are wiped before they are

@@ -1,7 +1,7 @@
 /* multi.h - one of libcurl's multi handles on the gateway's loop: its sockets are watches, its
  * timeout is a timer.
  *
- * Callers   client.c. One thread.
+ * Callers   the gateway's thread, on the loop.
  * Memory    it is the caller's and stays where it is; its address is libcurl's and the
  *           loop's.
  * Idle      no watch and no timer while there is no transfer: an open connection that nobody uses

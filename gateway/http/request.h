@@ -1,6 +1,6 @@
 /* request.h - a request in libcurl's terms.
  *
- * Callers   client.c.
+ * Callers   the gateway's thread.
  * Memory    all is copied but for the body, which is borrowed while `easy` lives.
  *
  * SPDX-License-Identifier: MIT

@@ -1,6 +1,7 @@
 /* trust.h - where the certificates of the authorities are that a TLS server is judged by.
  *
- * Callers   client.c, before each call: an image may get its certificates while the gateway runs.
+ * Callers   the gateway's thread, before each call: an image may get its certificates while the
+ *           gateway runs.
  * Choice    the file that the user named; else libcurl's own directory, if it is one that OpenSSL
  *           looks certificates up in one by one (by hash); else libcurl's own file. Debian's file
  *           of 140 certificates costs the gateway 0.85 MiB and is parsed for each new connection;

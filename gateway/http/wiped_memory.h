@@ -1,6 +1,6 @@
 /* wiped_memory.h - memory of libraries is wiped before it is given back: it may have held a secret.
  *
- * Callers   client.c, gateway/credentials/secret.c.
+ * Callers   the gateway's threads, those of libcurl's resolver too.
  * Memory    malloc's, all of it.
  * Cost      a wipe of what is freed, and a copy where realloc might have grown a block in place.
  * Limits    nghttp2, which libcurl speaks HTTP/2 with, takes its memory from malloc itself. The

@@ -1,6 +1,6 @@
 /* loop.h - waits for descriptors and for points in time; everything else is a callback.
  *
- * Callers   conductor.c, windows and the HTTP client. One thread.
+ * Callers   the gateway's thread.
  * Memory    watches and timers are their owners' and borrowed while they are added.
  * Idle      sleeps in poll until the earliest timer.
  *

@@ -1,6 +1,6 @@
 /* collapsed.h - a table as collapsed stacks, the text that flamegraph.pl and others read.
  *
- * Callers   profile/convert.c. One thread.
+ * Callers   the gateway's thread.
  * Format    root;...;leaf SPACE nanoseconds, a line a sample. A ';' in a name becomes ':'.
  *
  * SPDX-License-Identifier: MIT

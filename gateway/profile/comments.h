@@ -1,7 +1,7 @@
 /* comments.h - what a profile says of itself in its comments: who made it, by which engine, over
  * which window, and how the figures add up. People read them with `go tool pprof -comments`.
  *
- * Callers   merge.c.
+ * Callers   the gateway's thread.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /* convert.h - a finished pprof file as another format, filtered by its samples' tags.
  *
- * Callers   web/. One thread.
+ * Callers   the gateway's thread.
  * Memory    what is returned is malloc'd and the caller's; NULL after an error.
  * Trust     the file may come from anybody (pprof.h). Each format's texts are escaped in its own
  *           way; control characters became U+FFFD when the file was read.

@@ -1,6 +1,6 @@
 /* difference.h - where the time of two profiles went, function by function, side by side.
  *
- * Callers   profile/convert.c. One thread.
+ * Callers   the gateway's thread.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /* filter.h - a part of a table as a table of its own.
  *
- * Callers   profile/convert.c. One thread.
+ * Callers   the gateway's thread.
  * Memory    the result is the caller's, who ends it with cprof_table_reset.
  *
  * SPDX-License-Identifier: MIT

@@ -1,7 +1,7 @@
 /* flame_page.h - a table as one page of HTML that needs nothing else: a flame graph (SVG, the root
  * on top) and the text of --top. No script, no style, so that the strictest policy shows it.
  *
- * Callers   profile/convert.c. One thread.
+ * Callers   the gateway's thread.
  * Bounds    frames narrower than a thousandth of the whole are left out, and those deeper than
  *           CPROF_FLAME_DEPTH_MAX.
  *

@@ -1,6 +1,6 @@
 /* frames.h - the frames of a slot's stacks become locations of a table.
  *
- * Callers   merge.c, once for each slot and profile. One thread.
+ * Callers   the gateway's thread, once for each slot and profile.
  * How       all pairs (code, offset) are sorted, so that each line table is walked once, from its
  *           start to its end.
  * Memory    owned by the struct; cprof_frames_reset frees it.

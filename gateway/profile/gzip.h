@@ -1,6 +1,6 @@
 /* gzip.h - whole buffers to gzip and back, by zlib.
  *
- * Callers   profile/pprof.c.
+ * Callers   the gateway's thread.
  * Memory    what is returned is malloc'd and the caller's; NULL after an error.
  * Trust     compressed input may come from anybody: what it becomes is bounded.
  *

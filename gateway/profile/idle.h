@@ -4,7 +4,7 @@
  * waits: those of gevent's hub, and greenlets in which uWSGI itself sleeps. Such a stack has no
  * frame of the app's: all its files are in the one directory that is gevent's.
  *
- * Callers   merge.c. Pure.
+ * Callers   the gateway's thread. Pure.
  *
  * SPDX-License-Identifier: MIT
  */

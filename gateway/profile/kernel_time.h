@@ -8,7 +8,8 @@
  * truly exceed it. The more they do, the less the comparison is believed, and the more the time
  * follows the timer's ticks as they are.
  *
- * Callers   scale.c, for one slot: init, add each stack, spread, take each stack, reset.
+ * Callers   the gateway's thread, for one slot: init, add each stack, spread, take each stack,
+ *           reset.
  * Memory    one entry for each stack, owned.
  *
  * SPDX-License-Identifier: MIT

@@ -1,6 +1,6 @@
 /* lines.h - decodes CPython's line tables: which bytecode offset stands for which line.
  *
- * Callers   profile/merge.c, one thread. Pure: nothing but the arguments is touched.
+ * Callers   any thread. Pure: nothing but the arguments is touched.
  * Input     from a stranger: any bytes give some ranges, never a read outside, never a loop
  *           longer than the table.
  * Source    CPython's Objects/lnotab_notes.txt (3.6 to 3.10) and Objects/locations.md (3.11).

@@ -1,6 +1,6 @@
 /* log_reader.h - reads a slot's log as if a stranger had written it.
  *
- * Callers   harvest.c takes the copy, profile/merge.c reads it. One thread.
+ * Callers   the gateway's thread.
  * Trust     none. What is published is copied out first; everything after that works on the
  *           copy, so that nothing can change under a check. A record is used only if it and all
  *           that it refers to are sound; the rest is counted in `rejected`.

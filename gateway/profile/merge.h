@@ -1,6 +1,6 @@
 /* merge.h - the logs of all slots become one profile.
  *
- * Callers   harvest.c, for each kind of a window: begin, each slot, end. One thread.
+ * Callers   the gateway's thread, for each kind of a window: begin, each slot, end.
  * Kinds     a CPU profile has the stacks on the CPU. A wall profile has the same with the same
  *           values, and beside them the sleeping stacks and the run-queue time; a label `state`
  *           tells them apart.

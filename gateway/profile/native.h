@@ -5,7 +5,7 @@
  *           nothing of the address, or two different things. Nothing is guessed.
  * Addresses a function is one location, at the address that its file gives it, whatever place the
  *           file had in a process: the same in all workers.
- * Callers   merge.c, once for each slot and profile. One thread.
+ * Callers   the gateway's thread, once for each slot and profile.
  * Trust     mappings come from a worker; texts are cleaned.
  * Memory    one entry for each mapping, freed by the reset.
  *

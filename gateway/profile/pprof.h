@@ -1,6 +1,6 @@
 /* pprof.h - a table as a pprof file (gzip-compressed profile.proto), and back.
  *
- * Callers   harvest.c writes; the command --top reads. One thread.
+ * Callers   the gateway's thread, or a program that only reads files.
  * Memory    what is returned is malloc'd and the caller's.
  * Trust     a file that is read may come from anybody: sizes are bounded, every reference is
  *           checked, texts are cleaned.

@@ -1,6 +1,6 @@
 /* requests.h - the requests that a slot's stacks are marked with.
  *
- * Callers   harvest.c, for merge.c; watch.c. One thread.
+ * Callers   the gateway's thread.
  * Trust     none: each entry is copied out first, and used if it was not written meanwhile and its
  *           numbers are sound. Texts are cleaned.
  * Memory    the list is the caller's, and large: not for the stack.

@@ -1,6 +1,6 @@
 /* runnable.h - shares a thread's run-queue time out over the stacks that waited for a CPU.
  *
- * Callers   merge.c, once for each slot of a wall profile. Pure; one thread.
+ * Callers   the gateway's thread, once for each slot of a wall profile. Pure.
  * Meaning   the kernel tells how long a thread waited in the run queue, not in which stack. A
  *           thread waits where it is about to run: over its stacks on the CPU, in proportion to
  *           their time; where it has none, over those that it slept in.

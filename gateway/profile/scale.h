@@ -1,6 +1,6 @@
 /* scale.h - reconciles what a slot's stacks on the CPU weigh with the clock of its process.
  *
- * Callers   merge.c, once for each slot and profile. Pure; one thread.
+ * Callers   the gateway's thread, once for each slot and profile. Pure.
  * Meaning   a sample says in which stack CPU time was used, the clock how much it was. Kernel time
  *           that only the clock saw is put where it was spent (kernel_time.h), then all weights are
  *           multiplied so that they sum up to the clock, within bounds.

@@ -1,6 +1,6 @@
 /* select.h - a part of a table, by its samples' labels, added to another table.
  *
- * Callers   stacks.c and watch.c. Pure; one thread.
+ * Callers   the gateway's thread. Pure.
  * Memory    the tables are the caller's. A table that runs out of memory says so by `failed`.
  *
  * SPDX-License-Identifier: MIT

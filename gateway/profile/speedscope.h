@@ -1,6 +1,6 @@
 /* speedscope.h - a table in the file format of speedscope, a viewer of flame graphs.
  *
- * Callers   profile/convert.c. One thread.
+ * Callers   the gateway's thread.
  * Format    https://www.speedscope.app/file-format-schema.json: one sampled profile, in
  *           nanoseconds.
  *

@@ -4,7 +4,7 @@
  * A thread's stack is the one that it was met in most of the time; others follow where they have
  * a good part of it. Time that has no worker or no thread, which could not be sampled, is left out.
  *
- * Callers   stack_text.c, stack_json.c. One thread.
+ * Callers   the gateway's thread.
  * Memory    texts are the table's.
  *
  * SPDX-License-Identifier: MIT

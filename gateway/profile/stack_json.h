@@ -7,7 +7,7 @@
  *              {"name": "nap", "file": "/srv/app.py", "line": 12}]}]}]}],
  *      "cut": false}
  *
- * Callers   stacks.c. One thread.
+ * Callers   the gateway's thread.
  * Bounds    about CPROF_STACK_JSON_FRAMES_MAX frames; threads that come behind are left out, and
  *           "cut" says so.
  * Trust     as in stack_text.h.

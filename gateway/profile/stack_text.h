@@ -9,7 +9,7 @@
  *
  * Which stacks of a thread are shown: stack_groups.h. The same for programs: stack_json.h.
  *
- * Callers   stacks.c and watch.c. One thread.
+ * Callers   the gateway's thread.
  * Trust     texts were cleaned when the profile was read (pprof.h): no control characters.
  *
  * SPDX-License-Identifier: MIT

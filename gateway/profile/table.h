@@ -1,7 +1,6 @@
 /* table.h - one profile in memory: texts, functions, locations, samples, each held once.
  *
- * Callers   profile/merge.c fills it from the logs and profile/pprof.c from files; pprof.c and
- *           text_report.c read it. One thread.
+ * Callers   the gateway's thread, or a program that only reads files.
  * Memory    the struct is the caller's, what it points to the table's own. It grows with what is
  *           added and never beyond CPROF_TABLE_ENTRIES_MAX entries of a sort.
  * Failure   sticky: once memory or a bound is exhausted, `failed` is set, what is added is

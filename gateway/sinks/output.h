@@ -20,7 +20,7 @@
  *           temporaries that a killed gateway left; besides CPROF_OUTPUT_TRIAL. Never the file that
  *           was just written; files from the future, which a clock that was ahead has left, go
  *           first, with one line.
- * Callers   the sinks, watch.c, web/. One thread.
+ * Callers   the gateway's thread.
  *
  * SPDX-License-Identifier: MIT
  */

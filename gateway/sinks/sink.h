@@ -1,6 +1,6 @@
 /* sink.h - where finished profiles go.
  *
- * Callers   conductor.c makes sinks and gives each profile to them. One thread.
+ * Callers   the gateway's thread.
  * Rule      a sink reports its own troubles, once, and never stops the gateway: a profile that
  *           cannot be delivered is dropped.
  *

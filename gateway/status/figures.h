@@ -1,7 +1,7 @@
 /* figures.h - publishes the figures of shared/segment/figures.h in the control page, for uWSGI's
  * metrics.
  *
- * Callers   conductor.c, once a second. One thread.
+ * Callers   the gateway's thread, once a second.
  * Trust     sums of counters that workers write: they may lie, and are figures only.
  *
  * SPDX-License-Identifier: MIT

@@ -1,6 +1,6 @@
 /* recent.h - the last finished profiles, whoever ordered them, kept in memory.
  *
- * Callers   conductor.c adds what windows.h finishes; web/ reads. One thread.
+ * Callers   the gateway's thread.
  * Bounds    CPROF_RECENT_MAX profiles of CPROF_RECENT_BYTES_MAX together: the oldest goes first.
  * Memory    bytes are copied in and the room's own; a profile that is found stays valid until the
  *           next one is added.

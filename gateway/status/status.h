@@ -3,7 +3,7 @@
  * The logs' counters begin anew with each epoch; the sums over the life of this gateway are kept
  * here, brought up to date whenever a window ends and when somebody asks.
  *
- * Callers   conductor.c creates and feeds; web/ reads. One thread.
+ * Callers   the gateway's thread.
  * Memory    the report is the room's own and valid until the next one.
  * Trust     slots and counters are copied out of shared memory, where any worker can write:
  *           figures may lie, and are shown as figures only.

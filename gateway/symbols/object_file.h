@@ -1,6 +1,6 @@
 /* object_file.h - what an ELF file says of itself: its name, its build id, its functions.
  *
- * Callers   symbols.c, one thread.
+ * Callers   the gateway's thread.
  * Trust     none. The path comes from a worker, the bytes from whatever lies there: only a regular
  *           file is opened, and nothing that a mere opening would set off; sizes are bounded;
  *           libelf checks its own reads. A file is read, never mapped: it may shrink meanwhile.

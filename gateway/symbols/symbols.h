@@ -3,7 +3,7 @@
  * Same file a file is believed only if device and inode are those that the process has mapped: one
  *           that was replaced meanwhile has another inode, which the mapping keeps from being used
  *           again. On overlayfs, whose mappings name a device of the layer below, the inode counts.
- * Callers   profile/native.c, through the merge; windows.c owns it. One thread.
+ * Callers   the gateway's thread.
  * Memory    what object_file.h keeps of each file. Beyond CPROF_SYMBOLS_BYTES_MAX all is forgotten
  *           at the next harvest; beyond CPROF_SYMBOLS_HARVEST_BYTES_MAX, which takes a process that
  *           means harm, no other file is read in this one.

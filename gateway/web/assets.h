@@ -1,6 +1,6 @@
 /* assets.h - the page's own files, from config->web_dir.
  *
- * Callers   routes.c. Files are opened as they are asked for; nothing is kept.
+ * Callers   the gateway's thread. Files are opened as they are asked for; nothing is kept.
  * Names     flat and plain: no '/', no leading dot, and an ending that is known. Symbolic links are
  *           not followed.
  *

@@ -1,7 +1,7 @@
 /* cockpit.h - what operators see and ask: windows on demand, the recent profiles, the status, and
  * the local endpoint that shows them.
  *
- * Callers   conductor.c. One thread.
+ * Callers   the gateway's thread.
  * Absence   without cloudprofiler-http there is no endpoint; all else is there, because fifo, hooks
  *           and alarms ask for profiles, too.
  *

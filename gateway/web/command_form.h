@@ -4,7 +4,7 @@
  *     kinds, period, upload, interval    value=, in the words of shared/segment/commands.h
  *     stacks, on, off, toggle            nothing
  *
- * Callers   conductor.c, for requests that the endpoint's guard has let pass. One thread.
+ * Callers   the gateway's thread, for requests that the endpoint's guard has let pass.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -4,7 +4,7 @@
  * somebody makes it fetch a URL. A page of another site reaches it through the operator's browser
  * (by a form, or by a name that is made to point to 127.0.0.1).
  *
- * Callers   server.c. Pure, but for the token's making.
+ * Callers   the gateway's thread. Pure, but for the making of the token.
  * Secrets   the token stands in this process, in its file and in the line of the log that names the
  *           URL (not there if an option gave it); compared in constant time.
  *

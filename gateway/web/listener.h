@@ -1,6 +1,6 @@
 /* listener.h - the socket that the endpoint listens on.
  *
- * Callers   server.c. One thread: the umask is changed for an instant.
+ * Callers   the gateway's thread alone: the umask is changed for an instant.
  * Checks    the address again, which host/options.c has accepted: anything but loopback only with
  *           http_allow_remote.
  *

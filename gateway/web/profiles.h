@@ -1,7 +1,7 @@
 /* profiles.h - /profiles/: the recent profiles and the files of output-dir, one by one and
  * compared.
  *
- * Callers   routes.c; sampling.c sends its profile by it. One thread.
+ * Callers   the gateway's thread.
  * Files     only such as sinks/directory.h writes, by their names; nothing else in output-dir can
  *           be seen.
  *

@@ -1,7 +1,7 @@
 /* query.h - what a request for a profile asks for: format=, worker=, state=, tag.KEY=VALUE,
  * seconds=, period_ms=.
  *
- * Callers   sampling.c, profiles.c. Pure.
+ * Callers   the gateway's thread. Pure.
  * Memory    texts are the request's.
  *
  * SPDX-License-Identifier: MIT

@@ -1,6 +1,6 @@
 /* read_file.h - a whole regular file in a directory.
  *
- * Callers   assets.c, profiles.c. Blocks for as long as the disk takes.
+ * Callers   the gateway's thread. Blocks for as long as the disk takes.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -3,7 +3,7 @@
  * A route answers at once or later: a request without an answer when its route returns waits, and
  * the connection with it, until somebody answers.
  *
- * Callers   server.c makes requests; routes read and answer them. One thread.
+ * Callers   the gateway's thread.
  * Memory    texts of the request live until its end. An answer's bytes become the request's.
  *
  * SPDX-License-Identifier: MIT

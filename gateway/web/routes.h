@@ -9,7 +9,7 @@
  *     GET  /profiles/ID             one of them; /profiles/ID/diff?with=ID two recent ones
  *     POST /actions/VERB            what changes anything
  *
- * Callers   server.c, with requests that the guard has let pass. One thread.
+ * Callers   the gateway's thread, with requests that the guard has let pass.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
 /* sampling.h - /debug/pprof/profile and /debug/pprof/wall: a profile of the next seconds;
  * /debug/pprof/stacks: what all threads do.
  *
- * Callers   routes.c. One thread; the request waits, nobody else does.
+ * Callers   the gateway's thread; the request waits, nobody else does.
  *
  * SPDX-License-Identifier: MIT
  */

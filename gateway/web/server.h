@@ -1,6 +1,6 @@
 /* server.h - the local endpoint: libmicrohttpd on the gateway's loop.
  *
- * Callers   conductor.c. One thread; nothing blocks, no thread is made.
+ * Callers   the gateway's thread; nothing blocks, no thread is made.
  * Address   an absolute path: a unix socket of mode 0600, whose mode is what guards it;
  *           127.0.0.1:PORT, [::1]:PORT or, with http_allow_remote, any ADDRESS:PORT: every request
  *           needs the token (guard.h). Port 0 is taken from the kernel.

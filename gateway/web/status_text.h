@@ -1,6 +1,6 @@
 /* status_text.h - the status as JSON (web/README.md says which fields) and as Prometheus' text.
  *
- * Callers   routes.c. One thread.
+ * Callers   the gateway's thread.
  * Memory    texts are malloc'd and the caller's; NULL without memory.
  *
  * SPDX-License-Identifier: MIT

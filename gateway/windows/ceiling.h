@@ -1,6 +1,6 @@
 /* ceiling.h - holds the profiler's cost below cloudprofiler-max-overhead and says so.
  *
- * Callers   conductor.c, one thread.
+ * Callers   the gateway's thread.
  * Memory    the caller's; nothing to give back.
  * Life      a gateway's: the next one begins with the configured period.
  *

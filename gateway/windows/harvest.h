@@ -1,6 +1,6 @@
 /* harvest.h - makes finished profiles of what stands in a segment.
  *
- * Callers   windows.c, one thread.
+ * Callers   the gateway's thread.
  * Trust     none: descriptors and logs are checked before they are used.
  *
  * SPDX-License-Identifier: MIT

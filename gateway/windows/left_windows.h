@@ -4,7 +4,7 @@
  * once, and the segment is let go when all its windows are released. A kill leaves windows in the
  * gateway's own segment: windows.c goes on with those.
  *
- * Callers   windows.c, one thread.
+ * Callers   the gateway's thread.
  * Memory    segments are mapped until their last window is released; their descriptors are the
  *           caller's.
  * Trust     none: windows and tickets are checked copies.

@@ -6,7 +6,7 @@
  * below the ceiling for some windows in a row it is halved again, until it is the configured one.
  * Halving it doubles the cost at most, so that a rate that is taken back stays below the ceiling.
  *
- * Callers   harvest.c and ceiling.c, one thread. Pure.
+ * Callers   the gateway's thread. Pure.
  * Memory    the caller's; nothing to give back.
  *
  * SPDX-License-Identifier: MIT

@@ -1,6 +1,6 @@
 /* slots.h - which slots are done with an epoch, and giving their logs back.
  *
- * Callers   windows.c, one thread.
+ * Callers   the gateway's thread.
  * Rule      a log is given back only when nobody can write to it any more: its process said so
  *           (closed_epoch), is gone, or never began. A slot that keeps silent sits out; it is
  *           looked at again after each window.

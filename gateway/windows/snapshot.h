@@ -3,7 +3,7 @@
  * Records never move within an epoch and what they count only grows, so that the difference of
  * two looks is what was sampled between them.
  *
- * Callers   windows.c takes it; harvest.c takes it off the logs. One thread.
+ * Callers   the gateway's thread.
  * Memory    32 bytes for each stack that said something, and the counters of each slot; owned.
  * Trust     none: what stands in the logs is read by profile/log_reader.h, and no difference
  *           becomes less than 0.

@@ -9,8 +9,7 @@
  * (snapshot.h). The first look is in this process's memory: such a window is lost when the
  * gateway is killed, and that is said to its adopter.
  *
- * Callers   conductor.c; whoever orders windows: the schedule, cloud/, http/. One thread. No
- *           function here waits for anything.
+ * Callers   the gateway's thread. No function here waits for anything.
  * Calls     `finished` is called from the loop (or from cprof_windows_begin, never from another
  *           function here), exactly once for each window that is not cancelled. It may call any
  *           function here.

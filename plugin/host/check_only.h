@@ -19,7 +19,7 @@
  *           the start earlier.
  * Identity  the check runs in a child that has made the server's envdirs, chroot, gid, uid and
  *           chdir its own; the rest of what a start changes is reported as not checked.
- * Callers   cloudprofiler.c in on_load, uWSGI's parser of options: the only process.
+ * Callers   uWSGI's parser of options, in the only process.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,12 +1,12 @@
 /* option_checks.h - what is checked once all options are known: that they fit together, that the
  * present uid can use the paths, what the environment adds.
  *
- * Callers   options.c and who reads what came out: the master (or the only process), before any
- *           fork.
+ * Callers   the master (or the only process), before any fork.
  * Paths     are tried as they will be used, and kept as they were given. What says nothing about
- * the path itself (a filter that refuses the question, a full disk, no descriptors) refuses no
- * start: who uses the path reports it. Refusal   option_values.h; on a reload a path that is gone
- * makes the options `unusable` instead, and the server serves on.
+ *           the path itself (a filter that refuses the question, a full disk, no descriptors)
+ *           refuses no start: who uses the path reports it.
+ * Refusal   option_values.h; on a reload a path that is gone makes the options `unusable` instead,
+ *           and the server serves on.
  *
  * SPDX-License-Identifier: MIT
  */

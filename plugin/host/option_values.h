@@ -1,7 +1,7 @@
 /* option_values.h - functions that take one option's value, and the refusal of a bad one.
  *
- * Callers   the option table (options.c), while uWSGI parses its configuration: the master or the
- *           only process, before any fork. Signatures are uWSGI's (struct uwsgi_option.func).
+ * Callers   uWSGI's parser of options: the master or the only process, before any fork. Signatures
+ *           are uWSGI's (struct uwsgi_option.func).
  * Refusal   one line with option, value and what is accepted, then exit status 1, as uWSGI's own
  *           options do. This room alone ends the process.
  *

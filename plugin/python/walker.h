@@ -4,7 +4,8 @@
  * frame is one that a Python programmer knows (complete, no shim) is a function of its raw
  * words and its code object, and is decided by whoever resolves them (record/recorder.c).
  *
- * Callers   the handler, on its own thread, whose frames then stand still.
+ * Callers   the handler, on its own thread, whose frames stand still then; the ticker, for threads
+ *           that sleep.
  * Exactness read word by word through peek.h; on CPython 3.11 and 3.12 the two instants in which
  *           the innermost frame or its link is not stored yet are recognised and refused
  *           (layout.h: links_late).

@@ -12,7 +12,7 @@
  *           not counted (CPython 3.6, greenlet before 1.0), and a thread that is never found
  *           asleep hides its greenlets there. Their time is beside the thread's, not part of it:
  *           twenty greenlets that sleep for a second make twenty seconds of wall time.
- * Callers   offcpu.c, in the ticker.
+ * Callers   the ticker.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
 /* thread_scan.h - which threads this process has, from /proc/self/task.
  *
- * Callers   the ticker only: it has a descriptor table of its own (ticker.c), so that the app can
- *           neither close these descriptors nor reuse their numbers.
+ * Callers   the ticker only: it has a descriptor table of its own, so that the app can neither
+ *           close these descriptors nor reuse their numbers.
  * Memory    the caller's buffer; nothing is allocated.
  *
  * SPDX-License-Identifier: MIT

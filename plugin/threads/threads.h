@@ -6,9 +6,10 @@
  *
  * Filling   uWSGI's core threads register themselves when they start; the ticker adds what it
  *           finds in /proc/self/task while a window is open, and removes what is gone.
- * Callers   as said at each function. A record's fields belong to the ticker, except `timing`,
- *           `grid` (perf_grid.h tells what of it) and `remembered`, which belong to the thread's
- *           own handler while it is armed.
+ * Callers   any thread, a handler too; each function says which.
+ * Owners    a record's fields belong to the ticker, except `timing`, `pointer`, `grid` (perf_grid.h
+ *           tells what of it) and `remembered`, which belong to the thread's own handler while it
+ *           is armed.
  * Memory    one private mapping, made once.
  *
  * SPDX-License-Identifier: MIT

@@ -7,9 +7,9 @@
  *           ring refuses.
  * Reader    the gateway, one thread (gateway/control/actions.h).
  * Bell      a pipe that the master makes before its first fork. (Its inode tells whether the app
- * has closed our descriptor and got the number for something of its own.) Trust     any worker can
- * write anything here: the reader copies a word, then checks it. A command is numbers: no path, no
- * text.
+ *           has closed our descriptor and got the number for something of its own.)
+ * Trust     any worker can write anything here: the reader copies a word, then checks it. A command
+ *           is numbers: no path, no text.
  *
  * SPDX-License-Identifier: MIT
  */

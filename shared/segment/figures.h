@@ -1,7 +1,7 @@
 /* figures.h - the figures that monitoring systems see: their names, one table for uWSGI's metrics
  * and for the gateway's own endpoint.
  *
- * Callers   host/metrics.c and the gateway. Constants.
+ * Callers   the master and the gateway. Constants.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -4,7 +4,7 @@
  * A request that hangs for ever stays the oldest for ever; were it the only one that is told, it
  * would hide every later slow request of its worker.
  *
- * Callers   the master (host/deadlines.c). Pure.
+ * Callers   the master. Pure.
  *
  * SPDX-License-Identifier: MIT
  */
