@@ -7,7 +7,7 @@
  * keeps no such thing, nothing is found, and a wait is called one for a lock.
  *
  * Callers   the ticker, for a thread that it proves to be asleep before and afterwards; the
- * handler, for its own.
+ *           handler, for its own.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -3,7 +3,8 @@
  * A timer on a thread's CPU clock ticks only while the thread runs, so its signal never
  * interrupts a sleeping system call (facts: 0 EINTR in 50,000 calls).
  *
- * Callers   the ticker only. What runs at a tick is rearm.h.
+ * Callers   the ticker only.
+ * Ticks     what runs at one is in rearm.h.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -108,6 +108,28 @@ def test_an_include_against_the_layers_is_refused(tree, file, line, message):
     assert f"{file}:" in output and message in output
 
 
+def test_callers_that_are_named_by_file_are_refused(tree):
+    header = tree / "gateway/top.h"
+    text = header.read_text(encoding="utf-8")
+    header.write_text(text.replace(" * Callers   ", " * Callers   main.c: ", 1), encoding="utf-8")
+
+    status, output = lint(tree, "lint-layers")
+
+    assert status != 0
+    assert "gateway/top.h: its callers are named by file" in output
+
+
+def test_a_room_may_not_be_listed_below_what_it_includes(tree):
+    table = tree / "tools/layers"
+    text = table.read_text(encoding="utf-8")
+    table.write_text(text.replace('"shared/base": []', '"shared/base": ["plugin/tags"]', 1))
+
+    status, output = lint(tree, "lint-layers")
+
+    assert status != 0
+    assert "plugin/tags does not stand above shared/base" in output
+
+
 @pytest.mark.parametrize(
     ("file", "call"),
     [
