@@ -13,6 +13,8 @@ import math
 SIGMAS = 5
 # The largest systematic error that a figure of the profiler may have.
 MODEL = 0.02
+# The same of what a sleep is said to be in: it is proved that the thread slept when it was read.
+MODEL_OF_STATES = 0.01
 # What is said to be most of something is more than this part of it.
 MAJORITY = 0.5
 
