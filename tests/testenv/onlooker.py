@@ -57,8 +57,7 @@ class Onlooker:
 
     def _look_on(self):
         while not self._ended.wait(random.expovariate(1 / LOOK_S)):
-            now, tasks = time.time(), [self._tasks / tid for tid in os.listdir(self._tasks)]
-            self.looks.append((now, sum(map(_is_unnamed, tasks))))
+            self.looks.append((time.time(), sum(map(_is_unnamed, self._tasks.iterdir()))))
 
     def spans(self, window):
         """The sleeps without a name in the window: (start, end), one for each thread in a look,
