@@ -40,9 +40,9 @@ ANYWHERE = {"running", "runnable", "gil"}
 USERS = {"syscall": None, "wchan": "www-data"}
 # Of TCP, wchan does not tell whether it waits for data or for room.
 BY_WCHAN = PHASE_STATES | {"wait_for_data": {"socket"}, "wait_for_room": {"socket"}}
-# A thread that waits for the mutex in the interpreter's lock, which wchan shows as any other lock, or
-# that wakes up before the kernel told what it sleeps in: true, but less than right. How many they
-# are is counted from outside.
+# A thread that waits for the mutex in the interpreter's lock, which wchan shows as any other lock,
+# or that wakes up before the kernel told what it sleeps in: true, but less than right. How many
+# they are is counted from outside.
 LESS_BY_WCHAN = {"futex", "asleep"}
 
 
@@ -69,7 +69,7 @@ class Seen(NamedTuple):
         at_once = len(spans) / len(set(spans)) if spans else 1
         seen = seen_s, self.onlooker.looks_in(self.window)
         chance = bounds.chance_of_two(seen, (found_s, self.moments()), at_once, self.window)
-        print(f"no name: {found_s:.3f} s for {seen_s:.3f} s, {seen[1]} looks, chance {chance:.3f} s")
+        print(f"no name: {found_s:.3f} s for {seen_s:.3f} s, chance {chance:.3f} s")
         return seen_s + chance
 
 
