@@ -1,7 +1,7 @@
 """An app with threads of its own that sleep for ever, as pools of clients and drivers do.
 
     /crowd?count=N   starts N of them
-    /nap             sleeps in nap()
+    /nap             sleeps in nap(); answers when it began to
 
 SPDX-License-Identifier: MIT
 """
@@ -27,9 +27,11 @@ def nap():
 
 
 def application(environ, start_response):
+    body = "done"
     if environ["PATH_INFO"] == "/crowd":
         gather(int(parse_qs(environ["QUERY_STRING"])["count"][0]))
     elif environ["PATH_INFO"] == "/nap":
+        body = repr(time.time())
         nap()
     start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"done"]
+    return [body.encode()]

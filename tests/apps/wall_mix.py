@@ -19,6 +19,7 @@ import socket
 import struct
 import threading
 import time
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import burn
@@ -183,15 +184,17 @@ def spin_on():
 
 
 def mix_in_two_threads(end, name):
-    books = []
+    books, own_name = [], f"beside-{name[-5:]}"
 
     def mix_beside():
-        own_name = f"beside-{name[-5:]}"
-        name_this_thread(own_name)
         books.append(mix_until(end, own_name))
 
+    # A thread begins with the name of the one that makes it: it has its own whenever it is found.
+    before = Path("/proc/thread-self/comm").read_text().strip()
+    name_this_thread(own_name)
     thread = threading.Thread(target=mix_beside)
     thread.start()
+    name_this_thread(before)
     books.append(mix_until(end, name))
     thread.join()
     return books

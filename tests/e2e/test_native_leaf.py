@@ -19,6 +19,7 @@ LIBRARIES = {
 }
 SAMPLES_MIN = 200
 LOADER_CALL = "__tls_get_addr "
+# No statistics: what the interpreter does, which is a call for each look at its thread state.
 LOADER_SHARE_MAX = 0.2
 C_SOURCE = """
 #define API __attribute__((visibility("default")))

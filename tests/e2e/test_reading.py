@@ -45,8 +45,8 @@ def test_pprof_and_the_reference_proto_read_a_flask_apps_profile(flask_file, ppr
     assert profile.label_values("worker") == {"1", "2"}
     assert {"uWSGIWorker1Core0", "uWSGIWorker2Core1"} <= profile.label_values("thread")
     assert profile.share("catalogue") > bounds.MAJORITY
-    assert profile.share("price") > 0
-    assert profile.share("[unsampled]") < 0.05  # CPU time that no thread can be named for
+    assert 0 < profile.ns_of("price") <= profile.ns_of("catalogue")
+    assert profile.share("[unsampled]") <= bounds.UNSAMPLED
     for sample in profile.where(lambda sample: sample.names() != ("[unsampled]",)).samples:
         assert "thread" in sample.labels, sample
         assert sample.labels["thread"].startswith(f"uWSGIWorker{sample.labels['worker']}Core")

@@ -5,6 +5,7 @@ CPROF_WALL_SECONDS sets the length of each window (`make wall-truth`).
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import os
 from collections import Counter
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import pytest
 from testenv import books, bounds
 from testenv.build import PYTHON_PREFIX, others_may_enter
+from testenv.onlooker import Onlooker
 from testenv.profiles import Profile
 
 PHASE_STATES = {
@@ -38,8 +40,9 @@ ANYWHERE = {"running", "runnable", "gil"}
 USERS = {"syscall": None, "wchan": "www-data"}
 # Of TCP, wchan does not tell whether it waits for data or for room.
 BY_WCHAN = PHASE_STATES | {"wait_for_data": {"socket"}, "wait_for_room": {"socket"}}
-# The less the machine is free, the more often a thread waits for the mutex in the interpreter's
-# lock, which wchan shows as any other lock, or wakes up before the kernel told what it sleeps in.
+# A thread that waits for the mutex in the interpreter's lock, which wchan shows as any other lock,
+# or that wakes up before the kernel told what it sleeps in: true, but less than right. How many
+# they are is counted from outside.
 LESS_BY_WCHAN = {"futex", "asleep"}
 
 
@@ -47,10 +50,27 @@ class Seen(NamedTuple):
     profile: Profile
     window: books.Window
     answers: list
-    by_wchan: bool
+    onlooker: Onlooker | None  # where states come from wchan
 
     def books(self):
         return [book for answer in self.answers for book in answer["books"]]
+
+    def moments(self):
+        """Of one thread: all are looked at together, and wait for each other."""
+        return int(self.profile.comment("off-cpu looks")) / len(self.books())
+
+    def unnamed_s(self, found_s):
+        """How much of the threads' sleep has no name that wchan could tell, at most: what the
+        onlooker saw, and how far chance may put that and what was found apart."""
+        if not self.onlooker:
+            return 0
+        spans = self.onlooker.spans(self.window)
+        seen_s = sum(end - start for start, end in spans)
+        at_once = len(spans) / len(set(spans)) if spans else 1
+        seen = seen_s, self.onlooker.looks_in(self.window)
+        chance = bounds.chance_of_two(seen, (found_s, self.moments()), at_once, self.window)
+        print(f"no name: {found_s:.3f} s for {seen_s:.3f} s, chance {chance:.3f} s")
+        return seen_s + chance
 
 
 def look(make, reader, path, connections, **options):
@@ -60,11 +80,12 @@ def look(make, reader, path, connections, **options):
         cloudprofiler_output_duration=SECONDS,
         **options,
     ).start()
-    profile, answers = books.keep_busy(server, path, connections, SECONDS, reader)
+    by_wchan = options.get("user") is not None
+    with Onlooker(server.workers()[1]) if by_wchan else contextlib.nullcontext() as onlooker:
+        profile, answers = books.keep_busy(server, path, connections, SECONDS, reader)
     server.stop()
-    by_wchan = "come from wchan" in server.log
-    assert by_wchan == (options.get("user") is not None), server.log_tail()
-    return Seen(profile, books.window_of(profile), answers, by_wchan)
+    assert by_wchan == ("come from wchan" in server.log), server.log_tail()
+    return Seen(profile, books.window_of(profile), answers, onlooker)
 
 
 def phase_of(sample):
@@ -102,11 +123,9 @@ def test_each_phase_has_its_share(mix):
             truth[name] = truth.get(name, books.NOTHING).plus(phase)
     real = {name: phase.wall - phase.run_queue for name, phase in truth.items()}
     found = {name: awake.ns_of(name) / 1e9 for name in truth}
-    looks = int(mix.profile.comment("off-cpu looks"))
+    looks, moments = int(mix.profile.comment("off-cpu looks")), mix.moments()
 
     assert looks > 300 * SECONDS / 2
-    # All threads are looked at together, and wait for each other: what counts are the moments.
-    moments = looks / len(list(mix.books()))
     for name, seconds in real.items():
         share = seconds / sum(real.values())
         off = found[name] / sum(found.values()) - share
@@ -127,41 +146,56 @@ def test_each_busy_thread_has_the_whole_window(mix):
     assert max(map(abs, off.values())) <= max(bounds.MODEL * mix.window.seconds(), NOTICED_S)
 
 
-def counts_by_phase_and_state(profile):
-    counts = Counter()
+def ns_by_phase_and_state(profile):
+    sums = Counter()
     for sample in profile.samples:
         name, state = phase_of(sample), sample.labels["state"]
         if name is not None and state not in ANYWHERE:
-            counts[name, state] += sample.count
-    return counts
+            sums[name, state] += sample.ns
+    return sums
 
 
 def test_each_wait_has_its_state(mix):
-    counts = counts_by_phase_and_state(mix.profile)
-    states = BY_WCHAN if mix.by_wchan else PHASE_STATES
-    less = LESS_BY_WCHAN if mix.by_wchan else set()
-    whole = sum(counts.values())
-    right = sum(count for (name, state), count in counts.items() if state in states[name])
-    not_wrong = sum(
-        count for (name, state), count in counts.items() if state in states[name] | less
-    )
-    print(f"{right} right, {not_wrong - right} less than right, of {whole}: {counts}")
+    sums = ns_by_phase_and_state(mix.profile)
+    states, less = (BY_WCHAN, LESS_BY_WCHAN) if mix.onlooker else (PHASE_STATES, set())
+    whole = sum(sums.values())
+    right = sum(ns for (name, state), ns in sums.items() if state in states[name])
+    not_wrong = sum(ns for (name, state), ns in sums.items() if state in states[name] | less)
+    print(f"right {right / whole:.4f}, not wrong {not_wrong / whole:.4f} of {whole / 1e9:.3f} s")
+    print({f"{name} {state}": f"{ns / 1e9:.3f} s" for (name, state), ns in sums.items()})
 
-    # All threads are looked at together, and wait for each other.
-    least = bounds.nearly_all(whole / len(list(mix.books())))
-    assert not_wrong >= least * whole
-    assert right >= least * whole
+    assert not_wrong >= (1 - bounds.MODEL_OF_STATES) * whole
+    unnamed_s = mix.unnamed_s((not_wrong - right) / 1e9)
+    assert right >= (1 - bounds.MODEL_OF_STATES) * whole - 1e9 * unnamed_s
+
+
+def stays(seen):
+    """Of each phase with a wait, by its name: the end of each stay, and how long its thread was
+    neither on a CPU nor ready for one."""
+    found = {}
+    for book in seen.books():
+        for name, start, end, cpu_ns, run_queue_ns in book["entries"]:
+            if PHASE_STATES[name] and seen.window.part(start, end):
+                stay = end - start - (cpu_ns + run_queue_ns) / 1e9
+                found.setdefault(name, []).append((end, stay))
+    return found
 
 
 def test_waiting_for_the_interpreter_is_not_what_a_wait_is_for(mix):
     waits = mix.profile.where(lambda sample: PHASE_STATES.get(phase_of(sample)))
-    gil = dict.fromkeys(PHASE_STATES, 0)
-    for sample in waits.samples:
-        if sample.labels["state"] == "gil":
-            gil[phase_of(sample)] += sample.ns
-    print({name: f"{ns / 1e9:.3f} s" for name, ns in gil.items()})
+    clip, moments = mix.window.clip, mix.moments()
+    error = bounds.MODEL_OF_STATES * waits.total_ns / 1e9
 
-    assert sum(gil.values()) < bounds.MAJORITY * waits.total_ns
+    for name, ended in stays(mix).items():
+        # What a stay has beyond the shortest one of its phase is the most that it waited for the
+        # interpreter. That much is known well of hrtimers, and to two jiffies of a socket's limit.
+        shortest = min(stay for _, stay in ended)
+        longer = [(end - (stay - shortest), end) for end, stay in ended]
+        most = sum(clip(end) - clip(start) for start, end in longer)
+        chance = bounds.chance_of_waits(longer, mix.window, moments)
+        gil = waits.where(lambda s, name=name: phase_of(s) == name).by_state().get("gil", 0) / 1e9
+        print(f"{name}: gil {gil:.3f} s, {most:.3f} s at most, chance {chance:.3f} s")
+        assert gil <= most + chance + error
 
 
 @pytest.fixture(scope="module", params=USERS)
@@ -189,7 +223,8 @@ def test_one_thread_runs_while_three_wait_for_the_interpreter(taking_turns):
     assert abs(found["gil"] / 1e9 - gil) <= bound
     assert abs(runnable - truth.run_queue) <= bound
     rest = sum(ns for state, ns in found.items() if state not in ANYWHERE)
-    assert rest <= bounds.MODEL * sum(found.values()), found
+    unnamed_s = seen.unnamed_s(rest / 1e9)
+    assert rest <= bounds.MODEL_OF_STATES * sum(found.values()) + 1e9 * unnamed_s, found
 
 
 def test_four_processes_on_fewer_cpus_wait_for_a_cpu(make_uwsgi, profile_reader):

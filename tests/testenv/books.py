@@ -9,6 +9,8 @@ import time
 from bisect import bisect_right
 from typing import NamedTuple
 
+from .profiles import wall_file_of
+
 MARGIN_S = 0.3  # of the requests' life beyond the window's end
 
 
@@ -87,5 +89,5 @@ def keep_busy(server, path, connections, window_seconds, reader):
         load.join()
     assert not load.failures, load.failures[:3]
     cpu = server.wait_for_first_profile()
-    wall = reader.read(cpu.with_name(cpu.name.replace("cpu-", "wall-", 1)))
+    wall = reader.read(wall_file_of(cpu))
     return wall, [json.loads(body) for body in load.bodies]

@@ -9,12 +9,23 @@ SPDX-License-Identifier: MIT
 
 import math
 
-# Chance alone exceeds this once in 1.7 million comparisons. `make test` makes some hundred.
+# Chance alone exceeds five standard deviations, to either side, once in 1.7 million comparisons. A
+# run of `make test` makes some 100 of them, and each statistical test is also run 200 times alone
+# before it is trusted: 30,000 comparisons, in which chance fails one with a probability of 0.02. At
+# four deviations it would fail two, and each would have to be explained. What the fifth costs is
+# power: a fault has to move a figure by as much more, which more samples make up for.
 SIGMAS = 5
 # The largest systematic error that a figure of the profiler may have.
 MODEL = 0.02
-# What is said to be most of something is more than this part of it.
+# The same of what a sleep is said to be in: it is proved that the thread slept when it was read.
+MODEL_OF_STATES = 0.01
+# The part of CPU time that no thread can be named for: those that live for less than it takes to
+# find them.
+UNSAMPLED = 0.03
+# What is said to be most of something is more than this part of it. It is said of what is nearly
+# all: with ENOUGH samples nine tenths are at least seven standard deviations away from it.
 MAJORITY = 0.5
+ENOUGH = 30
 
 
 def chance(truth, samples):
@@ -50,6 +61,15 @@ def chance_of_waits(waits, window, looks):
         number, before = number + step, at
     variance = window.seconds() / looks * (square - sum_**2 / window.seconds())
     return SIGMAS * math.sqrt(max(variance, 0.0))
+
+
+def chance_of_two(first, second, at_once, window):
+    """How many seconds chance may put apart two sums of the same waits, each found by looks of its
+    own: (seconds, looks) each. Waits that begin together, `at_once` of them, are seen together."""
+    looks = first[1] + second[1]
+    mean = (first[0] * first[1] + second[0] * second[1]) / looks
+    variance = window.seconds() * at_once * mean * (1 / first[1] + 1 / second[1])
+    return SIGMAS * math.sqrt(variance)
 
 
 def chance_of_intervals(count, deviation):

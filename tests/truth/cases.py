@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import crowds
 import repeats
+import routes
 from finding import Finding
 from testenv import bounds, known
 from testenv.known import Form
@@ -145,4 +146,4 @@ def _cases():
 
 
 KNOWN_CASES = list(_cases())
-CASES = [*KNOWN_CASES, *repeats.CASES, *crowds.CASES]
+CASES = [*KNOWN_CASES, *repeats.CASES, *crowds.CASES, *routes.CASES]

@@ -13,7 +13,6 @@ from testenv.profiles import merged
 from testenv.uwsgi import QUICK
 
 RATE = 0.10  # by which the samples a CPU second may be off
-UNSAMPLED = 0.03
 SECONDS = 4  # a window
 WINDOWS = 4  # read at a time
 CLIENTS_MAX = 64
@@ -85,7 +84,7 @@ class Crowd(NamedTuple):
                 rate - 1,
                 RATE + bounds.SIGMAS / math.sqrt(wanted),
             ),
-            Finding("[unsampled]", found.share("[unsampled]"), UNSAMPLED),
+            Finding("[unsampled]", found.share("[unsampled]"), bounds.UNSAMPLED),
         ]
 
 
