@@ -46,8 +46,8 @@ $(STEP_PROGRAMS): $(STEP_DIR)/%: $(STEP_DIR)/objects/tests/step/%.o $(STEP_OBJEC
 step-programs: $(STEP_PROGRAMS)
 	@rm -rf build/step
 	@ln -s $(notdir $(STEP_DIR)) build/step
-step: step-programs ## Run walker, thread states, recorder, tags and death hook an instruction at a time.
-	@build/step/step_walker tests/step/workload.py
-	@build/step/step_c_threads
-	@build/step/step_recorder
-	@build/step/step_tags
+step: step-programs ## Run walker, thread states, recorder and tags an instruction at a time, all rounds.
+	@build/step/step_walker tests/step/workload.py all
+	@build/step/step_c_threads all
+	@build/step/step_recorder all
+	@build/step/step_tags all

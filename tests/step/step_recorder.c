@@ -6,7 +6,8 @@
  *     then of a new one;
  *   - reads the log with the gateway's reader, as if the process had been killed right there.
  * In a second part a new stack is recorded again and again, and each time the very same stack is
- * recorded as a nested sample at another instruction.
+ * recorded as a nested sample at another instruction: at each the first times that it comes by, or,
+ * when all rounds are made, at one in seven of all instants.
  *
  * Every code object says in its name, qualified name, file and first line which number it has,
  * and every stack is a known sequence of numbers: whatever is read must agree.
@@ -23,6 +24,7 @@
 
 #include "../../gateway/profile/log_reader.h"
 #include "../../plugin/ground/guard.h"
+#include "../../plugin/ground/machine.h"
 #include "../../plugin/python/runtime.h"
 #include "../../plugin/record/code_deaths.h"
 #include "../../plugin/record/recorder.h"
@@ -34,9 +36,12 @@
 #define DEPTH            4
 #define STACKS           12
 #define OUTER_STACKS     8   /* the others are recorded as nested samples */
-#define NEW_EVERY        256 /* instructions from one nested sample of a new stack to the next */
+#define NEW_EVERY        256 /* looks from one nested sample of a new stack to the next */
 #define SAME_STRIDE      7   /* instructions from one nested sample of the same stack to the next */
-#define LONG_TABLE_CODE  3   /* its line table needs several parts */
+#define LOOKS_SHORT      DEPTH /* a frame's code comes by once for each frame */
+#define STEP_ON_EVERY    17    /* the sample behind the breakpoint is stepped to its end */
+#define INSTANTS_MAX     65536
+#define LONG_TABLE_CODE  3 /* its line table needs several parts */
 #define REBIRTHS         32
 #define REBIRTHS_PER_LOG 4
 #define NUMBERS_MAX      4096
@@ -62,13 +67,23 @@ static int stacks[STACKS][DEPTH];
 static int known[STACKS + REBIRTHS][DEPTH]; /* all that ever stood there */
 static int known_count;
 
-static enum { NEST_OTHERS, NEST_SAME_ONCE } nesting;
+static enum { NEST_OTHERS, NEST_SAME_ONCE, NEST_NONE } nesting;
 static int same_stack;
 static uint64_t same_instant; /* of single_step_instants() */
+
+/* With NEST_NONE: the instructions of the stretch, in their order. */
+static volatile bool is_recording;
+static uintptr_t stretch[INSTANTS_MAX];
+static uint32_t stretch_length;
 
 static uint32_t epoch = EPOCH;
 
 static uint64_t nested_samples, outer_samples, copies, wrong, counted_as_full;
+static uint64_t same_different; /* instructions at which the same stack was recorded */
+
+/* Unless all rounds are made, an instruction is looked at the first few times that it comes by
+ * while stacks are first met, then while they are known, then in each log with its deaths. */
+static uint32_t looks_max = LOOKS_SHORT;
 
 static void fail(const char *what)
 {
@@ -131,9 +146,12 @@ static int add_code(int statements)
 
 /* --- recording ---------------------------------------------------------------------------- */
 
-static enum cprof_recorded record(struct cprof_context *context, const int *numbers, int offset)
+/* Never a part of its callers: a breakpoint in it serves whoever calls it. */
+static __attribute__((noinline)) enum cprof_recorded record(struct cprof_context *context,
+                                                            const int *numbers, int offset)
 {
     struct cprof_sample sample = {.depth = DEPTH, .weight_ns = 10, .kind = CPROF_STACK_ON_CPU};
+    enum cprof_recorded outcome;
 
     context->way = CPROF_PEEK_DIRECT;
     for (int i = 0; i < DEPTH; i++) {
@@ -143,7 +161,10 @@ static enum cprof_recorded record(struct cprof_context *context, const int *numb
             .owner = 0,
         };
     }
-    return cprof_record_sample(&recorder, context, &sample);
+    is_recording = true;
+    outcome = cprof_record_sample(&recorder, context, &sample);
+    is_recording = false;
+    return outcome;
 }
 
 static void count_outcome(enum cprof_recorded outcome)
@@ -269,23 +290,27 @@ static void check_count(uint64_t counted)
 static void visit(const ucontext_t *interrupted)
 {
     static int new_offset;
+    static uint64_t looks;
     uint64_t instant = single_step_instants();
 
-    (void)interrupted;
-    if (nesting == NEST_SAME_ONCE) {
-        if (instant == same_instant) {
-            record_nested(stacks[same_stack], 0);
-        }
+    if (nesting == NEST_NONE && is_recording && stretch_length < INSTANTS_MAX) {
+        stretch[stretch_length++] = cprof_machine_pc(interrupted);
+    }
+    if (nesting == NEST_SAME_ONCE && instant == same_instant) {
+        record_nested(stacks[same_stack], 0);
+    }
+    if (nesting != NEST_OTHERS || single_step_times(interrupted) > looks_max) {
         return;
     }
     record_nested(stacks[OUTER_STACKS + instant % (STACKS - OUTER_STACKS)],
-                  instant % NEW_EVERY ? 0 : 1 + new_offset++);
-    check_count(read_log(instant % NEW_EVERY == 1));
+                  looks % NEW_EVERY ? 0 : 1 + new_offset++);
+    check_count(read_log(looks % NEW_EVERY == 1));
+    looks++;
 }
 
 /* --- the stretches ------------------------------------------------------------------------ */
 
-static void record_outer(int stack)
+static void record_outer_at(int stack, uintptr_t break_at, uint32_t times, bool steps_on)
 {
     struct cprof_context *context = cprof_context_acquire(&recorder);
     enum cprof_recorded outcome;
@@ -293,13 +318,25 @@ static void record_outer(int stack)
     if (!context) {
         fail("no context");
     }
-    single_step_start();
+    if (break_at) {
+        single_step_break(break_at, times, steps_on);
+    } else {
+        single_step_start();
+    }
     outcome = record(context, stacks[stack], 0);
     single_step_stop();
+    if (break_at && !single_step_break_end()) {
+        report_wrong("an instruction was not executed again", "");
+    }
     outer_samples++;
     count_outcome(outcome);
     cprof_context_release(context);
     check_count(read_log(true));
+}
+
+static void record_outer(int stack)
+{
+    record_outer_at(stack, 0, 0, true);
 }
 
 /* Behind the death hook stands CPython's own deallocator, which is not stepped. */
@@ -380,6 +417,7 @@ static void step_with_other_samples(void)
 {
     nesting = NEST_OTHERS;
     for (int round = 0; round < 2; round++) { /* first met, then known */
+        single_step_forget_times();
         for (int s = 0; s < OUTER_STACKS; s++) {
             record_outer(s);
         }
@@ -394,6 +432,7 @@ static int step_deaths(uint64_t *nested)
         if (i % REBIRTHS_PER_LOG == 0) {
             *nested += nested_samples;
             start_over();
+            single_step_forget_times();
             record_outer(0); /* so that there is something to retire */
         }
         reborn += rebirth();
@@ -422,23 +461,67 @@ static uint64_t step_with_the_same_sample(void)
     return tried;
 }
 
-int main(void)
+/* How often the instruction of the stretch's instant `at` came by up to then. */
+static uint32_t times_until(uint32_t at)
 {
+    uint32_t times = 0;
+
+    for (uint32_t i = 0; i <= at; i++) {
+        times += stretch[i] == stretch[at];
+    }
+    return times;
+}
+
+/* The same at each different instruction, by a breakpoint there instead of steps to there. */
+static uint64_t break_with_the_same_sample(void)
+{
+    uint64_t tried = 0;
+
+    start_over();
+    nesting = NEST_NONE;
+    same_stack = 1;
+    record_outer(same_stack);
+    nesting = NEST_SAME_ONCE;
+    for (uint32_t at = 0; at < stretch_length; at++) {
+        uint32_t times = times_until(at);
+
+        if (times <= LOOKS_SHORT) {
+            start_over();
+            same_instant = single_step_instants() + 1;
+            record_outer_at(same_stack, stretch[at], times, tried % STEP_ON_EVERY == 0);
+            same_different += times == 1;
+            tried++;
+        }
+    }
+    return tried;
+}
+
+int main(int argument_count, char **arguments)
+{
+    bool all = single_step_all(argument_count, arguments);
     uint64_t nested = 0, tried;
     int reborn;
 
+    if (all) {
+        looks_max = UINT32_MAX;
+    }
     Py_Initialize();
     setup();
     make_stacks();
     step_with_other_samples();
     reborn = step_deaths(&nested);
-    tried = step_with_the_same_sample();
-    printf("%llu instants; %llu nested samples of other stacks, %llu of the same one; %llu copies "
-           "read; %d addresses used again; %llu wrong, 0 faults\n",
-           (unsigned long long)single_step_instants(), (unsigned long long)nested,
-           (unsigned long long)tried, (unsigned long long)copies, reborn,
-           (unsigned long long)wrong);
-    if (reborn == 0 || nested < 10000 || tried < 500) {
+    tried = break_with_the_same_sample();
+    if (all) {
+        tried += step_with_the_same_sample();
+    }
+    printf("%llu instants of %llu instructions; %llu nested samples of other stacks, %llu of the "
+           "same one at %llu instructions; %llu copies read; %d addresses used again; %llu "
+           "wrong, 0 faults\n",
+           (unsigned long long)single_step_instants(),
+           (unsigned long long)single_step_different_own(), (unsigned long long)nested,
+           (unsigned long long)tried, (unsigned long long)same_different,
+           (unsigned long long)copies, reborn, (unsigned long long)wrong);
+    if (reborn == 0 || nested < 20000 || tried < 500) {
         fail("too little was tried to prove anything");
     }
     return wrong ? 1 : 0;

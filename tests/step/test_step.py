@@ -1,5 +1,7 @@
 """Runs the programs that go through walker and recorder one machine instruction at a time.
 
+Each reaches every instruction of the product that `make step` reaches, in fewer equal rounds.
+
 SPDX-License-Identifier: MIT
 """
 
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="needs an
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    """All programs, started at once: each needs one processor for the better part of a minute."""
+    """All programs, started at once: each needs one processor for a few seconds, up to fifteen."""
     directory = tmp_path_factory.mktemp("step")
     started = {}
     for name in NAMES:

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import os
 import sys
 import threading
 
@@ -154,7 +155,13 @@ def executed(n):
 
 
 def imports():
-    for name in ("colorsys", "this_module_does_not_exist"):
+    # One that fails has the frames of one that does not; there are few places to look in.
+    names = ["this_module_does_not_exist"]
+    if step.all():
+        names.append("colorsys")
+    else:
+        sys.path[:] = [os.path.dirname(os.__file__)]
+    for name in names:
         sys.modules.pop(name, None)
         try:
             __import__(name)
@@ -182,19 +189,21 @@ def closures(n):
         {leaf(x) for x in (1, 2)}
 
 
-def in_thread(lock, rounds):
+def in_thread(lock):
     step.on()
-    for _ in range(rounds):
-        with lock:
-            calls(5)
+    with lock:
+        calls(5)
+    if step.all():
         generators(2)
-        recursion(10)
+    recursion(10)
     step.off()
 
 
-def with_threads(rounds):
+def with_threads(count):
+    # Of a stepped thread's instructions few fit into an interval: most would be those of waiting.
+    sys.setswitchinterval(0.005 if step.all() else 0.03)
     lock = threading.Lock()
-    threads = [threading.Thread(target=in_thread, args=(lock, rounds)) for _ in range(3)]
+    threads = [threading.Thread(target=in_thread, args=(lock,)) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -202,23 +211,23 @@ def with_threads(rounds):
 
 
 def everything():
+    many = step.all()
     calls(20)
-    recursion(40)
-    generators(6)
-    coroutines(4)
-    classes(4)
-    exceptions(8)
-    executed(3)
-    closures(5)
+    recursion(40 if many else 20)
+    generators(6 if many else 3)
+    coroutines(4 if many else 2)
+    classes(4 if many else 2)
+    exceptions(8 if many else 4)
+    executed(3 if many else 1)
+    closures(5 if many else 3)
 
 
 def main():
     step.on()
-    for _ in range(1):
-        everything()
+    everything()
     imports()
     step.off()
-    with_threads(1)
+    with_threads(3 if step.all() else 2)
 
 
 main()
