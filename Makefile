@@ -156,13 +156,12 @@ test: deps-test ## Run all tests: unit tests and tests on a real uWSGI.
 	$(MAKE) --no-print-directory -j$(JOBS) $(test_programs)
 	CPROF_TARGET=$@ $(on_this_build) -m pytest -n $(TEST_JOBS) --dist loadfile tests/
 
-# A minute at most. The unit test that is left out takes as long as all others.
+# A minute at most.
 QUICK_TESTS := tests/unit/test_units.py $(addprefix tests/e2e/test_,check.py kills.py kinds.py \
 	mules.py refusals.py stacks.py truth.py)
 test-quick: deps-quick ## Run the part of the tests that takes a minute: no browser, Go or Node.js.
 	@$(MAKE) --no-print-directory -j$(JOBS) build unit
-	@CPROF_TARGET=$@ $(on_this_build) -m pytest -q -n $(TEST_JOBS) --dist loadfile \
-		--deselect 'tests/unit/test_units.py::test_unit[test_hostile_segment]' $(QUICK_TESTS)
+	@CPROF_TARGET=$@ $(on_this_build) -m pytest -q -n $(TEST_JOBS) --dist loadfile $(QUICK_TESTS)
 
 TIMES ?= 6
 BUSY  ?= 0

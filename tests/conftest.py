@@ -20,12 +20,35 @@ from testenv.uwsgi import Uwsgi
 
 _server_number = itertools.count(1)
 
-# Of one long file each: run last, they would keep one process busy while the others are done.
-FIRST_DIRECTORIES = {"step", "lint"}
+# The files that take longest, longest first: run last, one would keep one process busy while the
+# others are done. Those that are not listed follow in their usual order.
+LONGEST = (
+    "lint/test_lint_guards.py",
+    "unit/test_units.py",
+    "e2e/test_native_leaf.py",
+    "e2e/test_windows.py",
+    "e2e/test_request_tags.py",
+    "e2e/test_examples.py",
+    "e2e/test_forms.py",
+    "e2e/test_masters.py",
+    "e2e/test_python_api.py",
+    "e2e/test_accounting.py",
+    "e2e/test_forks.py",
+    "e2e/test_http.py",
+    "e2e/test_cloud_faults.py",
+    "step/test_step.py",
+    "e2e/test_faults.py",
+    "e2e/test_verbs.py",
+    "soak/test_kill_soak.py",
+)
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.path.parent.name not in FIRST_DIRECTORIES)
+    def place(item):
+        name = f"{item.path.parent.name}/{item.path.name}"
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 # What a make target leaves out, and the commands that cover it.

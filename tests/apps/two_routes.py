@@ -60,7 +60,7 @@ def _handle(path):
         handle_burner()
     elif path.startswith("/sleeper/"):
         handle_sleeper()
-    elif path.startswith("/other"):
+    elif path.startswith("/other") and not path.endswith("/idle"):
         handle_other()
 
 

@@ -42,8 +42,9 @@ def only_line(server):
     return lines[0]
 
 
-def test_a_build_for_another_uwsgi_says_one_line_and_stays_out(make_uwsgi, workspace):
-    server = make_uwsgi(plugin_dir=build_for_another_uwsgi(workspace / "another-uwsgi"))
+def test_a_build_for_another_uwsgi_says_one_line_and_stays_out(make_uwsgi, workspace, plugin_dir):
+    another = build_for_another_uwsgi(workspace / "another-uwsgi", plugin_dir)
+    server = make_uwsgi(plugin_dir=another)
     server.errors_allowed = True
 
     server.start()

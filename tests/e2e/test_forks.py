@@ -1,10 +1,13 @@
 """The app's own children are strangers to the profiler.
 
+CPROF_FORKS sets how many children are made in each way.
+
 SPDX-License-Identifier: MIT
 """
 
 import collections
 import itertools
+import os
 import sys
 import threading
 
@@ -19,11 +22,12 @@ WAYS = ("fork", "exit", "twice", "thread", "multiprocessing", "subprocess", "pre
 # (3.11), Py_Exit crashes (3.13).
 WAYS_IN_FOREIGN_THREADS = tuple(way for way in WAYS if way not in ("multiprocessing", "exit"))
 FORMS = {
-    "threads off": ({}, WAYS, 200),
-    "threads on": ({"enable_threads": "true"}, WAYS, 70),
-    "two threads": ({"threads": 2}, WAYS_IN_FOREIGN_THREADS, 60),
+    "threads off": ({}, WAYS),
+    "threads on": ({"enable_threads": "true"}, WAYS),
+    "two threads": ({"threads": 2}, WAYS_IN_FOREIGN_THREADS),
 }
 CLIENTS = 2
+FORKS_EACH_WAY = int(os.environ.get("CPROF_FORKS", "8"))
 
 
 def fork_in_turn(server, all_ways, forks):
@@ -52,7 +56,8 @@ def fork_in_turn(server, all_ways, forks):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_forked_children_are_not_sampled_and_end_well(form, uwsgi, profile_reader):
-    options, ways, forks = FORMS[form]
+    options, ways = FORMS[form]
+    forks = FORKS_EACH_WAY * len(ways)
     server = uwsgi(
         app="forks",
         env={"PYTHON_PROGRAM": PYTHON if PYTHON.startswith("/") else sys.executable},

@@ -2,6 +2,7 @@
 # new ones with libFuzzer. Targets are tests/fuzz/fuzz_*.c; see tests/fuzz/fuzz.h.
 
 FUZZ_SECONDS ?= 600
+FUZZ_MUTATIONS ?= 400000 # of a segment
 FUZZ_TARGETS ?= $(FUZZ_NAMES)
 FUZZ_CC      ?= $(firstword $(notdir $(wildcard /usr/bin/clang-14 /usr/bin/clang-19)) clang)
 
@@ -41,7 +42,8 @@ $(FUZZ_JSON:%=build/libfuzzer/fuzz_%): build/libfuzzer/tests/fuzz/json_mutator.o
 FUZZ_LONG := $(FUZZ_TARGETS:%=fuzz-long-%)
 .PHONY: $(FUZZ_LONG) $(FUZZ_TARGETS:%=fuzz-corpus-%)
 fuzz-long: deps-fuzz ## Look for inputs that break a fuzz target (FUZZ_SECONDS each, FUZZ_TARGETS).
-	@$(MAKE) --no-print-directory -j1 $(FUZZ_LONG)
+	@$(MAKE) --no-print-directory -j1 $(FUZZ_LONG) build/unit/test_hostile_segment
+	@build/unit/test_hostile_segment $$(date +%s%N) $(FUZZ_MUTATIONS)
 $(FUZZ_LONG): fuzz-long-%: build/libfuzzer/fuzz_%
 	@mkdir -p build/fuzz-new/$* build/fuzz-found tests/fuzz/corpus/$*
 	@echo 'fuzz $* for $(FUZZ_SECONDS) s; what breaks it is kept in build/fuzz-found'

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from testenv.build import build_plugin_alone
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_COPIED = (".git", "venv", "asan", "tsan", "unit", "__pycache__", ".ruff_cache")
@@ -157,6 +158,7 @@ def test_a_banned_word_in_a_comment_is_no_call(tree):
 
 
 def test_a_second_exported_symbol_is_refused(tree):
+    build_plugin_alone(tree / "uwsgiplugin.py")
     append(
         tree / "shared/base/error.c",
         '__attribute__((visibility("default"))) int cprof_broken(void);\n'
@@ -170,6 +172,7 @@ def test_a_second_exported_symbol_is_refused(tree):
 
 
 def test_a_library_beside_libc_is_refused(tree):
+    build_plugin_alone(tree / "uwsgiplugin.py")
     append(tree / "uwsgiplugin.py", 'LIBS = ["-Wl,--no-as-needed", "-lz"]\n')
 
     status, output = lint(tree, "lint-binary")

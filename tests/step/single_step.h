@@ -5,8 +5,8 @@
  * (the stretches stepped here neither allocate nor lock). Any thread may be stepped. x86-64 only.
  *
  * A program makes equal rounds over the same instructions. With the argument "all" it makes all of
- * them (make step), else the few that still reach every instruction (make test); that it reached
- * them is shown by the count of different instructions, which each program compares.
+ * them (make step), else the few that reach as many different instructions (make test). Each
+ * program prints how many it reached.
  *
  * SPDX-License-Identifier: MIT
  */

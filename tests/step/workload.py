@@ -6,8 +6,11 @@ SPDX-License-Identifier: MIT
 import os
 import sys
 import threading
+from pathlib import Path
 
 import step
+
+LIBRARY = str(Path(os.__file__).parent)
 
 
 def leaf(x):
@@ -160,7 +163,7 @@ def imports():
     if step.all():
         names.append("colorsys")
     else:
-        sys.path[:] = [os.path.dirname(os.__file__)]
+        sys.path[:] = [LIBRARY]
     for name in names:
         sys.modules.pop(name, None)
         try:

@@ -75,16 +75,33 @@ def build_plugin(directory):
     return _check(directory)
 
 
-def build_for_another_uwsgi(directory):
-    """The same, against a uwsgi.h that is not the server's: --build-plugin's steps by hand."""
+def build_plugin_alone(description):
+    """Changes a copy of uwsgiplugin.py so that it builds no gateway, and the plugin in a third of
+    the time, not optimised: for tests of what a build contains or refuses."""
+    text = description.read_text(encoding="utf-8")
+    assert text.endswith("\nbuild_gateway(ROOT)\n")
+    changed = text.replace("\nbuild_gateway(ROOT)\n", '\nCFLAGS.append("-O0")\n')
+    description.write_text(changed, encoding="utf-8")
+
+
+def build_for_another_uwsgi(directory, usual):
+    """The plugin against a uwsgi.h that is not the server's, by --build-plugin's steps by hand; the
+    gateway, which does not depend on uWSGI, from the `usual` build."""
     directory.mkdir(mode=0o755)
+    source = directory / "source"
+    source.mkdir()
+    for name in ("plugin", "gateway", "proto"):
+        (source / name).symlink_to(SOURCE / name)
+    shutil.copy2(SOURCE / "uwsgiplugin.py", source)
+    build_plugin_alone(source / "uwsgiplugin.py")
+    shutil.copy2(usual / GATEWAY, directory)
     builder = directory / ".uwsgi_plugins_builder"
     builder.mkdir()
     header = _run([UWSGI, "--dot-h"], directory)
     (builder / "uwsgi.h").write_text(header + "\n/* A line that the server's header lacks. */\n")
     (builder / "uwsgiconfig.py").write_text(_run([UWSGI, "--config-py"], directory))
     _run(
-        [PYTHON, ".uwsgi_plugins_builder/uwsgiconfig.py", "--extra-plugin", str(SOURCE)],
+        [PYTHON, ".uwsgi_plugins_builder/uwsgiconfig.py", "--extra-plugin", str(source)],
         directory,
         UWSGI_PLUGINS_BUILDER_CFLAGS=_run([UWSGI, "--cflags"], directory).strip(),
     )
