@@ -79,7 +79,8 @@ static void run_threads(void)
     EXPECT(pthread_barrier_destroy(&start) == 0);
 }
 
-/* The last places may be lost to copies that came second; what was accepted is one for all. */
+/* What was accepted is one for all. A value costs a place of each thread that adds it at the same
+ * moment, in the worst case; that one alone wastes none is test_tag_values.c's. */
 static void all_threads_are_told_the_same(void)
 {
     uint32_t accepted = 0;
@@ -101,7 +102,7 @@ static void all_threads_are_told_the_same(void)
         }
         accepted += !cprof_tag_is_other(known);
     }
-    EXPECT(accepted <= CPROF_TAG_VALUES_MAX && accepted >= CPROF_TAG_VALUES_MAX * 9 / 10);
+    EXPECT(accepted <= CPROF_TAG_VALUES_MAX && accepted >= CPROF_TAG_VALUES_MAX / THREADS);
 }
 
 int main(void)
