@@ -169,9 +169,9 @@ def test_paths_are_looked_up_where_the_server_goes(check, tmp_path):
     assert f"{tmp_path}/home/profiles can be written to" in done.stderr
 
 
-def test_a_plugin_for_another_uwsgi_fails(check, workspace, tmp_path):
+def test_a_plugin_for_another_uwsgi_fails(check, plugin_dir, workspace, tmp_path):
     done = check(
-        plugin_dir=build_for_another_uwsgi(workspace / "check-another-uwsgi"),
+        plugin_dir=build_for_another_uwsgi(workspace / "check-another-uwsgi", plugin_dir),
         cloudprofiler_output_dir=tmp_path,
     )
 

@@ -9,7 +9,7 @@ import pytest
 from testenv.build import SOURCE, build_library
 from testenv.uwsgi import APPS
 
-HEADER = SOURCE / "plugin" / "sample" / "c_stack.h"
+HEADER = SOURCE / "plugin" / "threads" / "c_stack.h"
 NEEDED = int(re.search(r"CPROF_HANDLER_STACK_BYTES (\d+)u", HEADER.read_text("utf-8"))[1])
 PLENTY = 65536
 

@@ -90,7 +90,7 @@ def build_for_another_uwsgi(directory, usual):
     directory.mkdir(mode=0o755)
     source = directory / "source"
     source.mkdir()
-    for name in ("plugin", "gateway", "proto"):
+    for name in ("shared", "plugin", "gateway", "proto"):
         (source / name).symlink_to(SOURCE / name)
     shutil.copy2(SOURCE / "uwsgiplugin.py", source)
     build_plugin_alone(source / "uwsgiplugin.py")
