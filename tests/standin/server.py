@@ -178,6 +178,8 @@ class StandIn:
 
     async def _end_wires(self, reset=True):
         for wire in list(self._wires):
+            # At once: a call that hangs would be given what is released before the end is seen.
+            wire.end_calls()
             if reset:
                 wire.reset()
             else:

@@ -100,8 +100,7 @@ class Wire(asyncio.Protocol):
             self.record.closed_s = time.monotonic()
             self._server.closed(self)
         self._writable.set()
-        for task in self._tasks:
-            task.cancel()
+        self.end_calls()
         if self._tunnel:
             self._tunnel.close()
 
@@ -133,6 +132,11 @@ class Wire(asyncio.Protocol):
         await self._writable.wait()
         if self._transport.is_closing():
             raise ConnectionResetError
+
+    def end_calls(self):
+        """Nobody hears their answers any more."""
+        for task in self._tasks:
+            task.cancel()
 
     def drop(self):
         self._transport.close()
