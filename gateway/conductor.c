@@ -31,6 +31,9 @@
 
 #define HEARTBEAT_NS NS_PER_S
 
+/* Between two attempts to start what could not be started. */
+#define START_AGAIN_NS (10 * NS_PER_S)
+
 /* A gateway that keeps dying begins its work later and later. */
 #define FREE_STARTS     5
 #define YOUNG_NS        (10 * NS_PER_S)
@@ -59,7 +62,9 @@ struct conductor {
     struct cprof_actions *actions;
     struct cprof_orders orders;
     struct cprof_cockpit *cockpit;
-    bool memory_refused; /* in the last window that could tell */
+    bool memory_refused;                /* in the last window that could tell */
+    bool upload_refused, watch_refused; /* could not be started, and that was logged */
+    uint64_t start_again_ns;
 };
 
 /* Of this gateway, whether it uploads now or not. */
@@ -77,19 +82,6 @@ static struct cprof_upload_counts count_uploads(const struct conductor *conducto
         counts.last_upload_unix_ns = past->last_upload_unix_ns;
     }
     return counts;
-}
-
-static void beat(void *context, uint64_t now_ns)
-{
-    struct conductor *conductor = context;
-    const struct cprof_upload_counts uploads = count_uploads(conductor);
-
-    atomic_store(&conductor->control->heartbeat_ns, now_ns);
-    cprof_figures_publish(conductor->segment, &uploads);
-    conductor->heartbeat.due_ns = now_ns + HEARTBEAT_NS;
-    if (conductor->watch) {
-        cprof_watch_look(conductor->watch, now_ns);
-    }
 }
 
 static void stop(void *context, short events)
@@ -126,12 +118,20 @@ static void deliver(void *context, const struct cprof_window_result *result)
     conductor->work.due_ns = 0;
 }
 
+/* Once, until it could be started: what is short now may be there again in a moment. */
+static void log_refusal(bool *is_refused, const char *what, const struct cprof_error *error)
+{
+    if (!*is_refused) {
+        cprof_log(CPROF_LOG_ERROR, "%s: %s; it is tried again", what, error->text);
+    }
+    *is_refused = true;
+}
+
 /* Local files go on without it. */
 static void start_upload(struct conductor *conductor)
 {
-    struct cprof_error error;
-
     const struct cprof_settings *settings = cprof_actions_settings(conductor->actions);
+    struct cprof_error error;
 
     if (!settings->on || !settings->upload) {
         return;
@@ -139,9 +139,10 @@ static void start_upload(struct conductor *conductor)
     conductor->cloud = cprof_cloud_windows_create(&conductor->config, conductor->control,
                                                   conductor->windows, &conductor->loop, &error);
     if (!conductor->cloud) {
-        cprof_log(CPROF_LOG_ERROR, "nothing is sent to Cloud Profiler: %s", error.text);
+        log_refusal(&conductor->upload_refused, "nothing is sent to Cloud Profiler", &error);
         return;
     }
+    conductor->upload_refused = false;
     cprof_status_set_uploader(cprof_cockpit_site(conductor->cockpit)->status,
                               cprof_cloud_windows_uploader(conductor->cloud));
 }
@@ -172,12 +173,42 @@ static void start_watch(struct conductor *conductor)
         cprof_watch_create(&conductor->config, conductor->segment, conductor->windows,
                            &conductor->loop, conductor->output, keep, conductor, &error);
     if (!conductor->watch) {
-        cprof_log(CPROF_LOG_ERROR, "slow requests and harakiri are not followed: %s", error.text);
+        log_refusal(&conductor->watch_refused, "slow requests and harakiri are not followed",
+                    &error);
         return;
     }
+    conductor->watch_refused = false;
     cprof_watch_switch(conductor->watch, cprof_actions_settings(conductor->actions)->on);
     cprof_stacks_switch(cprof_cockpit_site(conductor->cockpit)->stacks,
                         cprof_actions_settings(conductor->actions)->on);
+}
+
+static void start_again(struct conductor *conductor, uint64_t now_ns)
+{
+    if (now_ns < conductor->start_again_ns) {
+        return;
+    }
+    conductor->start_again_ns = now_ns + START_AGAIN_NS;
+    if (conductor->upload_refused && !conductor->cloud) {
+        start_upload(conductor);
+    }
+    if (conductor->watch_refused) {
+        start_watch(conductor);
+    }
+}
+
+static void beat(void *context, uint64_t now_ns)
+{
+    struct conductor *conductor = context;
+    const struct cprof_upload_counts uploads = count_uploads(conductor);
+
+    atomic_store(&conductor->control->heartbeat_ns, now_ns);
+    cprof_figures_publish(conductor->segment, &uploads);
+    conductor->heartbeat.due_ns = now_ns + HEARTBEAT_NS;
+    start_again(conductor, now_ns);
+    if (conductor->watch) {
+        cprof_watch_look(conductor->watch, now_ns);
+    }
 }
 
 /* What was under way is dropped. */

@@ -37,6 +37,7 @@ extern struct uwsgi_server uwsgi;
 
 /* Before a start, if the one before did not come to work: 1 s, and twice as long each time. */
 #define PAUSE_DOUBLINGS_MAX 8u
+#define FAILURES_LOGGED     2u
 
 #define ARGUMENT_BYTES 16
 #define OWN_FDS        4 /* segment, configuration, bell, results */
@@ -228,8 +229,21 @@ static void wait_until_it_runs(void)
     }
 }
 
+/* Once in a row, and not for a single failure: it may not come again. */
+static void log_failures(uint32_t failures)
+{
+    if (failures == FAILURES_LOGGED) {
+        cprof_log(CPROF_LOG_ERROR,
+                  "the gateway %s has ended %u times before it came to work; no profiles until it "
+                  "does. docs/troubleshooting.md tells what it needs; it is tried again after a "
+                  "pause that grows",
+                  gateway.binary, failures);
+    }
+}
+
 static void pause_after(uint32_t failures)
 {
+    log_failures(failures);
     if (failures > 0) {
         (void)sleep(
             1u << (failures - 1 < PAUSE_DOUBLINGS_MAX ? failures - 1 : PAUSE_DOUBLINGS_MAX));

@@ -2,7 +2,8 @@
  * successors together.
  *
  * FAIL_CALL    "calloc" (of one thing of 200 to 16,384 bytes: structures, not tables), "signalfd",
- * "mmap" (of shared memory); "end": signalfd ends the process FAIL_TIMES   how many times
+ *              "mmap" (of shared memory), "curl_multi_init"; "end": signalfd ends the process
+ * FAIL_TIMES   how many times
  * FAIL_MARKS   a directory that remembers how often it was done
  *
  * SPDX-License-Identifier: MIT
@@ -65,4 +66,12 @@ void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t
         return MAP_FAILED;
     }
     return real(address, bytes, protection, flags, fd, offset);
+}
+
+void *curl_multi_init(void);
+void *curl_multi_init(void)
+{
+    void *(*real)(void) = dlsym(RTLD_NEXT, "curl_multi_init");
+
+    return must_fail("curl_multi_init") ? NULL : real();
 }

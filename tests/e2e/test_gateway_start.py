@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from testenv import processes
 from testenv.build import GATEWAY, SOURCE, UWSGI, build_library
-from testenv.cloud import LOCAL_OFF
+from testenv.cloud import LOCAL_OFF, upload_options
 from testenv.gateway import wrap_gateway
 from testenv.wait import wait_for
 
@@ -316,7 +316,26 @@ def test_the_pause_grows_while_the_gateway_does_not_begin(make_uwsgi, failing_ga
     )
     assert second - first >= 1
     assert third - second >= 2
-    assert len(server.our_errors) == (3 if call == "signalfd" else 0)
+    reported = [line for line in server.our_errors if "has ended 2 times before" in line]
+    assert len(reported) == 1
+    assert len(server.our_errors) == (4 if call == "signalfd" else 1)
+
+
+def test_an_upload_that_could_not_be_started_is_started_later(
+    make_uwsgi, make_standin, failing_gateway, tmp_path
+):
+    standin = make_standin()
+    options = upload_options(standin, tmp_path, **LOCAL_OFF)
+    options["cloudprofiler_gateway_binary"] = failing_gateway("curl_multi_init", 1)
+    server = make_uwsgi(**options)
+    server.errors_allowed = True
+    server.start()
+
+    server.wait_for_log(r"error: nothing is sent to Cloud Profiler: .*; it is tried again")
+    standin.release("CPU", "0.5s")
+    with server.load("/burn?ms=20"):
+        wait_for(lambda: standin.uploads, "an upload")
+    assert len(server.our_errors) == 1
 
 
 def test_a_gateway_of_another_build_says_so_once_and_stays_until_it_is_ended(plugin_dir, tmp_path):
