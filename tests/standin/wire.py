@@ -67,6 +67,10 @@ class Wire(asyncio.Protocol):
             self.record.tls_problem = str(problem) or type(problem).__name__
             self._closed()
             return
+        if secured is None:  # the client went away in the same turn of the loop (asyncio, 3.11)
+            self.record.tls_problem = "closed"
+            self._closed()
+            return
         self._transport = secured
         tls = secured.get_extra_info("ssl_object")
         self.record.tls = tls.version()

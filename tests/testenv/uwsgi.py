@@ -378,6 +378,11 @@ class Uwsgi:
     def write_fifo(self, verb):
         wait_for(lambda: self._send_to_fifo(verb), f"a master that reads {verb!r}")
 
+    def wait_for_master_loop(self):
+        """After a reload: until its loop runs, the master has Python's handler for SIGINT, which
+        keeps the signal to itself."""
+        wait_for(lambda: processes.catches(self.master_pid, signal.SIGHUP), "the master's loop")
+
     def wait_for_new_workers(self, old):
         """Waits until as many workers as in `old` live, none of which is in it."""
 
