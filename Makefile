@@ -26,7 +26,9 @@ PLUGIN_SOURCES  := $(call find_c,plugin)
 GATEWAY_SOURCES := $(call find_c,gateway)
 TEST_SOURCES    := $(call find_c,tests bench)
 SOURCES         := $(SHARED_SOURCES) $(PLUGIN_SOURCES) $(GATEWAY_SOURCES)
-HEADERS         := $(sort $(shell find shared plugin gateway tests bench -name '*.h' 2>/dev/null))
+find_h          = $(sort $(shell find $(1) -name '*.h' 2>/dev/null))
+HEADERS         := $(call find_h,shared plugin gateway)
+TEST_HEADERS    := $(call find_h,tests bench)
 OBJECTS         := $(SOURCES:%.c=build/objects/%.o)
 PROGRAMS        := cloudprofiler_plugin.so cloudprofiler-gateway
 SHELL_SCRIPTS   := .ci/run tools/install-packages tools/lint-binary tools/lint-banned
@@ -179,7 +181,7 @@ lint: deps-lint ## Run every check that needs no server to be tested.
 		lint-cppcheck lint-sigsafe lint-layers lint-binary lint-banned lint-ruff lint-shell \
 		lint-docs lint-layout
 
-FORMATTED := $(SOURCES) $(TEST_SOURCES) $(HEADERS)
+FORMATTED := $(SOURCES) $(TEST_SOURCES) $(HEADERS) $(TEST_HEADERS)
 
 .PHONY: lint-format lint-tidy lint-cppcheck lint-sigsafe lint-layers lint-binary lint-banned
 .PHONY: lint-ruff lint-shell lint-docs lint-layout

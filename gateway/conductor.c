@@ -179,10 +179,9 @@ static void start_watch(struct conductor *conductor)
     }
     conductor->watch_refused = false;
     cprof_watch_switch(conductor->watch, cprof_actions_settings(conductor->actions)->on);
-    cprof_stacks_switch(cprof_cockpit_site(conductor->cockpit)->stacks,
-                        cprof_actions_settings(conductor->actions)->on);
 }
 
+/* What was refused may be possible now. */
 static void start_again(struct conductor *conductor, uint64_t now_ns)
 {
     if (now_ns < conductor->start_again_ns) {
@@ -234,6 +233,8 @@ static void begin(struct conductor *conductor, uint64_t now_ns)
         close(fds->previous[i]);
     }
     start_watch(conductor);
+    cprof_stacks_switch(cprof_cockpit_site(conductor->cockpit)->stacks,
+                        cprof_actions_settings(conductor->actions)->on);
     cprof_schedule_init(&conductor->schedule, now_ns, config->output_interval_s,
                         config->output_duration_s);
     cprof_actions_listen(conductor->actions);

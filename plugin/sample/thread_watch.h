@@ -46,7 +46,9 @@ void cprof_thread_watch_follow_clocks(void);
  * `ticks` (their signal is the app's) no thread has or gets any; sleepers are seen all the same. */
 void cprof_thread_watch_look(bool ticks);
 
-/* The window has ended. What threads used since their clocks were last followed does not count. */
+/* The window has ended and no handler is inside any more (cprof_oncpu_drained): what they read of
+ * their threads is forgotten. What threads used since their clocks were last followed does not
+ * count. */
 void cprof_thread_watch_end(void);
 
 #endif

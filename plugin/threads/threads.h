@@ -9,7 +9,7 @@
  * Callers   any thread, a handler too; each function says which.
  * Owners    a record's fields belong to the ticker, except `timing`, `pointer`, `grid` (perf_grid.h
  *           tells what of it) and `remembered`, which belong to the thread's own handler while it
- *           is armed.
+ *           is armed. Handlers read the rest.
  * Memory    one private mapping, made once.
  *
  * SPDX-License-Identifier: MIT

@@ -218,6 +218,7 @@ class Uwsgi:
     def stop(self, verb=signal.SIGINT):
         """Ends the server by `verb` to its first process, and fails unless it ended well, left
         no process behind, did not crash and logged no error of ours."""
+        wait_for(self._hears_signals, "uWSGI's handlers of signals")
         self._process.send_signal(verb)
         status = self.wait_for_exit()
         try:
@@ -229,6 +230,13 @@ class Uwsgi:
             self.kill()
         assert status in self._good_statuses, f"uWSGI ended with {status}:\n{self.log_tail()}"
         self.check_log()
+
+    def _hears_signals(self):
+        """uWSGI has its handlers only after the workers' start, also that of a reload. Until then
+        Python has one for SIGINT, which keeps the signal to itself."""
+        with contextlib.suppress(FileNotFoundError):
+            return not self.is_running() or processes.catches(self.master_pid, signal.SIGHUP)
+        return True  # it has ended
 
     def end(self):
         """Stops the server if it still runs, and shows the log."""
@@ -377,11 +385,6 @@ class Uwsgi:
 
     def write_fifo(self, verb):
         wait_for(lambda: self._send_to_fifo(verb), f"a master that reads {verb!r}")
-
-    def wait_for_master_loop(self):
-        """After a reload: until its loop runs, the master has Python's handler for SIGINT, which
-        keeps the signal to itself."""
-        wait_for(lambda: processes.catches(self.master_pid, signal.SIGHUP), "the master's loop")
 
     def wait_for_new_workers(self, old):
         """Waits until as many workers as in `old` live, none of which is in it."""
