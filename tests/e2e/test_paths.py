@@ -42,7 +42,14 @@ def deployed(workspace, plugin_dir):
 def deploy_again(root, plugin_dir):
     release = make_release(root, 2, plugin_dir)
     switch(root, 2)
-    shutil.rmtree(root / "releases" / "1")
+    old = root / "releases" / "1"
+
+    def is_removed():
+        # The gateway may be in the middle of a file there.
+        shutil.rmtree(old, ignore_errors=True)
+        return not old.exists()
+
+    wait_for(is_removed, "the end of the old release")
     return release
 
 
