@@ -54,7 +54,7 @@ MUTANTS = [
         "kernel time is what the clock has beyond the samples of perf events",
         "take_tick",
         "tick.weight_ns = interval_ns;",
-        "tick.weight_ns = 2 * interval_ns;",
+        "interval_ns *= 2;\n        tick.weight_ns = interval_ns;",
         e2e("accounting.py::test_kernel_time_is_found_in_its_function"),
     ),
     Mutant(
