@@ -66,7 +66,7 @@ MUTANTS = [
         "    atomic_fetch_add_explicit(&counters->missed[miss],\n"
         "                              atomic_fetch_add(&calls, 1) % 10 != 0, "
         "memory_order_relaxed);",
-        e2e("accounting.py::test_thousands_of_requests_a_second_are_accounted_for[False]"),
+        e2e("small_stacks.py::test_each_tick_without_room_is_one_miss"),
     ),
     Mutant(
         "timer-not-armed-again",
