@@ -195,7 +195,7 @@ MUTANTS = [
         "take_run_queue_time",
         "sleep->due_ns -= (int64_t)waited_ns;",
         "",
-        e2e("wall_truth.py::test_four_processes_on_fewer_cpus_wait_for_a_cpu"),
+        unit("test_offcpu"),
     ),
     Mutant(
         "new-stack-gets-the-accidental-gap",

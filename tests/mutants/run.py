@@ -72,7 +72,7 @@ def build(copy, test, log):
     program = program_of(test)
     goals = [f"build/unit/{program}"] if program else ["build", "build/unit/windows_gateway"]
     # A mutant may leave a variable unused or a statement behind a return.
-    status = logged(["make", "-j2", *goals, "UNIT_FLAGS=-Wno-error"], copy, log, BUILD_SECONDS)
+    status = logged(["make", "-j2", *goals, "STRICT="], copy, log, BUILD_SECONDS)
     if status != 0:
         raise NoVerdict("does not build")
 
