@@ -220,7 +220,7 @@ MUTANTS = [
         "return cprof_engine_timer_clock(thread->tid, &cpu_ns) && cpu_ns == "
         "thread->sleep.cpu_seen_ns;",
         "return cprof_engine_timer_clock(thread->tid, &cpu_ns);",
-        e2e("wall_truth.py"),
+        unit("test_offcpu"),
     ),
     Mutant(
         "wait-for-the-lock-unnamed",

@@ -13,7 +13,7 @@
  * sources: plugin/threads/engine_timer.c plugin/threads/rearm.c plugin/sample/greenlets.c
  * sources: plugin/sample/parked.c plugin/sample/offcpu.c
  * sources: plugin/tags/tags.c plugin/tags/tag_sets.c plugin/tags/tag_values.c
- * flags: $(embedded_python)
+ * flags: $(embedded_python) -Wl,--wrap=cprof_guard_begin_reading
  *
  * SPDX-License-Identifier: MIT
  */
@@ -372,6 +372,41 @@ static void a_stack_that_is_new_gets_the_mean_gap_and_the_old_one_the_rest(void)
         expect_split(thread, old, new, gap_means_ns[i]);
     }
     return_to_first(thread);
+    Py_END_ALLOW_THREADS;
+}
+
+/* The walker goes back from second() to first() within a look: after its state was read, before
+ * its frames are. */
+static bool moves_within_look;
+
+bool __real_cprof_guard_begin_reading(void);
+bool __wrap_cprof_guard_begin_reading(void);
+
+bool __wrap_cprof_guard_begin_reading(void)
+{
+    if (moves_within_look) {
+        moves_within_look = false;
+        open_gate(1);
+        await_at_gate(thread_called("walker"), 0);
+    }
+    return __real_cprof_guard_begin_reading();
+}
+
+static void a_thread_that_moves_within_a_look_is_not_recorded(void)
+{
+    const _Atomic uint64_t *moved = &recorder.slot->counters.off_cpu_moved;
+    struct cprof_thread *thread;
+    uint64_t before;
+
+    Py_BEGIN_ALLOW_THREADS;
+    thread = expect_asleep_in("walker", CPROF_STATE_FUTEX, "first", 0);
+    walk_on_between_looks(thread);
+    before = atomic_load(moved);
+    moves_within_look = true;
+    (void)cprof_offcpu_look(0);
+    EXPECT(!moves_within_look && !thread->sleep.is_known);
+    EXPECT(atomic_load(moved) == before + 1);
+    (void)expect_asleep_in("walker", CPROF_STATE_FUTEX, "first", 0);
     Py_END_ALLOW_THREADS;
 }
 
@@ -751,6 +786,7 @@ int main(void)
     RUN(looks_at_a_thread_that_stays_asleep_add_its_time_without_a_walk);
     RUN(what_is_booked_stands_in_the_records);
     RUN(a_stack_that_is_new_gets_the_mean_gap_and_the_old_one_the_rest);
+    RUN(a_thread_that_moves_within_a_look_is_not_recorded);
     RUN(what_is_owed_to_the_run_queue_stays_what_it_is);
     RUN(all_time_is_booked_once_however_threads_move);
     RUN(a_thread_without_frames_is_idle_unless_it_serves_a_request);
