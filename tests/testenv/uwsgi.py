@@ -212,6 +212,23 @@ class Uwsgi:
             self.kill()
             raise AssertionError(f"uWSGI did not end:\n{self.log_tail()}") from None
 
+    def _wait_for_end(self):
+        """Waits for the exit of a server that was told to end; returns its status.
+
+        The master looks after its children once a second, or when a letter comes."""
+
+        def has_ended():
+            if self.is_running():
+                self._wake_master()
+            return not self.is_running()
+
+        try:
+            wait_for(has_ended, "the end of uWSGI", STOP_SECONDS)
+        except AssertionError as error:
+            self.kill()
+            raise AssertionError(f"{error}:\n{self.log_tail()}") from None
+        return self._process.poll()
+
     def is_running(self):
         return self._process is not None and self._process.poll() is None
 
@@ -220,7 +237,7 @@ class Uwsgi:
         no process behind, did not crash and logged no error of ours."""
         wait_for(self._hears_signals, "uWSGI's handlers of signals")
         self._process.send_signal(verb)
-        status = self.wait_for_exit()
+        status = self._wait_for_end()
         try:
             wait_for(
                 lambda: not processes.in_session(self._session),
@@ -381,6 +398,14 @@ class Uwsgi:
         except BrokenPipeError:
             return False
         finally:
+            os.close(descriptor)
+
+    def _wake_master(self):
+        """Has its loop go round at once. A line's end is no verb of anybody."""
+        descriptor = self._open_fifo()
+        if descriptor is not None:
+            with contextlib.suppress(BrokenPipeError, BlockingIOError):
+                os.write(descriptor, b"\n")
             os.close(descriptor)
 
     def write_fifo(self, verb):
