@@ -81,7 +81,7 @@ def cloud(make_uwsgi, standin, tmp_path):
 def recovers(server, standin):
     """A profile arrives once the other side is well."""
     standin.release("CPU", "0.5s")
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         assert standin.wait_for_uploads(1)
 
 
@@ -145,7 +145,7 @@ def test_an_update_is_sent_again_while_its_name_is_good(cloud, standin):
     server = cloud().start()
     standin.release("CPU", "0.5s")
 
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         standin.wait_for_uploads(1)
 
     assert len(standin.requests_of("update")) >= 4
@@ -160,7 +160,7 @@ def test_an_update_that_cannot_work_is_dropped(cloud, standin, step):
     server = cloud().start()
     standin.release("CPU", "0.5s")
 
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         server.wait_for_log("a profile is dropped")
     standin.unscript()
     recovers(server, standin)
@@ -174,7 +174,7 @@ def test_a_token_that_expired_is_renewed_within_the_call(cloud, standin):
     standin.expire_tokens()
     standin.release("CPU", "0.5s")
 
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         standin.wait_for_answers("update", 2)
 
     assert [request.status for request in standin.requests_of("update")] == [401, 200]
@@ -238,7 +238,7 @@ def test_the_server_that_stays_away_costs_no_local_profile(make_uwsgi, standin, 
     standin.refuse()
     server = make_uwsgi(**upload_options(standin, tmp_path)).start()
 
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         server.wait_for_profiles(4)
 
     assert len(server.our_warnings) == 1

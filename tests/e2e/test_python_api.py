@@ -89,7 +89,8 @@ def test_each_sample_carries_what_was_set_around_it(path, uwsgi, profile_reader)
 
 @pytest.mark.skipif(python_version() < 7, reason="needs CPython 3.7 or later: make test PYTHON=...")
 def test_tasks_of_asyncio_have_their_own(uwsgi, profile_reader):
-    server = uwsgi(app="tagged", processes=1, **QUICK)
+    # asyncio.run() leaves SIGINT to Python: such a worker ends when uWSGI's mercy does.
+    server = uwsgi(app="tagged", processes=1, worker_reload_mercy=2, **QUICK)
 
     with server.load("/tasks", threads=2) as load:
         watch(server, profile_reader, TASKS)
