@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What no guard reads, most of what was built among it.
 NOT_COPIED = (
     *(".git", ".ruff_cache", "__pycache__", ".uwsgi_plugins_builder", "cloudprofiler-web"),
-    *("venv", "asan", "tsan", "unit", "step*", "fuzz", "frameworks", "tidy"),
+    *("venv", "asan", "tsan", "unit", "step*", "fuzz", "frameworks", "go-cache", "tidy"),
 )
 BUILT = ("cloudprofiler_plugin.so", "cloudprofiler-gateway")
 SECONDS = 300
