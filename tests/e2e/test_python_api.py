@@ -165,7 +165,7 @@ def test_routing_and_the_module_give_the_same_split(uwsgi, profile_reader):
     )
 
     profiles = []
-    with server.load("/seventy") as seventy, server.load("/thirty") as thirty:
+    with server.some_work("/seventy") as seventy, server.some_work("/thirty") as thirty:
         server.wait_for_profiles()
         for _ in range(3):
             profiles.append(profile_reader.read(server.wait_for_profiles()[-1]))

@@ -289,7 +289,7 @@ class Uwsgi:
     def some_work(self, path="/burn?ms=20", **how):
         """A load for samples alone, which leaves processors to others: each client rests longer
         than the server works for it."""
-        return self.load(path, **{"rest_s": 0.05, **how})
+        return self.load(path, **{"rest_s": 0.1, **how})
 
     def burst(self, path, count, threads=2):
         """`count` requests, all of which must be answered well."""
