@@ -107,7 +107,7 @@ def test_local_files_are_written_beside_the_uploads(uwsgi, standin, tmp_path, pr
     standin.pace = BackToBack(["CPU", "WALL"], "1.500s")
     server = uwsgi(**upload_options(standin, tmp_path))
 
-    with server.some_work():
+    with server.load("/burn?ms=20"):
         server.wait_for_profiles(4)
         uploads = standin.wait_for_uploads(3)
 

@@ -95,7 +95,7 @@ def test_only_the_newest_files_are_kept_and_strangers_are_left_alone(uwsgi):
 
 def test_the_period_can_be_chosen(uwsgi, profile_reader):
     server = uwsgi(cloudprofiler_period_ms=40)
-    with server.some_work():
+    with server.load("/burn?ms=20"):
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])
 

@@ -231,7 +231,7 @@ def test_tags_become_root_frames(uwsgi, profile_reader, pprof):
         **QUICK,
     )
 
-    with server.some_work(BOTH):
+    with server.load(BOTH):
         server.wait_for_profiles()
         path = server.wait_for_profiles()[-1]
 
@@ -247,7 +247,7 @@ def test_tags_become_root_frames(uwsgi, profile_reader, pprof):
 def test_focus_on_a_tag_shows_what_the_profile_says(uwsgi, profile_reader, pprof):
     server = uwsgi(processes=1, threads=2, route=ROUTES, **tagged(), **QUICK)
 
-    with server.some_work(BOTH):
+    with server.load(BOTH):
         server.wait_for_profiles()
         path = server.wait_for_profiles()[-1]
 
