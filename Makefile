@@ -7,7 +7,7 @@ CC := gcc
 endif
 JOBS     ?= $(shell nproc)
 # Test files run beside each other: most of them wait for windows to end.
-TEST_JOBS ?= 4
+TEST_JOBS ?= 6
 MACHINE  := $(shell uname -m)
 
 # From PyPI (tools/lint-requirements.txt), so that they are the same on each Debian.

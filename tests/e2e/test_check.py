@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import functools
 import os
 import re
 import shutil
@@ -10,7 +11,8 @@ import subprocess
 
 import pytest
 from testenv import needs
-from testenv.build import PYTHON_PLUGIN, UWSGI, build_fake_python, build_for_another_uwsgi
+from testenv.build import PYTHON_PLUGIN, UWSGI, build_fake_python
+from testenv.checks import run_check
 from testenv.cloud import PROJECT, upload_options
 
 SECONDS = 90
@@ -20,27 +22,7 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
 
 @pytest.fixture
 def check(plugin_dir, tmp_path):
-    def run(
-        *, plugins=(PYTHON_PLUGIN, "cloudprofiler"), plugin_dir=plugin_dir, launcher=(), **options
-    ):
-        command = [*launcher, UWSGI, "--plugin-dir", plugin_dir]
-        command += ["--plugin", ",".join(filter(None, plugins))]
-        for name, value in options.items():
-            option = f"--{name.replace('_', '-')}"
-            if value == "true":
-                command.append(option)
-            elif value is not None:
-                command += [option, value]
-        return subprocess.run(
-            [*map(str, command), "--cloudprofiler-check"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-
-    return run
+    return functools.partial(run_check, tmp_path, plugin_dir)
 
 
 ORDERS = [(PYTHON_PLUGIN, "cloudprofiler"), ("cloudprofiler", PYTHON_PLUGIN)]
@@ -167,16 +149,6 @@ def test_paths_are_looked_up_where_the_server_goes(check, tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert f"{tmp_path}/home/profiles can be written to" in done.stderr
-
-
-def test_a_plugin_for_another_uwsgi_fails(check, plugin_dir, workspace, tmp_path):
-    done = check(
-        plugin_dir=build_for_another_uwsgi(workspace / "check-another-uwsgi", plugin_dir),
-        cloudprofiler_output_dir=tmp_path,
-    )
-
-    assert done.returncode == 1
-    assert "check: FAILED: this is another uWSGI than the plugin was built for" in done.stderr
 
 
 def test_a_plugin_for_another_python_fails(check, workspace, tmp_path, monkeypatch):

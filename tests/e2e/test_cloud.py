@@ -65,7 +65,7 @@ def test_the_deployment_has_the_labels_of_the_api(cloud, standin):
     )
     standin.release("CPU", "0.5s", extra={"unknownField": "kept", "labels": {"theirs": "kept"}})
 
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         upload = standin.wait_for_uploads(1)[0]
 
     assert upload.deployment == {
@@ -87,7 +87,7 @@ def test_the_host_name_is_the_instance_where_nothing_else_is_known(cloud, standi
     server = cloud()
     standin.release("WALL", "0.5s")
 
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         upload = standin.wait_for_uploads(1)[0]
 
     assert upload.labels == {"instance": socket.gethostname()}
@@ -120,7 +120,7 @@ def test_local_files_are_written_beside_the_uploads(uwsgi, standin, tmp_path, pr
 def test_a_killed_gateway_s_session_is_sent_by_the_next(cloud, standin, tmp_path, profile_reader):
     server = cloud()
     standin.release("CPU", "4s")
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         server.wait_for_window()
         os.kill(server.gateway(), signal.SIGKILL)
         upload = standin.wait_for_uploads(1)[0]
@@ -134,7 +134,7 @@ def test_a_reload_in_a_session_sends_what_was_sampled(cloud, standin, tmp_path, 
     server = cloud()
     standin.release("CPU", "60s")
     old = server.wait_for_workers(2)
-    with server.load("/burn?ms=20") as load:
+    with server.some_work() as load:
         server.wait_for_window()
         load.wait_for_requests(20)
         server.reload_by_signal()

@@ -92,7 +92,7 @@ def upload_of(server, standin, more=1):
     """An upload beyond those that are there."""
     goal = len(standin.uploads) + more
     standin.release("CPU", "0.5s")
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         return standin.wait_for_uploads(goal)[-1]
 
 
@@ -189,7 +189,7 @@ def test_a_key_that_is_rotated_is_used_at_the_next_token(cloud, standin, tmp_pat
     standin.keys.authorized_user(tmp_path / "new.json").rename(tmp_path / "key.json")
     standin.expire_tokens()
     standin.release("CPU", "0.5s")
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         wait_for(lambda: len(standin.uploads) == 2, "an upload with the new key")
 
     assert "-user-" in bearer(standin.uploads[1].request)
@@ -227,7 +227,7 @@ def test_key_and_certificates_of_a_secret_that_is_rotated_are_found_again(cloud,
     standin.expire_tokens()
     standin.drop_connections()
     standin.release("CPU", "0.5s")
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         wait_for(lambda: len(standin.uploads) == 2, "an upload with the new key")
 
     assert "-user-" in bearer(standin.uploads[1].request)
@@ -241,7 +241,7 @@ def test_a_key_that_does_not_work_is_replaced_under_the_running_server(cloud, st
 
     standin.keys.service_account(tmp_path / "new.json").rename(gone)
     standin.release("CPU", "0.5s")
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         wait_for(lambda: standin.uploads, "an upload with the new key")
     server.wait_for_log("Cloud Profiler takes profiles")
 
@@ -264,7 +264,7 @@ def test_a_proxy_leads_to_the_real_names(cloud, standin):
         cloudprofiler_api_endpoint=None,
     )
 
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         standin.wait_for_uploads(3)
 
     token_server = f"localhost:{port_of(standin.auth_url)}"

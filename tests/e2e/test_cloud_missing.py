@@ -41,7 +41,7 @@ def server_without(make_uwsgi, standin, tmp_path):
 
 def check_one_line(server, said):
     """Local profiles come, and the one warning is what it should be, whatever is tried again."""
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         server.wait_for_log(said)
         server.wait_for_profiles(MORE_PROFILES)
     assert len(server.our_warnings) == 1, server.our_warnings

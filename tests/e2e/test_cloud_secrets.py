@@ -196,14 +196,14 @@ def test_a_key_that_becomes_unreadable_is_told_with_the_uid(cloud_of_user, stand
     standin.expire_tokens()
 
     standin.release("CPU", "0.5s")
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         server.wait_for_log(f"key file {cloud_of_user.key}: no permission to read it as uid {UID}")
     assert "PRIVATE KEY" not in server.log
 
     # The operator mends it.
     shutil.chown(cloud_of_user.key, USER)
     standin.release("CPU", "0.5s")
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         wait_for(lambda: standin.uploads, "an upload")
     server.wait_for_log("Cloud Profiler takes profiles again")
 

@@ -15,7 +15,7 @@ from testenv.build import (
     build_for_another_uwsgi,
     build_refused,
 )
-from testenv.checks import assert_inert, our_lines
+from testenv.checks import assert_inert, our_lines, run_check
 from testenv.uwsgi import WITHOUT_PYTHON
 
 VERSION = subprocess.run(
@@ -42,9 +42,20 @@ def only_line(server):
     return lines[0]
 
 
-def test_a_build_for_another_uwsgi_says_one_line_and_stays_out(make_uwsgi, workspace, plugin_dir):
-    another = build_for_another_uwsgi(workspace / "another-uwsgi", plugin_dir)
-    server = make_uwsgi(plugin_dir=another)
+@pytest.fixture(scope="module")
+def for_another_uwsgi(workspace, plugin_dir):
+    return build_for_another_uwsgi(workspace / "another-uwsgi", plugin_dir)
+
+
+def test_the_check_of_a_build_for_another_uwsgi_fails(for_another_uwsgi, tmp_path):
+    done = run_check(tmp_path, for_another_uwsgi, cloudprofiler_output_dir=tmp_path)
+
+    assert done.returncode == 1
+    assert "check: FAILED: this is another uWSGI than the plugin was built for" in done.stderr
+
+
+def test_a_build_for_another_uwsgi_says_one_line_and_stays_out(make_uwsgi, for_another_uwsgi):
+    server = make_uwsgi(plugin_dir=for_another_uwsgi)
     server.errors_allowed = True
 
     server.start()

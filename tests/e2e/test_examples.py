@@ -64,7 +64,7 @@ def test_samples_carry_route_and_view(name, source, make_uwsgi, profile_reader):
         return not missing
 
     first, second = paths
-    with server.load(first) as one, server.load(second) as other:
+    with server.some_work(first) as one, server.some_work(second) as other:
         wait_for(are_seen, f"samples of {missing}", PATIENCE_S)
 
     assert not one.failures + other.failures

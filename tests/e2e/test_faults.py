@@ -57,7 +57,7 @@ def test_a_full_disk_costs_profiles_only_and_is_told_once(make_uwsgi, profile_re
     with small_disk(server.profiles):
         server.start()
         ballast = server.profiles / "ballast"
-        with server.load("/burn?ms=10") as load:
+        with server.some_work("/burn?ms=10") as load:
             server.wait_for_profiles()
             fill(ballast)
             server.wait_for_log(r"^\[cloudprofiler\] warning: ")
@@ -80,7 +80,7 @@ def test_a_full_disk_costs_profiles_only_and_is_told_once(make_uwsgi, profile_re
 
 def test_a_directory_that_goes_away_costs_profiles_only_and_is_told_once(uwsgi, profile_reader):
     server = uwsgi()
-    with server.load("/burn?ms=10") as load:
+    with server.some_work("/burn?ms=10") as load:
         server.wait_for_profiles()
         server.profiles.rename(server.directory / "elsewhere")
         server.wait_for_log(r"^\[cloudprofiler\] warning: ")

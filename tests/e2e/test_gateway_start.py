@@ -333,7 +333,7 @@ def test_an_upload_that_could_not_be_started_is_started_later(
 
     server.wait_for_log(r"error: nothing is sent to Cloud Profiler: .*; it is tried again")
     standin.release("CPU", "0.5s")
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         wait_for(lambda: standin.uploads, "an upload")
     assert len(server.our_errors) == 1
 

@@ -96,7 +96,7 @@ def endpoint(server):
 
 
 def test_a_profile_of_the_next_second_is_the_workers(server, endpoint, profile_reader, tmp_path):
-    with server.load("/own?ms=10", threads=4) as load:
+    with server.load("/own?ms=10", threads=4, rest_s=0.02) as load:
         answer = endpoint.ask("/debug/pprof/profile?seconds=1")
     path = tmp_path / "profile.pb.gz"
     path.write_bytes(answer.body)
@@ -110,7 +110,7 @@ def test_a_profile_of_the_next_second_is_the_workers(server, endpoint, profile_r
 
 
 def test_go_tool_pprof_fetches_by_url(server, endpoint, pprof):
-    with server.load("/own?ms=10", threads=4):
+    with server.some_work("/own?ms=10", threads=4):
         top = pprof.run("-top", endpoint.with_token("/debug/pprof/profile?seconds=1"))
         wall = pprof.run("-top", endpoint.with_token("/debug/pprof/wall?seconds=1"))
 
@@ -150,7 +150,7 @@ def test_tools_with_their_defaults_wait_for_the_whole_window(
 @pytest.mark.parametrize("form", ["pprof", "collapsed", "speedscope", "top", "html"])
 def test_every_format_says_the_same_function(server, endpoint, form):
     (worker, pid), (_, other_pid) = sorted(server.workers().items())
-    with server.load("/own?ms=10", threads=4):
+    with server.load("/own?ms=10", threads=4, rest_s=0.02):
         answer = endpoint.ask(f"/debug/pprof/profile?seconds=1&format={form}&worker={worker}")
     text = gzip.decompress(answer.body).decode(errors="replace") if form == "pprof" else answer.text
 
@@ -160,7 +160,7 @@ def test_every_format_says_the_same_function(server, endpoint, form):
 
 
 def test_only_samples_with_the_tags_pass(server, endpoint):
-    with server.load("/own?ms=10", threads=4):
+    with server.some_work("/own?ms=10", threads=4):
         nothing = endpoint.ask("/debug/pprof/wall?seconds=1&format=collapsed&tag.colour=red")
         runs = endpoint.ask("/debug/pprof/wall?seconds=1&format=collapsed&state=oncpu")
         asleep = endpoint.ask("/debug/pprof/wall?seconds=1&format=collapsed&state=sleep")

@@ -89,7 +89,7 @@ def test_windows_go_on_after_every_kind_of_kill(uwsgi, profile_reader):
 
     for victim in (server.workers()[1], server.gateway()):
         kill(victim)
-        with server.load("/own?ms=10"):
+        with server.some_work("/own?ms=10"):
             server.wait_for_log("Respawned uWSGI worker 1")
             server.wait_for_profiles()
             files = server.wait_for_profiles()

@@ -18,6 +18,7 @@ LIBRARIES = {
     "zlib": r"\[libz\.so\.1\]$",
     "sha256": r"\[(libcrypto\.so\.\S+|_hashlib\.\S+\.so|_sha2\S*\.so)\]$",
 }
+OFTEN = {**QUICK, "cloudprofiler_period_ms": 2}
 SAMPLES_MIN = 200
 NAMES_MIN = 50  # where nearly every sample shows the name that is looked for, or must not be there
 LOADER_CALL = "__tls_get_addr "
@@ -52,7 +53,7 @@ def leaf_names(profile):
 
 @pytest.fixture
 def server(uwsgi):
-    return uwsgi(app="native_burn", processes=1, **QUICK)
+    return uwsgi(app="native_burn", processes=1, **OFTEN)
 
 
 @pytest.fixture
@@ -154,6 +155,6 @@ def test_a_library_that_is_loaded_in_the_window_is_found(make_uwsgi, make_object
 
 
 def test_the_option_turns_it_off(uwsgi, profile_reader):
-    server = uwsgi(app="native_burn", processes=1, cloudprofiler_native_leaf="false", **QUICK)
+    server = uwsgi(app="native_burn", processes=1, cloudprofiler_native_leaf="false", **OFTEN)
 
     assert leaf_names(burn(server, "/zlib", profile_reader, "burn_zlib", NAMES_MIN)) == {None}

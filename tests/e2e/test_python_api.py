@@ -89,7 +89,8 @@ def test_each_sample_carries_what_was_set_around_it(path, uwsgi, profile_reader)
 
 @pytest.mark.skipif(python_version() < 7, reason="needs CPython 3.7 or later: make test PYTHON=...")
 def test_tasks_of_asyncio_have_their_own(uwsgi, profile_reader):
-    server = uwsgi(app="tagged", processes=1, **QUICK)
+    # asyncio.run() leaves SIGINT to Python: such a worker ends when uWSGI's mercy does.
+    server = uwsgi(app="tagged", processes=1, worker_reload_mercy=2, **QUICK)
 
     with server.load("/tasks", threads=2) as load:
         watch(server, profile_reader, TASKS)
@@ -164,7 +165,7 @@ def test_routing_and_the_module_give_the_same_split(uwsgi, profile_reader):
     )
 
     profiles = []
-    with server.load("/seventy") as seventy, server.load("/thirty") as thirty:
+    with server.some_work("/seventy") as seventy, server.some_work("/thirty") as thirty:
         server.wait_for_profiles()
         for _ in range(3):
             profiles.append(profile_reader.read(server.wait_for_profiles()[-1]))

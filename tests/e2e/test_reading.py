@@ -118,7 +118,7 @@ def test_stacks_deeper_than_the_limit_keep_their_leaves_under_a_truncated_root(
 
 def test_the_worker_can_be_the_root_frame(uwsgi, profile_reader):
     server = uwsgi(cloudprofiler_worker_frame="true", processes=1)
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])
 
@@ -127,7 +127,7 @@ def test_the_worker_can_be_the_root_frame(uwsgi, profile_reader):
 
 def test_tags_can_be_chosen(uwsgi, profile_reader):
     server = uwsgi(cloudprofiler_tag="worker", processes=1)
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])
 

@@ -169,7 +169,7 @@ LIMITS = {
 def test_the_ends_of_every_range_are_accepted(end, uwsgi):
     server = uwsgi(**{f"cloudprofiler_{name}": value for name, value in LIMITS[end].items()})
 
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         server.wait_for_profiles()
 
 

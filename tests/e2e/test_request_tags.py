@@ -212,7 +212,7 @@ def test_mules_and_spoolers_have_no_request(uwsgi, profile_reader):
         **QUICK,
     )
 
-    with server.load("/pid"), profiles_of(server, profile_reader) as found:
+    with server.some_work("/pid"), profiles_of(server, profile_reader) as found:
         server.wait_for_profiles()
 
     mules = found["cpu"].where(lambda sample: sample.labels["worker"] == "mule 1")

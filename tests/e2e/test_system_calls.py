@@ -27,6 +27,7 @@ BORN = re.compile(
     r"uWSGI (?:(worker|mule) \d+ \((?:new )?pid: (\d+)|(spooler) on dir .* with pid (\d+))"
 )
 SECONDS = 90
+SLOW = "/burn?ms=1500"
 
 
 def list_or_skip(name):
@@ -70,7 +71,7 @@ def wait_for_profiles_everywhere(server, standin, life):
 
     endpoint = Endpoint(server, token=None, times=life)
     endpoint.token = endpoint.query.partition("=")[2]
-    with server.load("/burn?ms=20"), server.load("/burn?ms=1500", threads=1):
+    with server.some_work(threads=1), server.some_work(SLOW, threads=1, rest_s=30):
         assert endpoint.ask("/debug/pprof/profile?seconds=1").status == 200
         assert endpoint.ask("/debug/pprof/stacks").status == 200
         wait_for(lambda: all(map(has_new, kinds)), "a file of each kind")
@@ -196,7 +197,7 @@ def test_a_filter_that_kills_whoever_asks_for_perf_events_ends_nothing(make_uwsg
     without(["perf_event_open"], server.launch, KILL_PROCESS)
     server.wait_until_live()
 
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         if "cloudprofiler_disable" not in options:
             wait_for(lambda: profile_files(server.profiles, "wall"), "the first profile")
     server.stop()

@@ -3,12 +3,16 @@
 SPDX-License-Identifier: MIT
 """
 
+import subprocess
+
 from . import processes
+from .build import PYTHON_PLUGIN, UWSGI
 from .profiles import merged, wall_file_of
 from .uwsgi import GATEWAY_COMM
 from .wait import wait_for
 
 PATIENCE_S = 60
+CHECK_SECONDS = 90
 
 
 def windows_until(is_enough, what, server, reader):
@@ -34,7 +38,7 @@ def assert_profiles_go_on(server, profile_reader):
     def workers_are_found(cpu, _wall):
         return cpu.functions() & {f"own_function_of_{pid}" for pid in server.workers().values()}
 
-    with server.load("/own?ms=10", threads=4) as load:
+    with server.some_work("/own?ms=10", threads=4) as load:
         windows_until(workers_are_found, "samples of the living workers", server, profile_reader)
     assert not load.failures, load.failures[:3]
     assert not server.our_errors, server.our_errors
@@ -61,3 +65,30 @@ def assert_inert(server):
 
 def our_lines(server):
     return [line for line in server.log.splitlines() if line.startswith("[cloudprofiler]")]
+
+
+def run_check(
+    directory,
+    plugin_dir,
+    *,
+    plugins=(PYTHON_PLUGIN, "cloudprofiler"),
+    launcher=(),
+    **options,
+):
+    """What `uwsgi --cloudprofiler-check` says in that directory, as subprocess.run() returns it."""
+    command = [*launcher, UWSGI, "--plugin-dir", plugin_dir]
+    command += ["--plugin", ",".join(filter(None, plugins))]
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        if value == "true":
+            command.append(option)
+        elif value is not None:
+            command += [option, value]
+    return subprocess.run(
+        [*map(str, command), "--cloudprofiler-check"],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=CHECK_SECONDS,
+        check=False,
+    )

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from .build import SOURCE
+
 BUILD_SECONDS = 300
+# Go's own library has to be compiled for a shared object: kept from run to run.
+CACHE = SOURCE / "build" / "go-cache"
 
 
 def find_go(what):
@@ -29,7 +33,7 @@ def build_go_library(source, library):
     subprocess.run(
         [go, "build", "-buildmode=c-shared", "-o", str(library), "."],
         cwd=source,
-        env={"GOCACHE": str(library.parent / "go-cache"), **environment},
+        env={"GOCACHE": str(CACHE), **environment},
         timeout=BUILD_SECONDS,
         check=True,
     )

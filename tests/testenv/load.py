@@ -46,19 +46,20 @@ def get(socket_path, path):
 
 class Load:
     """Threads that ask for one path, or several in turn, until told to stop, or until `count`
-    requests are made.
+    requests are made. Each rests for `rest_s` behind an answer.
 
     As a context manager it runs in the background of the block. `done`, `failures` and `bodies`
     (the different answers) may be read at any time. A load never outlives `seconds`.
     """
 
-    def __init__(self, socket_path, path, threads=2, count=None, seconds=120.0):
+    def __init__(self, socket_path, path, threads=2, count=None, seconds=120.0, rest_s=0.0):
         self.done = 0
         self.failures = []
         self.bodies = set()
         self._socket_path = socket_path
         self._paths = [path] if isinstance(path, str) else list(path)
         self._seconds = seconds
+        self._rest_s = rest_s
         self._tickets = itertools.count() if count is None else iter(range(count))
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -106,3 +107,4 @@ class Load:
                 with self._lock:
                     self.done += 1
                     self.bodies.add(body)
+            self._stop.wait(self._rest_s)

@@ -212,6 +212,23 @@ class Uwsgi:
             self.kill()
             raise AssertionError(f"uWSGI did not end:\n{self.log_tail()}") from None
 
+    def _wait_for_end(self):
+        """Waits for the exit of a server that was told to end; returns its status.
+
+        The master looks after its children once a second, or when a letter comes."""
+
+        def has_ended():
+            if self.is_running():
+                self._wake_master()
+            return not self.is_running()
+
+        try:
+            wait_for(has_ended, "the end of uWSGI", STOP_SECONDS)
+        except AssertionError as error:
+            self.kill()
+            raise AssertionError(f"{error}:\n{self.log_tail()}") from None
+        return self._process.poll()
+
     def is_running(self):
         return self._process is not None and self._process.poll() is None
 
@@ -220,7 +237,7 @@ class Uwsgi:
         no process behind, did not crash and logged no error of ours."""
         wait_for(self._hears_signals, "uWSGI's handlers of signals")
         self._process.send_signal(verb)
-        status = self.wait_for_exit()
+        status = self._wait_for_end()
         try:
             wait_for(
                 lambda: not processes.in_session(self._session),
@@ -268,6 +285,11 @@ class Uwsgi:
     def load(self, path, **how):
         """See Load; use it as a context manager."""
         return Load(self.directory / "http.sock", path, **how)
+
+    def some_work(self, path="/burn?ms=20", **how):
+        """A load for samples alone, which leaves processors to others: each client rests longer
+        than the server works for it."""
+        return self.load(path, **{"rest_s": 0.1, **how})
 
     def burst(self, path, count, threads=2):
         """`count` requests, all of which must be answered well."""
@@ -381,6 +403,14 @@ class Uwsgi:
         except BrokenPipeError:
             return False
         finally:
+            os.close(descriptor)
+
+    def _wake_master(self):
+        """Has its loop go round at once. A line's end is no verb of anybody."""
+        descriptor = self._open_fifo()
+        if descriptor is not None:
+            with contextlib.suppress(BrokenPipeError, BlockingIOError):
+                os.write(descriptor, b"\n")
             os.close(descriptor)
 
     def write_fifo(self, verb):
