@@ -4,8 +4,8 @@
  * own reasons. A sink that is done at once says what became of the profile; one that has a queue
  * keeps finished bytes, bounded, and says it later.
  *
- * Callers   the gateway's thread. Who waits for one profile, as an HTTP request does, is no sink:
- *           askers/demand.h answers.
+ * Callers   the gateway's thread.
+ * Waiting   who waits for one profile, as an HTTP request does, is no sink: askers/demand.h calls.
  * Memory    profile and reason are borrowed for the call: what a sink needs later it copies.
  * Failure   a sink reports its own troubles, once, in its own way, and never stops the gateway: a
  *           profile that cannot be delivered is dropped.
