@@ -50,7 +50,7 @@ const char *cprof_format_media_type(enum cprof_format format)
     return formats[format].media_type;
 }
 
-/* The file's samples that pass, in a table that the caller resets, whatever is returned. */
+/* The samples that pass, in a table that the caller resets, whatever is returned. */
 static bool read_filtered(struct cprof_table *out, const struct cprof_profile_bytes *profile,
                           const struct cprof_filter *filter, enum cprof_filter_detail detail,
                           struct cprof_error *error)
@@ -58,6 +58,9 @@ static bool read_filtered(struct cprof_table *out, const struct cprof_profile_by
     struct cprof_table table;
     bool ok;
 
+    if (profile->table) {
+        return cprof_filter_apply(out, profile->table, filter, detail, error);
+    }
     cprof_table_init(&table);
     ok = cprof_pprof_read(&table, profile->bytes, profile->byte_count, error);
     if (ok) {

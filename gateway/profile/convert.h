@@ -1,8 +1,8 @@
-/* convert.h - a finished pprof file as another format, filtered by its samples' tags.
+/* convert.h - a finished profile in another format, filtered by its samples' tags.
  *
  * Callers   the gateway's thread.
  * Memory    what is returned is malloc'd and the caller's; NULL after an error.
- * Trust     the file may come from anybody (pprof.h). Each format's texts are escaped in its own
+ * Trust     a file may come from anybody (pprof.h). Each format's texts are escaped in its own
  *           way; control characters became U+FFFD when the file was read.
  *
  * SPDX-License-Identifier: MIT
@@ -16,6 +16,7 @@
 
 #include "../../shared/base/attributes.h"
 #include "../../shared/base/error.h"
+#include "select.h"
 
 enum cprof_format {
     CPROF_FORMAT_PPROF,      /* gzip-compressed profile.proto */
@@ -29,12 +30,8 @@ enum cprof_format {
 #define CPROF_FILTER_TERMS_MAX 16u
 
 /* A sample passes if it has every tag with its value. Texts are borrowed. */
-struct cprof_filter_term {
-    const char *key;
-    const char *value;
-};
 struct cprof_filter {
-    struct cprof_filter_term terms[CPROF_FILTER_TERMS_MAX];
+    struct cprof_label_text terms[CPROF_FILTER_TERMS_MAX];
     size_t count;
 };
 
@@ -42,6 +39,7 @@ struct cprof_filter {
 struct cprof_profile_bytes {
     const uint8_t *bytes;
     size_t byte_count;
+    const struct cprof_table *table; /* that it was made of; NULL: the file is read */
 };
 
 /* By its name in a URL ("pprof", "collapsed" ...). False: there is no such format. */

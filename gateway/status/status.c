@@ -32,7 +32,9 @@ struct cprof_status {
     struct cprof_status_report report;
     struct cprof_status_slot *slots;
     struct last_look *looks;
-    const struct cprof_uploader *uploader;
+    const struct cprof_sink_counts *files; /* NULL: there is no directory */
+    const struct cprof_uploader *uploader; /* NULL: there is none */
+    const struct cprof_sink_counts *uploads;
     uint64_t started_ns;
     uint64_t shown_ns; /* up to then CPU time in windows is in cpu_share */
     char trouble[1024];
@@ -69,9 +71,11 @@ void cprof_status_destroy(struct cprof_status *status)
     }
 }
 
-void cprof_status_set_uploader(struct cprof_status *status, const struct cprof_uploader *uploader)
+void cprof_status_set_uploader(struct cprof_status *status, const struct cprof_uploader *uploader,
+                               const struct cprof_sink_counts *counts)
 {
     status->uploader = uploader;
+    status->uploads = counts;
 }
 
 void cprof_status_set_overhead(struct cprof_status *status,
@@ -80,15 +84,9 @@ void cprof_status_set_overhead(struct cprof_status *status,
     status->report.overhead = *overhead;
 }
 
-void cprof_status_file(struct cprof_status *status, bool written, size_t byte_count)
+void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink_counts *files)
 {
-    status->report.files_failing = !written;
-    status->report.files_failed += !written;
-    if (written) {
-        status->report.files_written++;
-        status->report.file_bytes += byte_count;
-        status->report.last_file_unix_ns = cprof_now_unix_ns();
-    }
+    status->files = files;
 }
 
 static void read_counts(struct counts *counts, const struct cprof_slot_counters *counters)
@@ -267,11 +265,14 @@ const struct cprof_status_report *cprof_status_read(struct cprof_status *status)
     for (unsigned i = 0; i < CPROF_FIGURE_COUNT; i++) {
         report->figures[i] = atomic_load(&control->figures[i]);
     }
+    if (status->files) {
+        report->files = *status->files;
+    }
     report->uploads = status->uploader != NULL;
     report->upload_trouble = status->trouble;
     status->trouble[0] = '\0';
     if (status->uploader) {
-        cprof_uploader_counts(status->uploader, &report->upload);
+        report->upload = *status->uploads;
         cprof_uploader_trouble(status->uploader, status->trouble, sizeof(status->trouble));
     }
     return report;

@@ -151,7 +151,7 @@ static void send_list(const struct cprof_web_site *site, struct cprof_web_reques
 static void send_file(const struct cprof_web_site *site, struct cprof_web_request *request,
                       const char *name, const struct cprof_web_query *query)
 {
-    struct cprof_profile_bytes profile;
+    struct cprof_profile_bytes profile = {.bytes = NULL};
     struct cprof_directory_name ignored;
     uint8_t *bytes = NULL;
     bool found = site->output && cprof_directory_read_name(&ignored, site->output, name) &&

@@ -25,11 +25,10 @@ struct waiting {
     uint64_t order;
 };
 
-static const struct cprof_harvested *find_kind(const struct cprof_harvest *harvest,
-                                               enum cprof_kind kind)
+static struct cprof_profile *find_kind(struct cprof_harvest *harvest, enum cprof_kind kind)
 {
     for (unsigned i = 0; harvest && i < harvest->count; i++) {
-        if (harvest->profiles[i].kind == kind && harvest->profiles[i].bytes) {
+        if (harvest->profiles[i].table.kind == kind) {
             return &harvest->profiles[i];
         }
     }
@@ -39,12 +38,13 @@ static const struct cprof_harvested *find_kind(const struct cprof_harvest *harve
 static void ready(void *context, const struct cprof_demand_result *result)
 {
     struct waiting *waiting = context;
-    const struct cprof_harvested *profile = find_kind(result->harvest, waiting->kind);
+    struct cprof_profile *profile = find_kind(result->harvest, waiting->kind);
+    struct cprof_error error;
     char name[64];
 
-    if (profile) {
-        const struct cprof_profile_bytes bytes = {.bytes = profile->bytes,
-                                                  .byte_count = profile->byte_count};
+    if (profile && cprof_profile_pack(profile, &error)) {
+        const struct cprof_profile_bytes bytes = {
+            .bytes = profile->bytes, .byte_count = profile->byte_count, .table = &profile->table};
 
         (void)snprintf(name, sizeof(name), "%s-%u.pb.gz", cprof_kind_name(waiting->kind),
                        result->window->id);
