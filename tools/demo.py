@@ -177,6 +177,13 @@ def print_top(profiles, kind, count):
     return files
 
 
+def write_page(profiles, files):
+    page = profiles / "report.html"
+    with page.open("wb") as out:
+        subprocess.run([GATEWAY, "--html", *map(str, files)], stdout=out, check=True)
+    return page
+
+
 def print_result(profiles, answers):
     print(f"{answers} requests were answered. Where the CPU time went:\n", flush=True)
     files = print_top(profiles, "cpu", TOP)
@@ -185,7 +192,9 @@ def print_result(profiles, answers):
     print("\nThe profiles:")
     for file in files:
         print(f"  {file}")
-    print("Look at one:")
+    page = write_page(profiles, files)
+    print(f"All of them in one page, for any browser: {page}")
+    print("Or look at one with other tools:")
     print(f"  go tool pprof -http=127.0.0.1: {files[-1]}")
     print("  or drop it on https://www.speedscope.app (it stays in the browser)")
 
