@@ -59,7 +59,7 @@ FORCE:
 .PHONY: deps deps-demo deps-quick deps-test deps-lint
 deps: deps-demo deps-test deps-lint ## Install the Debian packages that all targets need.
 deps-demo:
-	@tools/install-packages demo web
+	@tools/install-packages demo
 deps-quick:
 	@tools/install-packages demo test
 deps-test:
@@ -245,7 +245,7 @@ format: build/venv/ready ## Lay out C and Python files as lint wants them.
 
 .PHONY: demo
 demo: deps-demo ## Profile a small Flask shop for 15 seconds and print where the time went.
-	@$(MAKE) --no-print-directory build $(WEB_DIRECTORY)/index.html
+	@$(MAKE) --no-print-directory build $(if $(shell command -v npm),$(WEB_DIRECTORY)/index.html)
 	@$(PYTHON) tools/demo.py $(UWSGI)
 
 .PHONY: pictures
