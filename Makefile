@@ -9,6 +9,8 @@ JOBS     ?= $(shell nproc)
 # Test files run beside each other: most of them wait for windows to end.
 TEST_JOBS ?= 6
 MACHINE  := $(shell uname -m)
+# Tests and benchmarks take this build.
+ON_THIS_BUILD = CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)'
 
 # From PyPI (tools/lint-requirements.txt), so that they are the same on each Debian.
 CLANG_FORMAT ?= build/venv/bin/clang-format
@@ -151,26 +153,25 @@ build/unit.mk: $(UNIT_SOURCES) tools/unit-rules
 	tools/unit-rules $(UNIT_SOURCES) > $@
 
 test_programs = build objects unit step-programs fuzz-programs $(WEB_DIRECTORY)/index.html
-on_this_build = CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' $(PYTHON)
 
 .PHONY: test test-quick test-many
 test: deps-test ## Run all tests: unit tests and tests on a real uWSGI.
 	$(MAKE) --no-print-directory -j$(JOBS) $(test_programs)
-	CPROF_TARGET=$@ $(on_this_build) -m pytest -n $(TEST_JOBS) --dist loadfile tests/
+	CPROF_TARGET=$@ $(ON_THIS_BUILD) $(PYTHON) -m pytest -n $(TEST_JOBS) --dist loadfile tests/
 
 # A minute at most.
 QUICK_TESTS := tests/unit/test_units.py $(addprefix tests/e2e/test_,check.py kills.py kinds.py \
 	mules.py refusals.py stacks.py truth.py)
 test-quick: deps-quick ## Run the part of the tests that takes a minute: no browser, Go or Node.js.
 	@$(MAKE) --no-print-directory -j$(JOBS) build unit
-	@CPROF_TARGET=$@ $(on_this_build) -m pytest -q -n $(TEST_JOBS) --dist loadfile $(QUICK_TESTS)
+	@CPROF_TARGET=$@ $(ON_THIS_BUILD) $(PYTHON) -m pytest -q -n $(TEST_JOBS) --dist loadfile $(QUICK_TESTS)
 
 TIMES ?= 6
 BUSY  ?= 0
 ONLY  ?= tests/
 test-many: deps-test ## Run the tests TIMES times, beside BUSY processes that spin (ONLY="...": these).
 	@$(MAKE) --no-print-directory -j$(JOBS) $(test_programs)
-	@$(on_this_build) tests/many.py $(TIMES) $(BUSY) $(TEST_JOBS) $(ONLY)
+	@$(ON_THIS_BUILD) $(PYTHON) tests/many.py $(TIMES) $(BUSY) $(TEST_JOBS) $(ONLY)
 
 ##@ Checking
 
@@ -244,14 +245,13 @@ format: build/venv/ready ## Lay out C and Python files as lint wants them.
 
 .PHONY: demo
 demo: deps-demo ## Profile a small Flask shop for 15 seconds and print where the time went.
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build $(if $(shell command -v npm),$(WEB_DIRECTORY)/index.html)
 	@$(PYTHON) tools/demo.py $(UWSGI)
 
 .PHONY: pictures
 pictures: deps-test ## Take the profiles and pictures of docs/pictures.md anew.
 	@$(MAKE) --no-print-directory build $(WEB_DIRECTORY)/index.html
-	@CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' \
-		$(PYTHON) tools/pictures/take.py
+	@$(ON_THIS_BUILD) $(PYTHON) tools/pictures/take.py
 
 .PHONY: docs
 docs: build ## Write docs/options.md anew from the plugin's own help.
@@ -263,17 +263,18 @@ help: ## Print this list.
 	@awk -F ':.*## ' '/^##@/ { printf "%s:\n", substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
--include bench/bench.mk
--include tests/step/step.mk
--include tests/matrix.mk
--include tests/truth/truth.mk
--include tests/mutants/mutants.mk
--include tests/soak/soak.mk
--include tests/fuzz/fuzz.mk
--include tests/wall.mk
--include tests/assumptions.mk
--include tests/standin/conformance.mk
+include bench/bench.mk
+include tests/step/step.mk
+include tests/matrix/matrix.mk
+include tests/truth/truth.mk
+include tests/mutants/mutants.mk
+include tests/soak/soak.mk
+include tests/fuzz/fuzz.mk
+include tests/eintr/wall.mk
+include tests/assumptions/assumptions.mk
+include tests/standin/conformance.mk
 include web/web.mk
+# Rules of the unit tests, of their `// sources:` lines: made only for goals that need them.
 ifneq ($(filter unit test bench step,$(MAKECMDGOALS))$(findstring build/unit/,$(MAKECMDGOALS)),)
 -include build/unit.mk
 endif

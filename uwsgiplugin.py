@@ -171,4 +171,6 @@ CFLAGS = [
 LDFLAGS = ["-Wl,-z,relro,-z,now", "-Wl,--as-needed"]
 LIBS = []
 
+# uWSGI compiles the plugin when this file is through. It builds one file and has no place to name
+# another, so that the second program is made here.
 build_gateway(ROOT)

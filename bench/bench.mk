@@ -17,20 +17,15 @@ build/bench/sleeper.so: build/objects/bench/sleeper.o
 	@echo 'link $@'
 	@$(CC) -shared -pthread -o $@ $^
 
-bench_sleepers = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
-	$(BENCH_PYTHON) bench/sleepers.py build/bench/sleeper.so 5
+bench_sleepers = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/sleepers.py build/bench/sleeper.so 5
 
-bench_tags = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
-	$(BENCH_PYTHON) bench/tags.py
+bench_tags = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/tags.py
 
-bench_endpoint = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
-	$(BENCH_PYTHON) bench/endpoint.py
+bench_endpoint = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/endpoint.py
 
-bench_latency = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
-	$(BENCH_PYTHON) bench/latency.py
+bench_latency = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/latency.py
 
-bench_run = UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
-	$(BENCH_PYTHON) bench/run.py build/bench/overflow.so $(BENCH_SECONDS) build/bench/peers
+bench_run = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/run.py build/bench/overflow.so $(BENCH_SECONDS) build/bench/peers
 
 .PHONY: bench bench-asleep bench-overflows bench-sleepers bench-tags bench-endpoint
 .PHONY: bench-latency deps-bench

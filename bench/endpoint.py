@@ -57,7 +57,7 @@ def measure(options, seconds):
             if options:
                 endpoint = Endpoint(server)
                 assert endpoint.ask("/debug/pprof/wall?seconds=1").status == 200
-                assert endpoint.ask("/profiles/1?format=html").status == 200
+                assert endpoint.ask("/profiles/1?format=top").status == 200
                 endpoint.status()
             gateway = server.gateway()
             cpu, switches = cpu_seconds(gateway), ticker_switches(server)

@@ -21,6 +21,7 @@
 #include "conductor.h"
 #include "config_reader.h"
 #include "credentials/secret.h"
+#include "report.h"
 #include "top.h"
 
 #define TOP_COUNT_DEFAULT 15
@@ -35,6 +36,7 @@ enum option_code {
     OPTION_CHECK,
     OPTION_TOP,
     OPTION_TOP_COUNT,
+    OPTION_HTML,
     OPTION_VERSION,
     OPTION_HELP,
 };
@@ -48,6 +50,7 @@ static const struct option long_options[] = {
     {"check", no_argument, NULL, OPTION_CHECK},
     {"top", no_argument, NULL, OPTION_TOP},
     {"top-count", required_argument, NULL, OPTION_TOP_COUNT},
+    {"html", no_argument, NULL, OPTION_HTML},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -58,6 +61,9 @@ static const char help_text[] =
     "           prints what profiles say, merged: the N functions with most time of their own\n"
     "           (15), and the split by worker and thread. All files are of one kind: CPU time\n"
     "           (cpu-*.pb.gz) or wall time (wall-*.pb.gz), which is split by state, too\n"
+    "       cloudprofiler-gateway --html FILE... > report.html\n"
+    "           writes one page that shows the profiles as flame graphs, without server or "
+    "network\n"
     "       cloudprofiler-gateway --segment-fd N --config-fd N [--bell-fd N] [--results-fd N]\n"
     "                             [--previous-segment-fd N]...\n"
     "           how uWSGI starts it: descriptors of shared memory, configuration and commands\n"
@@ -69,7 +75,7 @@ struct arguments {
     int segment_fd, config_fd, bell_fd, results_fd;
     int previous_fds[CPROF_PREVIOUS_SEGMENTS_MAX];
     size_t previous_count;
-    bool top, check;
+    bool top, html, check;
     uint32_t top_count;
 };
 
@@ -129,6 +135,9 @@ static bool take_option(struct arguments *arguments, int option, struct cprof_er
         return true;
     case OPTION_TOP:
         arguments->top = true;
+        return true;
+    case OPTION_HTML:
+        arguments->html = true;
         return true;
     default:
         if (!parse_number(&number, optarg, 1, TOP_COUNT_MAX)) {
@@ -247,21 +256,32 @@ static int give_up(const struct cprof_error *error)
     return EXIT_FAILURE;
 }
 
-static int run(const struct arguments *arguments, int argc, char **argv)
+/* What people ask of files. */
+static int show_files(const struct arguments *arguments, char *const *paths, int path_count)
 {
     struct cprof_error error;
+    bool ok = arguments->html ? cprof_report_write(stdout, paths, path_count, &error)
+                              : cprof_top(stdout, paths, path_count, arguments->top_count, &error);
 
-    if (arguments->top && optind < argc) {
-        if (cprof_top(stdout, argv + optind, argc - optind, arguments->top_count, &error)) {
-            return EXIT_SUCCESS;
-        }
+    if (!ok) {
         cprof_log(CPROF_LOG_ERROR, "%s", error.text);
-        return EXIT_FAILURE;
+    }
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int run(const struct arguments *arguments, int argc, char **argv)
+{
+    bool shows_files = arguments->top != arguments->html;
+    struct cprof_error error;
+
+    if (shows_files && optind < argc) {
+        return show_files(arguments, argv + optind, argc - optind);
     }
     if (arguments->check && arguments->config_fd >= 0 && optind == argc) {
         return check(arguments);
     }
-    if (arguments->top || arguments->segment_fd < 0 || arguments->config_fd < 0 || optind < argc) {
+    if (arguments->top || arguments->html || arguments->segment_fd < 0 ||
+        arguments->config_fd < 0 || optind < argc) {
         (void)fputs(help_text, stderr);
         return EXIT_FAILURE;
     }

@@ -27,6 +27,7 @@ TOP = 15
 WALL_TOP = 8
 INI = "examples/flask/uwsgi.ini"
 GATEWAY = "./cloudprofiler-gateway"
+PAGE = Path("cloudprofiler-web/report.html")
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -177,6 +178,17 @@ def print_top(profiles, kind, count):
     return files
 
 
+def write_page(profiles, files):
+    """One page of all profiles; npm brings what it is made of."""
+    if not PAGE.is_file():
+        print("`make web` installs npm, and then this demo writes a page of them for any browser.")
+        return
+    page = profiles / "report.html"
+    with page.open("wb") as out:
+        subprocess.run([GATEWAY, "--html", *map(str, files)], stdout=out, check=True)
+    print(f"All of them in one page, for any browser: {page}")
+
+
 def print_result(profiles, answers):
     print(f"{answers} requests were answered. Where the CPU time went:\n", flush=True)
     files = print_top(profiles, "cpu", TOP)
@@ -185,7 +197,8 @@ def print_result(profiles, answers):
     print("\nThe profiles:")
     for file in files:
         print(f"  {file}")
-    print("Look at one:")
+    write_page(profiles, files)
+    print("Or look at one with other tools:")
     print(f"  go tool pprof -http=127.0.0.1: {files[-1]}")
     print("  or drop it on https://www.speedscope.app (it stays in the browser)")
 

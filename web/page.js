@@ -5,7 +5,7 @@
 import { act, listProfiles, readProfile, readRequests, readStatus, takeProfile } from "./api.js";
 import { byId, bytes, clock, element, row, seconds } from "./dom.js";
 import { showStatus } from "./status.js";
-import { showProfiles } from "./viewer.js";
+import { focusSearchBySlash, showProfiles } from "./viewer.js";
 
 const LOOK_MS = 2000;
 const LOOK_WHILE_SAMPLING_MS = 300;
@@ -118,7 +118,7 @@ function profileRow(entry) {
 async function view(key, other = null) {
   const entries = [key, other].filter(Boolean).map(find);
   const read = await Promise.all(
-    entries.map(async (entry) => ({ entry, bytes: await readProfile(entry.key) })),
+    entries.map(async (entry) => ({ bytes: await readProfile(entry.key) })),
   );
   await showProfiles(read);
   chosen = key;
@@ -237,12 +237,5 @@ byId("setting-upload").addEventListener("click", (event) => {
   attempt(() => act("upload", isOn ? "off" : "on"));
 });
 
-document.addEventListener("keydown", (event) => {
-  const isTyping = event.target.matches("input, select, textarea");
-  if (event.key === "/" && !isTyping && !byId("viewer").hidden) {
-    event.preventDefault();
-    byId("search").focus();
-  }
-});
-
+focusSearchBySlash();
 look();

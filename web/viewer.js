@@ -13,7 +13,7 @@ const FUNCTIONS_MAX = 15;
 const CHANGE_MIN = 0.0005;
 
 const state = {
-  sides: [], // one or two of { entry, profile }, the older first
+  sides: [], // one or two of { profile }, the older first
   wanted: {}, // tag to value
   splitBy: "",
   zoom: [], // names from the root
@@ -30,10 +30,10 @@ const flames = ["flame-left", "flame-right"].map((id, index) =>
     },
   }));
 
-// Shows one profile, or two side by side; each is { entry, bytes } with an entry of api.js.
+// Shows one profile, or two side by side; each is { bytes }, of a pprof file.
 export async function showProfiles(chosen) {
   const sides = await Promise.all(
-    chosen.map(async ({ entry, bytes }) => ({ entry, profile: await decodeProfile(bytes) })),
+    chosen.map(async ({ bytes }) => ({ profile: await decodeProfile(bytes) })),
   );
   sides.sort((a, b) => a.profile.startMs - b.profile.startMs);
   state.sides = sides;
@@ -41,6 +41,16 @@ export async function showProfiles(chosen) {
   byId("viewer").hidden = false;
   makeFilters();
   draw();
+}
+
+export function focusSearchBySlash() {
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.matches("input, select, textarea");
+    if (event.key === "/" && !isTyping && !byId("viewer").hidden) {
+      event.preventDefault();
+      byId("search").focus();
+    }
+  });
 }
 
 const allSamples = () => state.sides.flatMap((side) => side.profile.samples);

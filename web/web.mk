@@ -26,6 +26,20 @@ build/web/vendor.js build/web/vendor.css &: web/libraries.js $(WEB_INSTALLED)
 		--keep-names --minify-whitespace --legal-comments=none --log-level=warning \
 		--outfile=build/web/vendor.js
 
+# Of the page of --html. A script that stands in a page may not name its end.
+build/web/report.js: $(addprefix web/,report.js dom.js profile.js flame.js viewer.js) \
+		build/web/vendor.js
+	@mkdir -p build/web/report
+	@cp $^ build/web/report
+	@build/web/node_modules/.bin/esbuild build/web/report/report.js --bundle --format=esm \
+		--keep-names --minify-whitespace --legal-comments=none --log-level=warning --outfile=$@
+
+$(WEB_DIRECTORY)/report.html: web/report.html web/index.html web/make_report.js web/page.css \
+		build/web/report.js build/web/vendor.css
+	@mkdir -p $(@D)
+	@node web/make_report.js web/report.html web/index.html build/web/report.js \
+		build/web/vendor.css web/page.css > $@
+
 # Libraries that are handed on keep their licences.
 build/web/vendor-licences.txt: $(WEB_INSTALLED)
 	@cd build/web/node_modules && for each in $$(ls -d d3-* internmap pprof-format); do \
@@ -33,7 +47,7 @@ build/web/vendor-licences.txt: $(WEB_INSTALLED)
 
 # index.html comes last: where it stands, the rest does.
 $(WEB_DIRECTORY)/index.html: $(WEB_OWN) build/web/vendor.js build/web/vendor.css \
-		build/web/vendor-licences.txt
+		build/web/vendor-licences.txt $(WEB_DIRECTORY)/report.html
 	@mkdir -p $(@D)
-	@cp $^ $(@D)
+	@cp $(filter-out $(@D)/%,$^) $(@D)
 	@touch $@

@@ -9,9 +9,7 @@
 #include <string.h>
 
 #include "collapsed.h"
-#include "difference.h"
 #include "filter.h"
-#include "flame_page.h"
 #include "pprof.h"
 #include "speedscope.h"
 #include "text_report.h"
@@ -26,7 +24,6 @@ static const struct {
     [CPROF_FORMAT_COLLAPSED] = {"collapsed", "text/plain; charset=utf-8"},
     [CPROF_FORMAT_SPEEDSCOPE] = {"speedscope", "application/json"},
     [CPROF_FORMAT_TOP] = {"top", "text/plain; charset=utf-8"},
-    [CPROF_FORMAT_HTML] = {"html", "text/html; charset=utf-8"},
 };
 
 bool cprof_format_by_name(enum cprof_format *format, const char *name)
@@ -107,10 +104,8 @@ static bool write_stream(uint8_t **bytes, size_t *byte_count, const struct cprof
     }
     if (format == CPROF_FORMAT_COLLAPSED) {
         cprof_collapsed_write(out, table);
-    } else if (format == CPROF_FORMAT_TOP) {
-        ok = cprof_text_report(out, table, 1, TOP_COUNT, error);
     } else {
-        ok = cprof_flame_page_write(out, table, error);
+        ok = cprof_text_report(out, table, 1, TOP_COUNT, error);
     }
     if (ferror(out) || fclose(out) != 0) {
         ok = cprof_fail(error, "no memory for the profile as text");
@@ -147,28 +142,5 @@ bool cprof_convert(uint8_t **bytes, size_t *byte_count, const struct cprof_profi
         ok = write_stream(bytes, byte_count, &table, format, error);
     }
     cprof_table_reset(&table);
-    return ok;
-}
-
-bool cprof_convert_difference(uint8_t **bytes, size_t *byte_count,
-                              const struct cprof_profile_bytes *before,
-                              const struct cprof_profile_bytes *after,
-                              const struct cprof_filter *filter, struct cprof_error *error)
-{
-    struct cprof_table first, second;
-    bool ok;
-
-    *bytes = NULL;
-    *byte_count = 0;
-    ok = read_filtered(&first, before, filter, CPROF_FILTER_FUNCTIONS, error);
-    if (ok) {
-        ok = read_filtered(&second, after, filter, CPROF_FILTER_FUNCTIONS, error);
-        if (ok && first.kind != second.kind) {
-            ok = cprof_fail(error, "one profile is of CPU time, the other of wall time");
-        }
-        ok = ok && take_text(bytes, byte_count, cprof_difference_write(&first, &second), error);
-        cprof_table_reset(&second);
-    }
-    cprof_table_reset(&first);
     return ok;
 }

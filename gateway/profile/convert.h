@@ -23,7 +23,6 @@ enum cprof_format {
     CPROF_FORMAT_COLLAPSED,  /* root;...;leaf nanoseconds, a line a stack */
     CPROF_FORMAT_SPEEDSCOPE, /* speedscope's JSON file format, one profile of all samples */
     CPROF_FORMAT_TOP,        /* the text of --top */
-    CPROF_FORMAT_HTML,       /* a page of its own, without scripts: flame graph and top text */
     CPROF_FORMAT_COUNT,
 };
 
@@ -52,15 +51,5 @@ const char *cprof_format_media_type(enum cprof_format format);
 bool cprof_convert(uint8_t **bytes, size_t *byte_count, const struct cprof_profile_bytes *profile,
                    const struct cprof_filter *filter, enum cprof_format format,
                    struct cprof_error *error) CPROF_MUST_USE;
-
-/* Each function's share of its own time in `before` and `after`, as JSON, those that differ most
- * first: {"kind", "before_ns", "after_ns", "functions": [{"name", "file", "before", "after",
- * "difference", "before_all", "after_all"}]}, shares of 1; "_all" with what it calls. Both files
- * are of one kind. */
-bool cprof_convert_difference(uint8_t **bytes, size_t *byte_count,
-                              const struct cprof_profile_bytes *before,
-                              const struct cprof_profile_bytes *after,
-                              const struct cprof_filter *filter,
-                              struct cprof_error *error) CPROF_MUST_USE;
 
 #endif

@@ -24,7 +24,6 @@
 /* Of each list. A directory may hold a million files; only so many are looked at. */
 #define FILES_SHOWN_MAX   200u
 #define FILES_LOOKED_AT   20000u
-#define DIFFERENCE_SUFFIX "/diff"
 
 void cprof_web_send_profile(struct cprof_web_request *request,
                             const struct cprof_profile_bytes *profile,
@@ -180,30 +179,6 @@ static void send_recent(struct cprof_web_request *request,
     cprof_web_send_profile(request, &profile, query, name);
 }
 
-static void send_difference(const struct cprof_web_site *site, struct cprof_web_request *request,
-                            const struct cprof_recent_profile *first,
-                            const struct cprof_web_query *query)
-{
-    const struct cprof_recent_profile *second = cprof_recent_find(site->recent, query->other);
-    struct cprof_profile_bytes before = {.bytes = first->bytes, .byte_count = first->byte_count};
-    struct cprof_profile_bytes after;
-    struct cprof_error error;
-    uint8_t *bytes;
-    size_t byte_count;
-
-    if (!second) {
-        cprof_web_answer_line(request, MHD_HTTP_NOT_FOUND,
-                              "with= names no recent profile (any more)");
-        return;
-    }
-    after = (struct cprof_profile_bytes){.bytes = second->bytes, .byte_count = second->byte_count};
-    if (!cprof_convert_difference(&bytes, &byte_count, &before, &after, &query->filter, &error)) {
-        cprof_web_answer_line(request, MHD_HTTP_BAD_REQUEST, "%s", error.text);
-        return;
-    }
-    cprof_web_answer(request, MHD_HTTP_OK, "application/json", bytes, byte_count);
-}
-
 /* The recent profile whose number begins `rest`; *tail is what follows. */
 static const struct cprof_recent_profile *find_recent(const struct cprof_web_site *site,
                                                       const char *rest, const char **tail)
@@ -240,8 +215,6 @@ void cprof_web_profiles(const struct cprof_web_site *site, struct cprof_web_requ
     recent = find_recent(site, rest, &tail);
     if (recent && tail[0] == '\0') {
         send_recent(request, recent, &query);
-    } else if (recent && strcmp(tail, DIFFERENCE_SUFFIX) == 0) {
-        send_difference(site, request, recent, &query);
     } else {
         send_file(site, request, rest, &query);
     }

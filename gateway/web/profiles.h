@@ -14,8 +14,8 @@
 #include "query.h"
 #include "routes.h"
 
-/* Answers what stands behind "/profiles/" in the path: "" the list, ID or NAME a profile, ID/diff
- * with with=ID the difference of two. */
+/* Answers what stands behind "/profiles/" in the path: "" the list, ID or NAME a
+ * profile. */
 void cprof_web_profiles(const struct cprof_web_site *site, struct cprof_web_request *request,
                         const char *rest);
 

@@ -69,14 +69,8 @@ static bool take(struct cprof_web_query *query, const char *name, const char *va
     if (strcmp(name, "format") == 0) {
         return cprof_format_by_name(&query->format, value)
                    ? true
-                   : cprof_fail(error,
-                                "format=%.40s: give pprof, collapsed, speedscope, top or html",
+                   : cprof_fail(error, "format=%.40s: give pprof, collapsed, speedscope or top",
                                 value);
-    }
-    if (strcmp(name, "with") == 0) {
-        return cprof_web_parse_number(&query->other, value, 1, UINT64_MAX)
-                   ? true
-                   : cprof_fail(error, "with=%.40s: give the id of a recent profile", value);
     }
     if (strcmp(name, "worker") == 0 || strcmp(name, "state") == 0) {
         return take_term(&query->filter, name, value, error);

@@ -25,7 +25,6 @@ struct cprof_web_query {
     struct cprof_filter filter;
     uint32_t seconds;
     uint32_t period_ms; /* 0: as configured */
-    uint64_t other;     /* with=: the profile to compare with; 0: none */
 };
 
 /* False with a sentence for who asked: a parameter that is not known or out of bounds. */

@@ -20,7 +20,7 @@ static const char index_page[] =
     "<li><a href=\"wall?seconds=10\">wall</a>: wall time of the next seconds, by state</li>\n"
     "<li><a href=\"stacks\">stacks</a>: what each thread does now</li>\n</ul>\n"
     "<p>Parameters: seconds=1..600, period_ms=1..1000, worker=N, state=NAME, tag.KEY=VALUE,\n"
-    "format=pprof|collapsed|speedscope|top|html. Every request needs the token: token=TOKEN, or\n"
+    "format=pprof|collapsed|speedscope|top. Every request needs the token: token=TOKEN, or\n"
     "the header Authorization: Bearer TOKEN.</p>\n<pre>\n"
     "go tool pprof 'http://HOST:PORT/debug/pprof/profile?seconds=5&amp;token=TOKEN'\n"
     "</pre>\n</html>\n";

@@ -6,7 +6,7 @@
  *     GET  /debug/pprof/stacks      what all threads do now, as text
  *     GET  /status                  JSON;  /metrics: Prometheus' text
  *     GET  /profiles/               the recent profiles and files of output-dir, JSON
- *     GET  /profiles/ID             one of them; /profiles/ID/diff?with=ID two recent ones
+ *     GET  /profiles/ID             one of them
  *     POST /actions/VERB            what changes anything
  *
  * Callers   the gateway's thread, with requests that the guard has let pass.

@@ -9,13 +9,12 @@ SPDX-License-Identifier: MIT
 import contextlib
 import os
 import re
-import subprocess
 import urllib.request
 from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.keys import Keys
-from testenv.browser import NARROW, WIDE, Browser
+from testenv.browser import NARROW, WIDE
 from testenv.build import SOURCE, WEB
 from testenv.wait import wait_for
 
@@ -46,17 +45,6 @@ def server(make_uwsgi_for_module, plugin_dir):
 def url(server):
     """The ready address that the log names."""
     return server.wait_for_log(r"(http://127\.0\.0\.1:\d+/\?token=\S+)")[0]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    # The driver and the browser find each other by this name; a machine without /etc/hosts, such
-    # as a bare chroot, has none.
-    named = subprocess.run(["getent", "hosts", "localhost"], capture_output=True, check=False)
-    if named.returncode != 0:
-        pytest.skip('needs the line "127.0.0.1 localhost" in /etc/hosts')
-    with Browser() as browser:
-        yield browser
 
 
 @contextlib.contextmanager

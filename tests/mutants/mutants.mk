@@ -6,4 +6,4 @@ MUTANTS ?=
 .PHONY: mutants
 mutants: deps-test ## Plant faults in a copy; each must fail the test that guards against it (MUTANTS).
 	@$(MAKE) --no-print-directory build
-	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' $(PYTHON) tests/mutants/run.py $(MUTANTS)
+	@$(ON_THIS_BUILD) $(PYTHON) tests/mutants/run.py $(MUTANTS)

@@ -3,7 +3,7 @@ the shortest one: thousands of short Python calls a second, where samplers crash
 
 usage: crash_load.py SECONDS   (`make crash-load`)
 
-SECONDS is the length of each run. CRASH_LOAD_PYTHONS names the interpreters in tools/matrix's
+SECONDS is the length of each run. CRASH_LOAD_PYTHONS names the interpreters in make matrix's
 words; default: 3.11 and 3.12, both of which must be there. The load is made by wrk, each request
 on a connection of its own. Prints one line for each run; exit status 1 when a bound is broken.
 

@@ -1,31 +1,20 @@
 """The interpreters to soak, each with its uWSGI and a plugin built for it: the work is done by
-tools/matrix, whose targets these are.
+tests/matrix/matrix.py, whose targets these are.
 
 SPDX-License-Identifier: MIT
 """
 
 import argparse
-import importlib.machinery
-import importlib.util
 import math
 import os
 import sys
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "matrix"))
+
+import matrix
 
 SECONDS_MAX = 24 * 3600
-
-
-def _load(name, path):
-    loader = importlib.machinery.SourceFileLoader(name, str(path))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
-    sys.modules[name] = module
-    loader.exec_module(module)
-    return module
-
-
-matrix = _load("matrix", SOURCE / "tools" / "matrix")
 
 
 def seconds(text):
@@ -52,7 +41,7 @@ def newest_of_each(found, minors, variable):
 
 
 def targets(variable, minors):
-    """Those that the environment variable names, in tools/matrix's words; else the newest found
+    """Those that the environment variable names, in make matrix's words; else the newest found
     one of each of the given versions. Ends the process when one of them is missing."""
     words = os.environ.get(variable, "").split()
     os.environ.pop("NEWEST", None)

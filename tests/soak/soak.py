@@ -4,7 +4,7 @@ usage: soak.py LIBRARY SECONDS   (`make soak`)
 
 LIBRARY is that of c_threads.c. In the environment:
 
-SOAK_PYTHONS       the interpreters, in tools/matrix's words; default: 3.8, 3.11, 3.12 and 3.13,
+SOAK_PYTHONS       the interpreters, in make matrix's words; default: 3.8, 3.11, 3.12 and 3.13,
                    all of which must be there
 SOAK_WITHOUT_PERF  set: perf_event_open is refused, so that the timer engine does all
 

@@ -1,4 +1,4 @@
-"""The soak's and the crash load's bounds, and which interpreters they and tools/matrix take.
+"""The soak's and the crash load's bounds, and which interpreters they and make matrix take.
 
 SPDX-License-Identifier: MIT
 """
@@ -153,7 +153,7 @@ def test_a_second_interpreter_of_a_version_is_named(installed, monkeypatch, caps
 
 
 def step_with_log(text, tmp_path, monkeypatch):
-    """What tools/matrix's step() counts when each step program says `text`."""
+    """What matrix.py's step() counts when each step program says `text`."""
     target = matrix.Target("python", {"version": [3, 11, 7], "abiflags": ""})
 
     def fake_run(_target, _command, log_name, *_rest):

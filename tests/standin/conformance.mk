@@ -25,6 +25,6 @@ deps-conformance:
 	@tools/install-packages demo test conformance
 conformance: deps-conformance ## Official agents and plugin before the stand-in, side by side.
 	@$(MAKE) --no-print-directory build $(NODE_AGENT) $(PYTHON_AGENT)
-	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' PYTHONPATH=tests \
+	@$(ON_THIS_BUILD) PYTHONPATH=tests \
 		$(PYTHON) -m standin.conformance.run $(dir $(NODE_AGENT))node_modules \
 		$(dir $(PYTHON_AGENT))bin/python . build/conformance.txt docs/cloud-profiler-conformance.md

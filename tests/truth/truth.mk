@@ -7,5 +7,4 @@ TRUTH_CASES   ?=
 .PHONY: truth
 truth: deps-test ## Profile apps whose profile is known and compare (TRUTH_SAMPLES, TRUTH_CASES).
 	@$(MAKE) --no-print-directory build
-	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
-		$(PYTHON) tests/truth/run.py --samples $(TRUTH_SAMPLES) $(TRUTH_CASES)
+	@$(ON_THIS_BUILD) $(PYTHON) tests/truth/run.py --samples $(TRUTH_SAMPLES) $(TRUTH_CASES)

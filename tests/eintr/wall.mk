@@ -7,10 +7,8 @@ WALL_TRUTH_SECONDS ?= 30
 .PHONY: eintr wall-truth
 eintr: deps-test ## Look for interrupted sleeps, beside a plain timer's (EINTR_SECONDS).
 	@$(MAKE) --no-print-directory build
-	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
-		$(PYTHON) tests/eintr/run.py $(EINTR_SECONDS)
+	@$(ON_THIS_BUILD) $(PYTHON) tests/eintr/run.py $(EINTR_SECONDS)
 wall-truth: deps-test ## Wall profiles of apps that keep their own books (WALL_TRUTH_SECONDS).
 	@$(MAKE) --no-print-directory build
-	@UWSGI='$(UWSGI)' PYTHON='$(PYTHON)' CPROF_PLUGIN_DIR='$(CURDIR)' \
-		CPROF_WALL_SECONDS=$(WALL_TRUTH_SECONDS) \
+	@$(ON_THIS_BUILD) CPROF_WALL_SECONDS=$(WALL_TRUTH_SECONDS) \
 		$(PYTHON) -m pytest -s -v tests/e2e/test_wall_truth.py tests/e2e/test_gevent.py

@@ -1,7 +1,6 @@
-#!/usr/bin/python3
 """Builds and tests the plugin on every CPython of this machine; prints one line for each.
 
-usage: tools/matrix   (`make matrix`)
+usage: python3 tests/matrix/matrix.py   (`make matrix`)
 
 What is tried, in the environment:
 
@@ -36,7 +35,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[1]
+SOURCE = Path(__file__).resolve().parents[2]
 CHROOT_TREE = Path("/opt/cloudprofiler-matrix")  # where a chroot has its copy of SOURCE
 TEST_PYTHON = "/usr/bin/python3"  # has pytest and protobuf, whatever is tested
 
