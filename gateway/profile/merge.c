@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "../../shared/segment/states.h"
-#include "comments.h"
 #include "frames.h"
 #include "idle.h"
 #include "native.h"
@@ -138,7 +137,7 @@ static bool choose_all_stacks(struct slot_merge *slot)
     }
     choose_stacks(slot, true);
     slot->on_cpu_count = slot->stack_count;
-    if (slot->merge->kind == CPROF_KIND_WALL) {
+    if (slot->merge->table->kind == CPROF_KIND_WALL) {
         choose_stacks(slot, false);
     }
     return true;
@@ -146,7 +145,7 @@ static bool choose_all_stacks(struct slot_merge *slot)
 
 static bool wants_state(const struct cprof_merge *merge)
 {
-    return merge->kind == CPROF_KIND_WALL && (merge->tags & CPROF_TAG_STATE);
+    return merge->table->kind == CPROF_KIND_WALL && (merge->tags & CPROF_TAG_STATE);
 }
 
 /* `worker`, `state` and `gil` are the gateway's to say. */
@@ -406,12 +405,13 @@ static void add_on_cpu(struct slot_merge *slot)
         add_sample(slot, ref, "running", cprof_log_numbers(view, ref).count, value_ns);
         note_thread_stack(slot, ref, value_ns);
     }
-    add_special(slot, "[log full]", "running", view->log_full_count,
-                cprof_scale_weight(slot->scale, view->log_full_weight_ns));
+    add_special(slot, "[log full]", "running", view->counters[CPROF_COUNTER_LOG_FULL],
+                cprof_scale_weight(slot->scale, view->counters[CPROF_COUNTER_LOG_FULL_NS]));
     /* Less than this is the rounding of the scaling. */
-    if (view->cpu_clock_ns > slot->scale->value_given_ns + UNSAMPLED_NS_MIN) {
+    if (view->counters[CPROF_COUNTER_CPU_CLOCK_NS] >
+        slot->scale->value_given_ns + UNSAMPLED_NS_MIN) {
         add_special(slot, "[unsampled]", "running", 0,
-                    view->cpu_clock_ns - slot->scale->value_given_ns);
+                    view->counters[CPROF_COUNTER_CPU_CLOCK_NS] - slot->scale->value_given_ns);
     }
 }
 
@@ -431,7 +431,7 @@ static void add_off_cpu(struct slot_merge *slot)
         }
     }
     add_special(slot, "[log full]", cprof_state_name(CPROF_STATE_UNKNOWN, name), 0,
-                slot->view->off_cpu_log_full_ns);
+                slot->view->counters[CPROF_COUNTER_OFF_CPU_LOG_FULL_NS]);
 }
 
 /* Run-queue time is time of a stack, but no sample of it. */
@@ -452,63 +452,27 @@ static void bound_counters(struct cprof_log_view *view, const struct cprof_merge
 {
     uint64_t cpu_ns_max = merge->cpu_ns_max;
 
-    if (view->off_cpu_log_full_ns > merge->waiting_ns_max) {
-        view->off_cpu_log_full_ns = 0;
+    if (view->counters[CPROF_COUNTER_OFF_CPU_LOG_FULL_NS] > merge->waiting_ns_max) {
+        view->counters[CPROF_COUNTER_OFF_CPU_LOG_FULL_NS] = 0;
         view->rejected++;
     }
-    if (view->log_full_weight_ns > cpu_ns_max || view->log_full_count > COUNT_MAX) {
-        view->log_full_weight_ns = 0;
-        view->log_full_count = 0;
+    if (view->counters[CPROF_COUNTER_LOG_FULL_NS] > cpu_ns_max ||
+        view->counters[CPROF_COUNTER_LOG_FULL] > COUNT_MAX) {
+        view->counters[CPROF_COUNTER_LOG_FULL_NS] = 0;
+        view->counters[CPROF_COUNTER_LOG_FULL] = 0;
         view->rejected++;
     }
-    if (view->cpu_clock_ns > cpu_ns_max) {
-        view->cpu_clock_ns = 0;
+    if (view->counters[CPROF_COUNTER_CPU_CLOCK_NS] > cpu_ns_max) {
+        view->counters[CPROF_COUNTER_CPU_CLOCK_NS] = 0;
         view->closed = false;
         view->rejected++;
     }
 }
 
-static void add_to(uint64_t *total, uint64_t value)
-{
-    *total = cprof_saturating_add(*total, value);
-}
-
-static void add_to_totals(const struct slot_merge *slot)
-{
-    struct cprof_merge *merge = slot->merge;
-    const struct cprof_log_view *view = slot->view;
-
-    add_to(&merge->samples, view->samples);
-    add_to(&merge->raw_ns, cprof_timer_raw_ns(view));
-    add_to(&merge->perf_ns, view->perf_weight_ns);
-    add_to(&merge->system_call_ns, view->kernel_weight_ns);
-    add_to(&merge->extra_ns, slot->scale->extra_ns);
-    add_to(&merge->perf_refused, view->perf_refused);
-    add_to(&merge->clock_ns, view->cpu_clock_ns);
-    add_to(&merge->ticker_ns, view->ticker_cpu_ns);
-    add_to(&merge->handler_ns, view->handler_cpu_ns);
-    add_to(&merge->missed_ns, view->missed_weight_ns);
-    add_to(&merge->log_full, view->log_full_count);
-    add_to(&merge->memory_refused, view->memory_refused);
-    add_to(&merge->rejected, view->rejected);
-    add_to(&merge->wall_ns, view->wall_clock_ns);
-    add_to(&merge->off_cpu_looks, view->off_cpu_looks);
-    add_to(&merge->off_cpu_ns, view->off_cpu_weight_ns);
-    add_to(&merge->runnable_ns, view->runnable_ns);
-    add_to(&merge->off_cpu_moved, view->off_cpu_moved);
-    add_to(&merge->off_cpu_walks, view->off_cpu_walks);
-    add_to(&merge->leaves_left_out, view->leaves_left_out);
-    add_to(&merge->tag_overflows, view->tag_overflows);
-    add_to(&merge->tags_lost, view->tags_lost);
-    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
-        add_to(&merge->missed[i], view->missed[i]);
-    }
-}
-
 static bool is_worth_a_line(const struct cprof_log_view *view)
 {
-    return view->stack_count > 0 || view->cpu_clock_ns > 0 || view->wall_clock_ns > 0 ||
-           view->rejected > 0;
+    return view->stack_count > 0 || view->counters[CPROF_COUNTER_CPU_CLOCK_NS] > 0 ||
+           view->counters[CPROF_COUNTER_WALL_CLOCK_NS] > 0 || view->rejected > 0;
 }
 
 bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *view,
@@ -532,14 +496,14 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
         goto out;
     }
     add_on_cpu(&slot);
-    if (merge->kind == CPROF_KIND_WALL) {
+    if (merge->table->kind == CPROF_KIND_WALL) {
         add_off_cpu(&slot);
         add_runnable(&slot);
     }
     if (is_worth_a_line(&own_view)) {
-        cprof_comment_on_slot(merge, &own_view, slot.long_name, scale.extra_ns);
+        cprof_comment_on_slot(merge->table, &own_view, slot.long_name, scale.extra_ns);
     }
-    add_to_totals(&slot);
+    cprof_totals_add(&merge->totals, &own_view, scale.extra_ns);
     ok = true;
 out:
     cprof_scale_reset(&scale);
@@ -559,8 +523,7 @@ void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
     uint64_t at_most_ns = duration_ns + NS_PER_S;
     long cpus = sysconf(_SC_NPROCESSORS_CONF);
 
-    *merge =
-        (struct cprof_merge){.table = table, .config = config, .kind = kind, .tags = config->tags};
+    *merge = (struct cprof_merge){.table = table, .config = config, .tags = config->tags};
     if (window->flags & (uint32_t)CPROF_WINDOW_REQUESTS) {
         merge->follows_requests = true;
         merge->tags |= CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE;
@@ -571,7 +534,7 @@ void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
     table->time_unix_ns = window->start_unix_ns;
     table->duration_ns = duration_ns;
     table->period_ns = window->period_ns;
-    cprof_comment_on_window(merge);
+    cprof_comment_on_window(table, config);
 }
 
 void cprof_merge_use_symbols(struct cprof_merge *merge, struct cprof_symbols *symbols)
@@ -583,7 +546,7 @@ bool cprof_merge_end(struct cprof_merge *merge, struct cprof_error *error)
 {
     struct cprof_table *table = merge->table;
 
-    cprof_comment_on_totals(merge);
+    cprof_comment_on_totals(table, &merge->totals);
     if (table->failed) {
         return cprof_fail(error, "no memory for the profile's table");
     }

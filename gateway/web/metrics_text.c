@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/segment/counters.h"
 #include "../../shared/segment/figures.h"
-#include "../../shared/segment/misses.h"
 #include "../profile/clean_text.h"
 #include "../profile/slot_name.h"
 #include "status_text.h"
@@ -44,8 +44,10 @@ static void write_figures(FILE *out, const struct cprof_status_report *report)
     for (unsigned i = 0; i < CPROF_FIGURE_COUNT; i++) {
         const struct cprof_figure_text text = cprof_figure_text((enum cprof_figure)i);
 
-        write_head(out, text.name, text.meaning, text.counts);
-        (void)fprintf(out, PREFIX "%s %lld\n", text.name, (long long)report->figures[i]);
+        if (text.name) {
+            write_head(out, text.name, text.meaning, text.counts);
+            (void)fprintf(out, PREFIX "%s %lld\n", text.name, (long long)report->figures[i]);
+        }
     }
 }
 
@@ -96,24 +98,30 @@ static void write_slot_misses(FILE *out, const struct cprof_status_report *repor
         for (unsigned reason = 0; reason < CPROF_MISS_COUNT; reason++) {
             begin_slot(out, "slot_misses", &report->slots[i]);
             (void)fputc(',', out);
-            write_label(out, "reason", cprof_miss_name((enum cprof_miss)reason));
-            (void)fprintf(out, "} %llu\n", (unsigned long long)report->slots[i].missed[reason]);
+            write_label(out, "reason", cprof_miss_name(reason));
+            (void)fprintf(
+                out, "} %llu\n",
+                (unsigned long long)report->slots[i].counters[CPROF_COUNTER_MISSED + reason]);
         }
+    }
+}
+
+static void write_slot_counters(FILE *out, const struct cprof_status_report *report,
+                                const char *name, const char *meaning, enum cprof_counter counter)
+{
+    write_head(out, name, meaning, true);
+    for (size_t i = 0; i < report->slot_count; i++) {
+        begin_slot(out, name, &report->slots[i]);
+        (void)fprintf(out, "} %llu\n", (unsigned long long)report->slots[i].counters[counter]);
     }
 }
 
 static void write_slots(FILE *out, const struct cprof_status_report *report)
 {
-    write_head(out, "slot_samples", "Ticks that gave a stack", true);
-    for (size_t i = 0; i < report->slot_count; i++) {
-        begin_slot(out, "slot_samples", &report->slots[i]);
-        (void)fprintf(out, "} %llu\n", (unsigned long long)report->slots[i].samples);
-    }
-    write_head(out, "slot_looks", "Looks at sleeping threads that booked time", true);
-    for (size_t i = 0; i < report->slot_count; i++) {
-        begin_slot(out, "slot_looks", &report->slots[i]);
-        (void)fprintf(out, "} %llu\n", (unsigned long long)report->slots[i].looks);
-    }
+    write_slot_counters(out, report, "slot_samples", "Ticks that gave a stack",
+                        CPROF_COUNTER_SAMPLES);
+    write_slot_counters(out, report, "slot_looks", "Looks at sleeping threads that booked time",
+                        CPROF_COUNTER_OFF_CPU_LOOKS);
     write_head(out, "slot_cpu_share", "CPU time of a core that the process used in the last window",
                false);
     for (size_t i = 0; i < report->slot_count; i++) {

@@ -235,7 +235,7 @@ static void what_the_ticker_finds_has_the_name_that_it_saw(void)
     run();
     (void)fprintf(stderr, "  %u finds, %u taken back\n", found, taken_back);
     recorder_fixture_read(&fixture, FIXTURE_EPOCH, &view);
-    EXPECT(view.log_full_count == 0);
+    EXPECT(view.counters[CPROF_COUNTER_LOG_FULL] == 0);
     count_lives(&view, counts);
     for (uint32_t i = 0; i < MORTALS; i++) {
         EXPECT(recorded[i] > 0 && counts[i] == recorded[i] + added[i]);
