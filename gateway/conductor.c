@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../shared/base/log.h"
+#include "../shared/base/units.h"
 #include "../shared/segment/window.h"
 #include "askers/cloud_windows.h"
 #include "askers/schedule.h"
@@ -25,9 +26,6 @@
 #include "web/command_form.h"
 #include "windows/ceiling.h"
 #include "windows/windows.h"
-
-#define NS_PER_S  UINT64_C(1000000000)
-#define NS_PER_MS UINT64_C(1000000)
 
 #define HEARTBEAT_NS NS_PER_S
 
@@ -241,19 +239,12 @@ static void begin(struct conductor *conductor, uint64_t now_ns)
     cprof_cockpit_open(conductor->cockpit);
 }
 
-/* What a window of the schedule collects; 0: nothing. */
-static uint32_t wanted_kinds(const struct cprof_config *config)
-{
-    return (config->disable_cpu ? 0 : (uint32_t)CPROF_KIND_CPU) |
-           (config->disable_wall ? 0 : (uint32_t)CPROF_KIND_WALL);
-}
-
 /* A turn that has to wait until more than half of it is gone is left out, as one that comes that
  * late is. */
 static void order_window(struct conductor *conductor, uint64_t end_ns)
 {
     const struct cprof_window_order order = {
-        .kinds = wanted_kinds(&conductor->config),
+        .kinds = cprof_config_kinds(&conductor->config),
         .source = CPROF_SOURCE_SCHEDULE,
         .period_ns = conductor->config.period_ms * NS_PER_MS,
         .end_ns = end_ns,

@@ -23,7 +23,6 @@
 #include "../../shared/base/error.h"
 #include "../../shared/segment/layout.h"
 #include "api_trouble.h"
-#include "duration.h"
 
 #define CPROF_API_DURATION_NS_MAX   (UINT64_C(600) * 1000000000)
 #define CPROF_API_LABEL_BYTES_MAX   512u                  /* of a label's value: the API's limit */

@@ -12,9 +12,8 @@
 #include <unistd.h>
 
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
-
-#define NS_PER_MS UINT64_C(1000000)
 
 /* So many commands, then a pause, during which the bell is not listened to. */
 #define COMMANDS_A_TURN 8
@@ -35,12 +34,6 @@ struct cprof_actions {
     uint64_t stacks_ns;
 };
 
-static uint32_t configured_kinds(const struct cprof_config *config)
-{
-    return (config->disable_cpu ? 0 : (uint32_t)CPROF_KIND_CPU) |
-           (config->disable_wall ? 0 : (uint32_t)CPROF_KIND_WALL);
-}
-
 /* A profile of the schedule ends before the next one begins. */
 static uint32_t interval_or_default(const struct cprof_config *config, uint32_t interval_s)
 {
@@ -59,8 +52,10 @@ static struct cprof_settings read_settings(const struct cprof_config *config,
     return (struct cprof_settings){
         .on = atomic_load(&switches->off) != 1,
         .upload = config->upload && atomic_load(&switches->upload_off) != 1,
-        .kinds = kinds && !(kinds & ~(uint32_t)CPROF_KINDS_ALL) ? kinds : configured_kinds(config),
-        .period_ms = period_ms >= 1 && period_ms <= 1000 ? period_ms : config->period_ms,
+        .kinds =
+            kinds && !(kinds & ~(uint32_t)CPROF_KINDS_ALL) ? kinds : cprof_config_kinds(config),
+        .period_ms =
+            period_ms >= 1 && period_ms <= CPROF_PERIOD_MS_MAX ? period_ms : config->period_ms,
         .output_interval_s = interval_or_default(config, atomic_load(&switches->output_interval_s)),
     };
 }
@@ -82,7 +77,7 @@ static void put_in_force(struct cprof_actions *actions, const struct cprof_setti
 
     actions->settings = *after;
     atomic_store(&switches->off, !after->on);
-    atomic_store(&switches->kinds, after->kinds == configured_kinds(config) ? 0 : after->kinds);
+    atomic_store(&switches->kinds, after->kinds == cprof_config_kinds(config) ? 0 : after->kinds);
     atomic_store(&switches->period_ms,
                  after->period_ms == config->period_ms ? 0 : after->period_ms);
     atomic_store(&switches->upload_off, config->upload && !after->upload);
@@ -116,7 +111,7 @@ static bool apply(const struct cprof_actions *actions, const struct cprof_comman
         settings->on = !settings->on;
         break;
     case CPROF_VERB_KINDS:
-        settings->kinds = command->kinds ? command->kinds : configured_kinds(config);
+        settings->kinds = command->kinds ? command->kinds : cprof_config_kinds(config);
         break;
     case CPROF_VERB_PERIOD:
         settings->period_ms = command->value ? command->value : config->period_ms;

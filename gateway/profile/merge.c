@@ -13,14 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/states.h"
 #include "frames.h"
 #include "idle.h"
 #include "native.h"
 #include "runnable.h"
 #include "scale.h"
-
-#define NS_PER_S UINT64_C(1000000000)
 
 /* Frames may be added to a stack at its root, [truncated], tags and the worker; and a native leaf.
  */

@@ -6,9 +6,9 @@
 
 #include <stdatomic.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
 
-#define NS_PER_S INT64_C(1000000000)
 #define PER_CENT 100u
 
 /* Of one slot, or those of all slots whose logs were given back. */
@@ -40,7 +40,7 @@ static int64_t seconds_since(uint64_t unix_ns)
 {
     int64_t since_ns = (int64_t)(cprof_now_unix_ns() - unix_ns);
 
-    return unix_ns == 0 ? -1 : since_ns > 0 ? since_ns / NS_PER_S : 0;
+    return unix_ns == 0 ? -1 : since_ns > 0 ? since_ns / (int64_t)NS_PER_S : 0;
 }
 
 void cprof_figures_publish(const struct cprof_segment *segment,

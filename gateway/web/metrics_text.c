@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/counters.h"
 #include "../../shared/segment/figures.h"
 #include "../profile/clean_text.h"
 #include "../profile/slot_name.h"
 #include "status_text.h"
 
-#define PREFIX    "cloudprofiler_"
-#define NS_PER_MS 1000000ull
+#define PREFIX "cloudprofiler_"
 
 static void write_head(FILE *out, const char *name, const char *meaning, bool counts)
 {
@@ -74,7 +74,8 @@ static void write_overhead(FILE *out, const struct cprof_status_overhead *overhe
 {
     write_head(out, "period_ns", "CPU time between two samples in the windows that begin now",
                false);
-    (void)fprintf(out, PREFIX "period_ns %llu\n", overhead->period_ms * NS_PER_MS);
+    (void)fprintf(out, PREFIX "period_ns %llu\n",
+                  (unsigned long long)(overhead->period_ms * NS_PER_MS));
     if (overhead->percent >= 0) {
         write_head(out, "overhead_percent",
                    "What profiling took of a worker's CPU time, where it took most", false);

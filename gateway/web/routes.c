@@ -56,8 +56,7 @@ static struct cprof_settings configured(const struct cprof_config *config)
     return (struct cprof_settings){
         .on = true,
         .upload = config->upload,
-        .kinds = (config->disable_cpu ? 0 : (uint32_t)CPROF_KIND_CPU) |
-                 (config->disable_wall ? 0 : (uint32_t)CPROF_KIND_WALL),
+        .kinds = cprof_config_kinds(config),
         .period_ms = config->period_ms,
         .output_interval_s = config->output_interval_s,
     };

@@ -9,12 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/base/units.h"
 #include "../profile/kind.h"
 #include "profiles.h"
 #include "query.h"
-
-#define NS_PER_S  UINT64_C(1000000000)
-#define NS_PER_MS UINT64_C(1000000)
 
 /* A request that waits for its window. */
 struct waiting {

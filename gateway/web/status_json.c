@@ -4,13 +4,11 @@
  */
 #include <stdio.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/counters.h"
 #include "../profile/kind.h"
 #include "../profile/slot_name.h"
 #include "status_text.h"
-
-#define NS_PER_MS UINT64_C(1000000)
-#define US_PER_MS UINT64_C(1000)
 
 json_t *cprof_kinds_as_json(uint32_t kinds)
 {

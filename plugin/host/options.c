@@ -63,21 +63,21 @@ static struct {
 };
 
 static struct cprof_number_option interval_range = {&state.options.config.output_interval_s, 1,
-                                                    86400, "seconds"};
-static struct cprof_number_option duration_range = {&state.options.config.output_duration_s, 1, 600,
-                                                    "seconds"};
-static struct cprof_number_option keep_range = {&state.options.config.output_keep, 0, 1000000,
-                                                "files (0: all)"};
-static struct cprof_number_option period_range = {&state.options.config.period_ms, 1, 1000,
-                                                  "milliseconds"};
+                                                    CPROF_INTERVAL_S_MAX, "seconds"};
+static struct cprof_number_option duration_range = {&state.options.config.output_duration_s, 1,
+                                                    CPROF_PROFILE_SECONDS_MAX, "seconds"};
+static struct cprof_number_option keep_range = {&state.options.config.output_keep, 0,
+                                                CPROF_KEEP_MAX, "files (0: all)"};
+static struct cprof_number_option period_range = {&state.options.config.period_ms, 1,
+                                                  CPROF_PERIOD_MS_MAX, "milliseconds"};
 static struct cprof_number_option depth_range = {&state.options.config.max_depth, 1,
                                                  CPROF_DEPTH_MAX, "frames"};
-static struct cprof_number_option slow_range = {&state.options.config.slow_request_s, 1, 3600,
-                                                "seconds"};
-static struct cprof_number_option backoff_range = {&state.options.config.initial_backoff_s, 1, 3600,
-                                                   "seconds"};
-static struct cprof_number_option verbose_range = {&state.options.config.verbose, 0, 3,
-                                                   "(0 error, 1 warning, 2 info, 3 debug)"};
+static struct cprof_number_option slow_range = {&state.options.config.slow_request_s, 1,
+                                                CPROF_SLOW_REQUEST_S_MAX, "seconds"};
+static struct cprof_number_option backoff_range = {&state.options.config.initial_backoff_s, 1,
+                                                   CPROF_BACKOFF_S_MAX, "seconds"};
+static struct cprof_number_option verbose_range = {
+    &state.options.config.verbose, 0, CPROF_LOG_DEBUG, "(0 error, 1 warning, 2 info, 3 debug)"};
 
 #define TEXT_OPTION(field) .text = (field), .text_bytes = sizeof(field)
 
@@ -229,8 +229,8 @@ static void set_max_overhead(char *option, char *value, void *data)
     (void)snprintf(digits, sizeof(digits), "%.*s%s",
                    point ? (int)(point - value) : (int)strlen(value), value,
                    point ? point + 1 : "");
-    if (!cprof_option_parse_number(digits, 1, 5000, &number) || point == value ||
-        number * scale < 5 || number * scale > 5000) {
+    if (!cprof_option_parse_number(digits, 1, CPROF_OVERHEAD_MAX, &number) || point == value ||
+        number * scale < CPROF_OVERHEAD_MIN || number * scale > CPROF_OVERHEAD_MAX) {
         cprof_option_refuse(option, value, accepted);
     }
     state.options.config.max_overhead_hundredths = (uint32_t)(number * scale);

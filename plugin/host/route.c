@@ -8,13 +8,12 @@
 
 #include <stdatomic.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
 #include "option_values.h"
 #include "verbs.h"
 
 #ifdef UWSGI_ROUTING
-
-#define NS_PER_S UINT64_C(1000000000)
 
 #define SECONDS_COMMON 30u
 #define FRESH_S        60u /* a profile is served for so long, and for twice its length */

@@ -16,8 +16,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../shared/segment/layout.h"
-
 enum cprof_self_check {
     CPROF_SELF_CHECK_EARLY, /* too little work to tell */
     CPROF_SELF_CHECK_WELL,

@@ -31,6 +31,13 @@
 #define CPROF_HTTP_ADDRESS_BYTES    108 /* sun_path */
 #define CPROF_HTTP_TOKEN_BYTES      129
 
+/* What a window collects, and a profile shows. */
+enum cprof_kind {
+    CPROF_KIND_CPU = 1u << 0,
+    CPROF_KIND_WALL = 1u << 1,
+    CPROF_KINDS_ALL = CPROF_KIND_CPU | CPROF_KIND_WALL,
+};
+
 /* cloudprofiler-tag, as a set. */
 enum cprof_tag_bit {
     CPROF_TAG_WORKER = 1u << 0,
@@ -44,7 +51,18 @@ enum cprof_tag_bit {
     CPROF_TAG_PATH = 1u << 7,
 };
 
+#define CPROF_TAGS_ALL          0xffu
 #define CPROF_PATH_SEGMENTS_MAX 16u /* of cloudprofiler-tag = path:N */
+
+/* The bounds of what options and operators may say: 1 to this much where nothing else stands. */
+#define CPROF_INTERVAL_S_MAX      86400u
+#define CPROF_PROFILE_SECONDS_MAX 600u
+#define CPROF_KEEP_MAX            1000000u /* 0: all files */
+#define CPROF_PERIOD_MS_MAX       1000u
+#define CPROF_SLOW_REQUEST_S_MAX  3600u
+#define CPROF_BACKOFF_S_MAX       3600u
+#define CPROF_OVERHEAD_MAX        5000u /* hundredths of a per cent; 0: no ceiling */
+#define CPROF_OVERHEAD_MIN        5u
 
 /* cloudprofiler-root-tag. */
 #define CPROF_ROOT_TAGS_MAX      8u
@@ -100,6 +118,13 @@ struct cprof_config {
     uint64_t log_bytes;  /* of each slot */
     uint64_t server_key; /* tells servers of one service and host apart (host/server_key.h) */
 };
+
+/* The kinds of profiles that are wanted, of enum cprof_kind; 0: none. */
+static inline uint32_t cprof_config_kinds(const struct cprof_config *config)
+{
+    return (config->disable_cpu ? 0 : (uint32_t)CPROF_KIND_CPU) |
+           (config->disable_wall ? 0 : (uint32_t)CPROF_KIND_WALL);
+}
 
 /* Is there anybody that profiles are for: files, Cloud Profiler, the endpoint, slow requests? */
 static inline bool cprof_config_wants_profiles(const struct cprof_config *config)

@@ -21,7 +21,6 @@
 #define TEXT_BYTES_MAX         128u
 #define WORDS_MAX              4u /* one more than any command has */
 #define PROFILE_SECONDS_COMMON 30u
-#define PERIOD_MS_MAX          1000u
 
 #define ACCEPTED                                                                                   \
     "profile [SECONDS] [cpu|wall|cpu,wall], stacks, on, off, toggle, kinds cpu|wall|cpu,wall|"     \
@@ -97,7 +96,7 @@ static bool parse_setting(struct cprof_command *command, const char *value)
     case CPROF_VERB_KINDS:
         return strcmp(value, "default") == 0 || parse_kinds(value, &command->kinds);
     case CPROF_VERB_PERIOD:
-        return parse_number_or_default(value, PERIOD_MS_MAX, &command->value);
+        return parse_number_or_default(value, CPROF_PERIOD_MS_MAX, &command->value);
     case CPROF_VERB_INTERVAL:
         return parse_number_or_default(value, CPROF_INTERVAL_S_MAX, &command->value);
     case CPROF_VERB_UPLOAD:
@@ -194,7 +193,7 @@ bool cprof_command_is_sound(const struct cprof_command *command)
     case CPROF_VERB_KINDS:
         return command->value == 0;
     case CPROF_VERB_PERIOD:
-        return command->value <= PERIOD_MS_MAX && command->kinds == 0;
+        return command->value <= CPROF_PERIOD_MS_MAX && command->kinds == 0;
     case CPROF_VERB_UPLOAD:
         return command->value <= 1 && command->kinds == 0;
     case CPROF_VERB_INTERVAL:

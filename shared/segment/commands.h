@@ -48,9 +48,6 @@ enum cprof_origin {
     CPROF_ORIGIN_COUNT,
 };
 
-#define CPROF_PROFILE_SECONDS_MAX 600u
-#define CPROF_INTERVAL_S_MAX      86400u
-
 struct cprof_command {
     uint32_t verb;   /* enum cprof_verb */
     uint32_t origin; /* enum cprof_origin */

@@ -27,6 +27,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/config.h"
+
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
 #define CPROF_LAYOUT_VERSION 16
 
@@ -37,13 +39,6 @@
 #define CPROF_SLOTS_MAX     4096u
 
 #define CPROF_WINDOWS_MAX 7u /* the schedule, the cloud, four on demand, one for slow requests */
-
-/* What a window collects. */
-enum cprof_kind {
-    CPROF_KIND_CPU = 1u << 0,
-    CPROF_KIND_WALL = 1u << 1,
-    CPROF_KINDS_ALL = CPROF_KIND_CPU | CPROF_KIND_WALL,
-};
 
 /* Who asked for a window. */
 enum cprof_window_source {

@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/attributes.h"
 #include "layout.h"
 
 #define CPROF_WINDOW_NS_MAX (UINT64_C(3600) * 1000000000) /* no window is longer: a guard */
