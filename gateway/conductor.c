@@ -21,6 +21,8 @@
 #include "control/orders.h"
 #include "loop/loop.h"
 #include "sinks/directory.h"
+#include "sinks/recent.h"
+#include "sinks/route.h"
 #include "status/figures.h"
 #include "web/cockpit.h"
 #include "web/command_form.h"
@@ -31,6 +33,8 @@
 
 /* Between two attempts to start what could not be started. */
 #define START_AGAIN_NS (10 * NS_PER_S)
+
+#define WHOLE_WINDOW_NS UINT64_C(900000000)
 
 /* A gateway that keeps dying begins its work later and later. */
 #define FREE_STARTS     5
@@ -54,7 +58,10 @@ struct conductor {
     struct cprof_schedule schedule;
     bool begun;                        /* left windows were taken on and the schedule has started */
     struct cprof_output *output;       /* NULL: there is no directory */
-    struct cprof_sink *sink;           /* of the schedule; NULL: there is none */
+    struct cprof_sink *files;          /* likewise */
+    struct cprof_sinks sinks;
+    struct cprof_recent *recent;
+    struct cprof_results *results;     /* NULL: no routes are served */
     struct cprof_cloud_windows *cloud; /* NULL: nothing is uploaded */
     struct cprof_upload_counts past_uploads; /* of uploaders that were switched off */
     struct cprof_actions *actions;
@@ -91,27 +98,27 @@ static void stop(void *context, short events)
     cprof_loop_stop(&conductor->loop);
 }
 
-/* A window of the schedule is over: its profiles go to the sink. One that cannot be delivered is
- * dropped and counted: the windows go on. */
+/* All profiles of a window, for one reason. */
+static void hand_over(const struct conductor *conductor, const struct cprof_window_result *result,
+                      enum cprof_reason reason)
+{
+    const struct cprof_why why = {
+        .reason = reason,
+        .source = (enum cprof_window_source)result->window->source,
+        .may_be_delivered = result->adopted,
+    };
+
+    for (unsigned i = 0; result->harvest && i < result->harvest->count; i++) {
+        cprof_sinks_deliver(&conductor->sinks, &result->harvest->profiles[i], &why);
+    }
+}
+
+/* A window of the schedule is over. What cannot be delivered is dropped: the windows go on. */
 static void deliver(void *context, const struct cprof_window_result *result)
 {
     struct conductor *conductor = context;
-    struct cprof_control *control = conductor->control;
 
-    for (unsigned i = 0; conductor->sink && result->harvest && i < result->harvest->count; i++) {
-        struct cprof_finished_profile profile = {
-            .kind = result->harvest->profiles[i].kind,
-            .bytes = result->harvest->profiles[i].bytes,
-            .byte_count = result->harvest->profiles[i].byte_count,
-            .time_unix_ns = result->window->start_unix_ns,
-            .may_be_delivered = result->adopted,
-        };
-        bool delivered = conductor->sink->deliver(conductor->sink, &profile);
-
-        atomic_fetch_add(delivered ? &control->profiles_written : &control->profiles_failed, 1);
-        cprof_status_file(cprof_cockpit_site(conductor->cockpit)->status, delivered,
-                          profile.byte_count);
-    }
+    hand_over(conductor, result, CPROF_REASON_SCHEDULE);
     cprof_windows_release(conductor->windows, result->handle);
     conductor->work.due_ns = 0;
 }
@@ -134,8 +141,9 @@ static void start_upload(struct conductor *conductor)
     if (!settings->on || !settings->upload) {
         return;
     }
-    conductor->cloud = cprof_cloud_windows_create(&conductor->config, conductor->control,
-                                                  conductor->windows, &conductor->loop, &error);
+    conductor->cloud = cprof_cloud_windows_create(&conductor->config, &conductor->sinks,
+                                                  conductor->control, conductor->windows,
+                                                  &conductor->loop, &error);
     if (!conductor->cloud) {
         log_refusal(&conductor->upload_refused, "nothing is sent to Cloud Profiler", &error);
         return;
@@ -145,23 +153,6 @@ static void start_upload(struct conductor *conductor)
                               cprof_cloud_windows_uploader(conductor->cloud));
 }
 
-/* What a slow request or an ended worker did stands among the recent profiles, too. */
-static void keep(void *context, const uint8_t *bytes, size_t byte_count, uint64_t start_unix_ns,
-                 uint64_t duration_ns)
-{
-    const struct conductor *conductor = context;
-    const struct cprof_recent_profile profile = {
-        .kind = CPROF_KIND_WALL,
-        .source = CPROF_SOURCE_WATCH,
-        .start_unix_ns = start_unix_ns,
-        .duration_ns = duration_ns,
-        .bytes = bytes,
-        .byte_count = byte_count,
-    };
-
-    (void)cprof_recent_add(cprof_cockpit_site(conductor->cockpit)->recent, &profile);
-}
-
 /* Profiles go on without it. */
 static void start_watch(struct conductor *conductor)
 {
@@ -169,7 +160,7 @@ static void start_watch(struct conductor *conductor)
 
     conductor->watch =
         cprof_watch_create(&conductor->config, conductor->segment, conductor->windows,
-                           &conductor->loop, conductor->output, keep, conductor, &error);
+                           &conductor->loop, &conductor->sinks, &error);
     if (!conductor->watch) {
         log_refusal(&conductor->watch_refused, "slow requests and harakiri are not followed",
                     &error);
@@ -269,7 +260,7 @@ static void work(void *context, uint64_t now_ns)
     if (!conductor->begun) {
         begin(conductor, now_ns);
     }
-    if (!conductor->sink || !cprof_actions_settings(conductor->actions)->on ||
+    if (!conductor->output || !cprof_actions_settings(conductor->actions)->on ||
         cprof_windows_count(conductor->windows, CPROF_SOURCE_SCHEDULE) > 0) {
         return;
     }
@@ -310,12 +301,23 @@ static void warn_of_refused_memory(struct conductor *conductor, const struct cpr
     }
 }
 
+/* Windows of the watch are parts, of which it makes profiles; shorter ones are looks at stacks: no
+ * profile that anybody would choose from a list. */
+static bool is_worth_keeping(const struct cprof_window *window)
+{
+    return window->source != CPROF_SOURCE_WATCH &&
+           window->end_ns - window->start_ns >= WHOLE_WINDOW_NS;
+}
+
 static void window_ended(void *context, const struct cprof_window_result *result)
 {
     struct conductor *conductor = context;
     uint32_t set_ms = cprof_actions_settings(conductor->actions)->period_ms;
 
-    cprof_cockpit_window_ended(conductor->cockpit, result);
+    cprof_status_window_ended(cprof_cockpit_site(conductor->cockpit)->status, result);
+    if (is_worth_keeping(result->window)) {
+        hand_over(conductor, result, CPROF_REASON_WINDOW);
+    }
     warn_of_refused_memory(conductor, result->harvest);
     cprof_ceiling_window_ended(&conductor->ceiling, result, set_ms);
     choose_period(conductor, set_ms);
@@ -330,8 +332,8 @@ static void take_settings(struct conductor *conductor, const struct cprof_settin
     config->disable_cpu = !(settings->kinds & CPROF_KIND_CPU);
     config->disable_wall = !(settings->kinds & CPROF_KIND_WALL);
     config->output_interval_s = settings->output_interval_s;
-    if (conductor->orders.results) {
-        atomic_store(&conductor->orders.results->off, !settings->on);
+    if (conductor->results) {
+        atomic_store(&conductor->results->off, !settings->on);
     }
 }
 
@@ -440,22 +442,13 @@ static bool set_up_actions(struct conductor *conductor, struct cprof_error *erro
         .context = conductor, .profile = profile, .stacks = stacks, .changed = change};
     struct cprof_web_site *site;
 
-    conductor->orders.control = conductor->control;
-    conductor->orders.sink = conductor->sink;
-    if (conductor->fds->results >= 0) {
-        conductor->orders.results = cprof_results_open(conductor->fds->results, error);
-        if (!conductor->orders.results) {
-            return false;
-        }
-    }
     conductor->cockpit = cprof_cockpit_create(&conductor->config, conductor->segment,
                                               conductor->windows, &conductor->loop, error);
     if (!conductor->cockpit) {
         return false;
     }
     site = cprof_cockpit_site(conductor->cockpit);
-    conductor->orders.demand = site->demand;
-    conductor->orders.status = site->status;
+    conductor->orders = (struct cprof_orders){.demand = site->demand, .sinks = &conductor->sinks};
     conductor->actions = cprof_actions_create(conductor->given, conductor->segment,
                                               conductor->fds->bell, &conductor->loop, &host, error);
     if (!conductor->actions) {
@@ -464,10 +457,40 @@ static bool set_up_actions(struct conductor *conductor, struct cprof_error *erro
     take_settings(conductor, cprof_actions_settings(conductor->actions));
     cprof_windows_observe(conductor->windows, window_ended, conductor);
     site->output = conductor->output;
+    site->recent = conductor->recent;
+    cprof_status_set_files(site->status, conductor->files);
     site->context = conductor;
     site->settings = settings_in_force;
     site->act = act;
     return true;
+}
+
+static bool set_up_directory(struct conductor *conductor)
+{
+    conductor->output = cprof_output_create(&conductor->config);
+    if (conductor->output) {
+        conductor->files = cprof_directory_sink_create(&conductor->config, conductor->output,
+                                                       conductor->control);
+    }
+    return cprof_sinks_add(&conductor->sinks, conductor->files);
+}
+
+/* All that live as long as the gateway. */
+static bool set_up_sinks(struct conductor *conductor, struct cprof_error *error)
+{
+    struct cprof_sinks *sinks = &conductor->sinks;
+    bool ok = !conductor->config.output_dir[0] || set_up_directory(conductor);
+
+    conductor->recent = cprof_recent_create();
+    ok = conductor->recent && cprof_sinks_add(sinks, cprof_recent_sink(conductor->recent)) && ok;
+    if (conductor->fds->results >= 0) {
+        conductor->results = cprof_results_open(conductor->fds->results, error);
+        if (!conductor->results) {
+            return false;
+        }
+        ok = cprof_sinks_add(sinks, cprof_route_sink_create(conductor->results)) && ok;
+    }
+    return ok ? true : cprof_fail(error, "no memory for the sinks");
 }
 
 static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_error *error)
@@ -476,14 +499,8 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
     if (conductor->signals.fd < 0) {
         return cprof_fail_errno(error, errno, "signalfd");
     }
-    if (conductor->config.output_dir[0]) {
-        conductor->output = cprof_output_create(&conductor->config);
-        conductor->sink = conductor->output
-                              ? cprof_directory_sink_create(&conductor->config, conductor->output)
-                              : NULL;
-        if (!conductor->sink) {
-            return cprof_fail(error, "no memory for the sink");
-        }
+    if (!set_up_sinks(conductor, error)) {
+        return false;
     }
     cprof_ceiling_init(&conductor->ceiling, conductor->given);
     cprof_loop_init(&conductor->loop);
@@ -511,10 +528,8 @@ static void tear_down(struct conductor *conductor)
     cprof_cloud_windows_destroy(conductor->cloud);
     cprof_watch_destroy(conductor->watch);
     cprof_windows_destroy(conductor->windows);
-    cprof_results_close(conductor->orders.results);
-    if (conductor->sink) {
-        conductor->sink->destroy(conductor->sink);
-    }
+    cprof_sinks_destroy(&conductor->sinks);
+    cprof_results_close(conductor->results);
     cprof_output_destroy(conductor->output);
     if (conductor->signals.fd >= 0) {
         close(conductor->signals.fd);

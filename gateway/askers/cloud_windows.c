@@ -4,45 +4,73 @@
  */
 #include "cloud_windows.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../shared/base/log.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
 struct cprof_cloud_windows {
+    struct cprof_sink sink; /* the uploader's queue */
+    struct cprof_sinks *sinks;
     const struct cprof_config *config;
-    struct cprof_control *control;
     struct cprof_windows *windows;
     struct cprof_uploader *uploader;
 };
 
-/* The window's one profile, taken out of the harvest; NULL: it is lost. */
-static uint8_t *take_bytes(const struct cprof_window_result *result, size_t *byte_count)
+/* bytes: a window's profile, which become the uploader's; NULL: it is lost. */
+static void give(const struct cprof_cloud_windows *cloud, const struct cprof_why *why,
+                 uint8_t *bytes, size_t byte_count)
 {
-    struct cprof_harvested *profile =
-        result->harvest && result->harvest->count > 0 ? &result->harvest->profiles[0] : NULL;
-    uint8_t *bytes = profile ? profile->bytes : NULL;
-
-    *byte_count = profile ? profile->byte_count : 0;
-    if (profile) {
-        profile->bytes = NULL;
+    if (why->may_be_delivered) {
+        cprof_uploader_adopt(cloud->uploader, why->handle, why->ticket, why->ticket_bytes, bytes,
+                             byte_count);
+    } else {
+        cprof_uploader_window_finished(cloud->uploader, why->handle, bytes, byte_count);
     }
-    return bytes;
+}
+
+static uint8_t *copy_bytes(struct cprof_profile *profile)
+{
+    struct cprof_error error;
+    uint8_t *copy = cprof_profile_pack(profile, &error) ? malloc(profile->byte_count) : NULL;
+
+    if (copy) {
+        memcpy(copy, profile->bytes, profile->byte_count);
+    }
+    return copy;
+}
+
+static enum cprof_delivery deliver(struct cprof_sink *sink, struct cprof_profile *profile,
+                                   const struct cprof_why *why)
+{
+    const struct cprof_cloud_windows *cloud = (struct cprof_cloud_windows *)sink;
+    uint8_t *bytes = copy_bytes(profile);
+
+    if (!bytes) {
+        cprof_log(CPROF_LOG_WARNING, "Cloud Profiler: no memory for a profile");
+    }
+    give(cloud, why, bytes, profile->byte_count);
+    return bytes ? CPROF_QUEUED : CPROF_DROPPED;
 }
 
 static void finished(void *context, const struct cprof_window_result *result)
 {
     struct cprof_cloud_windows *cloud = context;
-    size_t byte_count;
-    uint8_t *bytes = take_bytes(result, &byte_count);
+    const struct cprof_why why = {
+        .reason = CPROF_REASON_CLOUD,
+        .source = CPROF_SOURCE_CLOUD,
+        .may_be_delivered = result->adopted,
+        .handle = result->handle,
+        .ticket = result->ticket,
+        .ticket_bytes = result->ticket_bytes,
+    };
 
-    if (result->adopted) {
-        cprof_uploader_adopt(cloud->uploader, result->handle, result->ticket, result->ticket_bytes,
-                             bytes, byte_count);
+    if (result->harvest && result->harvest->count > 0) {
+        cprof_sinks_deliver(cloud->sinks, &result->harvest->profiles[0], &why);
     } else {
-        cprof_uploader_window_finished(cloud->uploader, result->handle, bytes, byte_count);
+        give(cloud, &why, NULL, 0);
     }
 }
 
@@ -85,15 +113,15 @@ static void release_window(void *context, int handle)
     cprof_windows_release(cloud->windows, handle);
 }
 
-static void count(void *context, bool sent)
+static void count(void *context, bool sent, size_t byte_count)
 {
-    const struct cprof_cloud_windows *cloud = context;
+    struct cprof_cloud_windows *cloud = context;
 
-    atomic_fetch_add(sent ? &cloud->control->profiles_written : &cloud->control->profiles_failed,
-                     1);
+    cprof_sink_count(&cloud->sink, sent, byte_count);
 }
 
 struct cprof_cloud_windows *cprof_cloud_windows_create(const struct cprof_config *config,
+                                                       struct cprof_sinks *sinks,
                                                        struct cprof_control *control,
                                                        struct cprof_windows *windows,
                                                        struct cprof_loop *loop,
@@ -112,10 +140,20 @@ struct cprof_cloud_windows *cprof_cloud_windows_create(const struct cprof_config
         cprof_fail(error, "no memory for the upload to Cloud Profiler");
         return NULL;
     }
-    *cloud = (struct cprof_cloud_windows){.config = config, .control = control, .windows = windows};
+    *cloud = (struct cprof_cloud_windows){
+        .sink = {.reasons = CPROF_REASON_CLOUD, .deliver = deliver, .control = control},
+        .sinks = sinks,
+        .config = config,
+        .windows = windows,
+    };
+    if (!cprof_sinks_add(sinks, &cloud->sink)) {
+        cprof_fail(error, "there is no place among the sinks");
+        free(cloud);
+        return NULL;
+    }
     cloud->uploader = cprof_uploader_create(loop, config, &host, error);
     if (!cloud->uploader) {
-        free(cloud);
+        cprof_cloud_windows_destroy(cloud);
         return NULL;
     }
     cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, finished, cloud);
@@ -125,6 +163,7 @@ struct cprof_cloud_windows *cprof_cloud_windows_create(const struct cprof_config
 void cprof_cloud_windows_destroy(struct cprof_cloud_windows *cloud)
 {
     if (cloud) {
+        cprof_sinks_remove(cloud->sinks, &cloud->sink);
         cprof_uploader_destroy(cloud->uploader);
         free(cloud);
     }

@@ -1,4 +1,4 @@
-/* cloud_windows.h - joins the uploader of Cloud Profiler with the windows.
+/* cloud_windows.h - joins the uploader of Cloud Profiler with windows and sinks.
  *
  * Callers   the gateway's thread, on the loop.
  * Why       gateway/cloud knows no shared memory and gateway/windows/windows.h no API.
@@ -13,13 +13,16 @@
 #include "../../shared/base/error.h"
 #include "../cloud/uploader.h"
 #include "../loop/loop.h"
+#include "../sinks/sink.h"
 #include "../windows/windows.h"
 
 struct cprof_cloud_windows;
 
-/* Starts an uploader whose windows are ordered from `windows`, and adopts those of the cloud that a
+/* Starts an uploader whose windows are ordered from `windows`, puts its queue among the sinks, where
+ * it counts in `control`, and adopts those of the cloud that a
  * former gateway left: before cprof_windows_begin. Everything is borrowed. NULL with the error. */
 struct cprof_cloud_windows *cprof_cloud_windows_create(const struct cprof_config *config,
+                                                       struct cprof_sinks *sinks,
                                                        struct cprof_control *control,
                                                        struct cprof_windows *windows,
                                                        struct cprof_loop *loop,

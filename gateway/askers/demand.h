@@ -7,7 +7,7 @@
  * Bounds    CPROF_DEMAND_WINDOWS_MAX windows and CPROF_DEMAND_CALLERS_MAX callers at once.
  * Kills     a window whose gateway is killed is finished by the next one and kept among the recent
  *           profiles; its callers went with the gateway.
- * Memory    bytes are borrowed for the call.
+ * Memory    profiles are borrowed for the call.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -30,8 +30,8 @@ struct cprof_demand;
 
 /* What became of an order. */
 struct cprof_demand_result {
-    const struct cprof_window *window;   /* as it was sampled */
-    const struct cprof_harvest *harvest; /* one profile a kind; NULL: the window is lost */
+    const struct cprof_window *window; /* as it was sampled */
+    struct cprof_harvest *harvest;     /* one profile a kind; NULL: the window is lost */
 };
 
 typedef void (*cprof_demand_ready)(void *context, const struct cprof_demand_result *result);

@@ -11,7 +11,6 @@
 
 #include "../../shared/base/log.h"
 #include "../../shared/segment/window.h"
-#include "../profile/pprof.h"
 #include "../profile/stack_json.h"
 #include "../profile/stack_text.h"
 #include "../profile/table.h"
@@ -107,28 +106,19 @@ static char *warned_of(char *text, const struct cprof_error *error)
 static void make_texts(char *texts[CPROF_STACKS_FORMS], const struct cprof_stacks *stacks,
                        const struct cprof_harvest *harvest)
 {
-    const struct cprof_harvested *profile = &harvest->profiles[0];
-    struct cprof_table table;
-    struct cprof_stack_text wanted = {
-        .table = &table,
+    const struct cprof_stack_text wanted = {
+        .table = &harvest->profiles[0].table,
         .pid_of = cprof_stacks_pid_of,
         .context = (void *)(uintptr_t)stacks->segment,
     };
     struct cprof_error error;
 
-    cprof_table_init(&table);
-    if (!cprof_pprof_read(&table, profile->bytes, profile->byte_count, &error)) {
-        (void)warned_of(NULL, &error);
-        cprof_table_reset(&table);
-        return;
-    }
     if (wants(stacks->callers, CPROF_STACKS_TEXT)) {
         texts[CPROF_STACKS_TEXT] = warned_of(cprof_stack_text(&wanted, &error), &error);
     }
     if (wants(stacks->callers, CPROF_STACKS_JSON)) {
         texts[CPROF_STACKS_JSON] = warned_of(cprof_stack_json(&wanted, &error), &error);
     }
-    cprof_table_reset(&table);
 }
 
 /* Takes the callers off the list first: a callback may order and cancel. */

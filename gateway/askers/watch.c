@@ -12,12 +12,10 @@
 #include "../../shared/base/log.h"
 #include "../../shared/segment/oldest.h"
 #include "../../shared/segment/window.h"
-#include "../profile/pprof.h"
 #include "../profile/requests.h"
 #include "../profile/select.h"
 #include "../profile/stack_text.h"
 #include "../profile/table.h"
-#include "../sinks/output.h"
 #include "stacks.h"
 
 #define NS_PER_S  UINT64_C(1000000000)
@@ -73,10 +71,8 @@ struct cprof_watch {
     const struct cprof_segment *segment;
     struct cprof_windows *windows;
     struct cprof_loop *loop;
-    struct cprof_output *output; /* NULL: there is no directory */
+    const struct cprof_sinks *sinks;
     struct cprof_loop_timer timer;
-    cprof_watch_keep keep;
-    void *context;
     bool is_off;
     bool is_ordered;
     int handle;        /* of the window that is ordered */
@@ -132,32 +128,6 @@ static void ask_slot(const struct cprof_watch *watch, uint32_t slot_index, uint6
     }
 }
 
-/* Gives a profile to output-dir and to whoever keeps profiles. */
-static void keep_profile(struct cprof_watch *watch, const struct cprof_table *table,
-                         struct cprof_output_file *incident)
-{
-    struct cprof_error error;
-    uint8_t *bytes;
-    size_t byte_count;
-
-    if (!cprof_pprof_write(&bytes, &byte_count, table, &error)) {
-        cprof_log(CPROF_LOG_WARNING, "%s profile of worker %u: %s", incident->sort,
-                  incident->worker, error.text);
-        return;
-    }
-    incident->ending = CPROF_OUTPUT_PROFILE;
-    incident->bytes = bytes;
-    incident->byte_count = byte_count;
-    if (watch->output && !cprof_output_write(watch->output, incident, &error)) {
-        cprof_log(CPROF_LOG_WARNING, "%s profile of worker %u: %s", incident->sort,
-                  incident->worker, error.text);
-    }
-    if (watch->keep) {
-        watch->keep(watch->context, bytes, byte_count, table->time_unix_ns, table->duration_ns);
-    }
-    free(bytes);
-}
-
 /* Slow requests */
 
 static void forget(struct gathered *gathered)
@@ -173,26 +143,27 @@ static void report_slow(struct cprof_watch *watch, struct gathered *gathered, ui
     char duration[NUMBER_BYTES], hottest[HOTTEST_BYTES];
     const struct cprof_label_text added = {.key = "duration", .value = duration};
     const struct cprof_selection all = {.dropped = "request", .added = &added, .added_count = 1};
-    struct cprof_output_file incident = {
-        .sort = "slow",
+    const struct cprof_why why = {
+        .reason = CPROF_REASON_SLOW,
+        .source = CPROF_SOURCE_WATCH,
         .time_unix_ns = gathered->start_us * NS_PER_US,
         .worker = slot->number,
     };
-    struct cprof_table table;
+    struct cprof_profile profile;
 
     (void)snprintf(duration, sizeof(duration), "%.1f s",
                    (double)(end_us - gathered->start_us) / 1e6);
     cprof_stack_line(&gathered->table, hottest, sizeof(hottest));
     cprof_notice("slow request: worker %u, %s %s, %s%s; %s", slot->number, gathered->method,
                  gathered->uri, gathered->end_us ? "" : "at least ", duration, hottest);
-    cprof_table_init(&table);
-    (void)cprof_select(&table, &gathered->table, &all);
-    table.time_unix_ns = gathered->first_ns;
-    table.duration_ns = gathered->sampled_ns;
-    cprof_table_comment(&table, "slow request: %s %s took %s in worker %u", gathered->method,
+    cprof_profile_init(&profile);
+    (void)cprof_select(&profile.table, &gathered->table, &all);
+    profile.table.time_unix_ns = gathered->first_ns;
+    profile.table.duration_ns = gathered->sampled_ns;
+    cprof_table_comment(&profile.table, "slow request: %s %s took %s in worker %u", gathered->method,
                         gathered->uri, duration, slot->number);
-    keep_profile(watch, &table, &incident);
-    cprof_table_reset(&table);
+    cprof_sinks_deliver(watch->sinks, &profile, &why);
+    cprof_profile_reset(&profile);
     forget(gathered);
 }
 
@@ -333,34 +304,22 @@ static uint32_t pid_of_struck(void *context, const char *worker)
     return *(const uint32_t *)context;
 }
 
-static void write_text(const struct cprof_watch *watch, struct cprof_output_file *incident,
-                       const char *text)
-{
-    struct cprof_error error;
-
-    incident->ending = ".txt";
-    incident->bytes = (const uint8_t *)text;
-    incident->byte_count = strlen(text);
-    if (watch->output && !cprof_output_write(watch->output, incident, &error)) {
-        cprof_log(CPROF_LOG_WARNING, "stacks of worker %u: %s", incident->worker, error.text);
-    }
-}
-
 /* The worker's part of the last window, if that is of its last seconds. */
 static bool report_stacks(struct cprof_watch *watch, uint32_t slot_index, struct strike *strike)
 {
     char worker[WORKER_BYTES];
     const struct cprof_label_text label = {.key = "worker", .value = worker};
     const struct cprof_selection own = {.wanted = &label, .wanted_count = 1, .dropped = "request"};
-    struct cprof_output_file incident = {
-        .sort = "harakiri",
+    struct cprof_why why = {
+        .reason = CPROF_REASON_HARAKIRI,
+        .source = CPROF_SOURCE_WATCH,
         .time_unix_ns = strike->unix_ns,
         .worker = cprof_segment_slot(watch->segment, slot_index)->number,
     };
     const struct cprof_stack_text wanted = {
         .table = &watch->last, .worker = worker, .pid_of = pid_of_struck, .context = &strike->pid};
     struct cprof_error error;
-    struct cprof_table table;
+    struct cprof_profile profile;
     char *text;
 
     format_worker(worker, watch, slot_index);
@@ -372,15 +331,15 @@ static bool report_stacks(struct cprof_watch *watch, uint32_t slot_index, struct
     cprof_notice("harakiri: what worker %s (pid %u) did before uWSGI ended it:", worker,
                  strike->pid);
     cprof_stacks_log(text);
-    write_text(watch, &incident, text);
+    cprof_profile_init(&profile);
+    (void)cprof_select(&profile.table, &watch->last, &own);
+    profile.table.time_unix_ns = watch->last.time_unix_ns;
+    profile.table.duration_ns = watch->last.duration_ns;
+    cprof_table_comment(&profile.table, "harakiri: worker %s, pid %u", worker, strike->pid);
+    why.text = text;
+    cprof_sinks_deliver(watch->sinks, &profile, &why);
+    cprof_profile_reset(&profile);
     free(text);
-    cprof_table_init(&table);
-    (void)cprof_select(&table, &watch->last, &own);
-    table.time_unix_ns = watch->last.time_unix_ns;
-    table.duration_ns = watch->last.duration_ns;
-    cprof_table_comment(&table, "harakiri: worker %s, pid %u", worker, strike->pid);
-    keep_profile(watch, &table, &incident);
-    cprof_table_reset(&table);
     return true;
 }
 
@@ -435,20 +394,15 @@ static void note_strikes(struct cprof_watch *watch, uint64_t now_ns)
 static void finished(void *context, const struct cprof_window_result *result)
 {
     struct cprof_watch *watch = context;
-    const struct cprof_harvested *profile = result->harvest ? &result->harvest->profiles[0] : NULL;
-    struct cprof_table table;
-    struct cprof_error error;
 
-    cprof_table_init(&table);
-    if (profile && cprof_pprof_read(&table, profile->bytes, profile->byte_count, &error)) {
+    if (result->harvest) {
         note_strikes(watch, cprof_now_ns());
         report_strikes(watch); /* by the window before, in which no successor can be */
         cprof_table_reset(&watch->last);
-        watch->last = table;
+        watch->last = result->harvest->profiles[0].table;
+        cprof_table_init(&result->harvest->profiles[0].table);
         watch->last_window = *result->window;
         gather_slow_requests(watch);
-    } else {
-        cprof_table_reset(&table);
     }
     watch->is_ordered = false;
     cprof_windows_release(watch->windows, result->handle);
@@ -518,8 +472,7 @@ static void look(void *context, uint64_t now_ns)
 struct cprof_watch *cprof_watch_create(const struct cprof_config *config,
                                        const struct cprof_segment *segment,
                                        struct cprof_windows *windows, struct cprof_loop *loop,
-                                       struct cprof_output *output, cprof_watch_keep keep,
-                                       void *context, struct cprof_error *error)
+                                       const struct cprof_sinks *sinks, struct cprof_error *error)
 {
     struct cprof_watch *watch = calloc(1, sizeof(*watch));
 
@@ -528,9 +481,7 @@ struct cprof_watch *cprof_watch_create(const struct cprof_config *config,
                                       .segment = segment,
                                       .windows = windows,
                                       .loop = loop,
-                                      .output = output,
-                                      .keep = keep,
-                                      .context = context};
+                                      .sinks = sinks};
         watch->strikes = calloc(segment->slot_count, sizeof(*watch->strikes));
         watch->timer =
             (struct cprof_loop_timer){.due_ns = CPROF_LOOP_NEVER, .fire = look, .context = watch};

@@ -27,24 +27,19 @@
 #include "../../shared/base/error.h"
 #include "../../shared/segment/segment.h"
 #include "../loop/loop.h"
-#include "../sinks/output.h"
+#include "../sinks/sink.h"
 #include "../windows/windows.h"
 
 #define CPROF_WATCH_REQUESTS_MAX 16u
 
 struct cprof_watch;
 
-/* A finished profile of a slow request or of an ended worker, for whoever keeps profiles; borrowed
- * for the call. */
-typedef void (*cprof_watch_keep)(void *context, const uint8_t *bytes, size_t byte_count,
-                                 uint64_t start_unix_ns, uint64_t duration_ns);
-
-/* All borrowed; output and keep may be NULL. NULL: no memory, or the loop has no place. */
+/* All borrowed. NULL: no memory, or the loop has no place. */
 struct cprof_watch *cprof_watch_create(const struct cprof_config *config,
                                        const struct cprof_segment *segment,
                                        struct cprof_windows *windows, struct cprof_loop *loop,
-                                       struct cprof_output *output, cprof_watch_keep keep,
-                                       void *context, struct cprof_error *error) CPROF_MUST_USE;
+                                       const struct cprof_sinks *sinks,
+                                       struct cprof_error *error) CPROF_MUST_USE;
 /* Before the windows end. NULL is fine. */
 void cprof_watch_destroy(struct cprof_watch *watch);
 

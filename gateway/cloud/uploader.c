@@ -139,7 +139,7 @@ static void create_failed(struct cprof_uploader *uploader, enum cprof_trouble tr
 static void count_dropped(struct cprof_uploader *uploader)
 {
     uploader->counts.dropped++;
-    uploader->host.count(uploader->host.context, false);
+    uploader->host.count(uploader->host.context, false, 0);
 }
 
 static void end_session(struct cprof_uploader *uploader)
@@ -296,7 +296,7 @@ static void updated(void *context, const struct cprof_reply *reply)
     cprof_session_reset(&uploader->sending);
     if (reply->trouble == CPROF_TROUBLE_NONE) {
         uploader->counts.uploaded++;
-        uploader->host.count(uploader->host.context, true);
+        uploader->host.count(uploader->host.context, true, item->byte_count);
         uploader->counts.bytes += item->byte_count;
         uploader->counts.last_upload_unix_ns = cprof_now_unix_ns();
         cprof_log(CPROF_LOG_DEBUG, "Cloud Profiler: a profile of %zu bytes is sent",

@@ -40,7 +40,7 @@ struct cprof_upload_host {
     /* The window is done with: its logs may be given back. */
     void (*release)(void *context, int handle);
     /* A profile was sent, or given up. */
-    void (*count)(void *context, bool sent);
+    void (*count)(void *context, bool sent, size_t byte_count);
 };
 
 /* Counts for the log, the metrics and the page. */

@@ -1,5 +1,4 @@
-/* orders.h - profiles that operators' commands ask for, and where they go: output-dir, and, where a
- * route asked, the memory file that routes serve from.
+/* orders.h - profiles that operators' commands ask for: they go to the sinks.
  *
  * Callers   the gateway's thread, on the loop.
  *
@@ -10,21 +9,14 @@
 
 #include <stdbool.h>
 
-#include "../../shared/base/attributes.h"
 #include "../../shared/base/error.h"
 #include "../../shared/segment/commands.h"
-#include "../../shared/segment/layout.h"
-#include "../../shared/segment/results.h"
 #include "../askers/demand.h"
 #include "../sinks/sink.h"
-#include "../status/status.h"
 
 struct cprof_orders {
     struct cprof_demand *demand;
-    struct cprof_control *control;
-    struct cprof_status *status;
-    struct cprof_sink *sink;       /* NULL: no files are written */
-    struct cprof_results *results; /* NULL: no routes are served */
+    const struct cprof_sinks *sinks;
 };
 
 /* Takes a profile; all that `orders` names must live until the demand ends. The shape that

@@ -1,8 +1,8 @@
-/* convert.h - a finished pprof file as another format, filtered by its samples' tags.
+/* convert.h - a profile in another format, filtered by its samples' tags.
  *
  * Callers   the gateway's thread.
  * Memory    what is returned is malloc'd and the caller's; NULL after an error.
- * Trust     the file may come from anybody (pprof.h). Each format's texts are escaped in its own
+ * Trust     a file may come from anybody (pprof.h). Each format's texts are escaped in its own
  *           way; control characters became U+FFFD when the file was read.
  *
  * SPDX-License-Identifier: MIT
@@ -16,6 +16,7 @@
 
 #include "../../shared/base/attributes.h"
 #include "../../shared/base/error.h"
+#include "profile.h"
 
 enum cprof_format {
     CPROF_FORMAT_PPROF,      /* gzip-compressed profile.proto */
@@ -51,9 +52,14 @@ const char *cprof_format_name(enum cprof_format format);
 const char *cprof_format_media_type(enum cprof_format format);
 
 /* The samples of `profile` that pass (NULL: all), in `format`. */
-bool cprof_convert(uint8_t **bytes, size_t *byte_count, const struct cprof_profile_bytes *profile,
+bool cprof_convert(uint8_t **bytes, size_t *byte_count, struct cprof_profile *profile,
                    const struct cprof_filter *filter, enum cprof_format format,
                    struct cprof_error *error) CPROF_MUST_USE;
+
+/* The same of a file. */
+bool cprof_convert_file(uint8_t **bytes, size_t *byte_count,
+                        const struct cprof_profile_bytes *file, const struct cprof_filter *filter,
+                        enum cprof_format format, struct cprof_error *error) CPROF_MUST_USE;
 
 /* Each function's share of its own time in `before` and `after`, as JSON, those that differ most
  * first: {"kind", "before_ns", "after_ns", "functions": [{"name", "file", "before", "after",

@@ -38,25 +38,14 @@ static bool passes(const struct cprof_table *table, const struct cprof_sample *s
     return true;
 }
 
-static uint32_t copy_text(struct cprof_table *out, const struct cprof_table *table, uint32_t text)
-{
-    return cprof_table_text(out, cprof_table_text_at(table, text), table->texts[text].bytes);
-}
-
 static uint32_t copy_location(struct cprof_table *out, const struct cprof_table *table,
                               uint32_t number, enum cprof_filter_detail detail)
 {
-    struct cprof_location location = table->locations[number];
-    struct cprof_function function = table->functions[location.function];
+    const struct cprof_location *location = &table->locations[number];
+    const struct cprof_location function_alone = {.function = location->function};
 
-    function.name = copy_text(out, table, function.name);
-    function.system_name = copy_text(out, table, function.system_name);
-    function.file = copy_text(out, table, function.file);
-    location.function = cprof_table_function(out, &function);
-    if (detail == CPROF_FILTER_FUNCTIONS) {
-        location.line = 0;
-    }
-    return cprof_table_location(out, &location);
+    return cprof_table_copy_location(
+        out, table, detail == CPROF_FILTER_FUNCTIONS ? &function_alone : location);
 }
 
 static void copy_sample(struct cprof_table *out, const struct cprof_table *table,
@@ -73,8 +62,8 @@ static void copy_sample(struct cprof_table *out, const struct cprof_table *table
     for (uint32_t i = 0; detail == CPROF_FILTER_ALL && i < sample->label_count; i++) {
         const struct cprof_label *label = &table->label_pool[sample->first_label + i];
 
-        scratch->labels[i].key = copy_text(out, table, label->key);
-        scratch->labels[i].value = copy_text(out, table, label->value);
+        scratch->labels[i].key = cprof_table_copy_text(out, table, label->key);
+        scratch->labels[i].value = cprof_table_copy_text(out, table, label->value);
         key.label_count++;
     }
     cprof_table_add_sample(out, &key, sample->count, sample->value_ns);

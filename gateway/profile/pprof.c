@@ -295,6 +295,7 @@ struct message_reader {
     uint32_t *texts;
     uint32_t *locations; /* by number - 1 */
     uint32_t *functions;
+    uint32_t *mappings;
 };
 
 static bool text_is_known(const struct message_reader *reader, int64_t text)
@@ -389,6 +390,37 @@ static bool read_functions(struct message_reader *reader)
     return true;
 }
 
+/* What has no end is Python's code. */
+static bool read_mappings(struct message_reader *reader)
+{
+    for (size_t i = 0; i < reader->profile->n_mapping; i++) {
+        const mapping_message *from = reader->profile->mapping[i];
+        struct cprof_mapping mapping;
+
+        if (!text_is_known(reader, from->filename) || !text_is_known(reader, from->build_id)) {
+            return false;
+        }
+        mapping = (struct cprof_mapping){
+            .start = from->memory_start,
+            .limit = from->memory_limit,
+            .file_offset = from->file_offset,
+            .file = reader->texts[from->filename],
+            .build_id = reader->texts[from->build_id],
+        };
+        if (from->id == i + 1 && mapping.limit > mapping.start) {
+            reader->mappings[i] = cprof_table_mapping(reader->table, &mapping);
+        }
+    }
+    return true;
+}
+
+static uint32_t mapping_of(const struct message_reader *reader, const location_message *location)
+{
+    uint64_t id = location->mapping_id;
+
+    return id > 0 && id <= reader->profile->n_mapping ? reader->mappings[id - 1] : 0;
+}
+
 static bool read_locations(struct message_reader *reader)
 {
     for (size_t i = 0; i < reader->profile->n_location; i++) {
@@ -402,6 +434,8 @@ static bool read_locations(struct message_reader *reader)
         location = (struct cprof_location){
             .function = reader->functions[from->line[0]->function_id - 1],
             .line = line_number(from->line[0]->line),
+            .address = from->address,
+            .mapping = mapping_of(reader, from),
         };
         reader->locations[i] = cprof_table_location(reader->table, &location);
     }
@@ -471,6 +505,20 @@ static bool read_samples(struct message_reader *reader)
     return true;
 }
 
+static bool read_comments(struct message_reader *reader)
+{
+    const profile_message *profile = reader->profile;
+
+    for (size_t i = 0; i < profile->n_comment; i++) {
+        if (!text_is_known(reader, profile->comment[i])) {
+            return false;
+        }
+        cprof_table_comment(reader->table, "%s",
+                            cprof_table_text_at(reader->table, reader->texts[profile->comment[i]]));
+    }
+    return true;
+}
+
 static void read_times(struct cprof_table *table, const profile_message *profile)
 {
     uint64_t time_unix_ns = profile->time_nanos > 0 ? (uint64_t)profile->time_nanos : 0;
@@ -492,12 +540,14 @@ static bool read_message(struct cprof_table *table, const profile_message *profi
     reader.texts = array_of(profile->n_string_table, sizeof(uint32_t), &ok);
     reader.functions = array_of(profile->n_function, sizeof(uint32_t), &ok);
     reader.locations = array_of(profile->n_location, sizeof(uint32_t), &ok);
+    reader.mappings = array_of(profile->n_mapping, sizeof(uint32_t), &ok);
     if (!ok) {
         cprof_fail(error, "no memory for its contents");
     } else if (!read_kind(&reader, error)) {
         ok = false;
-    } else if (!read_texts(&reader) || !read_functions(&reader) || !read_locations(&reader) ||
-               !read_samples(&reader) || table->failed) {
+    } else if (!read_texts(&reader) || !read_functions(&reader) || !read_mappings(&reader) ||
+               !read_locations(&reader) || !read_samples(&reader) || !read_comments(&reader) ||
+               table->failed) {
         ok = cprof_fail(error, "its contents are inconsistent, or there is no memory for them");
     } else {
         read_times(table, profile);
@@ -505,6 +555,7 @@ static bool read_message(struct cprof_table *table, const profile_message *profi
     free(reader.texts);
     free(reader.functions);
     free(reader.locations);
+    free(reader.mappings);
     return ok;
 }
 

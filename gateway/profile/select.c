@@ -36,29 +36,6 @@ static bool is_wanted(const struct cprof_table *table, const struct cprof_sample
     return true;
 }
 
-static uint32_t copy_text(struct cprof_table *to, const struct cprof_table *from, uint32_t text)
-{
-    return cprof_table_text(to, cprof_table_text_at(from, text), from->texts[text].bytes);
-}
-
-static uint32_t copy_location(struct cprof_table *to, const struct cprof_table *from, uint32_t id)
-{
-    const struct cprof_location *old = &from->locations[id];
-    const struct cprof_function *old_function = &from->functions[old->function];
-    const struct cprof_function function = {
-        .name = copy_text(to, from, old_function->name),
-        .system_name = copy_text(to, from, old_function->system_name),
-        .file = copy_text(to, from, old_function->file),
-        .first_line = old_function->first_line,
-    };
-    const struct cprof_location location = {
-        .function = cprof_table_function(to, &function),
-        .line = old->line,
-    };
-
-    return cprof_table_location(to, &location);
-}
-
 static void copy_labels(struct cprof_table *to, const struct cprof_table *from,
                         const struct cprof_sample *sample, const char *dropped,
                         struct cprof_sample_key *key, struct cprof_label *labels)
@@ -67,8 +44,8 @@ static void copy_labels(struct cprof_table *to, const struct cprof_table *from,
         const struct cprof_label *label = &from->label_pool[sample->first_label + i];
 
         if (!dropped || strcmp(cprof_table_text_at(from, label->key), dropped) != 0) {
-            labels[key->label_count].key = copy_text(to, from, label->key);
-            labels[key->label_count++].value = copy_text(to, from, label->value);
+            labels[key->label_count].key = cprof_table_copy_text(to, from, label->key);
+            labels[key->label_count++].value = cprof_table_copy_text(to, from, label->value);
         }
     }
 }
@@ -81,8 +58,14 @@ static void copy_sample(struct cprof_table *to, const struct cprof_table *from,
     struct cprof_sample_key key = {.locations = locations, .labels = labels};
 
     for (; key.depth < sample->depth && key.depth < DEPTH_MAX; key.depth++) {
-        locations[key.depth] =
-            copy_location(to, from, from->location_pool[sample->first_location + key.depth]);
+        struct cprof_location location =
+            from->locations[from->location_pool[sample->first_location + key.depth]];
+
+        if (selection->drops_addresses) {
+            location.address = 0;
+            location.mapping = 0;
+        }
+        locations[key.depth] = cprof_table_copy_location(to, from, &location);
     }
     copy_labels(to, from, sample, selection->dropped, &key, labels);
     for (size_t i = 0; i < selection->added_count && i < CPROF_SELECT_ADDED_MAX; i++) {

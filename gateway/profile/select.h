@@ -8,6 +8,7 @@
 #ifndef CPROF_SELECT_H
 #define CPROF_SELECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ struct cprof_selection {
     const struct cprof_label_text *wanted; /* samples that have all of these */
     size_t wanted_count;
     const char *dropped;                  /* a key that is left out; NULL: none */
+    bool drops_addresses;                 /* of native code, so that equal lines become one */
     const struct cprof_label_text *added; /* to each, at most CPROF_SELECT_ADDED_MAX */
     size_t added_count;
 };

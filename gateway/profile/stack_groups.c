@@ -52,12 +52,24 @@ static bool is_same_thread(const struct cprof_stack_group *a, const struct cprof
     return strcmp(a->worker, b->worker) == 0 && strcmp(a->thread, b->thread) == 0;
 }
 
+/* Addresses of native code are not shown. */
+static bool look_alike(const struct cprof_table *table, uint32_t left, uint32_t right)
+{
+    const struct cprof_location *a = &table->locations[left], *b = &table->locations[right];
+
+    return a->function == b->function && a->line == b->line;
+}
+
 bool cprof_has_same_stack(const struct cprof_table *table, const struct cprof_sample *a,
                           const struct cprof_sample *b)
 {
-    return a->depth == b->depth && memcmp(&table->location_pool[a->first_location],
-                                          &table->location_pool[b->first_location],
-                                          a->depth * sizeof(*table->location_pool)) == 0;
+    bool same = a->depth == b->depth;
+
+    for (uint32_t i = 0; same && i < a->depth; i++) {
+        same = look_alike(table, table->location_pool[a->first_location + i],
+                          table->location_pool[b->first_location + i]);
+    }
+    return same;
 }
 
 /* The group with the same stack among the first ones in [first, end); NULL: there is none. */

@@ -135,7 +135,7 @@ static uint64_t sum_of_stack(const struct cprof_table *table, const struct cprof
     return sum_ns;
 }
 
-void cprof_stack_line(const struct cprof_table *table, char *to, size_t to_bytes)
+static void write_line(const struct cprof_table *table, char *to, size_t to_bytes)
 {
     const struct cprof_sample *hottest = NULL;
     FILE *out;
@@ -159,4 +159,15 @@ void cprof_stack_line(const struct cprof_table *table, char *to, size_t to_bytes
     }
     (void)fclose(out);
     to[to_bytes - 1] = '\0';
+}
+
+void cprof_stack_line(const struct cprof_table *table, char *to, size_t to_bytes)
+{
+    static const struct cprof_selection shown = {.drops_addresses = true};
+    struct cprof_table plain;
+
+    cprof_table_init(&plain);
+    (void)cprof_select(&plain, table, &shown);
+    write_line(&plain, to, to_bytes);
+    cprof_table_reset(&plain);
 }

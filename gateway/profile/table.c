@@ -281,6 +281,40 @@ uint32_t cprof_table_mapping(struct cprof_table *table, const struct cprof_mappi
     return id + 1;
 }
 
+uint32_t cprof_table_copy_text(struct cprof_table *to, const struct cprof_table *from,
+                               uint32_t text)
+{
+    return cprof_table_text(to, cprof_table_text_at(from, text), from->texts[text].bytes);
+}
+
+static uint32_t copy_mapping(struct cprof_table *to, const struct cprof_table *from,
+                             uint32_t number)
+{
+    struct cprof_mapping mapping;
+
+    if (number == 0) {
+        return 0;
+    }
+    mapping = from->mappings[number - 1];
+    mapping.file = cprof_table_copy_text(to, from, mapping.file);
+    mapping.build_id = cprof_table_copy_text(to, from, mapping.build_id);
+    return cprof_table_mapping(to, &mapping);
+}
+
+uint32_t cprof_table_copy_location(struct cprof_table *to, const struct cprof_table *from,
+                                   const struct cprof_location *location)
+{
+    struct cprof_location copy = *location;
+    struct cprof_function function = from->functions[location->function];
+
+    function.name = cprof_table_copy_text(to, from, function.name);
+    function.system_name = cprof_table_copy_text(to, from, function.system_name);
+    function.file = cprof_table_copy_text(to, from, function.file);
+    copy.function = cprof_table_function(to, &function);
+    copy.mapping = copy_mapping(to, from, location->mapping);
+    return cprof_table_location(to, &copy);
+}
+
 static bool sample_equals(const struct cprof_table *table, uint32_t id, const void *wanted)
 {
     const struct cprof_sample_key *key = wanted;

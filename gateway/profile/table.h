@@ -119,6 +119,13 @@ uint32_t cprof_table_location(struct cprof_table *table, const struct cprof_loca
 /* The number of an equal mapping, added if it is new; 0 after a failure. */
 uint32_t cprof_table_mapping(struct cprof_table *table, const struct cprof_mapping *mapping);
 
+/* What `from`, another table, has by this text or location (its own, or one made of it), in `to`. A
+ * location comes with its function and its mapping. */
+uint32_t cprof_table_copy_text(struct cprof_table *to, const struct cprof_table *from,
+                               uint32_t text);
+uint32_t cprof_table_copy_location(struct cprof_table *to, const struct cprof_table *from,
+                                   const struct cprof_location *location);
+
 /* What a sample is found by. Both arrays are borrowed for the call. */
 struct cprof_sample_key {
     const uint32_t *locations; /* leaf first */

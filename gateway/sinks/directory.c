@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "../../shared/base/error.h"
@@ -35,20 +36,50 @@ static void report(struct directory_sink *sink, bool ok, const struct cprof_erro
     sink->failing = !ok;
 }
 
-static bool deliver(struct cprof_sink *base, const struct cprof_finished_profile *profile)
+static const char *sort_of(const struct cprof_profile *profile, const struct cprof_why *why)
+{
+    return why->reason == CPROF_REASON_SLOW       ? "slow"
+           : why->reason == CPROF_REASON_HARAKIRI ? "harakiri"
+                                                  : cprof_kind_name(profile->table.kind);
+}
+
+/* The text first: it is what somebody looks for who wants to know what hung. */
+static bool write_files(const struct directory_sink *sink, struct cprof_profile *profile,
+                        const struct cprof_why *why, struct cprof_error *error)
+{
+    struct cprof_output_file file = {
+        .sort = sort_of(profile, why),
+        .worker = why->worker,
+        .time_unix_ns = why->time_unix_ns ? why->time_unix_ns : profile->table.time_unix_ns,
+        .may_be_there = why->may_be_delivered,
+    };
+
+    if (why->text) {
+        file.ending = ".txt";
+        file.bytes = (const uint8_t *)why->text;
+        file.byte_count = strlen(why->text);
+        if (!cprof_output_write(sink->output, &file, error)) {
+            return false;
+        }
+    }
+    if (!cprof_profile_pack(profile, error)) {
+        return false;
+    }
+    file.ending = CPROF_OUTPUT_PROFILE;
+    file.bytes = profile->bytes;
+    file.byte_count = profile->byte_count;
+    return cprof_output_write(sink->output, &file, error);
+}
+
+static enum cprof_delivery deliver(struct cprof_sink *base, struct cprof_profile *profile,
+                                   const struct cprof_why *why)
 {
     struct directory_sink *sink = (struct directory_sink *)base;
-    const struct cprof_output_file file = {.sort = cprof_kind_name(profile->kind),
-                                           .ending = CPROF_OUTPUT_PROFILE,
-                                           .time_unix_ns = profile->time_unix_ns,
-                                           .bytes = profile->bytes,
-                                           .byte_count = profile->byte_count,
-                                           .may_be_there = profile->may_be_delivered};
     struct cprof_error error;
-    bool ok = cprof_output_write(sink->output, &file, &error);
+    bool ok = write_files(sink, profile, why, &error);
 
     report(sink, ok, &error);
-    return ok;
+    return ok ? CPROF_DELIVERED : CPROF_DROPPED;
 }
 
 static void destroy(struct cprof_sink *base)
@@ -57,14 +88,21 @@ static void destroy(struct cprof_sink *base)
 }
 
 struct cprof_sink *cprof_directory_sink_create(const struct cprof_config *config,
-                                               struct cprof_output *output)
+                                               struct cprof_output *output,
+                                               struct cprof_control *control)
 {
     struct directory_sink *sink = calloc(1, sizeof(*sink));
 
     if (!sink) {
         return NULL;
     }
-    sink->sink = (struct cprof_sink){.deliver = deliver, .destroy = destroy};
+    sink->sink = (struct cprof_sink){
+        .reasons = CPROF_REASON_SCHEDULE | CPROF_REASON_COMMAND | CPROF_REASON_ROUTE |
+                   CPROF_REASON_SLOW | CPROF_REASON_HARAKIRI,
+        .deliver = deliver,
+        .destroy = destroy,
+        .control = control,
+    };
     sink->config = config;
     sink->output = output;
     return &sink->sink;

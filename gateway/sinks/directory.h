@@ -1,7 +1,8 @@
 /* directory.h - the sink that writes profiles as files into a local directory.
  *
- * Names     cpu-20261122T152345.123Z-SERVICE-INSTANCE-ID.pb.gz or wall-...: output.h, as all else
- *           about the files.
+ * Names     cpu-20261122T152345.123Z-SERVICE-INSTANCE-ID.pb.gz or wall-...; slow-... and
+ *           harakiri-... with the worker, and what there is of them as text as .txt: output.h, as
+ *           all else about the files.
  * Trouble   one warning when writing begins to fail, one notice when it works again.
  *
  * SPDX-License-Identifier: MIT
@@ -15,10 +16,11 @@
 #include "output.h"
 #include "sink.h"
 
-/* Makes a sink for the directory of this configuration. Both are borrowed for the sink's life.
- * NULL without memory. */
+/* Makes a sink for the directory of this configuration, which counts in `control`. All are borrowed
+ * for the sink's life. NULL without memory. */
 struct cprof_sink *cprof_directory_sink_create(const struct cprof_config *config,
-                                               struct cprof_output *output);
+                                               struct cprof_output *output,
+                                               struct cprof_control *control);
 
 /* What the name of a profile says. */
 struct cprof_directory_name {

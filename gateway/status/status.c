@@ -26,6 +26,7 @@ struct cprof_status {
     struct cprof_status_report report;
     struct cprof_status_slot *slots;
     struct last_look *looks;
+    const struct cprof_sink *files; /* NULL: there is no directory */
     const struct cprof_uploader *uploader;
     uint64_t started_ns;
     uint64_t shown_ns; /* up to then CPU time in windows is in cpu_share */
@@ -74,15 +75,9 @@ void cprof_status_set_overhead(struct cprof_status *status,
     status->report.overhead = *overhead;
 }
 
-void cprof_status_file(struct cprof_status *status, bool written, size_t byte_count)
+void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink *files)
 {
-    status->report.files_failing = !written;
-    status->report.files_failed += !written;
-    if (written) {
-        status->report.files_written++;
-        status->report.file_bytes += byte_count;
-        status->report.last_file_unix_ns = cprof_now_unix_ns();
-    }
+    status->files = files;
 }
 
 /* What was added since the last look. A slot that writes nonsense adds nothing. */
@@ -245,6 +240,9 @@ const struct cprof_status_report *cprof_status_read(struct cprof_status *status)
     report->profiles_failed = atomic_load(&control->profiles_failed);
     for (unsigned i = 0; i < CPROF_FIGURE_COUNT; i++) {
         report->figures[i] = atomic_load(&control->figures[i]);
+    }
+    if (status->files) {
+        report->files = status->files->counts;
     }
     report->uploads = status->uploader != NULL;
     report->upload_trouble = status->trouble;

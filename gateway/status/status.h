@@ -21,6 +21,7 @@
 #include "../../shared/base/error.h"
 #include "../../shared/segment/segment.h"
 #include "../cloud/uploader.h"
+#include "../sinks/sink.h"
 #include "../windows/windows.h"
 
 struct cprof_status;
@@ -68,9 +69,7 @@ struct cprof_status_report {
 
     uint64_t profiles_written, profiles_failed; /* by all gateways of this segment */
     int64_t figures[CPROF_FIGURE_COUNT];        /* named in segment/figures.h */
-    uint64_t files_written, files_failed, file_bytes;
-    uint64_t last_file_unix_ns; /* 0: none yet */
-    bool files_failing;
+    struct cprof_sink_counts files; /* of output-dir */
     bool uploads; /* there is an uploader; what follows is its own */
     struct cprof_upload_counts upload;
     const char *upload_trouble; /* in plain words; "": none */
@@ -86,8 +85,8 @@ void cprof_status_destroy(struct cprof_status *status);
 void cprof_status_window_ended(struct cprof_status *status,
                                const struct cprof_window_result *result);
 
-/* A profile was written to output-dir, or could not be. */
-void cprof_status_file(struct cprof_status *status, bool written, size_t byte_count);
+/* The sink of output-dir, whose counts are shown; borrowed. */
+void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink *files);
 
 /* What is shown of it from now on; before the first report. */
 void cprof_status_set_overhead(struct cprof_status *status,

@@ -1,5 +1,5 @@
-/* cockpit.h - what operators see and ask: windows on demand, the recent profiles, the status, and
- * the local endpoint that shows them.
+/* cockpit.h - what operators see and ask: windows on demand, the status, and the local endpoint that
+ * shows them.
  *
  * Callers   the gateway's thread.
  * Absence   without cloudprofiler-http there is no endpoint; all else is there, because fifo, hooks
@@ -29,12 +29,8 @@ struct cprof_cockpit *cprof_cockpit_create(const struct cprof_config *config,
 /* Before the windows end. NULL is fine. */
 void cprof_cockpit_destroy(struct cprof_cockpit *cockpit);
 
-/* What it consists of. The caller may set the functions that are NULL, before the loop runs. */
+/* What it consists of. The caller sets what is NULL, before the loop runs. */
 struct cprof_web_site *cprof_cockpit_site(struct cprof_cockpit *cockpit);
-
-/* A window has ended: before it is handed over. */
-void cprof_cockpit_window_ended(struct cprof_cockpit *cockpit,
-                                const struct cprof_window_result *result);
 
 /* Opens the endpoint, if one is configured; once, when the site is complete. That it cannot be
  * opened is said, and all else goes on. */

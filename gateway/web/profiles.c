@@ -25,23 +25,48 @@
 #define FILES_LOOKED_AT   20000u
 #define DIFFERENCE_SUFFIX "/diff"
 
-void cprof_web_send_profile(struct cprof_web_request *request,
-                            const struct cprof_profile_bytes *profile,
-                            const struct cprof_web_query *query, const char *file_name)
-{
-    struct cprof_error error;
+/* What a profile was converted to, or why it could not be. */
+struct converted {
+    bool ok;
     uint8_t *bytes;
     size_t byte_count;
+    struct cprof_error error;
+};
 
-    if (!cprof_convert(&bytes, &byte_count, profile, &query->filter, query->format, &error)) {
-        cprof_web_answer_line(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s", error.text);
+static void send_converted(struct cprof_web_request *request, const struct converted *converted,
+                           const struct cprof_web_query *query, const char *file_name)
+{
+    if (!converted->ok) {
+        cprof_web_answer_line(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s",
+                              converted->error.text);
         return;
     }
     if (query->format == CPROF_FORMAT_PPROF) {
         cprof_web_name_file(request, file_name);
     }
-    cprof_web_answer(request, MHD_HTTP_OK, cprof_format_media_type(query->format), bytes,
-                     byte_count);
+    cprof_web_answer(request, MHD_HTTP_OK, cprof_format_media_type(query->format),
+                     converted->bytes, converted->byte_count);
+}
+
+void cprof_web_send_profile(struct cprof_web_request *request, struct cprof_profile *profile,
+                            const struct cprof_web_query *query, const char *file_name)
+{
+    struct converted to;
+
+    to.ok = cprof_convert(&to.bytes, &to.byte_count, profile, &query->filter, query->format,
+                          &to.error);
+    send_converted(request, &to, query, file_name);
+}
+
+static void send_profile_file(struct cprof_web_request *request,
+                              const struct cprof_profile_bytes *file,
+                              const struct cprof_web_query *query, const char *file_name)
+{
+    struct converted to;
+
+    to.ok = cprof_convert_file(&to.bytes, &to.byte_count, file, &query->filter, query->format,
+                               &to.error);
+    send_converted(request, &to, query, file_name);
 }
 
 static json_t *recent_as_json(const struct cprof_recent *recent)
@@ -159,7 +184,7 @@ static void send_file(const struct cprof_web_site *site, struct cprof_web_reques
 
     if (found) {
         profile.bytes = bytes;
-        cprof_web_send_profile(request, &profile, query, name);
+        send_profile_file(request, &profile, query, name);
     } else {
         cprof_web_answer_line(request, MHD_HTTP_NOT_FOUND, "there is no such profile (any more)");
     }
@@ -176,7 +201,7 @@ static void send_recent(struct cprof_web_request *request,
 
     (void)snprintf(name, sizeof(name), "%s-%" PRIu64 ".pb.gz", cprof_kind_name(recent->kind),
                    recent->id);
-    cprof_web_send_profile(request, &profile, query, name);
+    send_profile_file(request, &profile, query, name);
 }
 
 static void send_difference(const struct cprof_web_site *site, struct cprof_web_request *request,

@@ -22,7 +22,7 @@
 #include "../askers/demand.h"
 #include "../askers/stacks.h"
 #include "../control/actions.h"
-#include "../status/recent.h"
+#include "../sinks/recent.h"
 #include "../status/status.h"
 #include "request.h"
 

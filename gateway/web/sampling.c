@@ -23,11 +23,10 @@ struct waiting {
     uint64_t order;
 };
 
-static const struct cprof_harvested *find_kind(const struct cprof_harvest *harvest,
-                                               enum cprof_kind kind)
+static struct cprof_profile *find_kind(struct cprof_harvest *harvest, enum cprof_kind kind)
 {
     for (unsigned i = 0; harvest && i < harvest->count; i++) {
-        if (harvest->profiles[i].kind == kind && harvest->profiles[i].bytes) {
+        if (harvest->profiles[i].table.kind == kind) {
             return &harvest->profiles[i];
         }
     }
@@ -37,16 +36,13 @@ static const struct cprof_harvested *find_kind(const struct cprof_harvest *harve
 static void ready(void *context, const struct cprof_demand_result *result)
 {
     struct waiting *waiting = context;
-    const struct cprof_harvested *profile = find_kind(result->harvest, waiting->kind);
+    struct cprof_profile *profile = find_kind(result->harvest, waiting->kind);
     char name[64];
 
     if (profile) {
-        const struct cprof_profile_bytes bytes = {.bytes = profile->bytes,
-                                                  .byte_count = profile->byte_count};
-
         (void)snprintf(name, sizeof(name), "%s-%u.pb.gz", cprof_kind_name(waiting->kind),
                        result->window->id);
-        cprof_web_send_profile(waiting->request, &bytes, &waiting->query, name);
+        cprof_web_send_profile(waiting->request, profile, &waiting->query, name);
     } else {
         cprof_web_answer_line(waiting->request, MHD_HTTP_INTERNAL_SERVER_ERROR,
                               "the window was lost: the log says why");

@@ -157,10 +157,11 @@ static json_t *files_as_json(const struct cprof_status_report *report,
     if (config->output_dir[0] == '\0') {
         return json_null();
     }
-    return json_pack("{sI, sI, sI, so, sb}", "written", (json_int_t)report->files_written, "failed",
-                     (json_int_t)report->files_failed, "bytes", (json_int_t)report->file_bytes,
-                     "last_ms", milliseconds(report->last_file_unix_ns), "failing",
-                     report->files_failing);
+    return json_pack("{sI, sI, sI, so, sb}", "written", (json_int_t)report->files.delivered,
+                     "failed", (json_int_t)report->files.dropped, "bytes",
+                     (json_int_t)report->files.bytes, "last_ms",
+                     milliseconds(report->files.last_unix_ns), "failing",
+                     report->files.is_failing);
 }
 
 static json_t *uploads_as_json(const struct cprof_status_report *report)

@@ -11,8 +11,6 @@
 #include "../../shared/segment/window.h"
 #include "../profile/log_reader.h"
 #include "../profile/merge.h"
-#include "../profile/pprof.h"
-#include "../profile/table.h"
 #include "overhead.h"
 
 static bool window_is_sound(const struct cprof_window *window, uint32_t epoch)
@@ -54,7 +52,6 @@ uint32_t cprof_harvest_find_windows(const struct cprof_segment *segment,
 /* The profiles of a window while they are made. */
 struct making {
     struct cprof_merge merges[CPROF_PROFILE_KINDS];
-    struct cprof_table tables[CPROF_PROFILE_KINDS];
     struct cprof_request_list *requests; /* of the present slot, NULL: nobody asks */
 };
 
@@ -135,7 +132,10 @@ static void choose_kinds(struct cprof_harvest *harvest, uint32_t kinds)
     *harvest = (struct cprof_harvest){.worst_percent = CPROF_OVERHEAD_UNKNOWN};
     for (unsigned i = 0; i < CPROF_PROFILE_KINDS; i++) {
         if (kinds & (uint32_t)cprof_profile_kinds[i]) {
-            harvest->profiles[harvest->count++].kind = cprof_profile_kinds[i];
+            struct cprof_profile *profile = &harvest->profiles[harvest->count++];
+
+            cprof_profile_init(profile);
+            profile->table.kind = cprof_profile_kinds[i];
         }
     }
 }
@@ -156,18 +156,14 @@ bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segmen
         cprof_symbols_begin(symbols);
     }
     for (unsigned i = 0; i < harvest->count; i++) {
-        cprof_table_init(&making.tables[i]);
-        cprof_merge_begin(&making.merges[i], &making.tables[i], config, window,
-                          harvest->profiles[i].kind);
+        struct cprof_table *table = &harvest->profiles[i].table;
+
+        cprof_merge_begin(&making.merges[i], table, config, window, table->kind);
         cprof_merge_use_symbols(&making.merges[i], symbols);
     }
     ok = merge_slots(&making, harvest, segment, window, base, error);
     for (unsigned i = 0; i < harvest->count; i++) {
-        struct cprof_harvested *profile = &harvest->profiles[i];
-
-        ok = ok && cprof_merge_end(&making.merges[i], error) &&
-             cprof_pprof_write(&profile->bytes, &profile->byte_count, &making.tables[i], error);
-        cprof_table_reset(&making.tables[i]);
+        ok = ok && cprof_merge_end(&making.merges[i], error);
     }
     free(making.requests);
     return ok;
@@ -176,7 +172,7 @@ bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segmen
 void cprof_harvest_reset(struct cprof_harvest *harvest)
 {
     for (unsigned i = 0; i < harvest->count; i++) {
-        free(harvest->profiles[i].bytes);
+        cprof_profile_reset(&harvest->profiles[i]);
     }
     *harvest = (struct cprof_harvest){0};
 }

@@ -1,4 +1,4 @@
-/* harvest.h - makes finished profiles of what stands in a segment.
+/* harvest.h - makes profiles, as tables, of what stands in a segment.
  *
  * Callers   the gateway's thread.
  * Trust     none: descriptors and logs are checked before they are used.
@@ -17,6 +17,7 @@
 #include "../../shared/base/error.h"
 #include "../../shared/segment/segment.h"
 #include "../profile/kind.h"
+#include "../profile/profile.h"
 #include "../symbols/symbols.h"
 #include "snapshot.h"
 
@@ -25,17 +26,10 @@
 uint32_t cprof_harvest_find_windows(const struct cprof_segment *segment,
                                     struct cprof_window windows[CPROF_WINDOWS_MAX]);
 
-/* A gzip-compressed pprof file in memory. */
-struct cprof_harvested {
-    enum cprof_kind kind;
-    uint8_t *bytes;
-    size_t byte_count;
-};
-
 /* The profiles of one window, one a kind, and what they cost. */
 struct cprof_harvest {
-    struct cprof_harvested profiles[CPROF_PROFILE_KINDS];
-    unsigned count; /* of the kinds that the window asks for */
+    struct cprof_profile profiles[CPROF_PROFILE_KINDS];
+    unsigned count; /* of the kinds that the window asks for, which their tables name */
 
     /* The share of the profiler in the slot that paid most (overhead.h), and which one that is. */
     double worst_percent; /* CPROF_OVERHEAD_UNKNOWN: no slot can tell */

@@ -41,10 +41,9 @@ struct cprof_windows;
 struct cprof_window_result {
     int handle;                        /* to be released, at once or later */
     const struct cprof_window *window; /* as it was sampled: a reload cuts it short */
-    /* One profile for each kind that the window collects. The callee may keep the bytes of a
-     * profile by setting its pointer to NULL; it frees them with free(). NULL: the window is
-     * lost; why was logged, and its profiles were counted in profiles_failed. What is handed
-     * over is for the callee to count, in profiles_written or profiles_failed. */
+    /* One profile for each kind that the window collects. NULL: the window is lost; why was
+     * logged, and its profiles were counted in profiles_failed. The callee may take a table by
+     * leaving an empty one (cprof_table_init) in its place. */
     struct cprof_harvest *harvest;
     /* A gateway before this one opened it: its profiles may have been delivered already. */
     bool adopted;

@@ -1,6 +1,7 @@
 """Requests that get stuck, each in a function of its own: in Python, asleep, in C code that keeps
 the GIL, in a deadlock. /hold/SECONDS spins and holds a lock,
-/lock/SECONDS waits for one and /nap/SECONDS sleeps, and then they end.
+/lock/SECONDS waits for one, /nap/SECONDS sleeps and /crunch/SECONDS runs a C library, and then they
+end.
 
 SPDX-License-Identifier: MIT
 """
@@ -9,8 +10,10 @@ import ctypes
 import os
 import threading
 import time
+import zlib
 
 FOR_EVER_SECONDS = 600
+NOISE = os.urandom(1 << 20)
 
 one, other = threading.Lock(), threading.Lock()
 libc_with_gil = ctypes.PyDLL(None)
@@ -63,7 +66,13 @@ def nap(seconds):
     time.sleep(seconds)
 
 
-TIMED = {"hold": spin_holding_lock, "lock": wait_for_lock, "nap": nap}
+def crunch(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        zlib.adler32(NOISE)
+
+
+TIMED = {"hold": spin_holding_lock, "lock": wait_for_lock, "nap": nap, "crunch": crunch}
 STUCK = {
     "/spin": spin_for_ever,
     "/sleep": sleep_for_ever,

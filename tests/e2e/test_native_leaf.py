@@ -3,13 +3,15 @@
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from testenv import bounds
+from testenv import bounds, stats
+from testenv.endpoint import TOKEN, Endpoint
 from testenv.profiles import merged
 from testenv.uwsgi import QUICK
 from testenv.wait import wait_for
@@ -19,6 +21,7 @@ LIBRARIES = {
     "sha256": r"\[(libcrypto\.so\.\S+|_hashlib\.\S+\.so|_sha2\S*\.so)\]$",
 }
 SAMPLES_MIN = 200
+HARAKIRI_SECONDS = 5
 NAMES_MIN = 50  # where nearly every sample shows the name that is looked for, or must not be there
 LOADER_CALL = "__tls_get_addr "
 # No statistics: what the interpreter does, which is a call for each look at its thread state.
@@ -84,6 +87,58 @@ def test_a_burn_in_a_library_has_its_leaf(server, profile_reader, library):
     count = burnt.total_count
     assert found.total_count >= bounds.nearly_all(count) * count, leaf_names(burnt)
     assert all(sample.leaf.build_id for sample in found.samples)
+
+
+def assert_places_in_files(profile):
+    """Each place in an object file has its address, within the mapping, and the file a build id."""
+    text = profile.message.string_table
+    mappings = {one.id: one for one in profile.message.mapping}
+    places = [one for one in profile.message.location if mappings[one.mapping_id].filename]
+    assert places, leaf_names(profile)
+    for place in places:
+        mapping = mappings[place.mapping_id]
+        assert mapping.memory_start <= place.address < mapping.memory_limit
+        assert re.fullmatch(r"[0-9a-f]{8,}", text[mapping.build_id])
+
+
+def test_slow_requests_harakiri_and_filters_keep_addresses_and_build_ids(
+    uwsgi, profile_reader, workspace
+):
+    server = uwsgi(
+        app="stuck",
+        processes=1,
+        harakiri=HARAKIRI_SECONDS,
+        stats=stats.SOCKET,
+        cloudprofiler_slow_request=1,
+        cloudprofiler_output_interval=600,
+        cloudprofiler_http="127.0.0.1:0",
+        cloudprofiler_http_token=TOKEN,
+    )
+    endpoint = Endpoint(server)
+
+    def file_of(pattern):
+        return wait_for(lambda: list(server.profiles.glob(pattern)), pattern, 60)[0]
+
+    def answered(path):
+        file = workspace / "answered.pb.gz"
+        file.write_bytes(endpoint.ask(path).body)
+        return profile_reader.read(file)
+
+    server.get("/crunch/3")
+    assert_places_in_files(profile_reader.read(file_of("slow-*.pb.gz")))
+
+    with server.load("/crunch/0.2", threads=1):
+        assert_places_in_files(answered("/debug/pprof/wall?seconds=2&worker=1"))
+    kept = endpoint.ask("/profiles/").json()["recent"][0]
+    assert (kept["kind"], kept["source"]) == ("wall", "demand")
+    profile = answered(f"/profiles/{kept['id']}?worker=1")
+    assert_places_in_files(profile)
+    assert profile.comments
+
+    stats.wait_until_idle(server)
+    with contextlib.suppress(OSError):
+        server.get("/crunch/600")
+    assert_places_in_files(profile_reader.read(file_of("harakiri-*.pb.gz")))
 
 
 def test_a_burn_in_python_has_none(server, profile_reader):

@@ -5,10 +5,12 @@ SPDX-License-Identifier: MIT
 
 import gzip
 import os
+import re
 import signal
 
 import pytest
 from testenv import processes, stats
+from testenv.endpoint import TOKEN, Endpoint
 from testenv.load import request
 from testenv.wait import wait_for
 
@@ -19,6 +21,7 @@ ON_DEMAND = {
     "cloudprofiler_verbose": 2,
 }
 TOGGLES = 100
+FIFO_SECONDS = 30  # of the profile that the letter k takes
 
 
 def start_idle(uwsgi, **options):
@@ -124,6 +127,38 @@ def test_a_route_orders_a_profile_and_serves_it_later(uwsgi, profile_reader, wor
     server.write_fifo("t")
     server.wait_for_log(r"profiling is off, by fifo")
     wait_for(lambda: request(place, "/profile")[0] == 503, "the route's refusal")
+
+
+def test_files_stand_in_the_status_whoever_asked_for_them(uwsgi, workspace):
+    touched, alarmed = workspace / "touched-for-files", workspace / "alarmed-for-files"
+    touched.touch()
+    alarmed.touch()
+    server = start_idle(
+        uwsgi,
+        alarm="slow cloudprofiler:profile 1 cpu",
+        hook_touch=[f"{touched} cloudprofiler:profile 1 wall", f"{alarmed} alarm:slow too slow"],
+        route="^/profile cloudprofiler-profile:seconds=1,kind=cpu",
+        cloudprofiler_http="127.0.0.1:0",
+        cloudprofiler_http_token=TOKEN,
+    )
+    endpoint = Endpoint(server)
+
+    server.write_fifo("k")
+    touch(touched)
+    touch(alarmed)
+    assert request(server.directory / "http.sock", "/profile")[0] == 202
+    for origin in ("fifo", "hook", "alarm", "route"):
+        server.wait_for_log(rf"a profile of .* is taken for \d+ s, by {origin}")
+
+    # Of the first window and by fifo two each.
+    wait_for(lambda: len(files_of(server)) == 7, "the files", FIFO_SECONDS + 30)
+    wait_for(lambda: endpoint.status()["files"]["written"] == 7, "their count")
+    assert re.search(
+        r"^cloudprofiler_profiles_written\S* 7$", endpoint.ask("/metrics").text, re.MULTILINE
+    )
+    files = endpoint.status()["files"]
+    assert files["bytes"] == sum(file.stat().st_size for file in files_of(server))
+    assert files["failed"] == 0 and not files["failing"]
 
 
 @pytest.mark.parametrize(

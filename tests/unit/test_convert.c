@@ -31,9 +31,24 @@ static uint32_t location(const char *name)
     return cprof_table_location(&table, &place);
 }
 
-static void add(const char *leaf, const char *worker, uint64_t value_ns)
+static uint32_t native_location(const char *name, uint64_t address)
 {
-    uint32_t locations[] = {location(leaf), location("root")};
+    const struct cprof_mapping mapping = {.start = 0x7000,
+                                          .limit = 0x9000,
+                                          .file_offset = 0x1000,
+                                          .file = text("libhot.so"),
+                                          .build_id = text("c0ffee")};
+    struct cprof_location place = table.locations[location(name)];
+
+    place.line = 0;
+    place.address = address;
+    place.mapping = cprof_table_mapping(&table, &mapping);
+    return cprof_table_location(&table, &place);
+}
+
+static void add_at(uint32_t leaf, const char *worker, uint64_t value_ns)
+{
+    uint32_t locations[] = {leaf, location("root")};
     struct cprof_label label = {.key = text("worker"), .value = text(worker)};
     struct cprof_sample_key key = {
         .locations = locations, .labels = &label, .depth = 2, .label_count = 1};
@@ -41,7 +56,13 @@ static void add(const char *leaf, const char *worker, uint64_t value_ns)
     cprof_table_add_sample(&table, &key, 1, value_ns);
 }
 
-/* leaf: 30 ns of worker 1 and 10 of worker 2; HOSTILE: 60 of worker 2. The caller frees it. */
+static void add(const char *leaf, const char *worker, uint64_t value_ns)
+{
+    add_at(location(leaf), worker, value_ns);
+}
+
+/* leaf: 30 ns of worker 1 and 10 of worker 2; HOSTILE: 60 of worker 2, native code at two
+ * addresses. The caller frees it. */
 static struct cprof_profile_bytes make_profile(enum cprof_kind kind, uint64_t leaf_ns)
 {
     struct cprof_profile_bytes profile;
@@ -51,9 +72,11 @@ static struct cprof_profile_bytes make_profile(enum cprof_kind kind, uint64_t le
     cprof_table_init(&table);
     table.kind = kind;
     table.duration_ns = 100;
+    cprof_table_comment(&table, "of all workers");
     add("leaf", "1", leaf_ns);
     add("leaf", "2", 10);
-    add(HOSTILE, "2", 60);
+    add_at(native_location(HOSTILE, 0x7123), "2", 20);
+    add_at(native_location(HOSTILE, 0x7456), "2", 40);
     EXPECT(cprof_pprof_write(&bytes, &profile.byte_count, &table, &error));
     cprof_table_reset(&table);
     profile.bytes = bytes;
@@ -62,18 +85,26 @@ static struct cprof_profile_bytes make_profile(enum cprof_kind kind, uint64_t le
 
 static char *convert(const struct cprof_filter *filter, enum cprof_format format, size_t *length)
 {
-    struct cprof_profile_bytes profile = make_profile(CPROF_KIND_CPU, 30);
+    struct cprof_profile_bytes file = make_profile(CPROF_KIND_CPU, 30);
+    struct cprof_profile profile;
     struct cprof_error error;
-    uint8_t *bytes;
+    uint8_t *bytes, *of_table;
+    size_t table_length;
     char *copy;
 
-    EXPECT(cprof_convert(&bytes, length, &profile, filter, format, &error));
+    EXPECT(cprof_convert_file(&bytes, length, &file, filter, format, &error));
+    cprof_profile_init(&profile);
+    EXPECT(cprof_pprof_read(&profile.table, file.bytes, file.byte_count, &error));
+    EXPECT(cprof_convert(&of_table, &table_length, &profile, filter, format, &error));
+    EXPECT(table_length == *length && memcmp(of_table, bytes, *length) == 0);
+    cprof_profile_reset(&profile);
+    free(of_table);
     copy = malloc(*length + 1);
     EXPECT(copy);
     memcpy(copy, bytes, *length);
     copy[*length] = '\0';
     free(bytes);
-    free((void *)profile.bytes);
+    free((void *)file.bytes);
     return copy;
 }
 
@@ -93,7 +124,8 @@ static void collapsed_stacks_are_merged_over_tags(void)
     char *said = convert(NULL, CPROF_FORMAT_COLLAPSED, &length);
 
     EXPECT(strstr(said, "root;leaf 40\n"));
-    EXPECT(strstr(said, "root;a:<script>"));
+    EXPECT(strstr(said, "root;a:<script>") == strstr(said, "root;a"));
+    EXPECT(strstr(said, " 60\n"));
     EXPECT(!has_control_character(said));
     free(said);
 }
@@ -118,11 +150,19 @@ static void a_filtered_pprof_file_is_one_again(void)
     struct cprof_error error;
     size_t length;
     char *file = convert(&second, CPROF_FORMAT_PPROF, &length);
+    const struct cprof_location *leaf;
 
     cprof_table_init(&table);
     EXPECT(cprof_pprof_read(&table, (const uint8_t *)file, length, &error));
-    EXPECT(table.sample_count == 2 && cprof_table_total_ns(&table) == 70);
+    EXPECT(table.sample_count == 3 && cprof_table_total_ns(&table) == 70);
     EXPECT(table.samples[0].label_count == 1 && table.duration_ns == 100);
+    leaf = &table.locations[table.location_pool[table.samples[2].first_location]];
+    EXPECT(leaf->address == 0x7456 && leaf->mapping == 1 && table.mapping_count == 1);
+    EXPECT(table.mappings[0].start == 0x7000 && table.mappings[0].limit == 0x9000);
+    EXPECT(table.mappings[0].file_offset == 0x1000);
+    EXPECT(strcmp(cprof_table_text_at(&table, table.mappings[0].file), "libhot.so") == 0);
+    EXPECT(strcmp(cprof_table_text_at(&table, table.mappings[0].build_id), "c0ffee") == 0);
+    EXPECT(table.comment_count == 1);
     cprof_table_reset(&table);
     free(file);
 }
@@ -188,7 +228,7 @@ static void what_is_no_profile_is_an_error(void)
     uint8_t *bytes;
     size_t length;
 
-    EXPECT(!cprof_convert(&bytes, &length, &profile, NULL, CPROF_FORMAT_TOP, &error) && !bytes);
+    EXPECT(!cprof_convert_file(&bytes, &length, &profile, NULL, CPROF_FORMAT_TOP, &error) && !bytes);
 }
 
 int main(void)

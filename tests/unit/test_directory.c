@@ -21,6 +21,8 @@
 static char directory[64];
 static struct cprof_config config;
 static struct cprof_output *output;
+static struct cprof_control control;
+static struct cprof_sinks sinks;
 static struct cprof_sink *sink;
 static char log_lines[4096];
 
@@ -40,8 +42,9 @@ static void begin_test(void)
     log_lines[0] = '\0';
     cprof_log_setup(keep_line, CPROF_LOG_ERROR);
     output = cprof_output_create(&config);
-    sink = cprof_directory_sink_create(&config, output);
-    EXPECT(output && sink);
+    memset(&control, 0, sizeof(control));
+    sink = cprof_directory_sink_create(&config, output, &control);
+    EXPECT(output && cprof_sinks_add(&sinks, sink));
 }
 
 /* Removes all that is in the directory; counts what is not hidden. */
@@ -63,23 +66,34 @@ static unsigned empty_directory(void)
 
 static void end_test(unsigned files)
 {
-    sink->destroy(sink);
+    cprof_sinks_destroy(&sinks);
     cprof_output_destroy(output);
     EXPECT(empty_directory() == files);
     EXPECT(rmdir(directory) == 0);
 }
 
+static bool deliver_for(const struct cprof_why *why, enum cprof_kind kind)
+{
+    uint64_t delivered = sink->counts.delivered, dropped = sink->counts.dropped;
+    struct cprof_profile profile;
+
+    cprof_profile_init(&profile);
+    profile.table.kind = kind;
+    profile.table.time_unix_ns = TIME_NS;
+    cprof_sinks_deliver(&sinks, &profile, why);
+    cprof_profile_reset(&profile);
+    EXPECT(sink->counts.delivered + sink->counts.dropped == delivered + dropped + 1);
+    EXPECT(control.profiles_written == sink->counts.delivered);
+    EXPECT(control.profiles_failed == sink->counts.dropped);
+    return sink->counts.delivered > delivered;
+}
+
 static bool deliver(enum cprof_kind kind, bool may_be_delivered)
 {
-    const struct cprof_finished_profile profile = {
-        .kind = kind,
-        .bytes = (const uint8_t *)"profile",
-        .byte_count = 7,
-        .time_unix_ns = TIME_NS,
-        .may_be_delivered = may_be_delivered,
-    };
+    const struct cprof_why why = {.reason = CPROF_REASON_SCHEDULE,
+                                  .may_be_delivered = may_be_delivered};
 
-    return sink->deliver(sink, &profile);
+    return deliver_for(&why, kind);
 }
 
 static bool reads(struct cprof_directory_name *name, const char *before, const char *behind)
@@ -90,18 +104,21 @@ static bool reads(struct cprof_directory_name *name, const char *before, const c
     return cprof_directory_read_name(name, output, text);
 }
 
-static void each_kind_is_a_file_of_its_own(void)
+static void expect_file(const char *sort, const char *behind)
 {
     char path[512];
 
+    (void)snprintf(path, sizeof(path), "%s/%s-" STAMP "-%s%s", directory, sort,
+                   cprof_output_owner(output), behind);
+    EXPECT(access(path, R_OK) == 0);
+}
+
+static void each_kind_is_a_file_of_its_own(void)
+{
     begin_test();
     EXPECT(deliver(CPROF_KIND_CPU, false) && deliver(CPROF_KIND_WALL, false));
-    (void)snprintf(path, sizeof(path), "%s/cpu-" STAMP "-%s.pb.gz", directory,
-                   cprof_output_owner(output));
-    EXPECT(access(path, R_OK) == 0);
-    (void)snprintf(path, sizeof(path), "%s/wall-" STAMP "-%s.pb.gz", directory,
-                   cprof_output_owner(output));
-    EXPECT(access(path, R_OK) == 0);
+    expect_file("cpu", ".pb.gz");
+    expect_file("wall", ".pb.gz");
     end_test(2);
 }
 
@@ -111,6 +128,35 @@ static void of_two_kinds_the_one_that_is_missing_is_delivered(void)
     EXPECT(deliver(CPROF_KIND_CPU, false));
     EXPECT(deliver(CPROF_KIND_CPU, true) && deliver(CPROF_KIND_WALL, true));
     end_test(2);
+}
+
+static void whoever_asked_for_it_a_file_is_written_and_counted(void)
+{
+    static const enum cprof_reason reasons[] = {CPROF_REASON_SCHEDULE, CPROF_REASON_COMMAND,
+                                                CPROF_REASON_ROUTE};
+
+    begin_test();
+    for (unsigned i = 0; i < 3; i++) {
+        const struct cprof_why why = {.reason = reasons[i]};
+
+        EXPECT(deliver_for(&why, CPROF_KIND_CPU));
+    }
+    EXPECT(sink->counts.delivered == 3 && sink->counts.bytes > 0 && sink->counts.last_unix_ns > 0);
+    end_test(3);
+}
+
+static void an_incident_is_named_after_its_worker_and_its_time(void)
+{
+    const struct cprof_why slow = {.reason = CPROF_REASON_SLOW, .worker = 2};
+    const struct cprof_why harakiri = {
+        .reason = CPROF_REASON_HARAKIRI, .worker = 1, .time_unix_ns = TIME_NS, .text = "stacks"};
+
+    begin_test();
+    EXPECT(deliver_for(&slow, CPROF_KIND_WALL) && deliver_for(&harakiri, CPROF_KIND_WALL));
+    expect_file("slow", "-worker2.pb.gz");
+    expect_file("harakiri", "-worker1.pb.gz");
+    expect_file("harakiri", "-worker1.txt");
+    end_test(3);
 }
 
 static void a_name_is_read_again(void)
@@ -144,7 +190,7 @@ static void a_missing_directory_is_one_warning_and_one_notice(void)
     (void)empty_directory();
     EXPECT(rmdir(directory) == 0);
     for (unsigned i = 0; i < 3; i++) {
-        EXPECT(!deliver(CPROF_KIND_CPU, false));
+        EXPECT(!deliver(CPROF_KIND_CPU, false) && sink->counts.is_failing);
     }
     EXPECT(times_in_log("warning: cannot write to /tmp/test_directory.") == 1);
     EXPECT(times_in_log("No such file or directory; profiles are dropped until it works again") ==
@@ -159,6 +205,8 @@ int main(void)
 {
     RUN(each_kind_is_a_file_of_its_own);
     RUN(of_two_kinds_the_one_that_is_missing_is_delivered);
+    RUN(whoever_asked_for_it_a_file_is_written_and_counted);
+    RUN(an_incident_is_named_after_its_worker_and_its_time);
     RUN(a_name_is_read_again);
     RUN(a_missing_directory_is_one_warning_and_one_notice);
     return 0;

@@ -238,6 +238,9 @@ static void harvest(void)
     for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
         if (mask & (1u << i)) {
             EXPECT(cprof_harvest_make(&made, &segment, &config, &found[i], &base, NULL, &error));
+            for (unsigned k = 0; k < made.count; k++) {
+                EXPECT(cprof_profile_pack(&made.profiles[k], &error));
+            }
             cprof_harvest_reset(&made);
         }
     }

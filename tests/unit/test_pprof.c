@@ -27,6 +27,21 @@ static uint32_t location(const char *name, int32_t line)
     return cprof_table_location(&table, &place);
 }
 
+/* Native code: a place in an object file. */
+static uint32_t native_location(const char *name)
+{
+    const struct cprof_mapping mapping = {.start = 0x7000,
+                                          .limit = 0x9000,
+                                          .file_offset = 0x1000,
+                                          .file = text("libhot.so"),
+                                          .build_id = text("c0ffee")};
+    struct cprof_location place = table.locations[location(name, 0)];
+
+    place.address = 0x7123;
+    place.mapping = cprof_table_mapping(&table, &mapping);
+    return cprof_table_location(&table, &place);
+}
+
 /* Two samples, one with a label, one without. */
 static void fill_table(void)
 {
@@ -79,7 +94,39 @@ static void what_was_written_is_read_back(void)
     EXPECT(strcmp(cprof_table_text_at(&table, function->name), "leaf") == 0);
     EXPECT(strcmp(cprof_table_text_at(&table, function->file), "a.py") == 0);
     EXPECT(function->first_line == 3);
+    EXPECT(table.comment_count == 1);
+    EXPECT(strcmp(cprof_table_text_at(&table, table.comments[0]), "answer: 42") == 0);
     EXPECT(table.time_unix_ns == 1700000000 && table.duration_ns == 10 && table.period_ns == 7);
+    cprof_table_reset(&table);
+    free(bytes);
+}
+
+static void native_code_keeps_its_address_and_its_file(void)
+{
+    struct cprof_sample_key key = {.depth = 1};
+    const struct cprof_location *place;
+    struct cprof_error error;
+    size_t byte_count;
+    uint32_t native;
+    uint8_t *bytes;
+
+    fill_table();
+    native = native_location("crc32");
+    key.locations = &native;
+    cprof_table_add_sample(&table, &key, 1, 10);
+    EXPECT(cprof_pprof_write(&bytes, &byte_count, &table, &error));
+    cprof_table_reset(&table);
+
+    cprof_table_init(&table);
+    EXPECT(cprof_pprof_read(&table, bytes, byte_count, &error));
+    EXPECT(cprof_pprof_read(&table, bytes, byte_count, &error));
+    place = &table.locations[table.location_pool[table.samples[2].first_location]];
+    EXPECT(place->address == 0x7123 && place->mapping == 1 && table.mapping_count == 1);
+    EXPECT(table.mappings[0].start == 0x7000 && table.mappings[0].limit == 0x9000);
+    EXPECT(table.mappings[0].file_offset == 0x1000);
+    EXPECT(strcmp(cprof_table_text_at(&table, table.mappings[0].file), "libhot.so") == 0);
+    EXPECT(strcmp(cprof_table_text_at(&table, table.mappings[0].build_id), "c0ffee") == 0);
+    EXPECT(table.locations[table.location_pool[table.samples[0].first_location]].mapping == 0);
     cprof_table_reset(&table);
     free(bytes);
 }
@@ -205,6 +252,7 @@ static void a_message_with_random_changes_is_survived(void)
 int main(void)
 {
     RUN(what_was_written_is_read_back);
+    RUN(native_code_keeps_its_address_and_its_file);
     RUN(a_profile_keeps_its_kind_and_no_other_kind_is_added_to_it);
     RUN(profiles_that_are_read_one_after_the_other_add_up);
     RUN(equal_tables_give_equal_bytes);

@@ -1,26 +1,37 @@
-/* test_recent.c - see gateway/status/recent.h.
+/* test_recent.c - see gateway/sinks/recent.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../gateway/status/recent.h"
+#include "../../gateway/sinks/recent.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "expect.h"
 
+/* The id of the profile that is kept; 0: it is not. */
 static uint64_t add(struct cprof_recent *recent, size_t byte_count)
 {
-    uint8_t *bytes = calloc(1, byte_count + 1);
-    const struct cprof_recent_profile profile = {
-        .kind = CPROF_KIND_CPU, .bytes = bytes, .byte_count = byte_count};
-    uint64_t id;
+    const struct cprof_why why = {.reason = CPROF_REASON_WINDOW, .source = CPROF_SOURCE_DEMAND};
+    const struct cprof_sinks sinks = {.list = {cprof_recent_sink(recent)}, .count = 1};
+    uint64_t kept = sinks.list[0]->counts.delivered;
+    struct cprof_profile profile;
 
-    EXPECT(bytes);
-    bytes[0] = (uint8_t)byte_count;
-    id = cprof_recent_add(recent, &profile);
-    free(bytes);
-    return id;
+    cprof_profile_init(&profile);
+    profile.bytes = calloc(1, byte_count + 1);
+    EXPECT(profile.bytes);
+    profile.bytes[0] = (uint8_t)byte_count;
+    profile.byte_count = byte_count;
+    cprof_sinks_deliver(&sinks, &profile, &why);
+    cprof_profile_reset(&profile);
+    return sinks.list[0]->counts.delivered > kept ? cprof_recent_at(recent, 0)->id : 0;
+}
+
+static void end(struct cprof_recent *recent)
+{
+    struct cprof_sink *sink = cprof_recent_sink(recent);
+
+    sink->destroy(sink);
 }
 
 static void what_was_added_is_found_and_the_newest_comes_first(void)
@@ -34,7 +45,7 @@ static void what_was_added_is_found_and_the_newest_comes_first(void)
     EXPECT(cprof_recent_at(recent, 2) == NULL);
     EXPECT(cprof_recent_find(recent, first)->bytes[0] == 3);
     EXPECT(cprof_recent_find(recent, second + 1) == NULL);
-    cprof_recent_destroy(recent);
+    end(recent);
 }
 
 static void the_oldest_makes_room_for_the_next_one(void)
@@ -49,7 +60,7 @@ static void the_oldest_makes_room_for_the_next_one(void)
     EXPECT(cprof_recent_count(recent) == CPROF_RECENT_MAX);
     EXPECT(cprof_recent_find(recent, first) == NULL);
     EXPECT(cprof_recent_find(recent, last) != NULL);
-    cprof_recent_destroy(recent);
+    end(recent);
 }
 
 static void bytes_are_bounded_together(void)
@@ -63,7 +74,7 @@ static void bytes_are_bounded_together(void)
     EXPECT(cprof_recent_find(recent, second) && cprof_recent_find(recent, third));
     EXPECT(add(recent, CPROF_RECENT_BYTES_MAX + 1) == 0 && add(recent, 0) == 0);
     EXPECT(cprof_recent_count(recent) == 2);
-    cprof_recent_destroy(recent);
+    end(recent);
 }
 
 int main(void)

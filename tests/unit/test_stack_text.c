@@ -200,6 +200,40 @@ static void the_line_has_the_hottest_stack_and_is_cut(void)
     cprof_table_reset(&table);
 }
 
+/* Adds a sample in native code: a place in an object file, in one function. */
+static void add_native(uint64_t address, uint64_t value_ns)
+{
+    const struct cprof_mapping mapping = {.start = 0x7000, .limit = 0x9000, .file = text("libz")};
+    struct cprof_function function = {.name = text("[libz]")};
+    struct cprof_location location = {.address = address};
+    struct cprof_label labels[] = {{.key = text("worker"), .value = text("1")},
+                                   {.key = text("thread"), .value = text("t")},
+                                   {.key = text("state"), .value = text("running")}};
+    uint32_t place;
+    const struct cprof_sample_key key = {
+        .locations = &place, .depth = 1, .labels = labels, .label_count = 3};
+
+    location.function = cprof_table_function(&table, &function);
+    location.mapping = cprof_table_mapping(&table, &mapping);
+    place = cprof_table_location(&table, &location);
+    cprof_table_add_sample(&table, &key, 1, value_ns);
+}
+
+static void addresses_in_one_native_function_are_one_stack(void)
+{
+    char line[64];
+
+    begin_test();
+    add_native(0x7001, 2 * S);
+    add_native(0x7002, 2 * S);
+    add_native(0x7003, 2 * S);
+    add(&(struct given){"1", "t", "sleep", NULL, {"nap", "main"}, 4 * S});
+    cprof_stack_line(&table, line, sizeof(line));
+    EXPECT(strcmp(line, "60 % in running: [libz]") == 0);
+    expect_text("1", "worker 1\n  thread t\n    running, 60 %\n      [libz]\n"
+                     "    sleep, 40 %\n      nap (app.py:7)\n      main (app.py:7)\n");
+}
+
 static void a_selection_keeps_what_has_all_labels_and_adds_and_drops(void)
 {
     const struct cprof_label_text wanted[] = {{"worker", "1"}, {"request", "5"}};
@@ -235,6 +269,7 @@ int main(void)
     RUN(json_of_more_threads_than_anybody_reads_is_cut);
     RUN(an_empty_profile_is_an_empty_text_and_an_empty_line);
     RUN(the_line_has_the_hottest_stack_and_is_cut);
+    RUN(addresses_in_one_native_function_are_one_stack);
     RUN(a_selection_keeps_what_has_all_labels_and_adds_and_drops);
     return 0;
 }

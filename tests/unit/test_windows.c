@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../gateway/profile/pprof.h"
 #include "../../gateway/windows/overhead.h"
 #include "../../shared/segment/pages.h"
 #include "../../shared/segment/window.h"
@@ -206,24 +205,19 @@ static void end_test(void)
     fake_segment_close(&segment);
 }
 
-static uint64_t count_in(const struct cprof_harvested *profile, uint64_t *sum_ns)
+static uint64_t count_in(const struct cprof_table *table, uint64_t *sum_ns)
 {
-    struct cprof_table table;
-    struct cprof_error error;
     uint64_t count = 0;
 
-    cprof_table_init(&table);
-    EXPECT(cprof_pprof_read(&table, profile->bytes, profile->byte_count, &error));
-    for (size_t i = 0; i < table.sample_count; i++) {
-        count += table.samples[i].count;
+    for (size_t i = 0; i < table->sample_count; i++) {
+        count += table->samples[i].count;
     }
-    for (size_t i = 0; i < table.comment_count; i++) {
-        const char *comment = cprof_table_text_at(&table, table.comments[i]);
+    for (size_t i = 0; i < table->comment_count; i++) {
+        const char *comment = cprof_table_text_at(table, table->comments[i]);
 
         EXPECT(strncmp(comment, "rejected", 8) != 0 || strcmp(comment, "rejected records: 0") == 0);
     }
-    *sum_ns = cprof_table_total_ns(&table);
-    cprof_table_reset(&table);
+    *sum_ns = cprof_table_total_ns(table);
     return count;
 }
 
@@ -242,12 +236,12 @@ static void note_end(void *context, const struct cprof_window_result *result)
     EXPECT(strlen(result->ticket) == result->ticket_bytes);
     (void)snprintf(end->ticket, sizeof(end->ticket), "%s", result->ticket);
     for (unsigned i = 0; result->harvest && i < result->harvest->count; i++) {
-        const struct cprof_harvested *profile = &result->harvest->profiles[i];
+        const struct cprof_table *table = &result->harvest->profiles[i].table;
 
-        if (profile->kind == CPROF_KIND_CPU) {
-            end->cpu_count = count_in(profile, &cpu_ns);
+        if (table->kind == CPROF_KIND_CPU) {
+            end->cpu_count = count_in(table, &cpu_ns);
         } else {
-            end->wall_count = count_in(profile, &end->wall_ns);
+            end->wall_count = count_in(table, &end->wall_ns);
         }
     }
     if (end->released_at_once) {

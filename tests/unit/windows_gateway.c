@@ -28,7 +28,7 @@
 
 static struct cprof_config config;
 static struct cprof_windows *windows;
-static struct cprof_sink *sink;
+static struct cprof_sinks sinks;
 
 static void write_line(const char *line)
 {
@@ -37,18 +37,14 @@ static void write_line(const char *line)
 
 static void deliver(void *context, const struct cprof_window_result *result)
 {
+    const struct cprof_why why = {.reason = CPROF_REASON_SCHEDULE};
+
     (void)context;
     EXPECT(result->harvest);
     for (unsigned i = 0; i < result->harvest->count; i++) {
-        struct cprof_finished_profile profile = {
-            .kind = result->harvest->profiles[i].kind,
-            .bytes = result->harvest->profiles[i].bytes,
-            .byte_count = result->harvest->profiles[i].byte_count,
-            .time_unix_ns = result->window->start_unix_ns,
-        };
-
-        EXPECT(sink->deliver(sink, &profile));
+        cprof_sinks_deliver(&sinks, &result->harvest->profiles[i], &why);
     }
+    EXPECT(sinks.list[0]->counts.dropped == 0);
     if (!getenv("CPROF_TEST_KEEP")) {
         cprof_windows_release(windows, result->handle);
     }
@@ -119,8 +115,8 @@ int main(int argc, char **argv)
     EXPECT(cprof_config_read(&config, descriptor_of(argc, argv, "--config-fd"), &error));
     EXPECT(cprof_segment_open(&segment, descriptor_of(argc, argv, "--segment-fd"), &error));
     output = cprof_output_create(&config);
-    sink = cprof_directory_sink_create(&config, output);
-    EXPECT(output && sink);
+    EXPECT(output);
+    EXPECT(cprof_sinks_add(&sinks, cprof_directory_sink_create(&config, output, NULL)));
     cprof_loop_init(&loop);
     windows = cprof_windows_create(&config, &segment, &loop, &error);
     EXPECT(windows && cprof_loop_add_watch(&loop, &watch));

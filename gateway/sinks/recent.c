@@ -9,17 +9,13 @@
 
 /* Oldest first. */
 struct cprof_recent {
+    struct cprof_sink sink;
     struct cprof_recent_profile profiles[CPROF_RECENT_MAX];
     uint8_t *owned[CPROF_RECENT_MAX]; /* their bytes */
     size_t count;
     size_t byte_count;
     uint64_t last_id;
 };
-
-struct cprof_recent *cprof_recent_create(void)
-{
-    return calloc(1, sizeof(struct cprof_recent));
-}
 
 static void drop_oldest(struct cprof_recent *recent)
 {
@@ -31,37 +27,76 @@ static void drop_oldest(struct cprof_recent *recent)
             recent->count * sizeof(recent->owned[0]));
 }
 
-void cprof_recent_destroy(struct cprof_recent *recent)
-{
-    while (recent && recent->count > 0) {
-        drop_oldest(recent);
-    }
-    free(recent);
-}
-
-uint64_t cprof_recent_add(struct cprof_recent *recent, const struct cprof_recent_profile *profile)
+static bool keep(struct cprof_recent *recent, const struct cprof_profile *profile,
+                 enum cprof_window_source source)
 {
     uint8_t *copy;
 
     if (profile->byte_count == 0 || profile->byte_count > CPROF_RECENT_BYTES_MAX) {
-        return 0;
+        return false;
     }
     copy = malloc(profile->byte_count);
     if (!copy) {
-        return 0;
+        return false;
     }
     memcpy(copy, profile->bytes, profile->byte_count);
     while (recent->count == CPROF_RECENT_MAX ||
            recent->byte_count + profile->byte_count > CPROF_RECENT_BYTES_MAX) {
         drop_oldest(recent);
     }
-    recent->profiles[recent->count] = *profile;
-    recent->profiles[recent->count].id = ++recent->last_id;
-    recent->profiles[recent->count].bytes = copy;
+    recent->profiles[recent->count] = (struct cprof_recent_profile){
+        .id = ++recent->last_id,
+        .kind = profile->table.kind,
+        .source = source,
+        .start_unix_ns = profile->table.time_unix_ns,
+        .duration_ns = profile->table.duration_ns,
+        .bytes = copy,
+        .byte_count = profile->byte_count,
+    };
     recent->owned[recent->count] = copy;
     recent->byte_count += profile->byte_count;
     recent->count++;
-    return recent->last_id;
+    return true;
+}
+
+static enum cprof_delivery deliver(struct cprof_sink *base, struct cprof_profile *profile,
+                                   const struct cprof_why *why)
+{
+    struct cprof_error error;
+
+    return cprof_profile_pack(profile, &error) &&
+                   keep((struct cprof_recent *)base, profile, why->source)
+               ? CPROF_DELIVERED
+               : CPROF_DROPPED;
+}
+
+static void destroy(struct cprof_sink *base)
+{
+    struct cprof_recent *recent = (struct cprof_recent *)base;
+
+    while (recent->count > 0) {
+        drop_oldest(recent);
+    }
+    free(recent);
+}
+
+struct cprof_recent *cprof_recent_create(void)
+{
+    struct cprof_recent *recent = calloc(1, sizeof(*recent));
+
+    if (recent) {
+        recent->sink = (struct cprof_sink){
+            .reasons = CPROF_REASON_WINDOW | CPROF_REASON_SLOW | CPROF_REASON_HARAKIRI,
+            .deliver = deliver,
+            .destroy = destroy,
+        };
+    }
+    return recent;
+}
+
+struct cprof_sink *cprof_recent_sink(struct cprof_recent *recent)
+{
+    return &recent->sink;
 }
 
 size_t cprof_recent_count(const struct cprof_recent *recent)

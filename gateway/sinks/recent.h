@@ -1,7 +1,8 @@
-/* recent.h - the last finished profiles, whoever ordered them, kept in memory.
+/* recent.h - the sink that keeps the last finished profiles, whoever ordered them, in memory.
  *
  * Callers   the gateway's thread.
  * Bounds    CPROF_RECENT_MAX profiles of CPROF_RECENT_BYTES_MAX together: the oldest goes first.
+ * Failure   what is too large or finds no memory is not kept, silently.
  * Memory    bytes are copied in and the room's own; a profile that is found stays valid until the
  *           next one is added.
  *
@@ -14,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../shared/segment/layout.h"
+#include "sink.h"
 
 #define CPROF_RECENT_MAX       32u
 #define CPROF_RECENT_BYTES_MAX (UINT32_C(16) << 20)
@@ -22,7 +23,7 @@
 struct cprof_recent;
 
 struct cprof_recent_profile {
-    uint64_t id; /* 1, 2, 3 ... within the life of the gateway; given by cprof_recent_add */
+    uint64_t id; /* 1, 2, 3 ... within the life of the gateway; as they came */
     enum cprof_kind kind;
     enum cprof_window_source source;
     uint64_t start_unix_ns, duration_ns;
@@ -30,13 +31,11 @@ struct cprof_recent_profile {
     size_t byte_count;
 };
 
-/* NULL without memory. */
+/* NULL without memory. Ended by the sink's `destroy`. */
 struct cprof_recent *cprof_recent_create(void);
-/* NULL is fine. */
-void cprof_recent_destroy(struct cprof_recent *recent);
 
-/* Copies the profile and its bytes; returns its id, or 0: too large or no memory. */
-uint64_t cprof_recent_add(struct cprof_recent *recent, const struct cprof_recent_profile *profile);
+/* Takes each window's profiles, slow requests' and those of harakiri. */
+struct cprof_sink *cprof_recent_sink(struct cprof_recent *recent);
 
 /* How many there are, and the profile at a place, 0 the newest. NULL: there is none. */
 size_t cprof_recent_count(const struct cprof_recent *recent);
