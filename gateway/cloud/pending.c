@@ -17,13 +17,18 @@ static bool has_room(const struct cprof_pending_list *list, const struct cprof_p
 bool cprof_pending_add(struct cprof_pending_list *list, const struct cprof_pending *item,
                        size_t ticket_bytes)
 {
-    char *ticket = has_room(list, item) ? strndup(item->ticket, ticket_bytes) : NULL;
+    bool fits = has_room(list, item);
+    char *ticket = fits ? strndup(item->ticket, ticket_bytes) : NULL;
+    uint8_t *bytes = fits ? malloc(item->byte_count) : NULL;
 
-    if (!ticket) {
-        free(item->bytes);
+    if (!ticket || !bytes) {
+        free(ticket);
+        free(bytes);
         return false;
     }
+    memcpy(bytes, item->bytes, item->byte_count);
     list->items[list->count] = *item;
+    list->items[list->count].bytes = bytes;
     list->items[list->count++].ticket = ticket;
     list->byte_count += item->byte_count;
     return true;

@@ -3,7 +3,7 @@
  * Callers   the gateway's thread. Pure.
  * Bounds    CPROF_PENDING_MAX of them, one of this gateway, the others of gateways before it; of
  *           CPROF_PENDING_BYTES_MAX together, but one alone may be of any size.
- * Memory    what is added is the list's until it is removed.
+ * Memory    what is added is copied.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,7 +36,7 @@ struct cprof_pending_list {
     size_t byte_count; /* of all */
 };
 
-/* Copies the ticket; takes the bytes over. False: no room or no memory; the bytes are freed. */
+/* Copies ticket and bytes. False: no room or no memory. */
 bool cprof_pending_add(struct cprof_pending_list *list, const struct cprof_pending *item,
                        size_t ticket_bytes) CPROF_MUST_USE;
 

@@ -44,19 +44,19 @@ static int64_t seconds_since(uint64_t unix_ns)
 }
 
 void cprof_figures_publish(const struct cprof_segment *segment,
-                           const struct cprof_upload_counts *uploads)
+                           const struct cprof_sink_counts *uploads)
 {
     struct cprof_control *control = cprof_segment_control(segment);
     int64_t figures[CPROF_FIGURE_COUNT] = {
         [CPROF_FIGURE_SAMPLES] = (int64_t)atomic_load(&control->past_samples),
         [CPROF_FIGURE_WINDOWS] = (int64_t)atomic_load(&control->next_window_id) - 1,
         [CPROF_FIGURE_PROFILES_WRITTEN] = (int64_t)atomic_load(&control->profiles_written),
-        [CPROF_FIGURE_PROFILES_UPLOADED] = (int64_t)uploads->uploaded,
+        [CPROF_FIGURE_PROFILES_UPLOADED] = (int64_t)uploads->delivered,
         [CPROF_FIGURE_PROFILES_FAILED] = (int64_t)atomic_load(&control->profiles_failed),
         [CPROF_FIGURE_BYTES_UPLOADED] = (int64_t)uploads->bytes,
         [CPROF_FIGURE_TAG_OVERFLOWS] = (int64_t)atomic_load(&control->past_tag_overflows),
         [CPROF_FIGURE_TAGS_LOST] = (int64_t)atomic_load(&control->past_tags_lost),
-        [CPROF_FIGURE_SECONDS_SINCE_UPLOAD] = seconds_since(uploads->last_upload_unix_ns),
+        [CPROF_FIGURE_SECONDS_SINCE_UPLOAD] = seconds_since(uploads->last_unix_ns),
     };
 
     for (unsigned miss = 0; miss < CPROF_MISS_COUNT; miss++) {

@@ -11,14 +11,16 @@
 
 static char ticket[] = "ticket, and what is not its";
 
-/* Bytes are said to be as many, and are not looked at. */
 static bool add(struct cprof_pending_list *list, size_t byte_count)
 {
     const struct cprof_pending item = {
-        .handle = -1, .ticket = ticket, .bytes = malloc(1), .byte_count = byte_count};
+        .handle = -1, .ticket = ticket, .bytes = calloc(1, byte_count), .byte_count = byte_count};
+    bool is_added;
 
     EXPECT(item.bytes);
-    return cprof_pending_add(list, &item, strlen("ticket"));
+    is_added = cprof_pending_add(list, &item, strlen("ticket"));
+    free(item.bytes);
+    return is_added;
 }
 
 static void the_oldest_comes_first_with_its_own_ticket(void)
