@@ -56,14 +56,14 @@ struct conductor {
     struct cprof_windows *windows;
     struct cprof_watch *watch; /* from the beginning on */
     struct cprof_schedule schedule;
-    bool begun;                        /* left windows were taken on and the schedule has started */
-    struct cprof_output *output;       /* NULL: there is no directory */
-    struct cprof_sink *files;          /* likewise */
+    bool begun;                  /* left windows were taken on and the schedule has started */
+    struct cprof_output *output; /* NULL: there is no directory */
+    struct cprof_sink *files;    /* likewise */
     struct cprof_sinks sinks;
     struct cprof_recent *recent;
-    struct cprof_results *results;     /* NULL: no routes are served */
-    struct cprof_cloud_windows *cloud; /* NULL: nothing is uploaded */
-    struct cprof_upload_counts past_uploads; /* of uploaders that were switched off */
+    struct cprof_results *results;         /* NULL: no routes are served */
+    struct cprof_cloud_windows *cloud;     /* NULL: nothing is uploaded */
+    struct cprof_sink_counts past_uploads; /* of uploaders that were switched off */
     struct cprof_actions *actions;
     struct cprof_orders orders;
     struct cprof_cockpit *cockpit;
@@ -73,20 +73,10 @@ struct conductor {
 };
 
 /* Of this gateway, whether it uploads now or not. */
-static struct cprof_upload_counts count_uploads(const struct conductor *conductor)
+static const struct cprof_sink_counts *count_uploads(const struct conductor *conductor)
 {
-    const struct cprof_upload_counts *past = &conductor->past_uploads;
-    struct cprof_upload_counts counts = {0};
-
-    if (conductor->cloud) {
-        cprof_uploader_counts(cprof_cloud_windows_uploader(conductor->cloud), &counts);
-    }
-    counts.uploaded += past->uploaded;
-    counts.bytes += past->bytes;
-    if (counts.last_upload_unix_ns == 0) {
-        counts.last_upload_unix_ns = past->last_upload_unix_ns;
-    }
-    return counts;
+    return conductor->cloud ? cprof_cloud_windows_counts(conductor->cloud)
+                            : &conductor->past_uploads;
 }
 
 static void stop(void *context, short events)
@@ -142,15 +132,16 @@ static void start_upload(struct conductor *conductor)
         return;
     }
     conductor->cloud = cprof_cloud_windows_create(&conductor->config, &conductor->sinks,
-                                                  conductor->control, conductor->windows,
-                                                  &conductor->loop, &error);
+                                                  conductor->control, &conductor->past_uploads,
+                                                  conductor->windows, &conductor->loop, &error);
     if (!conductor->cloud) {
         log_refusal(&conductor->upload_refused, "nothing is sent to Cloud Profiler", &error);
         return;
     }
     conductor->upload_refused = false;
     cprof_status_set_uploader(cprof_cockpit_site(conductor->cockpit)->status,
-                              cprof_cloud_windows_uploader(conductor->cloud));
+                              cprof_cloud_windows_uploader(conductor->cloud),
+                              count_uploads(conductor));
 }
 
 /* Profiles go on without it. */
@@ -188,10 +179,9 @@ static void start_again(struct conductor *conductor, uint64_t now_ns)
 static void beat(void *context, uint64_t now_ns)
 {
     struct conductor *conductor = context;
-    const struct cprof_upload_counts uploads = count_uploads(conductor);
 
     atomic_store(&conductor->control->heartbeat_ns, now_ns);
-    cprof_figures_publish(conductor->segment, &uploads);
+    cprof_figures_publish(conductor->segment, count_uploads(conductor));
     conductor->heartbeat.due_ns = now_ns + HEARTBEAT_NS;
     start_again(conductor, now_ns);
     if (conductor->watch) {
@@ -202,8 +192,8 @@ static void beat(void *context, uint64_t now_ns)
 /* What was under way is dropped. */
 static void stop_upload(struct conductor *conductor)
 {
-    conductor->past_uploads = count_uploads(conductor);
-    cprof_status_set_uploader(cprof_cockpit_site(conductor->cockpit)->status, NULL);
+    conductor->past_uploads = *count_uploads(conductor);
+    cprof_status_set_uploader(cprof_cockpit_site(conductor->cockpit)->status, NULL, NULL);
     cprof_windows_drop(conductor->windows, CPROF_SOURCE_CLOUD);
     cprof_cloud_windows_destroy(conductor->cloud);
     conductor->cloud = NULL;
@@ -458,7 +448,7 @@ static bool set_up_actions(struct conductor *conductor, struct cprof_error *erro
     cprof_windows_observe(conductor->windows, window_ended, conductor);
     site->output = conductor->output;
     site->recent = conductor->recent;
-    cprof_status_set_files(site->status, conductor->files);
+    cprof_status_set_files(site->status, conductor->files ? &conductor->files->counts : NULL);
     site->context = conductor;
     site->settings = settings_in_force;
     site->act = act;
@@ -469,8 +459,8 @@ static bool set_up_directory(struct conductor *conductor)
 {
     conductor->output = cprof_output_create(&conductor->config);
     if (conductor->output) {
-        conductor->files = cprof_directory_sink_create(&conductor->config, conductor->output,
-                                                       conductor->control);
+        conductor->files =
+            cprof_directory_sink_create(&conductor->config, conductor->output, conductor->control);
     }
     return cprof_sinks_add(&conductor->sinks, conductor->files);
 }

@@ -5,7 +5,6 @@
 #include "cloud_windows.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "../../shared/base/log.h"
 
@@ -19,10 +18,13 @@ struct cprof_cloud_windows {
     struct cprof_uploader *uploader;
 };
 
-/* bytes: a window's profile, which become the uploader's; NULL: it is lost. */
-static void give(const struct cprof_cloud_windows *cloud, const struct cprof_why *why,
-                 uint8_t *bytes, size_t byte_count)
+/* `profile` NULL: the window is lost, or no bytes could be made. */
+static void give(const struct cprof_cloud_windows *cloud, const struct cprof_profile *profile,
+                 const struct cprof_why *why)
 {
+    const uint8_t *bytes = profile ? profile->bytes : NULL;
+    size_t byte_count = profile ? profile->byte_count : 0;
+
     if (why->may_be_delivered) {
         cprof_uploader_adopt(cloud->uploader, why->handle, why->ticket, why->ticket_bytes, bytes,
                              byte_count);
@@ -31,28 +33,18 @@ static void give(const struct cprof_cloud_windows *cloud, const struct cprof_why
     }
 }
 
-static uint8_t *copy_bytes(struct cprof_profile *profile)
-{
-    struct cprof_error error;
-    uint8_t *copy = cprof_profile_pack(profile, &error) ? malloc(profile->byte_count) : NULL;
-
-    if (copy) {
-        memcpy(copy, profile->bytes, profile->byte_count);
-    }
-    return copy;
-}
-
 static enum cprof_delivery deliver(struct cprof_sink *sink, struct cprof_profile *profile,
                                    const struct cprof_why *why)
 {
     const struct cprof_cloud_windows *cloud = (struct cprof_cloud_windows *)sink;
-    uint8_t *bytes = copy_bytes(profile);
+    struct cprof_error error;
+    bool ok = cprof_profile_pack(profile, &error);
 
-    if (!bytes) {
-        cprof_log(CPROF_LOG_WARNING, "Cloud Profiler: no memory for a profile");
+    if (!ok) {
+        cprof_log(CPROF_LOG_WARNING, "Cloud Profiler: %s", error.text);
     }
-    give(cloud, why, bytes, profile->byte_count);
-    return bytes ? CPROF_QUEUED : CPROF_DROPPED;
+    give(cloud, ok ? profile : NULL, why);
+    return ok ? CPROF_QUEUED : CPROF_DROPPED;
 }
 
 static void finished(void *context, const struct cprof_window_result *result)
@@ -67,10 +59,11 @@ static void finished(void *context, const struct cprof_window_result *result)
         .ticket_bytes = result->ticket_bytes,
     };
 
-    if (result->harvest && result->harvest->count > 0) {
+    if (result->harvest) {
         cprof_sinks_deliver(cloud->sinks, &result->harvest->profiles[0], &why);
     } else {
-        give(cloud, &why, NULL, 0);
+        cloud->sink.counts.dropped++; /* who lost the window has moved profiles_failed */
+        give(cloud, NULL, &why);
     }
 }
 
@@ -120,12 +113,11 @@ static void count(void *context, bool sent, size_t byte_count)
     cprof_sink_count(&cloud->sink, sent, byte_count);
 }
 
-struct cprof_cloud_windows *cprof_cloud_windows_create(const struct cprof_config *config,
-                                                       struct cprof_sinks *sinks,
-                                                       struct cprof_control *control,
-                                                       struct cprof_windows *windows,
-                                                       struct cprof_loop *loop,
-                                                       struct cprof_error *error)
+struct cprof_cloud_windows *
+cprof_cloud_windows_create(const struct cprof_config *config, struct cprof_sinks *sinks,
+                           struct cprof_control *control, const struct cprof_sink_counts *before,
+                           struct cprof_windows *windows, struct cprof_loop *loop,
+                           struct cprof_error *error)
 {
     struct cprof_cloud_windows *cloud = calloc(1, sizeof(*cloud));
     const struct cprof_upload_host host = {
@@ -141,7 +133,10 @@ struct cprof_cloud_windows *cprof_cloud_windows_create(const struct cprof_config
         return NULL;
     }
     *cloud = (struct cprof_cloud_windows){
-        .sink = {.reasons = CPROF_REASON_CLOUD, .deliver = deliver, .control = control},
+        .sink = {.reasons = CPROF_REASON_CLOUD,
+                 .deliver = deliver,
+                 .control = control,
+                 .counts = *before},
         .sinks = sinks,
         .config = config,
         .windows = windows,
@@ -172,4 +167,9 @@ void cprof_cloud_windows_destroy(struct cprof_cloud_windows *cloud)
 const struct cprof_uploader *cprof_cloud_windows_uploader(const struct cprof_cloud_windows *cloud)
 {
     return cloud->uploader;
+}
+
+const struct cprof_sink_counts *cprof_cloud_windows_counts(const struct cprof_cloud_windows *cloud)
+{
+    return &cloud->sink.counts;
 }

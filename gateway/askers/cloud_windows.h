@@ -19,18 +19,18 @@
 struct cprof_cloud_windows;
 
 /* Starts an uploader whose windows are ordered from `windows`, puts its queue among the sinks, where
- * it counts in `control`, and adopts those of the cloud that a
+ * it counts in `control` and on from `before`, and adopts those of the cloud that a
  * former gateway left: before cprof_windows_begin. Everything is borrowed. NULL with the error. */
-struct cprof_cloud_windows *cprof_cloud_windows_create(const struct cprof_config *config,
-                                                       struct cprof_sinks *sinks,
-                                                       struct cprof_control *control,
-                                                       struct cprof_windows *windows,
-                                                       struct cprof_loop *loop,
-                                                       struct cprof_error *error);
+struct cprof_cloud_windows *
+cprof_cloud_windows_create(const struct cprof_config *config, struct cprof_sinks *sinks,
+                           struct cprof_control *control, const struct cprof_sink_counts *before,
+                           struct cprof_windows *windows, struct cprof_loop *loop,
+                           struct cprof_error *error);
 /* Before the windows end. NULL does nothing. */
 void cprof_cloud_windows_destroy(struct cprof_cloud_windows *cloud);
 
-/* For its counts. */
+/* For what is shown of them. */
 const struct cprof_uploader *cprof_cloud_windows_uploader(const struct cprof_cloud_windows *cloud);
+const struct cprof_sink_counts *cprof_cloud_windows_counts(const struct cprof_cloud_windows *cloud);
 
 #endif

@@ -160,8 +160,8 @@ static void report_slow(struct cprof_watch *watch, struct gathered *gathered, ui
     (void)cprof_select(&profile.table, &gathered->table, &all);
     profile.table.time_unix_ns = gathered->first_ns;
     profile.table.duration_ns = gathered->sampled_ns;
-    cprof_table_comment(&profile.table, "slow request: %s %s took %s in worker %u", gathered->method,
-                        gathered->uri, duration, slot->number);
+    cprof_table_comment(&profile.table, "slow request: %s %s took %s in worker %u",
+                        gathered->method, gathered->uri, duration, slot->number);
     cprof_sinks_deliver(watch->sinks, &profile, &why);
     cprof_profile_reset(&profile);
     forget(gathered);
@@ -477,11 +477,8 @@ struct cprof_watch *cprof_watch_create(const struct cprof_config *config,
     struct cprof_watch *watch = calloc(1, sizeof(*watch));
 
     if (watch) {
-        *watch = (struct cprof_watch){.config = config,
-                                      .segment = segment,
-                                      .windows = windows,
-                                      .loop = loop,
-                                      .sinks = sinks};
+        *watch = (struct cprof_watch){
+            .config = config, .segment = segment, .windows = windows, .loop = loop, .sinks = sinks};
         watch->strikes = calloc(segment->slot_count, sizeof(*watch->strikes));
         watch->timer =
             (struct cprof_loop_timer){.due_ns = CPROF_LOOP_NEVER, .fire = look, .context = watch};

@@ -1,8 +1,9 @@
 /* pending.h - finished profiles that wait to be sent, oldest first.
  *
  * Callers   the gateway's thread. Pure.
- * Bounds    CPROF_PENDING_MAX of them: one of this gateway, the others of gateways before it.
- * Memory    what is added is the list's until it is removed.
+ * Bounds    CPROF_PENDING_MAX of them, one of this gateway, the others of gateways before it; of
+ *           CPROF_PENDING_BYTES_MAX together, but one alone may be of any size.
+ * Memory    what is added is copied.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +17,8 @@
 #include "../../shared/base/attributes.h"
 #include "api.h"
 
-#define CPROF_PENDING_MAX 8u
+#define CPROF_PENDING_MAX       8u
+#define CPROF_PENDING_BYTES_MAX (UINT32_C(64) << 20)
 
 struct cprof_pending {
     int handle;   /* of its window; -1: the window is given back */
@@ -31,9 +33,10 @@ struct cprof_pending {
 struct cprof_pending_list {
     struct cprof_pending items[CPROF_PENDING_MAX];
     unsigned count;
+    size_t byte_count; /* of all */
 };
 
-/* Copies the ticket; takes the bytes over. False: no room or no memory; the bytes are freed. */
+/* Copies ticket and bytes. False: no room or no memory. */
 bool cprof_pending_add(struct cprof_pending_list *list, const struct cprof_pending *item,
                        size_t ticket_bytes) CPROF_MUST_USE;
 

@@ -78,7 +78,6 @@ struct cprof_uploader {
     enum cprof_trouble told; /* the trouble that the operator knows of */
     char told_detail[CPROF_REPLY_DETAIL_BYTES];
     bool told_success;
-    struct cprof_upload_counts counts;
 };
 
 static void turn_in(struct cprof_uploader *uploader, uint64_t wait_ns)
@@ -131,14 +130,12 @@ static void create_failed(struct cprof_uploader *uploader, enum cprof_trouble tr
 {
     uint64_t wait_ns = cprof_backoff_next_ns(&uploader->create_backoff, retry_delay_ns);
 
-    uploader->counts.failed_creates++;
     tell_trouble(uploader, trouble, detail, wait_ns);
     create_in(uploader, wait_ns);
 }
 
 static void count_dropped(struct cprof_uploader *uploader)
 {
-    uploader->counts.dropped++;
     uploader->host.count(uploader->host.context, false, 0);
 }
 
@@ -199,7 +196,6 @@ static void created(void *context, const struct cprof_reply *reply)
         create_failed(uploader, CPROF_TROUBLE_NONSENSE, error.text, reply->retry_delay_ns);
         return;
     }
-    uploader->counts.created++;
     cprof_backoff_succeeded(&uploader->create_backoff);
     tell_success(uploader);
     cprof_log(CPROF_LOG_DEBUG, "Cloud Profiler: asked for %.1f s of %s time",
@@ -295,17 +291,13 @@ static void updated(void *context, const struct cprof_reply *reply)
 
     cprof_session_reset(&uploader->sending);
     if (reply->trouble == CPROF_TROUBLE_NONE) {
-        uploader->counts.uploaded++;
         uploader->host.count(uploader->host.context, true, item->byte_count);
-        uploader->counts.bytes += item->byte_count;
-        uploader->counts.last_upload_unix_ns = cprof_now_unix_ns();
         cprof_log(CPROF_LOG_DEBUG, "Cloud Profiler: a profile of %zu bytes is sent",
                   item->byte_count);
         tell_success(uploader);
         finish_upload(uploader);
         return;
     }
-    uploader->counts.failed_updates++;
     if (cprof_trouble_passes(reply->trouble)) {
         retry_upload(uploader, reply);
         return;
@@ -422,24 +414,22 @@ static void add_pending(struct cprof_uploader *uploader, const struct cprof_pend
     }
 }
 
-void cprof_uploader_window_finished(struct cprof_uploader *uploader, int handle, uint8_t *bytes,
-                                    size_t byte_count)
+void cprof_uploader_window_finished(struct cprof_uploader *uploader, int handle,
+                                    const uint8_t *bytes, size_t byte_count)
 {
     struct cprof_pending item = {
         .handle = handle,
-        .bytes = bytes,
+        .bytes = (uint8_t *)(uintptr_t)bytes,
         .byte_count = byte_count,
         .give_up_ns = cprof_now_ns() + NAME_GOOD_NS,
     };
 
     if (!uploader->in_session || handle != uploader->window) {
-        free(bytes);
         uploader->host.release(uploader->host.context, handle);
         return;
     }
     if (!bytes) {
         uploader->host.release(uploader->host.context, handle);
-        uploader->counts.dropped++; /* who lost the window has told the host */
         drop_session(uploader, "its window is lost");
         return;
     }
@@ -450,19 +440,18 @@ void cprof_uploader_window_finished(struct cprof_uploader *uploader, int handle,
 }
 
 void cprof_uploader_adopt(struct cprof_uploader *uploader, int handle, const char *ticket,
-                          size_t ticket_bytes, uint8_t *bytes, size_t byte_count)
+                          size_t ticket_bytes, const uint8_t *bytes, size_t byte_count)
 {
     struct cprof_pending item = {
         .handle = handle,
         .adopted = true,
         .ticket = (char *)(uintptr_t)ticket,
-        .bytes = bytes,
+        .bytes = (uint8_t *)(uintptr_t)bytes,
         .byte_count = byte_count,
         .give_up_ns = cprof_now_ns() + NAME_GOOD_NS,
     };
 
     if (!bytes) {
-        uploader->counts.dropped++; /* likewise */
         uploader->host.release(uploader->host.context, handle);
         return;
     }
@@ -470,12 +459,6 @@ void cprof_uploader_adopt(struct cprof_uploader *uploader, int handle, const cha
     if (!uploader->busy) {
         turn_in(uploader, 0);
     }
-}
-
-void cprof_uploader_counts(const struct cprof_uploader *uploader,
-                           struct cprof_upload_counts *counts)
-{
-    *counts = uploader->counts;
 }
 
 static uint64_t random_seed(void)

@@ -39,14 +39,8 @@ struct cprof_upload_host {
     bool (*expects_more)(void *context);
     /* The window is done with: its logs may be given back. */
     void (*release)(void *context, int handle);
-    /* A profile was sent, or given up. */
+    /* A profile was sent, or given up; not of a window that was lost. */
     void (*count)(void *context, bool sent, size_t byte_count);
-};
-
-/* Counts for the log, the metrics and the page. */
-struct cprof_upload_counts {
-    uint64_t created, uploaded, dropped, failed_creates, failed_updates, bytes;
-    uint64_t last_upload_unix_ns; /* 0: none yet */
 };
 
 struct cprof_uploader;
@@ -59,17 +53,13 @@ struct cprof_uploader *cprof_uploader_create(struct cprof_loop *loop,
 /* Breaks off whatever hangs, at once, and says how many profiles were not sent. */
 void cprof_uploader_destroy(struct cprof_uploader *uploader);
 
-/* The window `handle` is finished. bytes (NULL: it was lost) were malloc'd and become the
- * uploader's, here and below. */
-void cprof_uploader_window_finished(struct cprof_uploader *uploader, int handle, uint8_t *bytes,
-                                    size_t byte_count);
+/* The window `handle` is finished. bytes (NULL: it was lost) are copied, here and below. */
+void cprof_uploader_window_finished(struct cprof_uploader *uploader, int handle,
+                                    const uint8_t *bytes, size_t byte_count);
 
 /* A window of a gateway before this one, finished; at any time. The ticket is not trusted. */
 void cprof_uploader_adopt(struct cprof_uploader *uploader, int handle, const char *ticket,
-                          size_t ticket_bytes, uint8_t *bytes, size_t byte_count);
-
-void cprof_uploader_counts(const struct cprof_uploader *uploader,
-                           struct cprof_upload_counts *counts);
+                          size_t ticket_bytes, const uint8_t *bytes, size_t byte_count);
 
 /* Writes the trouble that the operator was told of and that still lasts; "" if all is well. */
 void cprof_uploader_trouble(const struct cprof_uploader *uploader, char *text, size_t text_bytes);

@@ -50,18 +50,21 @@ const char *cprof_format_media_type(enum cprof_format format)
     return formats[format].media_type;
 }
 
-/* The file's functions in samples that pass, in a table that the caller resets, whatever is
- * returned. */
+/* The samples that pass, in a table that the caller resets, whatever is returned. */
 static bool read_filtered(struct cprof_table *out, const struct cprof_profile_bytes *profile,
-                          const struct cprof_filter *filter, struct cprof_error *error)
+                          const struct cprof_filter *filter, enum cprof_filter_detail detail,
+                          struct cprof_error *error)
 {
     struct cprof_table table;
     bool ok;
 
+    if (profile->table) {
+        return cprof_filter_apply(out, profile->table, filter, detail, error);
+    }
     cprof_table_init(&table);
     ok = cprof_pprof_read(&table, profile->bytes, profile->byte_count, error);
     if (ok) {
-        ok = cprof_filter_apply(out, &table, filter, CPROF_FILTER_FUNCTIONS, error);
+        ok = cprof_filter_apply(out, &table, filter, detail, error);
     } else {
         cprof_table_init(out);
     }
@@ -69,15 +72,15 @@ static bool read_filtered(struct cprof_table *out, const struct cprof_profile_by
     return ok;
 }
 
-static bool copy(uint8_t **bytes, size_t *byte_count, const uint8_t *from, size_t from_bytes,
+static bool copy(uint8_t **bytes, size_t *byte_count, const struct cprof_profile_bytes *profile,
                  struct cprof_error *error)
 {
-    *bytes = malloc(from_bytes + 1);
+    *bytes = malloc(profile->byte_count + 1);
     if (!*bytes) {
         return cprof_fail(error, "no memory for the profile");
     }
-    memcpy(*bytes, from, from_bytes);
-    *byte_count = from_bytes;
+    memcpy(*bytes, profile->bytes, profile->byte_count);
+    *byte_count = profile->byte_count;
     return true;
 }
 
@@ -120,61 +123,29 @@ static bool write_stream(uint8_t **bytes, size_t *byte_count, const struct cprof
     return true;
 }
 
-/* The file as it is says all that was asked for. */
-static bool wants_the_file(const struct cprof_filter *filter, enum cprof_format format)
-{
-    return format == CPROF_FORMAT_PPROF && (!filter || filter->count == 0);
-}
-
-static bool convert_table(uint8_t **bytes, size_t *byte_count, const struct cprof_table *table,
-                          const struct cprof_filter *filter, enum cprof_format format,
-                          struct cprof_error *error)
-{
-    /* The text report says who used the time, by tags. */
-    bool keeps_all = format == CPROF_FORMAT_PPROF || format == CPROF_FORMAT_TOP;
-    struct cprof_table passed;
-    bool ok = cprof_filter_apply(&passed, table, filter,
-                                 keeps_all ? CPROF_FILTER_ALL : CPROF_FILTER_FUNCTIONS, error);
-
-    if (ok && format == CPROF_FORMAT_PPROF) {
-        ok = cprof_pprof_write(bytes, byte_count, &passed, error);
-    } else if (ok && format == CPROF_FORMAT_SPEEDSCOPE) {
-        ok = take_text(bytes, byte_count, cprof_speedscope_write(&passed), error);
-    } else if (ok) {
-        ok = write_stream(bytes, byte_count, &passed, format, error);
-    }
-    cprof_table_reset(&passed);
-    return ok;
-}
-
-bool cprof_convert(uint8_t **bytes, size_t *byte_count, struct cprof_profile *profile,
+bool cprof_convert(uint8_t **bytes, size_t *byte_count, const struct cprof_profile_bytes *profile,
                    const struct cprof_filter *filter, enum cprof_format format,
                    struct cprof_error *error)
 {
-    *bytes = NULL;
-    *byte_count = 0;
-    if (!wants_the_file(filter, format)) {
-        return convert_table(bytes, byte_count, &profile->table, filter, format, error);
-    }
-    return cprof_profile_pack(profile, error) &&
-           copy(bytes, byte_count, profile->bytes, profile->byte_count, error);
-}
-
-bool cprof_convert_file(uint8_t **bytes, size_t *byte_count, const struct cprof_profile_bytes *file,
-                        const struct cprof_filter *filter, enum cprof_format format,
-                        struct cprof_error *error)
-{
+    /* The text report says who used the time, by tags. */
+    bool keeps_all = format == CPROF_FORMAT_PPROF || format == CPROF_FORMAT_TOP;
     struct cprof_table table;
     bool ok;
 
     *bytes = NULL;
     *byte_count = 0;
-    if (wants_the_file(filter, format)) {
-        return copy(bytes, byte_count, file->bytes, file->byte_count, error);
+    if (format == CPROF_FORMAT_PPROF && (!filter || filter->count == 0)) {
+        return copy(bytes, byte_count, profile, error);
     }
-    cprof_table_init(&table);
-    ok = cprof_pprof_read(&table, file->bytes, file->byte_count, error) &&
-         convert_table(bytes, byte_count, &table, filter, format, error);
+    ok = read_filtered(&table, profile, filter,
+                       keeps_all ? CPROF_FILTER_ALL : CPROF_FILTER_FUNCTIONS, error);
+    if (ok && format == CPROF_FORMAT_PPROF) {
+        ok = cprof_pprof_write(bytes, byte_count, &table, error);
+    } else if (ok && format == CPROF_FORMAT_SPEEDSCOPE) {
+        ok = take_text(bytes, byte_count, cprof_speedscope_write(&table), error);
+    } else if (ok) {
+        ok = write_stream(bytes, byte_count, &table, format, error);
+    }
     cprof_table_reset(&table);
     return ok;
 }
@@ -189,9 +160,9 @@ bool cprof_convert_difference(uint8_t **bytes, size_t *byte_count,
 
     *bytes = NULL;
     *byte_count = 0;
-    ok = read_filtered(&first, before, filter, error);
+    ok = read_filtered(&first, before, filter, CPROF_FILTER_FUNCTIONS, error);
     if (ok) {
-        ok = read_filtered(&second, after, filter, error);
+        ok = read_filtered(&second, after, filter, CPROF_FILTER_FUNCTIONS, error);
         if (ok && first.kind != second.kind) {
             ok = cprof_fail(error, "one profile is of CPU time, the other of wall time");
         }

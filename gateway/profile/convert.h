@@ -1,4 +1,4 @@
-/* convert.h - a profile in another format, filtered by its samples' tags.
+/* convert.h - a finished profile in another format, filtered by its samples' tags.
  *
  * Callers   the gateway's thread.
  * Memory    what is returned is malloc'd and the caller's; NULL after an error.
@@ -16,7 +16,7 @@
 
 #include "../../shared/base/attributes.h"
 #include "../../shared/base/error.h"
-#include "profile.h"
+#include "select.h"
 
 enum cprof_format {
     CPROF_FORMAT_PPROF,      /* gzip-compressed profile.proto */
@@ -30,12 +30,8 @@ enum cprof_format {
 #define CPROF_FILTER_TERMS_MAX 16u
 
 /* A sample passes if it has every tag with its value. Texts are borrowed. */
-struct cprof_filter_term {
-    const char *key;
-    const char *value;
-};
 struct cprof_filter {
-    struct cprof_filter_term terms[CPROF_FILTER_TERMS_MAX];
+    struct cprof_label_text terms[CPROF_FILTER_TERMS_MAX];
     size_t count;
 };
 
@@ -43,6 +39,7 @@ struct cprof_filter {
 struct cprof_profile_bytes {
     const uint8_t *bytes;
     size_t byte_count;
+    const struct cprof_table *table; /* that it was made of; NULL: the file is read */
 };
 
 /* By its name in a URL ("pprof", "collapsed" ...). False: there is no such format. */
@@ -52,14 +49,9 @@ const char *cprof_format_name(enum cprof_format format);
 const char *cprof_format_media_type(enum cprof_format format);
 
 /* The samples of `profile` that pass (NULL: all), in `format`. */
-bool cprof_convert(uint8_t **bytes, size_t *byte_count, struct cprof_profile *profile,
+bool cprof_convert(uint8_t **bytes, size_t *byte_count, const struct cprof_profile_bytes *profile,
                    const struct cprof_filter *filter, enum cprof_format format,
                    struct cprof_error *error) CPROF_MUST_USE;
-
-/* The same of a file. */
-bool cprof_convert_file(uint8_t **bytes, size_t *byte_count,
-                        const struct cprof_profile_bytes *file, const struct cprof_filter *filter,
-                        enum cprof_format format, struct cprof_error *error) CPROF_MUST_USE;
 
 /* Each function's share of its own time in `before` and `after`, as JSON, those that differ most
  * first: {"kind", "before_ns", "after_ns", "functions": [{"name", "file", "before", "after",

@@ -23,7 +23,7 @@ void cprof_profile_reset(struct cprof_profile *profile)
 
 bool cprof_profile_pack(struct cprof_profile *profile, struct cprof_error *error)
 {
-    return profile->bytes ? true
-                          : cprof_pprof_write(&profile->bytes, &profile->byte_count,
-                                              &profile->table, error);
+    return profile->bytes
+               ? true
+               : cprof_pprof_write(&profile->bytes, &profile->byte_count, &profile->table, error);
 }

@@ -8,7 +8,6 @@
 #ifndef CPROF_SELECT_H
 #define CPROF_SELECT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,11 +20,17 @@ struct cprof_label_text {
 
 #define CPROF_SELECT_ADDED_MAX 4u
 
+enum cprof_select_detail {
+    CPROF_SELECT_NO_LABELS = 1,
+    CPROF_SELECT_NO_LINES = 2,
+    CPROF_SELECT_NO_PLACES = 4, /* addresses of native code */
+};
+
 struct cprof_selection {
     const struct cprof_label_text *wanted; /* samples that have all of these */
     size_t wanted_count;
     const char *dropped;                  /* a key that is left out; NULL: none */
-    bool drops_addresses;                 /* of native code, so that equal lines become one */
+    uint32_t leaves_out;                  /* enum cprof_select_detail: what then is equal is one */
     const struct cprof_label_text *added; /* to each, at most CPROF_SELECT_ADDED_MAX */
     size_t added_count;
 };

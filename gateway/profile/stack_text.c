@@ -163,7 +163,7 @@ static void write_line(const struct cprof_table *table, char *to, size_t to_byte
 
 void cprof_stack_line(const struct cprof_table *table, char *to, size_t to_bytes)
 {
-    static const struct cprof_selection shown = {.drops_addresses = true};
+    static const struct cprof_selection shown = {.leaves_out = CPROF_SELECT_NO_PLACES};
     struct cprof_table plain;
 
     cprof_table_init(&plain);

@@ -43,6 +43,14 @@ static const char *sort_of(const struct cprof_profile *profile, const struct cpr
                                                   : cprof_kind_name(profile->table.kind);
 }
 
+static bool write_file(const struct directory_sink *sink, struct cprof_output_file *file,
+                       const void *bytes, size_t byte_count, struct cprof_error *error)
+{
+    file->bytes = bytes;
+    file->byte_count = byte_count;
+    return cprof_output_write(sink->output, file, error);
+}
+
 /* The text first: it is what somebody looks for who wants to know what hung. */
 static bool write_files(const struct directory_sink *sink, struct cprof_profile *profile,
                         const struct cprof_why *why, struct cprof_error *error)
@@ -50,25 +58,17 @@ static bool write_files(const struct directory_sink *sink, struct cprof_profile 
     struct cprof_output_file file = {
         .sort = sort_of(profile, why),
         .worker = why->worker,
+        .ending = ".txt",
         .time_unix_ns = why->time_unix_ns ? why->time_unix_ns : profile->table.time_unix_ns,
         .may_be_there = why->may_be_delivered,
     };
 
-    if (why->text) {
-        file.ending = ".txt";
-        file.bytes = (const uint8_t *)why->text;
-        file.byte_count = strlen(why->text);
-        if (!cprof_output_write(sink->output, &file, error)) {
-            return false;
-        }
-    }
-    if (!cprof_profile_pack(profile, error)) {
+    if (why->text && !write_file(sink, &file, why->text, strlen(why->text), error)) {
         return false;
     }
     file.ending = CPROF_OUTPUT_PROFILE;
-    file.bytes = profile->bytes;
-    file.byte_count = profile->byte_count;
-    return cprof_output_write(sink->output, &file, error);
+    return cprof_profile_pack(profile, error) &&
+           write_file(sink, &file, profile->bytes, profile->byte_count, error);
 }
 
 static enum cprof_delivery deliver(struct cprof_sink *base, struct cprof_profile *profile,

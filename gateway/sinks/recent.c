@@ -11,7 +11,6 @@
 struct cprof_recent {
     struct cprof_sink sink;
     struct cprof_recent_profile profiles[CPROF_RECENT_MAX];
-    uint8_t *owned[CPROF_RECENT_MAX]; /* their bytes */
     size_t count;
     size_t byte_count;
     uint64_t last_id;
@@ -20,22 +19,17 @@ struct cprof_recent {
 static void drop_oldest(struct cprof_recent *recent)
 {
     recent->byte_count -= recent->profiles[0].byte_count;
-    free(recent->owned[0]);
+    free(recent->profiles[0].bytes);
     recent->count--;
     memmove(recent->profiles, recent->profiles + 1, recent->count * sizeof(recent->profiles[0]));
-    memmove((void *)recent->owned, (void *)(recent->owned + 1),
-            recent->count * sizeof(recent->owned[0]));
 }
 
 static bool keep(struct cprof_recent *recent, const struct cprof_profile *profile,
                  enum cprof_window_source source)
 {
-    uint8_t *copy;
+    bool fits = profile->byte_count > 0 && profile->byte_count <= CPROF_RECENT_BYTES_MAX;
+    uint8_t *copy = fits ? malloc(profile->byte_count) : NULL;
 
-    if (profile->byte_count == 0 || profile->byte_count > CPROF_RECENT_BYTES_MAX) {
-        return false;
-    }
-    copy = malloc(profile->byte_count);
     if (!copy) {
         return false;
     }
@@ -44,7 +38,7 @@ static bool keep(struct cprof_recent *recent, const struct cprof_profile *profil
            recent->byte_count + profile->byte_count > CPROF_RECENT_BYTES_MAX) {
         drop_oldest(recent);
     }
-    recent->profiles[recent->count] = (struct cprof_recent_profile){
+    recent->profiles[recent->count++] = (struct cprof_recent_profile){
         .id = ++recent->last_id,
         .kind = profile->table.kind,
         .source = source,
@@ -53,9 +47,7 @@ static bool keep(struct cprof_recent *recent, const struct cprof_profile *profil
         .bytes = copy,
         .byte_count = profile->byte_count,
     };
-    recent->owned[recent->count] = copy;
     recent->byte_count += profile->byte_count;
-    recent->count++;
     return true;
 }
 

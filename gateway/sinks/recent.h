@@ -27,7 +27,7 @@ struct cprof_recent_profile {
     enum cprof_kind kind;
     enum cprof_window_source source;
     uint64_t start_unix_ns, duration_ns;
-    const uint8_t *bytes; /* a gzip-compressed pprof file */
+    uint8_t *bytes; /* a gzip-compressed pprof file */
     size_t byte_count;
 };
 

@@ -14,7 +14,8 @@ struct route_sink {
     struct cprof_results *results;
 };
 
-static bool put(struct route_sink *sink, struct cprof_profile *profile, struct cprof_error *error)
+static enum cprof_delivery deliver(struct cprof_sink *base, struct cprof_profile *profile,
+                                   const struct cprof_why *why)
 {
     struct cprof_result head = {
         .kind = profile->table.kind,
@@ -22,30 +23,21 @@ static bool put(struct route_sink *sink, struct cprof_profile *profile, struct c
         .duration_ns = profile->table.duration_ns,
         .finished_ns = cprof_now_ns(),
     };
-
-    if (!cprof_profile_pack(profile, error)) {
-        return false;
-    }
-    head.byte_count = profile->byte_count;
-    return cprof_results_put(sink->results, &head, profile->bytes)
-               ? true
-               : cprof_fail(error,
-                            "a profile of %zu bytes is too long for a route, or there is no shared "
-                            "memory for it",
-                            profile->byte_count);
-}
-
-static enum cprof_delivery deliver(struct cprof_sink *base, struct cprof_profile *profile,
-                                   const struct cprof_why *why)
-{
     struct cprof_error error;
-    bool ok = put((struct route_sink *)base, profile, &error);
 
     (void)why;
-    if (!ok) {
-        cprof_log(CPROF_LOG_WARNING, "%s", error.text);
+    if (cprof_profile_pack(profile, &error)) {
+        head.byte_count = profile->byte_count;
+        if (cprof_results_put(((struct route_sink *)base)->results, &head, profile->bytes)) {
+            return CPROF_DELIVERED;
+        }
+        cprof_fail(&error,
+                   "a profile of %zu bytes is too long for a route, or there is no shared memory "
+                   "for it",
+                   profile->byte_count);
     }
-    return ok ? CPROF_DELIVERED : CPROF_DROPPED;
+    cprof_log(CPROF_LOG_WARNING, "%s", error.text);
+    return CPROF_DROPPED;
 }
 
 static void destroy(struct cprof_sink *base)
@@ -60,8 +52,8 @@ struct cprof_sink *cprof_route_sink_create(struct cprof_results *results)
     if (!sink) {
         return NULL;
     }
-    sink->sink = (struct cprof_sink){
-        .reasons = CPROF_REASON_ROUTE, .deliver = deliver, .destroy = destroy};
+    sink->sink =
+        (struct cprof_sink){.reasons = CPROF_REASON_ROUTE, .deliver = deliver, .destroy = destroy};
     sink->results = results;
     return &sink->sink;
 }

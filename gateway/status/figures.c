@@ -44,17 +44,17 @@ static int64_t seconds_since(uint64_t unix_ns)
 }
 
 void cprof_figures_publish(const struct cprof_segment *segment,
-                           const struct cprof_upload_counts *uploads)
+                           const struct cprof_sink_counts *uploads)
 {
     struct cprof_control *control = cprof_segment_control(segment);
     /* Without a sign, as sums of what hostile workers count may go round. */
     uint64_t figures[CPROF_FIGURE_COUNT] = {
         [CPROF_FIGURE_WINDOWS] = atomic_load(&control->next_window_id) - UINT64_C(1),
         [CPROF_FIGURE_PROFILES_WRITTEN] = atomic_load(&control->profiles_written),
-        [CPROF_FIGURE_PROFILES_UPLOADED] = uploads->uploaded,
+        [CPROF_FIGURE_PROFILES_UPLOADED] = uploads->delivered,
         [CPROF_FIGURE_PROFILES_FAILED] = atomic_load(&control->profiles_failed),
         [CPROF_FIGURE_BYTES_UPLOADED] = uploads->bytes,
-        [CPROF_FIGURE_SECONDS_SINCE_UPLOAD] = (uint64_t)seconds_since(uploads->last_upload_unix_ns),
+        [CPROF_FIGURE_SECONDS_SINCE_UPLOAD] = (uint64_t)seconds_since(uploads->last_unix_ns),
     };
 
     add_counters(control->past_counters, figures);

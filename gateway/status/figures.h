@@ -10,10 +10,10 @@
 #define CPROF_GATEWAY_FIGURES_H
 
 #include "../../shared/segment/segment.h"
-#include "../cloud/uploader.h"
+#include "../sinks/sink.h"
 
 /* `uploads`: of all uploaders of this gateway, zeros if there was none. */
 void cprof_figures_publish(const struct cprof_segment *segment,
-                           const struct cprof_upload_counts *uploads);
+                           const struct cprof_sink_counts *uploads);
 
 #endif

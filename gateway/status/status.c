@@ -26,8 +26,9 @@ struct cprof_status {
     struct cprof_status_report report;
     struct cprof_status_slot *slots;
     struct last_look *looks;
-    const struct cprof_sink *files; /* NULL: there is no directory */
-    const struct cprof_uploader *uploader;
+    const struct cprof_sink_counts *files; /* NULL: there is no directory */
+    const struct cprof_uploader *uploader; /* NULL: there is none */
+    const struct cprof_sink_counts *uploads;
     uint64_t started_ns;
     uint64_t shown_ns; /* up to then CPU time in windows is in cpu_share */
     char trouble[1024];
@@ -64,9 +65,11 @@ void cprof_status_destroy(struct cprof_status *status)
     }
 }
 
-void cprof_status_set_uploader(struct cprof_status *status, const struct cprof_uploader *uploader)
+void cprof_status_set_uploader(struct cprof_status *status, const struct cprof_uploader *uploader,
+                               const struct cprof_sink_counts *counts)
 {
     status->uploader = uploader;
+    status->uploads = counts;
 }
 
 void cprof_status_set_overhead(struct cprof_status *status,
@@ -75,7 +78,7 @@ void cprof_status_set_overhead(struct cprof_status *status,
     status->report.overhead = *overhead;
 }
 
-void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink *files)
+void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink_counts *files)
 {
     status->files = files;
 }
@@ -242,13 +245,13 @@ const struct cprof_status_report *cprof_status_read(struct cprof_status *status)
         report->figures[i] = atomic_load(&control->figures[i]);
     }
     if (status->files) {
-        report->files = status->files->counts;
+        report->files = *status->files;
     }
     report->uploads = status->uploader != NULL;
     report->upload_trouble = status->trouble;
     status->trouble[0] = '\0';
     if (status->uploader) {
-        cprof_uploader_counts(status->uploader, &report->upload);
+        report->upload = *status->uploads;
         cprof_uploader_trouble(status->uploader, status->trouble, sizeof(status->trouble));
     }
     return report;

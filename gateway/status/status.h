@@ -69,9 +69,9 @@ struct cprof_status_report {
 
     uint64_t profiles_written, profiles_failed; /* by all gateways of this segment */
     int64_t figures[CPROF_FIGURE_COUNT];        /* named in segment/figures.h */
-    struct cprof_sink_counts files; /* of output-dir */
-    bool uploads; /* there is an uploader; what follows is its own */
-    struct cprof_upload_counts upload;
+    struct cprof_sink_counts files;             /* of output-dir */
+    bool uploads;                               /* there is an uploader; what follows is its own */
+    struct cprof_sink_counts upload;
     const char *upload_trouble; /* in plain words; "": none */
 };
 
@@ -85,15 +85,16 @@ void cprof_status_destroy(struct cprof_status *status);
 void cprof_status_window_ended(struct cprof_status *status,
                                const struct cprof_window_result *result);
 
-/* The sink of output-dir, whose counts are shown; borrowed. */
-void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink *files);
+/* What output-dir's sink counts; borrowed. */
+void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink_counts *files);
 
 /* What is shown of it from now on; before the first report. */
 void cprof_status_set_overhead(struct cprof_status *status,
                                const struct cprof_status_overhead *overhead);
 
-/* The uploader whose counts are shown; borrowed. */
-void cprof_status_set_uploader(struct cprof_status *status, const struct cprof_uploader *uploader);
+/* The uploader, and what its sink counts; borrowed. NULL: there is none. */
+void cprof_status_set_uploader(struct cprof_status *status, const struct cprof_uploader *uploader,
+                               const struct cprof_sink_counts *counts);
 
 /* The present state. */
 const struct cprof_status_report *cprof_status_read(struct cprof_status *status);

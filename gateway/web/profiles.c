@@ -25,48 +25,23 @@
 #define FILES_LOOKED_AT   20000u
 #define DIFFERENCE_SUFFIX "/diff"
 
-/* What a profile was converted to, or why it could not be. */
-struct converted {
-    bool ok;
+void cprof_web_send_profile(struct cprof_web_request *request,
+                            const struct cprof_profile_bytes *profile,
+                            const struct cprof_web_query *query, const char *file_name)
+{
+    struct cprof_error error;
     uint8_t *bytes;
     size_t byte_count;
-    struct cprof_error error;
-};
 
-static void send_converted(struct cprof_web_request *request, const struct converted *converted,
-                           const struct cprof_web_query *query, const char *file_name)
-{
-    if (!converted->ok) {
-        cprof_web_answer_line(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s",
-                              converted->error.text);
+    if (!cprof_convert(&bytes, &byte_count, profile, &query->filter, query->format, &error)) {
+        cprof_web_answer_line(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s", error.text);
         return;
     }
     if (query->format == CPROF_FORMAT_PPROF) {
         cprof_web_name_file(request, file_name);
     }
-    cprof_web_answer(request, MHD_HTTP_OK, cprof_format_media_type(query->format),
-                     converted->bytes, converted->byte_count);
-}
-
-void cprof_web_send_profile(struct cprof_web_request *request, struct cprof_profile *profile,
-                            const struct cprof_web_query *query, const char *file_name)
-{
-    struct converted to;
-
-    to.ok = cprof_convert(&to.bytes, &to.byte_count, profile, &query->filter, query->format,
-                          &to.error);
-    send_converted(request, &to, query, file_name);
-}
-
-static void send_profile_file(struct cprof_web_request *request,
-                              const struct cprof_profile_bytes *file,
-                              const struct cprof_web_query *query, const char *file_name)
-{
-    struct converted to;
-
-    to.ok = cprof_convert_file(&to.bytes, &to.byte_count, file, &query->filter, query->format,
-                               &to.error);
-    send_converted(request, &to, query, file_name);
+    cprof_web_answer(request, MHD_HTTP_OK, cprof_format_media_type(query->format), bytes,
+                     byte_count);
 }
 
 static json_t *recent_as_json(const struct cprof_recent *recent)
@@ -175,7 +150,7 @@ static void send_list(const struct cprof_web_site *site, struct cprof_web_reques
 static void send_file(const struct cprof_web_site *site, struct cprof_web_request *request,
                       const char *name, const struct cprof_web_query *query)
 {
-    struct cprof_profile_bytes profile;
+    struct cprof_profile_bytes profile = {.bytes = NULL};
     struct cprof_directory_name ignored;
     uint8_t *bytes = NULL;
     bool found = site->output && cprof_directory_read_name(&ignored, site->output, name) &&
@@ -184,7 +159,7 @@ static void send_file(const struct cprof_web_site *site, struct cprof_web_reques
 
     if (found) {
         profile.bytes = bytes;
-        send_profile_file(request, &profile, query, name);
+        cprof_web_send_profile(request, &profile, query, name);
     } else {
         cprof_web_answer_line(request, MHD_HTTP_NOT_FOUND, "there is no such profile (any more)");
     }
@@ -201,7 +176,7 @@ static void send_recent(struct cprof_web_request *request,
 
     (void)snprintf(name, sizeof(name), "%s-%" PRIu64 ".pb.gz", cprof_kind_name(recent->kind),
                    recent->id);
-    send_profile_file(request, &profile, query, name);
+    cprof_web_send_profile(request, &profile, query, name);
 }
 
 static void send_difference(const struct cprof_web_site *site, struct cprof_web_request *request,

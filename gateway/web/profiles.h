@@ -20,7 +20,8 @@ void cprof_web_profiles(const struct cprof_web_site *site, struct cprof_web_requ
                         const char *rest);
 
 /* Answers with the profile as the query wants it; file_name is for the browser's download. */
-void cprof_web_send_profile(struct cprof_web_request *request, struct cprof_profile *profile,
+void cprof_web_send_profile(struct cprof_web_request *request,
+                            const struct cprof_profile_bytes *profile,
                             const struct cprof_web_query *query, const char *file_name);
 
 #endif

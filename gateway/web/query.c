@@ -50,7 +50,7 @@ static bool take_term(struct cprof_filter *filter, const char *key, const char *
     if (key[0] == '\0' || filter->count == CPROF_FILTER_TERMS_MAX) {
         return cprof_fail(error, "give tag.KEY=VALUE, at most %u times", CPROF_FILTER_TERMS_MAX);
     }
-    filter->terms[filter->count++] = (struct cprof_filter_term){.key = key, .value = value};
+    filter->terms[filter->count++] = (struct cprof_label_text){.key = key, .value = value};
     return true;
 }
 

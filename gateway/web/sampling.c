@@ -37,12 +37,16 @@ static void ready(void *context, const struct cprof_demand_result *result)
 {
     struct waiting *waiting = context;
     struct cprof_profile *profile = find_kind(result->harvest, waiting->kind);
+    struct cprof_error error;
     char name[64];
 
-    if (profile) {
+    if (profile && cprof_profile_pack(profile, &error)) {
+        const struct cprof_profile_bytes bytes = {
+            .bytes = profile->bytes, .byte_count = profile->byte_count, .table = &profile->table};
+
         (void)snprintf(name, sizeof(name), "%s-%u.pb.gz", cprof_kind_name(waiting->kind),
                        result->window->id);
-        cprof_web_send_profile(waiting->request, profile, &waiting->query, name);
+        cprof_web_send_profile(waiting->request, &bytes, &waiting->query, name);
     } else {
         cprof_web_answer_line(waiting->request, MHD_HTTP_INTERNAL_SERVER_ERROR,
                               "the window was lost: the log says why");

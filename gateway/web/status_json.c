@@ -160,8 +160,7 @@ static json_t *files_as_json(const struct cprof_status_report *report,
     return json_pack("{sI, sI, sI, so, sb}", "written", (json_int_t)report->files.delivered,
                      "failed", (json_int_t)report->files.dropped, "bytes",
                      (json_int_t)report->files.bytes, "last_ms",
-                     milliseconds(report->files.last_unix_ns), "failing",
-                     report->files.is_failing);
+                     milliseconds(report->files.last_unix_ns), "failing", report->files.is_failing);
 }
 
 static json_t *uploads_as_json(const struct cprof_status_report *report)
@@ -169,10 +168,10 @@ static json_t *uploads_as_json(const struct cprof_status_report *report)
     if (!report->uploads) {
         return json_null();
     }
-    return json_pack(
-        "{sI, sI, sI, so, ss}", "uploaded", (json_int_t)report->upload.uploaded, "failed",
-        (json_int_t)report->upload.dropped, "bytes", (json_int_t)report->upload.bytes, "last_ms",
-        milliseconds(report->upload.last_upload_unix_ns), "trouble", report->upload_trouble);
+    return json_pack("{sI, sI, sI, so, ss}", "uploaded", (json_int_t)report->upload.delivered,
+                     "failed", (json_int_t)report->upload.dropped, "bytes",
+                     (json_int_t)report->upload.bytes, "last_ms",
+                     milliseconds(report->upload.last_unix_ns), "trouble", report->upload_trouble);
 }
 
 static json_t *settings_as_json(const struct cprof_settings *settings)

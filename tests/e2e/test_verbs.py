@@ -153,9 +153,8 @@ def test_files_stand_in_the_status_whoever_asked_for_them(uwsgi, workspace):
     # Of the first window and by fifo two each.
     wait_for(lambda: len(files_of(server)) == 7, "the files", FIFO_SECONDS + 30)
     wait_for(lambda: endpoint.status()["files"]["written"] == 7, "their count")
-    assert re.search(
-        r"^cloudprofiler_profiles_written\S* 7$", endpoint.ask("/metrics").text, re.MULTILINE
-    )
+    counted = re.compile(r"^cloudprofiler_profiles_written\S* 7$", re.MULTILINE)
+    wait_for(lambda: counted.search(endpoint.ask("/metrics").text), "the metric")
     files = endpoint.status()["files"]
     assert files["bytes"] == sum(file.stat().st_size for file in files_of(server))
     assert files["failed"] == 0 and not files["failing"]

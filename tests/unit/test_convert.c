@@ -65,7 +65,7 @@ static void add(const char *leaf, const char *worker, uint64_t value_ns)
  * addresses. The caller frees it. */
 static struct cprof_profile_bytes make_profile(enum cprof_kind kind, uint64_t leaf_ns)
 {
-    struct cprof_profile_bytes profile;
+    struct cprof_profile_bytes profile = {.table = NULL};
     struct cprof_error error;
     uint8_t *bytes;
 
@@ -86,18 +86,20 @@ static struct cprof_profile_bytes make_profile(enum cprof_kind kind, uint64_t le
 static char *convert(const struct cprof_filter *filter, enum cprof_format format, size_t *length)
 {
     struct cprof_profile_bytes file = make_profile(CPROF_KIND_CPU, 30);
-    struct cprof_profile profile;
+    struct cprof_profile_bytes profile = file;
+    struct cprof_table read;
     struct cprof_error error;
     uint8_t *bytes, *of_table;
     size_t table_length;
     char *copy;
 
-    EXPECT(cprof_convert_file(&bytes, length, &file, filter, format, &error));
-    cprof_profile_init(&profile);
-    EXPECT(cprof_pprof_read(&profile.table, file.bytes, file.byte_count, &error));
+    EXPECT(cprof_convert(&bytes, length, &file, filter, format, &error));
+    cprof_table_init(&read);
+    EXPECT(cprof_pprof_read(&read, file.bytes, file.byte_count, &error));
+    profile.table = &read;
     EXPECT(cprof_convert(&of_table, &table_length, &profile, filter, format, &error));
     EXPECT(table_length == *length && memcmp(of_table, bytes, *length) == 0);
-    cprof_profile_reset(&profile);
+    cprof_table_reset(&read);
     free(of_table);
     copy = malloc(*length + 1);
     EXPECT(copy);
@@ -228,7 +230,7 @@ static void what_is_no_profile_is_an_error(void)
     uint8_t *bytes;
     size_t length;
 
-    EXPECT(!cprof_convert_file(&bytes, &length, &profile, NULL, CPROF_FORMAT_TOP, &error) && !bytes);
+    EXPECT(!cprof_convert(&bytes, &length, &profile, NULL, CPROF_FORMAT_TOP, &error) && !bytes);
 }
 
 int main(void)
