@@ -6,17 +6,19 @@ SPDX-License-Identifier: MIT
 import re
 
 import pytest
+from testenv import known
 from testenv.build import SOURCE, build_library
 from testenv.uwsgi import APPS
 
 HEADER = SOURCE / "plugin" / "threads" / "c_stack.h"
 NEEDED = int(re.search(r"CPROF_HANDLER_STACK_BYTES (\d+)u", HEADER.read_text("utf-8"))[1])
 PLENTY = 65536
+TICKS_MIN = 100
 
 
 @pytest.fixture
 def start(make_uwsgi):
-    def start(**options):
+    def start(perf_events=True, **options):
         server = make_uwsgi(
             app="small_stacks",
             processes=1,
@@ -28,7 +30,7 @@ def start(make_uwsgi):
             **options,
         )
         build_library(APPS / "small_stacks.c", server.directory / "small_stacks.so")
-        server.start()
+        known.start(server, perf_events)
         server.wait_for_window()
         return server
 
@@ -69,3 +71,15 @@ def test_a_thread_without_room_is_left_out_and_counted(start, profile_reader, ro
     assert profile.share("[unsampled]") > 0.8, profile.functions()
     assert re.search(r"missed_stack=\d+", profile.comment("missed"))
     server.wait_for_log(r"has too small a stack for signal handlers")
+
+
+def test_each_tick_without_room_is_one_miss(start, profile_reader):
+    server = start(perf_events=False)
+
+    with server.load("/run?room=2048&ms=300", threads=1):
+        newest = server.wait_for_profiles(2)[-1]
+    (worker,) = known.worker_accounts(profile_reader.read(newest))
+
+    print(worker)
+    assert worker["missed_stack"] > TICKS_MIN
+    assert worker["timer_ticks"] == worker["samples"] + known.missed_ticks(worker)

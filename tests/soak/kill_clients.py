@@ -27,12 +27,18 @@ class Failure(NamedTuple):
     error: str
 
 
+class Work(NamedTuple):
+    began: float  # by the clock of the day
+    ended: float
+    pid: int
+
+
 class Clients:
     """A context manager: the clients run in the background of its block."""
 
     def __init__(self, socket_path):
         self.done = Counter()  # by path
-        self.work = Counter()  # answers to WORK, by pid
+        self.work = []  # answers to WORK: when they were awaited, and the pid
         self.last_answers = {}  # by pid: a moment up to which it certainly lived
         self.failures = []
         self._socket_path = str(socket_path)
@@ -65,7 +71,7 @@ class Clients:
                 self.done[path] += 1
                 self.last_answers[pid] = max(began, self.last_answers.get(pid, began))
                 if path == WORK:
-                    self.work[pid] += 1
+                    self.work.append(Work(began, time.time(), pid))
 
     def _ask(self, path):
         """The pid that answered, if one did, and what went wrong; None: nothing."""

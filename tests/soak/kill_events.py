@@ -123,6 +123,8 @@ RELOADS = {
     "touch reload": (touch, EXECUTED),
     "chain reload": (lambda server: server.write_fifo("c"), CHAINED),
 }
+# Those that end all processes before the new master starts any.
+EXECUTING = ("SIGHUP", "touch reload")
 CHEAPER = {"cheaper up": "+", "cheaper down": "-"}
 # How many of the others there are for each reload, which takes its time.
 OTHERS = 3

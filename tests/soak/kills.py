@@ -76,7 +76,7 @@ class Life(NamedTuple):
     seconds: float
     events: list
     done: int
-    work: Counter
+    work: list
     failures: list
     ending: list  # what was wrong with it; empty: nothing
 

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import kill_judge
 import kills
 import pytest
-from kill_clients import Failure
+from kill_clients import Failure, Work
 from kill_events import CHEAPED, NO_MERCY, Event
 from testenv.profiles import Frame, Profile, Sample
 
@@ -178,8 +178,9 @@ def test_only_the_crash_that_uwsgi_has_by_itself_is_left_out():
 
 
 class _Message:
-    def __init__(self, began):
+    def __init__(self, began, seconds=1.0):
         self.time_nanos = int(began * 1e9)
+        self.duration_nanos = int(seconds * 1e9)
 
 
 def profile(began, kind="cpu", worker="1", function="own_function_of_7", file="own.py"):
@@ -211,7 +212,26 @@ def test_another_processs_function_is_a_stranger():
     assert len(kill_judge.strangers([profile(1.0, function="rest")], {7: "1"})) == 1
 
 
-def test_a_process_that_worked_and_is_in_no_profile_is_found():
-    work = Counter({7: 1000, 8: 1000, 9: 1})
+def test_windows_are_awaited_from_the_end_of_a_reload_that_ends_the_gateway():
+    kill = killed(7, moment=12.0)
+    profiles = [profile(31.0), profile(31.0, "wall")]
 
-    assert len(kill_judge.unseen(work, [profile(1.0)])) == 1
+    def reload(kind):
+        return Event(kind, 11.0, until=30.0)
+
+    assert kill_judge.gaps([kill, reload("SIGHUP")], profiles) == (1.0, [])
+    assert len(kill_judge.gaps([kill, reload("chain reload")], profiles)[1]) == 4
+    assert len(kill_judge.gaps([kill._replace(moment=10.0), reload("SIGHUP")], profiles)[1]) == 2
+
+
+def answers(pid, count, began):
+    return [Work(began + n / 1000, began + (n + 1) / 1000, pid) for n in range(count)]
+
+
+def test_a_process_that_worked_in_windows_and_is_in_no_profile_is_found():
+    work = answers(7, 1000, 1.0) + answers(8, 999, 1.0) + answers(9, 10, 1.0)
+
+    assert kill_judge.unseen(work, [profile(1.0)]) == [
+        "process 8 worked 5.0 s in windows and is in no profile"
+    ]
+    assert kill_judge.unseen(answers(8, 1000, 2.5), [profile(1.0), profile(4.0)]) == []

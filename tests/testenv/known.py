@@ -77,8 +77,7 @@ class Known(NamedTuple):
         """Ticks that are neither samples nor misses. With perf events the timer's ticks behind
         no system call are neither, on purpose."""
         ticks = self.sum_of("timer_ticks") + self.sum_of("perf_ticks")
-        reasons = ("entry", "starting", "unreadable", "contexts")
-        missed = sum(self.sum_of(f"missed_{reason}") for reason in reasons)
+        missed = sum(map(missed_ticks, self.workers))
         return ticks - missed - self.sum_of("samples")
 
     def shares(self, names):
@@ -98,6 +97,12 @@ def raw_bound(cpu_ns, cut_intervals, timer_is_alone):
     interval_ns = 1e9 * PERIOD_S * (1 if timer_is_alone else TIMER_SLOWDOWN)
     chance = bounds.chance_of_intervals(cpu_ns / interval_ns, INTERVAL_DEVIATION)
     return bounds.MODEL + chance + cut_intervals * interval_ns / cpu_ns
+
+
+def missed_ticks(worker):
+    """The ticks of one of worker_accounts() that came to a handler and made no sample."""
+    reasons = ("entry", "starting", "unreadable", "contexts", "stack")
+    return sum(worker.get(f"missed_{reason}", 0) for reason in reasons)
 
 
 def worker_accounts(profile):
