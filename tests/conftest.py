@@ -39,7 +39,7 @@ LONGEST = (
     "e2e/test_check_beside_server.py",
     "e2e/test_native_leaf.py",
     "e2e/test_wall_truth.py",
-    "e2e/test_verbs.py",
+    "e2e/test_commands.py",
     "e2e/test_go_library.py",
     "e2e/test_many_threads.py",
     "step/test_step.py",

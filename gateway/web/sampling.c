@@ -69,7 +69,7 @@ static bool is_disabled(const struct cprof_config *config, enum cprof_kind kind)
 
 static bool is_off(const struct cprof_web_site *site)
 {
-    return site->settings && !site->settings(site->context)->on;
+    return !cprof_command_settings(site->commands)->on;
 }
 
 static void order(struct waiting *waiting)
