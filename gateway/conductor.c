@@ -425,7 +425,7 @@ static bool stacks(void *context, struct cprof_error *error)
                               error) != 0;
 }
 
-/* What operators see and can ask for. Fifo, hooks and alarms ask where there is no endpoint, too. */
+/* What operators see and can ask for: by fifo, hooks and alarms where there is no endpoint, too. */
 static bool set_up_site(struct conductor *conductor, struct cprof_error *error)
 {
     const struct cprof_command_host host = {

@@ -35,7 +35,6 @@ static const struct {
     {NUMBER(disable_metadata), 0, 1},
     {NUMBER(initial_backoff_s), 1, CPROF_BACKOFF_S_MAX},
     {NUMBER(wall_idle), 0, 1},
-    {NUMBER(worker_frame), 0, 1},
     {NUMBER(slow_request_s), 0, CPROF_SLOW_REQUEST_S_MAX},
     {NUMBER(native_leaf), 0, 1},
     {NUMBER(max_overhead_hundredths), 0, CPROF_OVERHEAD_MAX},

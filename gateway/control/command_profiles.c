@@ -4,7 +4,7 @@
  */
 #include "command_profiles.h"
 
-#define NS_PER_S UINT64_C(1000000000)
+#include "../../shared/base/units.h"
 
 static void deliver(const struct cprof_command_profiles *profiles,
                     const struct cprof_demand_result *result, enum cprof_reason reason)

@@ -1,5 +1,5 @@
-/* command_runner.h - carries out what operators ask for, whoever they come from, and holds what they have
- * set.
+/* command_runner.h - carries out what operators ask for, whoever they come from, and holds what
+ * they have set.
  *
  * Callers   the gateway's thread, on the loop. What it can do comes as callbacks. The ring in
  *           shared memory (fifo, hooks, alarms, routes) is read here; the endpoint gives it

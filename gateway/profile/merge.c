@@ -21,9 +21,8 @@
 #include "runnable.h"
 #include "scale.h"
 
-/* Frames may be added to a stack at its root, [truncated], tags and the worker; and a native leaf.
- */
-#define SAMPLE_DEPTH_MAX (CPROF_DEPTH_MAX + CPROF_ROOT_TAGS_MAX + 3)
+/* Frames may be added to a stack at its root, [truncated] and tags; and a native leaf. */
+#define SAMPLE_DEPTH_MAX (CPROF_DEPTH_MAX + CPROF_ROOT_TAGS_MAX + 2)
 
 /* Labels may be added to a stack's tags: worker, state, the interpreter's lock, and three of its
  * request. */
@@ -267,17 +266,20 @@ static void add_tag_frame(struct cprof_table *table, const char *name, struct cp
     }
 }
 
-/* The innermost one first. */
+/* The innermost one first. The worker is known, whether it is a tag or not. */
 static void add_root_frames(const struct slot_merge *slot, struct cprof_sample_key *key,
                             uint32_t *locations)
 {
     const struct cprof_config *config = slot->merge->config;
 
     for (uint32_t i = config->root_tag_count; i > 0; i--) {
-        add_tag_frame(slot->merge->table, config->root_tags[i - 1], key, locations);
-    }
-    if (config->worker_frame) {
-        locations[key->depth++] = special_location(slot->merge->table, slot->long_name);
+        const char *name = config->root_tags[i - 1];
+
+        if (strcmp(name, "worker") == 0) {
+            locations[key->depth++] = special_location(slot->merge->table, slot->long_name);
+        } else {
+            add_tag_frame(slot->merge->table, name, key, locations);
+        }
     }
 }
 
@@ -367,7 +369,7 @@ static void add_sample(const struct slot_merge *slot, uint32_t ref, const char *
 static void add_special(const struct slot_merge *slot, const char *name, const char *state,
                         uint64_t count, uint64_t value_ns)
 {
-    uint32_t locations[CPROF_ROOT_TAGS_MAX + 2];
+    uint32_t locations[CPROF_ROOT_TAGS_MAX + 1];
     struct cprof_label labels[LABELS_MAX];
     struct cprof_sample_key key = {.locations = locations, .labels = labels};
     struct circumstances how = {.state = state};

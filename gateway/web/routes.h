@@ -7,7 +7,7 @@
  *     GET  /status                  JSON;  /metrics: Prometheus' text
  *     GET  /profiles/               the recent profiles and files of output-dir, JSON
  *     GET  /profiles/ID             one of them; /profiles/ID/diff?with=ID two recent ones
- *     POST /actions/COMMAND            what changes anything
+ *     POST /actions/COMMAND         what changes anything
  *
  * Callers   the gateway's thread, with requests that the guard has let pass.
  *

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
-#define CPROF_CONFIG_VERSION 9
+#define CPROF_CONFIG_VERSION 10
 
 /* What a start tries output-dir with, where files need a name. */
 #define CPROF_OUTPUT_TRIAL ".cloudprofiler-check.tmp"
@@ -65,7 +65,7 @@ enum cprof_tag_bit {
 #define CPROF_OVERHEAD_MIN        5u
 
 /* cloudprofiler-root-tag. */
-#define CPROF_ROOT_TAGS_MAX      8u
+#define CPROF_ROOT_TAGS_MAX      9u /* cloudprofiler-worker-frame among them */
 #define CPROF_ROOT_TAG_KEY_BYTES 65u
 
 struct cprof_config {
@@ -98,17 +98,16 @@ struct cprof_config {
     uint32_t verbose;        /* enum cprof_log_level */
     uint32_t tags;           /* enum cprof_tag_bit */
     uint32_t path_segments;  /* 1 and more with CPROF_TAG_PATH */
-    uint32_t root_tag_count; /* the first one is the outermost frame */
+    uint32_t root_tag_count; /* the first one is the outermost frame; "worker" is always there */
     char root_tags[CPROF_ROOT_TAGS_MAX][CPROF_ROOT_TAG_KEY_BYTES];
     uint32_t disable_cpu; /* 0 or 1, and so below */
     uint32_t disable_wall;
     uint32_t upload; /* there is a service and uploads are not disabled */
     uint32_t disable_metadata;
     uint32_t initial_backoff_s;
-    uint32_t wall_idle; /* threads that wait for a request stand in wall profiles, too */
-    uint32_t worker_frame;
-    uint32_t slow_request_s;          /* a request is slow when it takes longer; 0: none is */
-    uint32_t native_leaf;             /* samples in native code tell in which */
+    uint32_t wall_idle;      /* threads that wait for a request stand in wall profiles, too */
+    uint32_t slow_request_s; /* a request is slow when it takes longer; 0: none is */
+    uint32_t native_leaf;    /* samples in native code tell in which */
     uint32_t max_overhead_hundredths; /* of a per cent of a worker's CPU time; 0: no ceiling */
     uint32_t http_allow_remote;
     uint32_t worker_count; /* the first slots are workers, */

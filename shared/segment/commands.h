@@ -1,6 +1,6 @@
 /* commands.h - what operators ask for while the server runs, on its way to the gateway.
  *
- * The same commands whoever asks: a letter in the master's fifo, a hook, an alarm, a route, HTTP. All
+ * The same ones whoever asks: a letter in the master's fifo, a hook, an alarm, a route, HTTP. All
  * but the last come through the ring in shared memory, in no promised order among writers.
  *
  * Writers   the master and workers, also several at once: one CAS each, no lock, no waiting. A full

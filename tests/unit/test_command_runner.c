@@ -1,5 +1,5 @@
-/* test_command_runner.c - see gateway/control/command_runner.h: settings that operators change, and those that
- * are found at a start.
+/* test_command_runner.c - see gateway/control/command_runner.h: settings that operators
+ * change, and those that are found at a start.
  *
  * sources: tests/unit/fake_log.c
  *

@@ -228,7 +228,9 @@ static void roots_are_added_where_asked(void)
     struct cprof_frame frame;
 
     begin_test(1);
-    config.worker_frame = 1;
+    config.root_tag_count = 1;
+    (void)snprintf(config.root_tags[0], CPROF_ROOT_TAG_KEY_BYTES, "worker");
+    config.tags &= ~(uint32_t)CPROF_TAG_WORKER;
     frame.code_ref = fake_code(&writer, &(struct fake_code){.name = "f", .file = "a.py"});
     frame.byte_offset = 0;
     EXPECT(fake_stack(&writer, &(struct fake_stack){.frames = &frame,
@@ -243,17 +245,16 @@ static void roots_are_added_where_asked(void)
     end_test();
 }
 
-/* The first tag that was asked for is the outermost frame; the worker is outside of all. A sample
- * without the tag has no such frame. */
+/* The first tag that was asked for is the outermost frame. A sample without it lacks the frame. */
 static void tags_become_root_frames_where_asked(void)
 {
     uint32_t tag_ref;
 
     begin_test(1);
-    config.worker_frame = 1;
-    config.root_tag_count = 2;
-    (void)snprintf(config.root_tags[0], CPROF_ROOT_TAG_KEY_BYTES, "route");
-    (void)snprintf(config.root_tags[1], CPROF_ROOT_TAG_KEY_BYTES, "thread");
+    config.root_tag_count = 3;
+    (void)snprintf(config.root_tags[0], CPROF_ROOT_TAG_KEY_BYTES, "worker");
+    (void)snprintf(config.root_tags[1], CPROF_ROOT_TAG_KEY_BYTES, "route");
+    (void)snprintf(config.root_tags[2], CPROF_ROOT_TAG_KEY_BYTES, "thread");
     tag_ref = fake_tag(&writer, CPROF_NO_REF, "thread", "core 1");
     add_stack("f", fake_tag(&writer, tag_ref, "route", "/users/:id"), 1, MS);
     add_stack("g", tag_ref, 1, MS);
