@@ -63,7 +63,7 @@ bool __wrap_cprof_oncpu_owns_signal(void)
 static struct {
     struct cprof_error error;
     struct cprof_segment segment;
-    struct cprof_slot_counters *counters;
+    _Atomic uint64_t *counters;
     struct cprof_thread *thread; /* NULL: another profiler is measured */
     uint64_t period_ns;
     int signal_number;
@@ -136,7 +136,7 @@ static bool start_sampler(uint32_t max_depth)
         !cprof_sampler_start(&start, &bench.error)) {
         return false;
     }
-    bench.counters = &cprof_segment_slot(&bench.segment, 0)->counters;
+    bench.counters = cprof_segment_slot(&bench.segment, 0)->counters;
     cprof_sampler_add_core_thread(0, "bench");
     bench.thread = cprof_thread_of_tid((pid_t)syscall(SYS_gettid));
     return bench.thread != NULL || cprof_fail(&bench.error, "the thread was not registered");
@@ -162,7 +162,7 @@ static bool wait_for_sample(void)
 {
     uint64_t deadline_ns = cprof_now_ns() + ARMED_WAIT_NS;
 
-    while (atomic_load(&bench.counters->samples) == 0) {
+    while (atomic_load(&bench.counters[CPROF_COUNTER_SAMPLES]) == 0) {
         if (cprof_now_ns() > deadline_ns) {
             return cprof_fail(&bench.error, "no sample was taken within 5 s");
         }
@@ -299,7 +299,7 @@ static struct runs handler_runs(void)
     uint64_t timer = atomic_load(&bench.runs[BENCH_TIMER]);
     uint64_t perf = atomic_load(&bench.runs[BENCH_PERF]);
 
-    uint64_t samples = bench.thread ? atomic_load(&bench.counters->perf_ticks) : 0;
+    uint64_t samples = bench.thread ? atomic_load(&bench.counters[CPROF_COUNTER_PERF_TICKS]) : 0;
 
     return bench.engine == BENCH_PERF ? (struct runs){perf, timer, samples}
                                       : (struct runs){timer, perf, samples};
@@ -367,10 +367,10 @@ EXPORTED uint32_t bench_spin(struct bench_gaps *gaps, uint32_t more)
 EXPORTED void bench_read_counts(struct bench_counts *counts)
 {
     *counts = (struct bench_counts){
-        .samples = atomic_load(&bench.counters->samples),
-        .log_full = atomic_load(&bench.counters->log_full_count),
+        .samples = atomic_load(&bench.counters[CPROF_COUNTER_SAMPLES]),
+        .log_full = atomic_load(&bench.counters[CPROF_COUNTER_LOG_FULL]),
     };
     for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
-        counts->misses += atomic_load(&bench.counters->missed[i]);
+        counts->misses += atomic_load(&bench.counters[CPROF_COUNTER_MISSED + i]);
     }
 }

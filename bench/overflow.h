@@ -21,8 +21,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../shared/base/attributes.h"
-
 /* What happens at an overflow. */
 enum bench_handler {
     BENCH_PROFILER, /* the handler of the profiler that was started */

@@ -5,13 +5,14 @@
 #include "check.h"
 
 #include "../shared/base/log.h"
+#include "../shared/base/units.h"
 #include "../shared/segment/window.h"
 #include "cloud/deployment.h"
 #include "credentials/credentials.h"
 #include "http/client.h"
 #include "loop/loop.h"
 
-#define DEADLINE_NS  (UINT64_C(60) * 1000000000)
+#define DEADLINE_NS  (60 * NS_PER_S)
 #define CALL_MS      20000u
 #define ANSWER_BYTES 65536u
 #define USER_AGENT   "uwsgi-cloudprofiler/" CPROF_VERSION

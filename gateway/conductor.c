@@ -12,24 +12,21 @@
 #include <unistd.h>
 
 #include "../shared/base/log.h"
+#include "../shared/base/units.h"
 #include "../shared/segment/window.h"
 #include "askers/cloud_windows.h"
 #include "askers/schedule.h"
 #include "askers/watch.h"
-#include "control/actions.h"
-#include "control/orders.h"
+#include "control/command_profiles.h"
+#include "control/command_runner.h"
 #include "loop/loop.h"
 #include "sinks/directory.h"
 #include "sinks/recent.h"
 #include "sinks/route.h"
 #include "status/figures.h"
-#include "web/cockpit.h"
-#include "web/command_form.h"
+#include "web/server.h"
 #include "windows/ceiling.h"
 #include "windows/windows.h"
-
-#define NS_PER_S  UINT64_C(1000000000)
-#define NS_PER_MS UINT64_C(1000000)
 
 #define HEARTBEAT_NS NS_PER_S
 
@@ -66,9 +63,9 @@ struct conductor {
     struct cprof_results *results;         /* NULL: no routes are served */
     struct cprof_cloud_windows *cloud;     /* NULL: nothing is uploaded */
     struct cprof_sink_counts past_uploads; /* of uploaders that were switched off */
-    struct cprof_actions *actions;
-    struct cprof_orders orders;
-    struct cprof_cockpit *cockpit;
+    struct cprof_command_profiles command_profiles;
+    struct cprof_web_site site;         /* with the rooms that the routes share */
+    struct cprof_web_server *server;    /* NULL: there is no endpoint */
     bool memory_refused;                /* in the last window that could tell */
     bool upload_refused, watch_refused; /* could not be started, and that was logged */
     uint64_t start_again_ns;
@@ -127,7 +124,7 @@ static void log_refusal(bool *is_refused, const char *what, const struct cprof_e
 /* Local files go on without it. */
 static void start_upload(struct conductor *conductor)
 {
-    const struct cprof_settings *settings = cprof_actions_settings(conductor->actions);
+    const struct cprof_settings *settings = cprof_command_settings(conductor->site.commands);
     struct cprof_error error;
 
     if (!settings->on || !settings->upload) {
@@ -141,7 +138,7 @@ static void start_upload(struct conductor *conductor)
         return;
     }
     conductor->upload_refused = false;
-    cprof_status_set_uploader(cprof_cockpit_site(conductor->cockpit)->status,
+    cprof_status_set_uploader(conductor->site.status,
                               cprof_cloud_windows_uploader(conductor->cloud),
                               count_uploads(conductor));
 }
@@ -160,7 +157,7 @@ static void start_watch(struct conductor *conductor)
         return;
     }
     conductor->watch_refused = false;
-    cprof_watch_switch(conductor->watch, cprof_actions_settings(conductor->actions)->on);
+    cprof_watch_switch(conductor->watch, cprof_command_settings(conductor->site.commands)->on);
 }
 
 /* What was refused may be possible now. */
@@ -195,10 +192,25 @@ static void beat(void *context, uint64_t now_ns)
 static void stop_upload(struct conductor *conductor)
 {
     conductor->past_uploads = *count_uploads(conductor);
-    cprof_status_set_uploader(cprof_cockpit_site(conductor->cockpit)->status, NULL, NULL);
+    cprof_status_set_uploader(conductor->site.status, NULL, NULL);
     cprof_windows_drop(conductor->windows, CPROF_SOURCE_CLOUD);
     cprof_cloud_windows_destroy(conductor->cloud);
     conductor->cloud = NULL;
+}
+
+/* That it cannot be opened is said, and all else goes on. */
+static void open_endpoint(struct conductor *conductor)
+{
+    struct cprof_error error;
+
+    if (conductor->config.http_address[0] == '\0') {
+        return;
+    }
+    conductor->server =
+        cprof_web_server_create(&conductor->config, &conductor->loop, &conductor->site, &error);
+    if (!conductor->server) {
+        cprof_log(CPROF_LOG_WARNING, "there is no endpoint: %s", error.text);
+    }
 }
 
 static void begin(struct conductor *conductor, uint64_t now_ns)
@@ -214,19 +226,12 @@ static void begin(struct conductor *conductor, uint64_t now_ns)
         close(fds->previous[i]);
     }
     start_watch(conductor);
-    cprof_stacks_switch(cprof_cockpit_site(conductor->cockpit)->stacks,
-                        cprof_actions_settings(conductor->actions)->on);
+    cprof_stacks_switch(conductor->site.stacks,
+                        cprof_command_settings(conductor->site.commands)->on);
     cprof_schedule_init(&conductor->schedule, now_ns, config->output_interval_s,
                         config->output_duration_s);
-    cprof_actions_listen(conductor->actions);
-    cprof_cockpit_open(conductor->cockpit);
-}
-
-/* What a window of the schedule collects; 0: nothing. */
-static uint32_t wanted_kinds(const struct cprof_config *config)
-{
-    return (config->disable_cpu ? 0 : (uint32_t)CPROF_KIND_CPU) |
-           (config->disable_wall ? 0 : (uint32_t)CPROF_KIND_WALL);
+    cprof_command_runner_listen(conductor->site.commands);
+    open_endpoint(conductor);
 }
 
 /* A turn that has to wait until more than half of it is gone is left out, as one that comes that
@@ -234,7 +239,7 @@ static uint32_t wanted_kinds(const struct cprof_config *config)
 static void order_window(struct conductor *conductor, uint64_t end_ns)
 {
     const struct cprof_window_order order = {
-        .kinds = wanted_kinds(&conductor->config),
+        .kinds = cprof_config_kinds(&conductor->config),
         .source = CPROF_SOURCE_SCHEDULE,
         .period_ns = conductor->config.period_ms * NS_PER_MS,
         .end_ns = end_ns,
@@ -259,7 +264,7 @@ static void work(void *context, uint64_t now_ns)
     if (!conductor->begun) {
         begin(conductor, now_ns);
     }
-    if (!conductor->output || !cprof_actions_settings(conductor->actions)->on ||
+    if (!conductor->output || !cprof_command_settings(conductor->site.commands)->on ||
         cprof_windows_count(conductor->windows, CPROF_SOURCE_SCHEDULE) > 0) {
         return;
     }
@@ -281,7 +286,7 @@ static void choose_period(struct conductor *conductor, uint32_t set_ms)
     };
 
     conductor->config.period_ms = overhead.period_ms;
-    cprof_status_set_overhead(cprof_cockpit_site(conductor->cockpit)->status, &overhead);
+    cprof_status_set_overhead(conductor->site.status, &overhead);
 }
 
 /* Once, until it is over. */
@@ -311,9 +316,9 @@ static bool is_worth_keeping(const struct cprof_window *window)
 static void window_ended(void *context, const struct cprof_window_result *result)
 {
     struct conductor *conductor = context;
-    uint32_t set_ms = cprof_actions_settings(conductor->actions)->period_ms;
+    uint32_t set_ms = cprof_command_settings(conductor->site.commands)->period_ms;
 
-    cprof_status_window_ended(cprof_cockpit_site(conductor->cockpit)->status, result);
+    cprof_status_window_ended(conductor->site.status, result);
     if (is_worth_keeping(result->window)) {
         hand_over(conductor, result, CPROF_REASON_WINDOW);
     }
@@ -348,13 +353,13 @@ static void change(void *context, const struct cprof_settings *before,
     if (!conductor->begun) {
         return;
     }
-    cprof_stacks_switch(cprof_cockpit_site(conductor->cockpit)->stacks, after->on);
+    cprof_stacks_switch(conductor->site.stacks, after->on);
     if (conductor->watch) {
         cprof_watch_switch(conductor->watch, after->on);
     }
     if (before->on && !after->on) {
         cprof_windows_drop(conductor->windows, CPROF_SOURCE_SCHEDULE);
-        cprof_demand_drop(conductor->orders.demand);
+        cprof_demand_drop(conductor->command_profiles.demand);
     }
     if (uploaded && (!uploads || before->kinds != after->kinds)) {
         stop_upload(conductor);
@@ -401,7 +406,7 @@ static bool profile(void *context, uint32_t kinds, uint32_t seconds, enum cprof_
     if (!conductor->begun) {
         return cprof_fail(error, "the gateway has only just started");
     }
-    return cprof_orders_profile(&conductor->orders, kinds, seconds, origin, error);
+    return cprof_command_profiles_take(&conductor->command_profiles, kinds, seconds, origin, error);
 }
 
 static void log_stacks(void *context, const char *text)
@@ -416,51 +421,37 @@ static bool stacks(void *context, struct cprof_error *error)
 {
     struct conductor *conductor = context;
 
-    return cprof_stacks_order(cprof_cockpit_site(conductor->cockpit)->stacks, CPROF_STACKS_TEXT,
-                              log_stacks, conductor, error) != 0;
+    return cprof_stacks_order(conductor->site.stacks, CPROF_STACKS_TEXT, log_stacks, conductor,
+                              error) != 0;
 }
 
-static const struct cprof_settings *settings_in_force(void *context)
+/* What operators see and can ask for: by fifo, hooks and alarms where there is no endpoint, too. */
+static bool set_up_site(struct conductor *conductor, struct cprof_error *error)
 {
-    const struct conductor *conductor = context;
-
-    return cprof_actions_settings(conductor->actions);
-}
-
-static void act(void *context, const char *verb, struct cprof_web_request *request)
-{
-    const struct conductor *conductor = context;
-
-    cprof_command_form_act(conductor->actions, verb, request);
-}
-
-/* What operators can ask for. */
-static bool set_up_actions(struct conductor *conductor, struct cprof_error *error)
-{
-    const struct cprof_actions_host host = {
+    const struct cprof_command_host host = {
         .context = conductor, .profile = profile, .stacks = stacks, .changed = change};
-    struct cprof_web_site *site;
+    const struct cprof_config *config = &conductor->config;
+    struct cprof_web_site *site = &conductor->site;
 
-    conductor->cockpit = cprof_cockpit_create(&conductor->config, conductor->segment,
-                                              conductor->windows, &conductor->loop, error);
-    if (!conductor->cockpit) {
-        return false;
-    }
-    site = cprof_cockpit_site(conductor->cockpit);
-    conductor->orders = (struct cprof_orders){.demand = site->demand, .sinks = &conductor->sinks};
-    conductor->actions = cprof_actions_create(conductor->given, conductor->segment,
-                                              conductor->fds->bell, &conductor->loop, &host, error);
-    if (!conductor->actions) {
-        return false;
-    }
-    take_settings(conductor, cprof_actions_settings(conductor->actions));
-    cprof_windows_observe(conductor->windows, window_ended, conductor);
+    site->config = config;
     site->output = conductor->output;
     site->recent = conductor->recent;
+    site->status = cprof_status_create(conductor->segment, error);
+    site->demand = cprof_demand_create(config, conductor->windows, error);
+    site->stacks = cprof_stacks_create(config, conductor->segment, conductor->windows, error);
+    if (!site->status || !site->demand || !site->stacks) {
+        return cprof_fail(error, "no memory for what operators see");
+    }
+    conductor->command_profiles =
+        (struct cprof_command_profiles){.demand = site->demand, .sinks = &conductor->sinks};
+    site->commands = cprof_command_runner_create(
+        conductor->given, conductor->segment, conductor->fds->bell, &conductor->loop, &host, error);
+    if (!site->commands) {
+        return false;
+    }
+    take_settings(conductor, cprof_command_settings(site->commands));
+    cprof_windows_observe(conductor->windows, window_ended, conductor);
     cprof_status_set_files(site->status, conductor->files ? &conductor->files->counts : NULL);
-    site->context = conductor;
-    site->settings = settings_in_force;
-    site->act = act;
     return true;
 }
 
@@ -505,7 +496,7 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
     cprof_loop_init(&conductor->loop);
     conductor->windows =
         cprof_windows_create(&conductor->config, conductor->segment, &conductor->loop, error);
-    if (!conductor->windows || !set_up_actions(conductor, error)) {
+    if (!conductor->windows || !set_up_site(conductor, error)) {
         return false;
     }
     conductor->heartbeat.due_ns = now_ns;
@@ -522,8 +513,11 @@ static void tear_down(struct conductor *conductor)
     if (conductor->windows) {
         cprof_windows_observe(conductor->windows, NULL, NULL);
     }
-    cprof_cockpit_destroy(conductor->cockpit);
-    cprof_actions_destroy(conductor->actions);
+    cprof_web_server_destroy(conductor->server);
+    cprof_stacks_destroy(conductor->site.stacks);
+    cprof_demand_destroy(conductor->site.demand);
+    cprof_status_destroy(conductor->site.status);
+    cprof_command_runner_destroy(conductor->site.commands);
     cprof_cloud_windows_destroy(conductor->cloud);
     cprof_watch_destroy(conductor->watch);
     cprof_windows_destroy(conductor->windows);

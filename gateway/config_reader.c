@@ -5,6 +5,7 @@
 #include "config_reader.h"
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,12 +13,34 @@
 #include "../shared/base/log.h"
 #include "../shared/segment/layout.h"
 
-#define INTERVAL_S_MAX     (366u * 24u * 3600u)
-#define BACKOFF_S_MAX      3600u
-#define SLOW_REQUEST_S_MAX 3600u
-#define DURATION_S_MAX     3600u /* CPROF_WINDOW_NS_MAX */
+#define NUMBER(field) #field, offsetof(struct cprof_config, field)
 
-#define MAX_OVERHEAD_HUNDREDTHS_MAX 5000u
+static const struct {
+    const char *name;
+    size_t offset;
+    uint32_t least, most;
+} bounds[] = {
+    {NUMBER(period_ms), 1, CPROF_PERIOD_MS_MAX},
+    {NUMBER(max_depth), 1, CPROF_DEPTH_MAX},
+    {NUMBER(verbose), 0, CPROF_LOG_DEBUG},
+    {NUMBER(output_interval_s), 1, CPROF_INTERVAL_S_MAX},
+    {NUMBER(output_duration_s), 1, CPROF_PROFILE_SECONDS_MAX},
+    {NUMBER(output_keep), 0, CPROF_KEEP_MAX},
+    {NUMBER(tags), 0, CPROF_TAGS_ALL},
+    {NUMBER(path_segments), 0, CPROF_PATH_SEGMENTS_MAX},
+    {NUMBER(root_tag_count), 0, CPROF_ROOT_TAGS_MAX},
+    {NUMBER(disable_cpu), 0, 1},
+    {NUMBER(disable_wall), 0, 1},
+    {NUMBER(upload), 0, 1},
+    {NUMBER(disable_metadata), 0, 1},
+    {NUMBER(initial_backoff_s), 1, CPROF_BACKOFF_S_MAX},
+    {NUMBER(wall_idle), 0, 1},
+    {NUMBER(slow_request_s), 0, CPROF_SLOW_REQUEST_S_MAX},
+    {NUMBER(native_leaf), 0, 1},
+    {NUMBER(max_overhead_hundredths), 0, CPROF_OVERHEAD_MAX},
+    {NUMBER(http_allow_remote), 0, 1},
+    {NUMBER(slot_count), 1, CPROF_SLOTS_MAX},
+};
 
 static const int config_seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
 
@@ -66,38 +89,20 @@ static bool check(bool sound, const char *name, uint64_t value, struct cprof_err
 
 static bool numbers_are_sound(const struct cprof_config *config, struct cprof_error *error)
 {
-    uint32_t interval_s = config->output_interval_s, duration_s = config->output_duration_s;
+    for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+        uint32_t number;
 
-    return check(config->period_ms >= 1 && config->period_ms <= 1000, "period_ms",
-                 config->period_ms, error) &&
-           check(config->max_depth >= 1 && config->max_depth <= CPROF_DEPTH_MAX, "max_depth",
-                 config->max_depth, error) &&
-           check(config->verbose <= CPROF_LOG_DEBUG, "verbose", config->verbose, error) &&
-           check(interval_s >= 1 && interval_s <= INTERVAL_S_MAX, "output_interval_s", interval_s,
+        memcpy(&number, (const char *)config + bounds[i].offset, sizeof(number));
+        if (!check(number >= bounds[i].least && number <= bounds[i].most, bounds[i].name, number,
+                   error)) {
+            return false;
+        }
+    }
+    return check(config->output_duration_s <= config->output_interval_s, "output_duration_s",
+                 config->output_duration_s, error) &&
+           check(cprof_config_kinds(config) != 0, "disable_wall", config->disable_wall, error) &&
+           check(config->path_segments > 0 || !(config->tags & CPROF_TAG_PATH), "path_segments", 0,
                  error) &&
-           check(duration_s >= 1 && duration_s <= DURATION_S_MAX && duration_s <= interval_s,
-                 "output_duration_s", duration_s, error) &&
-           check(config->disable_cpu <= 1, "disable_cpu", config->disable_cpu, error) &&
-           check(config->disable_wall <= 1 && !(config->disable_cpu && config->disable_wall),
-                 "disable_wall", config->disable_wall, error) &&
-           check(config->upload <= 1, "upload", config->upload, error) &&
-           check(config->disable_metadata <= 1, "disable_metadata", config->disable_metadata,
-                 error) &&
-           check(config->initial_backoff_s >= 1 && config->initial_backoff_s <= BACKOFF_S_MAX,
-                 "initial_backoff_s", config->initial_backoff_s, error) &&
-           check(config->wall_idle <= 1, "wall_idle", config->wall_idle, error) &&
-           check(config->worker_frame <= 1, "worker_frame", config->worker_frame, error) &&
-           check(config->slow_request_s <= SLOW_REQUEST_S_MAX, "slow_request_s",
-                 config->slow_request_s, error) &&
-           check(config->http_allow_remote <= 1, "http_allow_remote", config->http_allow_remote,
-                 error) &&
-           check(config->native_leaf <= 1, "native_leaf", config->native_leaf, error) &&
-           check(config->max_overhead_hundredths <= MAX_OVERHEAD_HUNDREDTHS_MAX,
-                 "max_overhead_hundredths", config->max_overhead_hundredths, error) &&
-           check(config->root_tag_count <= CPROF_ROOT_TAGS_MAX, "root_tag_count",
-                 config->root_tag_count, error) &&
-           check(config->slot_count >= 1 && config->slot_count <= CPROF_SLOTS_MAX, "slot_count",
-                 config->slot_count, error) &&
            check(config->log_bytes >= CPROF_LOG_BYTES_MIN &&
                      config->log_bytes <= CPROF_LOG_BYTES_MAX,
                  "log_bytes", config->log_bytes, error);

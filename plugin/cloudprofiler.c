@@ -17,6 +17,7 @@
 #include "host/abi.h"
 #include "host/app_signals.h"
 #include "host/check_only.h"
+#include "host/commands.h"
 #include "host/deadlines.h"
 #include "host/gateway_environment.h"
 #include "host/gateway_process.h"
@@ -27,7 +28,6 @@
 #include "host/request.h"
 #include "host/route.h"
 #include "host/route_tag.h"
-#include "host/verbs.h"
 #include "python/runtime.h"
 #include "sample/sampler.h"
 #include "threads/engine_perf.h"
@@ -66,7 +66,7 @@ static void on_load(void)
     Dl_info own;
 
     cprof_log_setup(print, CPROF_LOG_ERROR);
-    cprof_verbs_register();
+    cprof_host_commands_register();
     if (!cprof_abi_matches(&error)) {
         cprof_log(CPROF_LOG_ERROR, "%s", error.text);
         return;

@@ -44,7 +44,7 @@ LONGEST = (
     "e2e/test_wall_truth.py",
     "e2e/test_accounting.py",
     "e2e/test_check_beside_server.py",
-    "e2e/test_verbs.py",
+    "e2e/test_commands.py",
     "soak/test_kill_soak.py",
 )
 

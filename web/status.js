@@ -33,9 +33,8 @@ function costLine(overhead) {
 }
 
 function slotRow(slot, requests) {
-  const missed = Object.entries(slot.missed ?? {}).filter(([, number]) => number > 0);
-  const sum = missed.reduce((all, [, number]) => all + number, 0);
-  const reasons = missed.map(([reason, number]) => `${reason}: ${number}`).join(", ");
+  const missed = Object.values(slot.missed ?? {}).reduce((all, number) => all + number, 0);
+  const samples = (slot.samples ?? 0) + (slot.looks ?? 0);
   const isLogKnown = slot.log_bytes && slot.log_used_bytes !== null;
   const fill = isLogKnown ? slot.log_used_bytes / slot.log_bytes : null;
   return row(
@@ -44,10 +43,16 @@ function slotRow(slot, requests) {
     [stateOf(slot, requests), "state"],
     cpuBar(slot.cpu_share),
     [count(slot.threads), "minor"],
-    [count((slot.samples ?? 0) + (slot.looks ?? 0)), "minor"],
-    [element("span", { title: reasons || null }, count(sum)), "minor"],
+    [element("span", { title: listed(slot.counters) }, count(samples)), "minor"],
+    [element("span", { title: listed(slot.missed) }, count(missed)), "minor"],
     [percent(fill), "minor"],
   );
+}
+
+// "tags_lost: 3, tag_overflows: 1": of counts above 0; null: there is none.
+function listed(counts) {
+  const above = Object.entries(counts ?? {}).filter(([, number]) => number > 0);
+  return above.map(([name, number]) => `${name}: ${number}`).join(", ") || null;
 }
 
 function stateOf(slot, requests) {

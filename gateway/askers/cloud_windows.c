@@ -7,8 +7,7 @@
 #include <stdlib.h>
 
 #include "../../shared/base/log.h"
-
-#define NS_PER_MS UINT64_C(1000000)
+#include "../../shared/base/units.h"
 
 struct cprof_cloud_windows {
     struct cprof_sink sink; /* the uploader's queue */

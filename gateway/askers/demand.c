@@ -7,10 +7,8 @@
 #include <stdlib.h>
 
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
-
-#define NS_PER_S  UINT64_C(1000000000)
-#define NS_PER_MS UINT64_C(1000000)
 
 /* Who comes so much later than the first still gets the same profile. */
 #define SHARE_NS (500 * NS_PER_MS)

@@ -4,7 +4,7 @@
  */
 #include "schedule.h"
 
-#define NS_PER_S UINT64_C(1000000000)
+#include "../../shared/base/units.h"
 
 void cprof_schedule_init(struct cprof_schedule *schedule, uint64_t start_ns, uint32_t interval_s,
                          uint32_t duration_s)

@@ -10,12 +10,11 @@
 #include <string.h>
 
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
 #include "../profile/stack_json.h"
 #include "../profile/stack_text.h"
 #include "../profile/table.h"
-
-#define NS_PER_MS UINT64_C(1000000)
 
 /* Long enough for the looks at sleepers, which may be 100 ms apart. */
 #define WINDOW_NS (200 * NS_PER_MS)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/oldest.h"
 #include "../../shared/segment/window.h"
 #include "../profile/requests.h"
@@ -17,10 +18,6 @@
 #include "../profile/stack_text.h"
 #include "../profile/table.h"
 #include "stacks.h"
-
-#define NS_PER_S  UINT64_C(1000000000)
-#define NS_PER_MS UINT64_C(1000000)
-#define NS_PER_US UINT64_C(1000)
 
 #define WINDOW_NS     NS_PER_S
 #define START_WAIT_NS (5 * NS_PER_S)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../profile/clean_text.h"
+#include "duration.h"
 
 #define PROJECT_ID_LENGTH_MIN 6
 #define PROJECT_ID_LENGTH_MAX 63

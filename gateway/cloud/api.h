@@ -21,11 +21,11 @@
 #include "../../shared/base/attributes.h"
 #include "../../shared/base/config.h"
 #include "../../shared/base/error.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/layout.h"
 #include "api_trouble.h"
-#include "duration.h"
 
-#define CPROF_API_DURATION_NS_MAX   (UINT64_C(600) * 1000000000)
+#define CPROF_API_DURATION_NS_MAX   (600 * NS_PER_S)
 #define CPROF_API_LABEL_BYTES_MAX   512u                  /* of a label's value: the API's limit */
 #define CPROF_API_PROFILE_BYTES_MAX (64u * 1024u * 1024u) /* far more than a profile ever has */
 

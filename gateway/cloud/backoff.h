@@ -18,7 +18,7 @@
 struct cprof_backoff {
     uint64_t envelope_ns;
     uint64_t first_ns; /* 1 min, unless cloudprofiler-initial-backoff says otherwise */
-    uint64_t random;   /* state of the generator, never 0 */
+    uint64_t random;   /* state of the generator */
 };
 
 /* first_ns: where the envelope starts, at most an hour. seed: any number; two instances should have

@@ -10,10 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../shared/segment/layout.h"
+#include "../../shared/base/units.h"
 #include "../credentials/secret.h"
-
-#define NS_PER_S UINT64_C(1000000000)
 
 #define HTTP_UNAUTHORIZED 401
 

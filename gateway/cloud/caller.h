@@ -15,7 +15,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../shared/base/attributes.h"
 #include "../../shared/base/config.h"
 #include "../credentials/credentials.h"
 #include "../http/client.h"

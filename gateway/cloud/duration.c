@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#define SECOND_NS       UINT64_C(1000000000)
+#include "../../shared/base/units.h"
+
 #define FRACTION_DIGITS 9
 
 /* strtod would read in the program's locale, and round. */
@@ -80,7 +81,7 @@ bool cprof_api_duration(const char *text, uint64_t *duration_ns)
     uint64_t total_ns = 0;
 
     if (!read_number(&text, &seconds) || strcmp(text, "s") != 0 ||
-        !add(&total_ns, &seconds, SECOND_NS)) {
+        !add(&total_ns, &seconds, NS_PER_S)) {
         return false;
     }
     *duration_ns = total_ns;
@@ -94,10 +95,10 @@ static uint64_t read_unit(const char **cursor)
         const char *name;
         uint64_t ns;
     } units[] = {
-        {"ms", SECOND_NS / 1000}, /* before "m" */
-        {"h", 3600 * SECOND_NS},
-        {"m", 60 * SECOND_NS},
-        {"s", SECOND_NS},
+        {"ms", NS_PER_S / 1000}, /* before "m" */
+        {"h", 3600 * NS_PER_S},
+        {"m", 60 * NS_PER_S},
+        {"s", NS_PER_S},
     };
 
     for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {

@@ -13,6 +13,7 @@
 #include <sys/random.h>
 
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
 #include "../credentials/credentials.h"
 #include "../http/client.h"
@@ -21,8 +22,6 @@
 #include "caller.h"
 #include "deployment.h"
 #include "pending.h"
-
-#define NS_PER_S UINT64_C(1000000000)
 
 /* The server itself ends a create after an hour and an update after 20 s (the API's service
  * configuration: 3610 s and 30 s for clients). */
@@ -80,12 +79,6 @@ struct cprof_uploader {
     char told_detail[CPROF_REPLY_DETAIL_BYTES];
     bool told_success;
 };
-
-static uint32_t wanted_kinds(const struct cprof_config *config)
-{
-    return (config->disable_cpu ? 0 : (uint32_t)CPROF_KIND_CPU) |
-           (config->disable_wall ? 0 : (uint32_t)CPROF_KIND_WALL);
-}
 
 static void turn_in(struct cprof_uploader *uploader, uint64_t wait_ns)
 {
@@ -197,7 +190,7 @@ static void created(void *context, const struct cprof_reply *reply)
         return;
     }
     if (!cprof_session_read(&uploader->session, reply->body, reply->body_bytes,
-                            uploader->deployment.project_id, wanted_kinds(uploader->config),
+                            uploader->deployment.project_id, cprof_config_kinds(uploader->config),
                             &error)) {
         cprof_credentials_hide_token(uploader->credentials, error.text);
         create_failed(uploader, CPROF_TROUBLE_NONSENSE, error.text, reply->retry_delay_ns);
@@ -226,7 +219,7 @@ static void create(struct cprof_uploader *uploader)
         create_failed(uploader, CPROF_TROUBLE_NO_PROJECT, "", 0);
         return;
     }
-    call.body = cprof_api_create_body(&uploader->deployment, wanted_kinds(uploader->config));
+    call.body = cprof_api_create_body(&uploader->deployment, cprof_config_kinds(uploader->config));
     if (!call.body) {
         create_failed(uploader, CPROF_TROUBLE_BROKEN, "no memory for the request", 0);
         return;

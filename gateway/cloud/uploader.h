@@ -17,7 +17,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../shared/base/attributes.h"
 #include "../../shared/base/config.h"
 #include "../../shared/base/error.h"
 #include "../../shared/segment/layout.h"

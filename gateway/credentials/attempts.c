@@ -7,9 +7,8 @@
 #include <stddef.h>
 #include <sys/random.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
-
-#define NS_PER_S UINT64_C(1000000000)
 
 #define FIRST_GAP_NS      NS_PER_S
 #define RETRY_AFTER_S_MAX 60

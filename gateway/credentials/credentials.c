@@ -10,6 +10,7 @@
 
 #include "../../shared/base/config.h"
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
 #include "exchange.h"
 #include "file_text.h"
@@ -17,8 +18,6 @@
 #include "key_search.h"
 #include "secret.h"
 #include "token_answer.h"
-
-#define NS_PER_S UINT64_C(1000000000)
 
 /* The metadata server gives the same token until 4 minutes before its end: earlier than that
  * there may be no other one to be had. */

@@ -20,7 +20,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../shared/base/attributes.h"
 #include "../../shared/base/error.h"
 #include "../http/client.h"
 #include "../loop/loop.h"

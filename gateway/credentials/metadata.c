@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
 #include "attempts.h"
 #include "metadata_text.h"
@@ -30,7 +31,7 @@
 
 /* For so long it is believed that nobody is there, or that the server does not know. The servers of
  * new machines and pods may come, or be ready, later than the gateway. */
-#define BELIEVED_NS (60 * UINT64_C(1000000000))
+#define BELIEVED_NS (60 * NS_PER_S)
 
 #define ANSWER_BYTES_MAX 65536u
 #define ATTEMPTS         5u

@@ -18,7 +18,6 @@
 
 #include <stdbool.h>
 
-#include "../../shared/base/attributes.h"
 #include "../../shared/base/config.h"
 #include "../http/client.h"
 #include "../loop/loop.h"

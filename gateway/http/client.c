@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
 #include "answer.h"
 #include "multi.h"
@@ -21,8 +22,7 @@
 #include "trust.h"
 #include "wiped_memory.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-#define CHANNELS  2u
+#define CHANNELS 2u
 
 _Static_assert(CPROF_HTTP_API < CHANNELS && CPROF_HTTP_OTHER < CHANNELS, "a line for each");
 

@@ -7,9 +7,8 @@
 #include <poll.h>
 #include <stddef.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
-
-#define NS_PER_MS UINT64_C(1000000)
 
 _Static_assert(CPROF_HTTP_MULTI_WATCHES >= 3 * CPROF_HTTP_CONNECTIONS_MAX,
                "each connection has its watches");

@@ -8,9 +8,8 @@
 #include <poll.h>
 #include <stddef.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
-
-#define NS_PER_MS UINT64_C(1000000)
 
 void cprof_loop_init(struct cprof_loop *loop)
 {

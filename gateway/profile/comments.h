@@ -10,23 +10,30 @@
 
 #include <stdint.h>
 
+#include "../../shared/base/config.h"
 #include "log_reader.h"
-#include "merge.h"
 #include "table.h"
 
-/* The raw sum of the timer engine, ns: its ticks are a sample of all CPU time, whatever each of
- * them is used for. */
-uint64_t cprof_timer_raw_ns(const struct cprof_log_view *view);
+/* The sums of the slots that were merged into a profile; zeros at first. */
+struct cprof_totals {
+    uint64_t counters[CPROF_COUNTER_COUNT];
+    uint64_t timer_raw_ns; /* the ticks of timers, a sample of all CPU time */
+    uint64_t extra_ns;     /* kernel time outside system calls */
+    uint64_t rejected;     /* what made no sense */
+};
+
+void cprof_totals_add(struct cprof_totals *totals, const struct cprof_log_view *view,
+                      uint64_t extra_ns);
 
 /* Program, server, service, instance and window: the first comments. */
-void cprof_comment_on_window(const struct cprof_merge *merge);
+void cprof_comment_on_window(struct cprof_table *table, const struct cprof_config *config);
 
 /* One line for a slot, "worker 1: ...". extra_ns: kernel time outside system calls. */
-void cprof_comment_on_slot(const struct cprof_merge *merge, const struct cprof_log_view *view,
+void cprof_comment_on_slot(struct cprof_table *table, const struct cprof_log_view *view,
                            const char *slot_name, uint64_t extra_ns);
 
 /* The engine and the sums of all slots: the last comments. Those on the CPU engine stand in wall
  * profiles, too, which hold its samples. */
-void cprof_comment_on_totals(const struct cprof_merge *merge);
+void cprof_comment_on_totals(struct cprof_table *table, const struct cprof_totals *totals);
 
 #endif

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/segment/counters.h"
+
 /* Of all stacks that leaves stand on, counted for each leaf: as many leaves as a log may have, with
  * the deepest stacks that are common. Without a bound a small log could make a huge profile. */
 #define LEAF_FRAMES_MAX (CPROF_LEAVES_MAX * 512u)
@@ -256,41 +258,6 @@ static void list_records(struct cprof_log_view *view)
     }
 }
 
-static void copy_counters(struct cprof_log_view *view, const struct cprof_slot_counters *counters)
-{
-    view->samples = atomic_load(&counters->samples);
-    view->timer_weight_ns = atomic_load(&counters->timer_weight_ns);
-    view->perf_weight_ns = atomic_load(&counters->perf_weight_ns);
-    view->kernel_weight_ns = atomic_load(&counters->kernel_weight_ns);
-    view->other_weight_ns = atomic_load(&counters->other_weight_ns);
-    view->timer_ticks = atomic_load(&counters->timer_ticks);
-    view->perf_ticks = atomic_load(&counters->perf_ticks);
-    view->perf_refused = atomic_load(&counters->perf_refused);
-    view->log_full_count = atomic_load(&counters->log_full_count);
-    view->log_full_weight_ns = atomic_load(&counters->log_full_weight_ns);
-    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
-        view->missed[i] = atomic_load(&counters->missed[i]);
-    }
-    view->missed_weight_ns = atomic_load(&counters->missed_weight_ns);
-    view->cpu_clock_ns = atomic_load(&counters->cpu_clock_ns);
-    view->sampled_clock_ns = atomic_load(&counters->sampled_clock_ns);
-    view->perf_clock_ns = atomic_load(&counters->perf_clock_ns);
-    view->ticker_cpu_ns = atomic_load(&counters->ticker_cpu_ns);
-    view->handler_cpu_ns = atomic_load(&counters->handler_cpu_ns);
-    view->sampling_ns = atomic_load(&counters->sampling_ns);
-    view->wall_clock_ns = atomic_load(&counters->wall_clock_ns);
-    view->off_cpu_looks = atomic_load(&counters->off_cpu_looks);
-    view->off_cpu_weight_ns = atomic_load(&counters->off_cpu_weight_ns);
-    view->runnable_ns = atomic_load(&counters->runnable_ns);
-    view->off_cpu_log_full_ns = atomic_load(&counters->off_cpu_log_full_ns);
-    view->off_cpu_moved = atomic_load(&counters->off_cpu_moved);
-    view->off_cpu_walks = atomic_load(&counters->off_cpu_walks);
-    view->leaves_left_out = atomic_load(&counters->leaves_left_out);
-    view->tag_overflows = atomic_load(&counters->tag_overflows);
-    view->tags_lost = atomic_load(&counters->tags_lost);
-    view->memory_refused = atomic_load(&counters->memory_refused);
-}
-
 static void copy_slot(struct cprof_log_view *view, const struct cprof_slot *slot, uint32_t epoch)
 {
     view->kind = slot->kind;
@@ -302,7 +269,9 @@ static void copy_slot(struct cprof_log_view *view, const struct cprof_slot *slot
     }
     view->closed = atomic_load(&slot->closed_epoch) >= epoch;
     view->settled_ns = atomic_load(&slot->settled_ns);
-    copy_counters(view, &slot->counters);
+    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
+        view->counters[i] = atomic_load(&slot->counters[i]);
+    }
 }
 
 bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *segment,
@@ -363,42 +332,15 @@ static void take_off(uint64_t *value, uint64_t earlier)
     *value = *value > earlier ? *value - earlier : 0;
 }
 
-/* Not perf_refused, nor how many threads block the signal: a thread that was met in the window
- * before is not met anew, and is as much without ticks in this one. */
+/* A thread that was met in the window before is not met anew, and is as much without ticks in this
+ * one: counts of threads stay. */
 static void subtract_counters(struct cprof_log_view *view, const struct cprof_log_view *earlier)
 {
-    take_off(&view->samples, earlier->samples);
-    take_off(&view->timer_weight_ns, earlier->timer_weight_ns);
-    take_off(&view->perf_weight_ns, earlier->perf_weight_ns);
-    take_off(&view->kernel_weight_ns, earlier->kernel_weight_ns);
-    take_off(&view->other_weight_ns, earlier->other_weight_ns);
-    take_off(&view->timer_ticks, earlier->timer_ticks);
-    take_off(&view->perf_ticks, earlier->perf_ticks);
-    take_off(&view->log_full_count, earlier->log_full_count);
-    take_off(&view->log_full_weight_ns, earlier->log_full_weight_ns);
-    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
-        if (i != CPROF_MISS_BLOCKED) {
-            take_off(&view->missed[i], earlier->missed[i]);
+    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
+        if (!cprof_counter_text(i).counts_threads) {
+            take_off(&view->counters[i], earlier->counters[i]);
         }
     }
-    take_off(&view->missed_weight_ns, earlier->missed_weight_ns);
-    take_off(&view->cpu_clock_ns, earlier->cpu_clock_ns);
-    take_off(&view->sampled_clock_ns, earlier->sampled_clock_ns);
-    take_off(&view->perf_clock_ns, earlier->perf_clock_ns);
-    take_off(&view->ticker_cpu_ns, earlier->ticker_cpu_ns);
-    take_off(&view->handler_cpu_ns, earlier->handler_cpu_ns);
-    take_off(&view->sampling_ns, earlier->sampling_ns);
-    take_off(&view->wall_clock_ns, earlier->wall_clock_ns);
-    take_off(&view->off_cpu_looks, earlier->off_cpu_looks);
-    take_off(&view->off_cpu_weight_ns, earlier->off_cpu_weight_ns);
-    take_off(&view->runnable_ns, earlier->runnable_ns);
-    take_off(&view->off_cpu_log_full_ns, earlier->off_cpu_log_full_ns);
-    take_off(&view->off_cpu_moved, earlier->off_cpu_moved);
-    take_off(&view->off_cpu_walks, earlier->off_cpu_walks);
-    take_off(&view->leaves_left_out, earlier->leaves_left_out);
-    take_off(&view->tag_overflows, earlier->tag_overflows);
-    take_off(&view->tags_lost, earlier->tags_lost);
-    take_off(&view->memory_refused, earlier->memory_refused);
 }
 
 /* The copy is the view's own: nobody else writes to it. */

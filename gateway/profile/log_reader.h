@@ -32,36 +32,7 @@ struct cprof_log_view {
     bool successors;     /* more than one process wrote */
     uint64_t settled_ns; /* or at least that it is up to here */
 
-    /* The counters, as the slot says. */
-    uint64_t samples;
-    uint64_t timer_weight_ns;
-    uint64_t perf_weight_ns;
-    uint64_t kernel_weight_ns;
-    uint64_t other_weight_ns;
-    uint64_t timer_ticks;
-    uint64_t perf_ticks;
-    uint64_t perf_refused;
-    uint64_t log_full_count;
-    uint64_t log_full_weight_ns;
-    uint64_t missed[CPROF_MISS_COUNT];
-    uint64_t missed_weight_ns;
-    uint64_t cpu_clock_ns;
-    uint64_t sampled_clock_ns;
-    uint64_t perf_clock_ns;
-    uint64_t ticker_cpu_ns;
-    uint64_t handler_cpu_ns;
-    uint64_t sampling_ns;
-    uint64_t wall_clock_ns;
-    uint64_t off_cpu_looks;
-    uint64_t off_cpu_weight_ns;
-    uint64_t runnable_ns;
-    uint64_t off_cpu_log_full_ns;
-    uint64_t off_cpu_moved;
-    uint64_t off_cpu_walks;
-    uint64_t leaves_left_out;
-    uint64_t tag_overflows;
-    uint64_t tags_lost;
-    uint64_t memory_refused;
+    uint64_t counters[CPROF_COUNTER_COUNT]; /* as the slot says */
 
     /* What the marks of its stacks stand for, borrowed; NULL: nobody asked. Set by the caller. */
     const struct cprof_request_list *requests;

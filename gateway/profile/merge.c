@@ -13,19 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/states.h"
-#include "comments.h"
 #include "frames.h"
 #include "idle.h"
 #include "native.h"
 #include "runnable.h"
 #include "scale.h"
 
-#define NS_PER_S UINT64_C(1000000000)
-
-/* Frames may be added to a stack at its root, [truncated], tags and the worker; and a native leaf.
- */
-#define SAMPLE_DEPTH_MAX (CPROF_DEPTH_MAX + CPROF_ROOT_TAGS_MAX + 3)
+/* Frames may be added to a stack at its root, [truncated] and tags; and a native leaf. */
+#define SAMPLE_DEPTH_MAX (CPROF_DEPTH_MAX + CPROF_ROOT_TAGS_MAX + 2)
 
 /* Labels may be added to a stack's tags: worker, state, the interpreter's lock, and three of its
  * request. */
@@ -138,7 +135,7 @@ static bool choose_all_stacks(struct slot_merge *slot)
     }
     choose_stacks(slot, true);
     slot->on_cpu_count = slot->stack_count;
-    if (slot->merge->kind == CPROF_KIND_WALL) {
+    if (slot->merge->table->kind == CPROF_KIND_WALL) {
         choose_stacks(slot, false);
     }
     return true;
@@ -146,7 +143,7 @@ static bool choose_all_stacks(struct slot_merge *slot)
 
 static bool wants_state(const struct cprof_merge *merge)
 {
-    return merge->kind == CPROF_KIND_WALL && (merge->tags & CPROF_TAG_STATE);
+    return merge->table->kind == CPROF_KIND_WALL && (merge->tags & CPROF_TAG_STATE);
 }
 
 /* `worker`, `state` and `gil` are the gateway's to say. */
@@ -269,17 +266,20 @@ static void add_tag_frame(struct cprof_table *table, const char *name, struct cp
     }
 }
 
-/* The innermost one first. */
+/* The innermost one first. The worker is known, whether it is a tag or not. */
 static void add_root_frames(const struct slot_merge *slot, struct cprof_sample_key *key,
                             uint32_t *locations)
 {
     const struct cprof_config *config = slot->merge->config;
 
     for (uint32_t i = config->root_tag_count; i > 0; i--) {
-        add_tag_frame(slot->merge->table, config->root_tags[i - 1], key, locations);
-    }
-    if (config->worker_frame) {
-        locations[key->depth++] = special_location(slot->merge->table, slot->long_name);
+        const char *name = config->root_tags[i - 1];
+
+        if (strcmp(name, "worker") == 0) {
+            locations[key->depth++] = special_location(slot->merge->table, slot->long_name);
+        } else {
+            add_tag_frame(slot->merge->table, name, key, locations);
+        }
     }
 }
 
@@ -369,7 +369,7 @@ static void add_sample(const struct slot_merge *slot, uint32_t ref, const char *
 static void add_special(const struct slot_merge *slot, const char *name, const char *state,
                         uint64_t count, uint64_t value_ns)
 {
-    uint32_t locations[CPROF_ROOT_TAGS_MAX + 2];
+    uint32_t locations[CPROF_ROOT_TAGS_MAX + 1];
     struct cprof_label labels[LABELS_MAX];
     struct cprof_sample_key key = {.locations = locations, .labels = labels};
     struct circumstances how = {.state = state};
@@ -406,12 +406,13 @@ static void add_on_cpu(struct slot_merge *slot)
         add_sample(slot, ref, "running", cprof_log_numbers(view, ref).count, value_ns);
         note_thread_stack(slot, ref, value_ns);
     }
-    add_special(slot, "[log full]", "running", view->log_full_count,
-                cprof_scale_weight(slot->scale, view->log_full_weight_ns));
+    add_special(slot, "[log full]", "running", view->counters[CPROF_COUNTER_LOG_FULL],
+                cprof_scale_weight(slot->scale, view->counters[CPROF_COUNTER_LOG_FULL_NS]));
     /* Less than this is the rounding of the scaling. */
-    if (view->cpu_clock_ns > slot->scale->value_given_ns + UNSAMPLED_NS_MIN) {
+    if (view->counters[CPROF_COUNTER_CPU_CLOCK_NS] >
+        slot->scale->value_given_ns + UNSAMPLED_NS_MIN) {
         add_special(slot, "[unsampled]", "running", 0,
-                    view->cpu_clock_ns - slot->scale->value_given_ns);
+                    view->counters[CPROF_COUNTER_CPU_CLOCK_NS] - slot->scale->value_given_ns);
     }
 }
 
@@ -431,7 +432,7 @@ static void add_off_cpu(struct slot_merge *slot)
         }
     }
     add_special(slot, "[log full]", cprof_state_name(CPROF_STATE_UNKNOWN, name), 0,
-                slot->view->off_cpu_log_full_ns);
+                slot->view->counters[CPROF_COUNTER_OFF_CPU_LOG_FULL_NS]);
 }
 
 /* Run-queue time is time of a stack, but no sample of it. */
@@ -452,63 +453,27 @@ static void bound_counters(struct cprof_log_view *view, const struct cprof_merge
 {
     uint64_t cpu_ns_max = merge->cpu_ns_max;
 
-    if (view->off_cpu_log_full_ns > merge->waiting_ns_max) {
-        view->off_cpu_log_full_ns = 0;
+    if (view->counters[CPROF_COUNTER_OFF_CPU_LOG_FULL_NS] > merge->waiting_ns_max) {
+        view->counters[CPROF_COUNTER_OFF_CPU_LOG_FULL_NS] = 0;
         view->rejected++;
     }
-    if (view->log_full_weight_ns > cpu_ns_max || view->log_full_count > COUNT_MAX) {
-        view->log_full_weight_ns = 0;
-        view->log_full_count = 0;
+    if (view->counters[CPROF_COUNTER_LOG_FULL_NS] > cpu_ns_max ||
+        view->counters[CPROF_COUNTER_LOG_FULL] > COUNT_MAX) {
+        view->counters[CPROF_COUNTER_LOG_FULL_NS] = 0;
+        view->counters[CPROF_COUNTER_LOG_FULL] = 0;
         view->rejected++;
     }
-    if (view->cpu_clock_ns > cpu_ns_max) {
-        view->cpu_clock_ns = 0;
+    if (view->counters[CPROF_COUNTER_CPU_CLOCK_NS] > cpu_ns_max) {
+        view->counters[CPROF_COUNTER_CPU_CLOCK_NS] = 0;
         view->closed = false;
         view->rejected++;
     }
 }
 
-static void add_to(uint64_t *total, uint64_t value)
-{
-    *total = cprof_saturating_add(*total, value);
-}
-
-static void add_to_totals(const struct slot_merge *slot)
-{
-    struct cprof_merge *merge = slot->merge;
-    const struct cprof_log_view *view = slot->view;
-
-    add_to(&merge->samples, view->samples);
-    add_to(&merge->raw_ns, cprof_timer_raw_ns(view));
-    add_to(&merge->perf_ns, view->perf_weight_ns);
-    add_to(&merge->system_call_ns, view->kernel_weight_ns);
-    add_to(&merge->extra_ns, slot->scale->extra_ns);
-    add_to(&merge->perf_refused, view->perf_refused);
-    add_to(&merge->clock_ns, view->cpu_clock_ns);
-    add_to(&merge->ticker_ns, view->ticker_cpu_ns);
-    add_to(&merge->handler_ns, view->handler_cpu_ns);
-    add_to(&merge->missed_ns, view->missed_weight_ns);
-    add_to(&merge->log_full, view->log_full_count);
-    add_to(&merge->memory_refused, view->memory_refused);
-    add_to(&merge->rejected, view->rejected);
-    add_to(&merge->wall_ns, view->wall_clock_ns);
-    add_to(&merge->off_cpu_looks, view->off_cpu_looks);
-    add_to(&merge->off_cpu_ns, view->off_cpu_weight_ns);
-    add_to(&merge->runnable_ns, view->runnable_ns);
-    add_to(&merge->off_cpu_moved, view->off_cpu_moved);
-    add_to(&merge->off_cpu_walks, view->off_cpu_walks);
-    add_to(&merge->leaves_left_out, view->leaves_left_out);
-    add_to(&merge->tag_overflows, view->tag_overflows);
-    add_to(&merge->tags_lost, view->tags_lost);
-    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
-        add_to(&merge->missed[i], view->missed[i]);
-    }
-}
-
 static bool is_worth_a_line(const struct cprof_log_view *view)
 {
-    return view->stack_count > 0 || view->cpu_clock_ns > 0 || view->wall_clock_ns > 0 ||
-           view->rejected > 0;
+    return view->stack_count > 0 || view->counters[CPROF_COUNTER_CPU_CLOCK_NS] > 0 ||
+           view->counters[CPROF_COUNTER_WALL_CLOCK_NS] > 0 || view->rejected > 0;
 }
 
 bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *view,
@@ -532,14 +497,14 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
         goto out;
     }
     add_on_cpu(&slot);
-    if (merge->kind == CPROF_KIND_WALL) {
+    if (merge->table->kind == CPROF_KIND_WALL) {
         add_off_cpu(&slot);
         add_runnable(&slot);
     }
     if (is_worth_a_line(&own_view)) {
-        cprof_comment_on_slot(merge, &own_view, slot.long_name, scale.extra_ns);
+        cprof_comment_on_slot(merge->table, &own_view, slot.long_name, scale.extra_ns);
     }
-    add_to_totals(&slot);
+    cprof_totals_add(&merge->totals, &own_view, scale.extra_ns);
     ok = true;
 out:
     cprof_scale_reset(&scale);
@@ -559,8 +524,7 @@ void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
     uint64_t at_most_ns = duration_ns + NS_PER_S;
     long cpus = sysconf(_SC_NPROCESSORS_CONF);
 
-    *merge =
-        (struct cprof_merge){.table = table, .config = config, .kind = kind, .tags = config->tags};
+    *merge = (struct cprof_merge){.table = table, .config = config, .tags = config->tags};
     if (window->flags & (uint32_t)CPROF_WINDOW_REQUESTS) {
         merge->follows_requests = true;
         merge->tags |= CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE;
@@ -571,7 +535,7 @@ void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
     table->time_unix_ns = window->start_unix_ns;
     table->duration_ns = duration_ns;
     table->period_ns = window->period_ns;
-    cprof_comment_on_window(merge);
+    cprof_comment_on_window(table, config);
 }
 
 void cprof_merge_use_symbols(struct cprof_merge *merge, struct cprof_symbols *symbols)
@@ -583,7 +547,7 @@ bool cprof_merge_end(struct cprof_merge *merge, struct cprof_error *error)
 {
     struct cprof_table *table = merge->table;
 
-    cprof_comment_on_totals(merge);
+    cprof_comment_on_totals(table, &merge->totals);
     if (table->failed) {
         return cprof_fail(error, "no memory for the profile's table");
     }

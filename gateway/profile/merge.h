@@ -22,24 +22,20 @@
 #include "../../shared/base/error.h"
 #include "../../shared/segment/layout.h"
 #include "../symbols/symbols.h"
+#include "comments.h"
 #include "log_reader.h"
 #include "table.h"
 
-/* One profile under way. Fields are private, but for comments.c. */
+/* One profile under way. Fields are private. */
 struct cprof_merge {
     struct cprof_table *table;
     struct cprof_symbols *symbols; /* NULL: native functions get no names */
     const struct cprof_config *config;
-    enum cprof_kind kind;
     uint32_t tags;           /* enum cprof_tag_bit */
     bool follows_requests;   /* samples say which request they belong to; idle threads are kept */
     uint64_t cpu_ns_max;     /* more CPU time no process can use in the window */
     uint64_t waiting_ns_max; /* nor more time can all its threads be off the CPU */
-    uint64_t samples, raw_ns, clock_ns, ticker_ns, handler_ns, missed_ns, log_full, rejected;
-    uint64_t perf_ns, system_call_ns, extra_ns, perf_refused, leaves_left_out;
-    uint64_t wall_ns, off_cpu_looks, off_cpu_ns, runnable_ns, off_cpu_moved, off_cpu_walks;
-    uint64_t tag_overflows, tags_lost, memory_refused;
-    uint64_t missed[CPROF_MISS_COUNT];
+    struct cprof_totals totals;
 };
 
 /* Starts the profile of `window`, which has been checked, of one of its kinds, in an empty table.

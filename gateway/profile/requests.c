@@ -6,9 +6,8 @@
 
 #include <stdbool.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
-
-#define NS_PER_US 1000u
 
 /* A writer takes a microsecond; one that was killed in the middle takes for ever. */
 #define TRIES_MAX 100u

@@ -33,17 +33,18 @@ static void sum_up(struct cprof_scale *scale, const struct cprof_log_view *view,
         cprof_kernel_time_add(&scale->kernel_time, place_of(stack), numbers.timer_weight_ns,
                               numbers.weight_ns);
     }
-    scale->raw_ns = cprof_saturating_add(scale->raw_ns, view->log_full_weight_ns);
+    scale->raw_ns = cprof_saturating_add(scale->raw_ns, view->counters[CPROF_COUNTER_LOG_FULL_NS]);
 }
 
 /* What the stacks shall sum up to. What threads used that were not sampled (they lived for less
  * than a look, or block the signal) must not be booked on the stacks of others. */
 static uint64_t choose_clock(const struct cprof_log_view *view)
 {
-    bool is_border =
-        view->sampled_clock_ns >= view->cpu_clock_ns - view->cpu_clock_ns / BORDER_PART;
+    uint64_t clock_ns = view->counters[CPROF_COUNTER_CPU_CLOCK_NS];
+    uint64_t sampled_ns = view->counters[CPROF_COUNTER_SAMPLED_CLOCK_NS];
+    bool is_border = sampled_ns >= clock_ns - clock_ns / BORDER_PART;
 
-    return is_border ? view->cpu_clock_ns : view->sampled_clock_ns;
+    return is_border ? clock_ns : sampled_ns;
 }
 
 /* Perf events see user time, the timer's ticks behind system calls the time in those. What the
@@ -51,9 +52,9 @@ static uint64_t choose_clock(const struct cprof_log_view *view)
 static void find_extra(struct cprof_scale *scale, const struct cprof_log_view *view,
                        uint64_t clock_ns)
 {
-    uint64_t seen_ns = cprof_saturating_add(scale->raw_ns, view->missed_weight_ns);
+    uint64_t seen_ns = cprof_saturating_add(scale->raw_ns, view->counters[CPROF_COUNTER_MISSED_NS]);
 
-    if (view->other_weight_ns > 0 && clock_ns > seen_ns) {
+    if (view->counters[CPROF_COUNTER_OTHER_WEIGHT_NS] > 0 && clock_ns > seen_ns) {
         scale->extra_ns = cprof_kernel_time_spread(&scale->kernel_time, clock_ns - seen_ns);
         scale->raw_ns = cprof_saturating_add(scale->raw_ns, scale->extra_ns);
     }

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/base/units.h"
 #include "select.h"
-
-#define NS_PER_US UINT64_C(1000)
 
 /* Stacks of one thread that are shown, and the part that each but the first must have. */
 #define STACKS_SHOWN_MAX 3u

@@ -11,10 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/base/units.h"
 #include "select.h"
 #include "stack_groups.h"
-
-#define US_PER_MS 1000u
 
 struct writing {
     const struct cprof_stack_text *wanted;

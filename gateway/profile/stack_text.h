@@ -21,7 +21,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../shared/base/attributes.h"
 #include "../../shared/base/error.h"
 #include "table.h"
 

@@ -8,9 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "../../shared/base/units.h"
 #include "kind.h"
-
-#define NS_PER_S 1e9
 
 /* Columns: 9 + 8 + 10 + 8 + 2 + 37 + 2 + 24 = 100. */
 enum { NAME_COLUMNS = 37, PLACE_COLUMNS = 24 };
@@ -195,7 +194,7 @@ static void print_by_label(FILE *out, const struct cprof_table *table, const cha
 static void print_head(FILE *out, const struct cprof_table *table, uint32_t profiles,
                        uint64_t total_ns)
 {
-    time_t seconds = (time_t)(table->time_unix_ns / UINT64_C(1000000000));
+    time_t seconds = (time_t)(table->time_unix_ns / NS_PER_S);
     uint64_t samples = 0;
     char when[32] = "";
     struct tm utc;

@@ -12,8 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S  UINT64_C(1000000000)
-#define NS_PER_MS UINT64_C(1000000)
+#include "../../shared/base/units.h"
 
 /* The last second of the year 9999: later ones would make the stamp longer. */
 #define STAMP_SECONDS_MAX UINT64_C(253402300799)

@@ -15,11 +15,9 @@
 
 #include "../../shared/base/digest.h"
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "files.h"
 #include "name_list.h"
-
-#define NS_PER_S  UINT64_C(1000000000)
-#define NS_PER_MS UINT64_C(1000000)
 
 #define WORKER    "-worker"
 #define TEMPORARY ".tmp"

@@ -14,17 +14,11 @@
 /* Of what is shorter the clocks, which are not read all at once, say nothing. */
 #define SHARE_NS_MIN UINT64_C(50000000)
 
-/* The counters of a slot that are summed up. */
-struct counts {
-    uint64_t samples, looks, log_full, cpu_clock_ns;
-    uint64_t missed[CPROF_MISS_COUNT];
-};
-
 /* What a slot's counters said at the last look, in which epoch. */
 struct last_look {
     uint32_t epoch;
-    struct counts counts;
-    uint64_t window_cpu_ns; /* CPU time in windows that was not shown yet */
+    uint64_t counters[CPROF_COUNTER_COUNT];
+    uint64_t shown_cpu_ns; /* CPU time in windows that is in cpu_share or was before */
 };
 
 struct cprof_status {
@@ -89,34 +83,20 @@ void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink
     status->files = files;
 }
 
-static void read_counts(struct counts *counts, const struct cprof_slot_counters *counters)
-{
-    counts->samples = atomic_load(&counters->samples);
-    counts->looks = atomic_load(&counters->off_cpu_looks);
-    counts->log_full = atomic_load(&counters->log_full_count);
-    counts->cpu_clock_ns = atomic_load(&counters->cpu_clock_ns);
-    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
-        counts->missed[i] = atomic_load(&counters->missed[i]);
-    }
-}
-
 /* What was added since the last look. A slot that writes nonsense adds nothing. */
 static uint64_t grown(uint64_t now, uint64_t before)
 {
     return now > before && now <= INT64_MAX ? now - before : 0;
 }
 
-static void add_counts(struct cprof_status_slot *slot, struct last_look *look,
-                       const struct counts *now)
+static void add_counters(struct cprof_status_slot *slot, struct last_look *look,
+                         const _Atomic uint64_t *counters)
 {
-    const struct counts *before = &look->counts;
+    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
+        uint64_t now = atomic_load(&counters[i]);
 
-    slot->samples += grown(now->samples, before->samples);
-    slot->looks += grown(now->looks, before->looks);
-    slot->log_full += grown(now->log_full, before->log_full);
-    look->window_cpu_ns += grown(now->cpu_clock_ns, before->cpu_clock_ns);
-    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
-        slot->missed[i] += grown(now->missed[i], before->missed[i]);
+        slot->counters[i] += grown(now, look->counters[i]);
+        look->counters[i] = now;
     }
 }
 
@@ -124,7 +104,7 @@ static void look_at_log(struct cprof_status_slot *slot, const struct cprof_slot 
                         uint64_t claim)
 {
     slot->sampled = true;
-    slot->threads = atomic_load(&shared->counters.threads_seen);
+    slot->threads = atomic_load(&shared->counters[CPROF_COUNTER_THREADS_SEEN]);
     slot->log_used_bytes = (claim & UINT32_MAX) * CPROF_CHUNK_BYTES;
     if (slot->log_used_bytes > slot->log_bytes) {
         slot->log_used_bytes = slot->log_bytes;
@@ -139,7 +119,6 @@ static void look_at_slot(struct cprof_status *status, uint32_t index)
     struct last_look *look = &status->looks[index];
     uint64_t claim = atomic_load(&shared->claim);
     uint32_t epoch = (uint32_t)(claim >> 32);
-    struct counts now;
 
     slot->kind = shared->kind;
     slot->number = shared->number;
@@ -152,12 +131,9 @@ static void look_at_slot(struct cprof_status *status, uint32_t index)
         look_at_log(slot, shared, claim);
     }
     if (epoch != look->epoch) {
-        look->epoch = epoch;
-        look->counts = (struct counts){0};
+        *look = (struct last_look){.epoch = epoch, .shown_cpu_ns = look->shown_cpu_ns};
     }
-    read_counts(&now, &shared->counters);
-    add_counts(slot, look, &now);
-    look->counts = now;
+    add_counters(slot, look, shared->counters);
 }
 
 /* When the first of the windows that are open now began; UINT64_MAX: none is. */
@@ -208,11 +184,14 @@ void cprof_status_window_ended(struct cprof_status *status,
     }
     for (uint32_t i = 0; i < status->segment->slot_count; i++) {
         struct last_look *look = &status->looks[i];
+        struct cprof_status_slot *slot = &status->slots[i];
+        uint64_t used_ns;
 
         look_at_slot(status, i);
+        used_ns = slot->counters[CPROF_COUNTER_CPU_CLOCK_NS];
         if (sampled_ns > 0) {
-            status->slots[i].cpu_share = (double)look->window_cpu_ns / (double)sampled_ns;
-            look->window_cpu_ns = 0;
+            slot->cpu_share = (double)(used_ns - look->shown_cpu_ns) / (double)sampled_ns;
+            look->shown_cpu_ns = used_ns;
         }
     }
 }

@@ -36,9 +36,7 @@ struct cprof_status_slot {
     uint64_t looked_us;         /* as the master saw it then; 0: nobody told */
     bool sampled;               /* what follows has been known: a window was open */
     uint64_t threads;           /* seen in the present epoch or, between two, in the last one */
-    uint64_t samples, looks;    /* ticks that gave a stack; looks at sleepers that booked time */
-    uint64_t missed[CPROF_MISS_COUNT];
-    uint64_t log_full;
+    uint64_t counters[CPROF_COUNTER_COUNT];
     uint64_t log_used_bytes, log_bytes; /* the first one as threads */
     double cpu_share; /* of one core, while some window was open, up to the last one's end;
                        * below 0: none ended yet */

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/base/units.h"
+#include "../../shared/segment/counters.h"
 #include "../../shared/segment/figures.h"
-#include "../../shared/segment/misses.h"
 #include "../profile/clean_text.h"
 #include "../profile/slot_name.h"
 #include "status_text.h"
 
-#define PREFIX    "cloudprofiler_"
-#define NS_PER_MS 1000000ull
+#define PREFIX "cloudprofiler_"
 
 static void write_head(FILE *out, const char *name, const char *meaning, bool counts)
 {
@@ -44,8 +44,10 @@ static void write_figures(FILE *out, const struct cprof_status_report *report)
     for (unsigned i = 0; i < CPROF_FIGURE_COUNT; i++) {
         const struct cprof_figure_text text = cprof_figure_text((enum cprof_figure)i);
 
-        write_head(out, text.name, text.meaning, text.counts);
-        (void)fprintf(out, PREFIX "%s %lld\n", text.name, (long long)report->figures[i]);
+        if (text.name) {
+            write_head(out, text.name, text.meaning, text.counts);
+            (void)fprintf(out, PREFIX "%s %lld\n", text.name, (long long)report->figures[i]);
+        }
     }
 }
 
@@ -72,7 +74,8 @@ static void write_overhead(FILE *out, const struct cprof_status_overhead *overhe
 {
     write_head(out, "period_ns", "CPU time between two samples in the windows that begin now",
                false);
-    (void)fprintf(out, PREFIX "period_ns %llu\n", overhead->period_ms * NS_PER_MS);
+    (void)fprintf(out, PREFIX "period_ns %llu\n",
+                  (unsigned long long)(overhead->period_ms * NS_PER_MS));
     if (overhead->percent >= 0) {
         write_head(out, "overhead_percent",
                    "What profiling took of a worker's CPU time, where it took most", false);
@@ -96,24 +99,30 @@ static void write_slot_misses(FILE *out, const struct cprof_status_report *repor
         for (unsigned reason = 0; reason < CPROF_MISS_COUNT; reason++) {
             begin_slot(out, "slot_misses", &report->slots[i]);
             (void)fputc(',', out);
-            write_label(out, "reason", cprof_miss_name((enum cprof_miss)reason));
-            (void)fprintf(out, "} %llu\n", (unsigned long long)report->slots[i].missed[reason]);
+            write_label(out, "reason", cprof_miss_name(reason));
+            (void)fprintf(
+                out, "} %llu\n",
+                (unsigned long long)report->slots[i].counters[CPROF_COUNTER_MISSED + reason]);
         }
+    }
+}
+
+static void write_slot_counters(FILE *out, const struct cprof_status_report *report,
+                                const char *name, const char *meaning, enum cprof_counter counter)
+{
+    write_head(out, name, meaning, true);
+    for (size_t i = 0; i < report->slot_count; i++) {
+        begin_slot(out, name, &report->slots[i]);
+        (void)fprintf(out, "} %llu\n", (unsigned long long)report->slots[i].counters[counter]);
     }
 }
 
 static void write_slots(FILE *out, const struct cprof_status_report *report)
 {
-    write_head(out, "slot_samples", "Ticks that gave a stack", true);
-    for (size_t i = 0; i < report->slot_count; i++) {
-        begin_slot(out, "slot_samples", &report->slots[i]);
-        (void)fprintf(out, "} %llu\n", (unsigned long long)report->slots[i].samples);
-    }
-    write_head(out, "slot_looks", "Looks at sleeping threads that booked time", true);
-    for (size_t i = 0; i < report->slot_count; i++) {
-        begin_slot(out, "slot_looks", &report->slots[i]);
-        (void)fprintf(out, "} %llu\n", (unsigned long long)report->slots[i].looks);
-    }
+    write_slot_counters(out, report, "slot_samples", "Ticks that gave a stack",
+                        CPROF_COUNTER_SAMPLES);
+    write_slot_counters(out, report, "slot_looks", "Looks at sleeping threads that booked time",
+                        CPROF_COUNTER_OFF_CPU_LOOKS);
     write_head(out, "slot_cpu_share", "CPU time of a core that the process used in the last window",
                false);
     for (size_t i = 0; i < report->slot_count; i++) {

@@ -13,13 +13,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../../shared/base/units.h"
 #include "../profile/kind.h"
 #include "../profile/pprof.h"
 #include "../sinks/directory.h"
 #include "read_file.h"
 #include "status_text.h"
-
-#define NS_PER_MS UINT64_C(1000000)
 
 /* Of each list. A directory may hold a million files; only so many are looked at. */
 #define FILES_SHOWN_MAX   200u

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "assets.h"
+#include "commands.h"
 #include "profiles.h"
 #include "sampling.h"
 #include "status_text.h"
@@ -50,26 +51,11 @@ static void send_wall(const struct cprof_web_site *site, struct cprof_web_reques
     cprof_web_sample(site, request, CPROF_KIND_WALL);
 }
 
-/* What stands in the configuration, where nobody can set anything else. */
-static struct cprof_settings configured(const struct cprof_config *config)
-{
-    return (struct cprof_settings){
-        .on = true,
-        .upload = config->upload,
-        .kinds = (config->disable_cpu ? 0 : (uint32_t)CPROF_KIND_CPU) |
-                 (config->disable_wall ? 0 : (uint32_t)CPROF_KIND_WALL),
-        .period_ms = config->period_ms,
-        .output_interval_s = config->output_interval_s,
-    };
-}
-
 static void send_status(const struct cprof_web_site *site, struct cprof_web_request *request)
 {
-    struct cprof_settings settings =
-        site->settings ? *site->settings(site->context) : configured(site->config);
-
     send_text(request, "application/json",
-              cprof_status_as_json(cprof_status_read(site->status), site->config, &settings));
+              cprof_status_as_json(cprof_status_read(site->status), site->config,
+                                   cprof_command_settings(site->commands)));
 }
 
 static void send_metrics(const struct cprof_web_site *site, struct cprof_web_request *request)
@@ -111,16 +97,6 @@ static bool send_page(const struct cprof_web_site *site, struct cprof_web_reques
     return false;
 }
 
-static void act(const struct cprof_web_site *site, struct cprof_web_request *request,
-                const char *verb)
-{
-    if (!verb || !site->act) {
-        cprof_web_answer_line(request, MHD_HTTP_NOT_FOUND, "nothing is done by that path");
-        return;
-    }
-    site->act(site->context, verb, request);
-}
-
 bool cprof_web_route_is_public(const char *path)
 {
     return cprof_web_is_asset(path);
@@ -129,14 +105,18 @@ bool cprof_web_route_is_public(const char *path)
 void cprof_web_route(const struct cprof_web_site *site, struct cprof_web_request *request)
 {
     const char *path = cprof_web_path(request);
-    const char *verb = behind(path, "/actions/");
+    const char *command = behind(path, "/actions/");
     const char *profile = behind(path, "/profiles/");
 
     if (strcmp(cprof_web_method(request), "POST") == 0) {
-        act(site, request, verb);
+        if (command) {
+            cprof_web_command(site, request, command);
+        } else {
+            cprof_web_answer_line(request, MHD_HTTP_NOT_FOUND, "nothing is done by that path");
+        }
         return;
     }
-    if (verb) {
+    if (command) {
         cprof_web_answer_line(request, MHD_HTTP_METHOD_NOT_ALLOWED,
                               "what changes anything is asked for by POST");
     } else if (profile) {

@@ -9,12 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/base/units.h"
 #include "../profile/kind.h"
 #include "profiles.h"
 #include "query.h"
-
-#define NS_PER_S  UINT64_C(1000000000)
-#define NS_PER_MS UINT64_C(1000000)
 
 /* A request that waits for its window. */
 struct waiting {
@@ -71,7 +69,7 @@ static bool is_disabled(const struct cprof_config *config, enum cprof_kind kind)
 
 static bool is_off(const struct cprof_web_site *site)
 {
-    return site->settings && !site->settings(site->context)->on;
+    return !cprof_command_settings(site->commands)->on;
 }
 
 static void order(struct waiting *waiting)

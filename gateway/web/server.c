@@ -17,12 +17,11 @@
 #include <unistd.h>
 
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
 #include "guard.h"
 #include "listener.h"
 #include "request_state.h"
-
-#define NS_PER_S UINT64_C(1000000000)
 
 #define CONNECTIONS_MAX     64u
 /* Beyond so many the oldest that has not asked for anything yet makes room for the next one, so

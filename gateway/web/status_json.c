@@ -4,13 +4,11 @@
  */
 #include <stdio.h>
 
-#include "../../shared/segment/misses.h"
+#include "../../shared/base/units.h"
+#include "../../shared/segment/counters.h"
 #include "../profile/kind.h"
 #include "../profile/slot_name.h"
 #include "status_text.h"
-
-#define NS_PER_MS UINT64_C(1000000)
-#define US_PER_MS UINT64_C(1000)
 
 json_t *cprof_kinds_as_json(uint32_t kinds)
 {
@@ -44,14 +42,34 @@ static json_t *milliseconds(uint64_t unix_ns)
     return unix_ns ? json_integer((json_int_t)(unix_ns / NS_PER_MS)) : json_null();
 }
 
+static void set_number(json_t *object, const char *key, uint64_t number)
+{
+    (void)json_object_set_new(object, key, json_integer((json_int_t)number));
+}
+
 static json_t *misses_as_json(const struct cprof_status_slot *slot)
 {
+    const uint64_t *missed = slot->counters + CPROF_COUNTER_MISSED;
     json_t *object = json_object();
 
     for (unsigned i = 0; object && i < CPROF_MISS_COUNT; i++) {
-        if (slot->missed[i] > 0) {
-            (void)json_object_set_new(object, cprof_miss_name((enum cprof_miss)i),
-                                      json_integer((json_int_t)slot->missed[i]));
+        if (missed[i] > 0) {
+            set_number(object, cprof_miss_name(i), missed[i]);
+        }
+    }
+    return object;
+}
+
+/* All others that a metric is made of. */
+static json_t *counters_as_json(const struct cprof_status_slot *slot)
+{
+    json_t *object = json_object();
+
+    for (unsigned i = 0; object && i < CPROF_COUNTER_COUNT; i++) {
+        const struct cprof_counter_text text = cprof_counter_text(i);
+
+        if (text.meaning && i - CPROF_COUNTER_MISSED >= CPROF_MISS_COUNT) {
+            set_number(object, text.key, slot->counters[i]);
         }
     }
     return object;
@@ -83,15 +101,18 @@ static bool add_state(json_t *object, const struct cprof_status_slot *slot)
 
 static json_t *slot_as_json(const struct cprof_status_slot *slot)
 {
+    const uint64_t *counters = slot->counters;
     char name[CPROF_SLOT_NAME_BYTES];
     json_t *object;
 
     cprof_slot_name(name, slot->kind, slot->number);
     object = json_pack(
-        "{ss, sI, sI, so, sI, sI, so, sI, so, sI, so}", "name", name, "pid", (json_int_t)slot->pid,
-        "incarnation", (json_int_t)slot->incarnation, "threads", if_sampled(slot, slot->threads),
-        "samples", (json_int_t)slot->samples, "looks", (json_int_t)slot->looks, "missed",
-        misses_as_json(slot), "log_full", (json_int_t)slot->log_full, "log_used_bytes",
+        "{ss, sI, sI, so, sI, sI, so, so, sI, so, sI, so}", "name", name, "pid",
+        (json_int_t)slot->pid, "incarnation", (json_int_t)slot->incarnation, "threads",
+        if_sampled(slot, slot->threads), "samples", (json_int_t)counters[CPROF_COUNTER_SAMPLES],
+        "looks", (json_int_t)counters[CPROF_COUNTER_OFF_CPU_LOOKS], "missed", misses_as_json(slot),
+        "counters", counters_as_json(slot), "log_full",
+        (json_int_t)counters[CPROF_COUNTER_LOG_FULL], "log_used_bytes",
         if_sampled(slot, slot->log_used_bytes), "log_bytes", (json_int_t)slot->log_bytes,
         "cpu_share", slot->cpu_share < 0 ? json_null() : json_real(slot->cpu_share));
     if (!add_state(object, slot)) {

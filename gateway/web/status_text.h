@@ -13,7 +13,7 @@
 
 #include "../../shared/base/attributes.h"
 #include "../../shared/base/config.h"
-#include "../control/actions.h"
+#include "../control/command_runner.h"
 #include "../status/status.h"
 
 char *cprof_status_as_json(const struct cprof_status_report *report,

@@ -5,9 +5,9 @@
 #include "ceiling.h"
 
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "../profile/slot_name.h"
 
-#define NS_PER_MS  UINT64_C(1000000)
 #define HUNDREDTHS 100.0
 
 void cprof_ceiling_init(struct cprof_ceiling *ceiling, const struct cprof_config *config)

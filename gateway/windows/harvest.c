@@ -93,14 +93,15 @@ static bool merge_one(struct making *making, unsigned count, const struct cprof_
 static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_view *view)
 {
     const struct cprof_overhead_measure measure = {
-        .handler_cpu_ns = view->handler_cpu_ns,
-        .ticker_cpu_ns = view->ticker_cpu_ns,
-        .worker_cpu_ns = view->cpu_clock_ns,
-        .wall_ns = view->sampling_ns,
+        .handler_cpu_ns = view->counters[CPROF_COUNTER_HANDLER_CPU_NS],
+        .ticker_cpu_ns = view->counters[CPROF_COUNTER_TICKER_CPU_NS],
+        .worker_cpu_ns = view->counters[CPROF_COUNTER_CPU_CLOCK_NS],
+        .wall_ns = view->counters[CPROF_COUNTER_SAMPLING_NS],
     };
     double percent = cprof_overhead_percent(&measure);
 
-    harvest->memory_refused = harvest->memory_refused || view->memory_refused > 0;
+    harvest->memory_refused =
+        harvest->memory_refused || view->counters[CPROF_COUNTER_MEMORY_REFUSED] > 0;
     if (percent > harvest->worst_percent) {
         harvest->worst_percent = percent;
         harvest->worst_kind = view->kind;

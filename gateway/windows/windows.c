@@ -23,13 +23,11 @@
 #include <string.h>
 
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/pages.h"
 #include "../../shared/segment/window.h"
 #include "left_windows.h"
 #include "slots.h"
-
-#define NS_PER_S  UINT64_C(1000000000)
-#define NS_PER_MS UINT64_C(1000000)
 
 /* Slots settle and close within milliseconds; a stopped process never does. A window that begins
  * beside others misses the samples that are taken until its first look. */

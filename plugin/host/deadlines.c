@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/oldest.h"
 #include "../../shared/segment/segment.h"
 #include "../../shared/segment/window.h"
@@ -17,9 +18,6 @@ extern struct uwsgi_server uwsgi;
 
 /* With log-master each logged line is a cycle. */
 #define COPY_NS UINT64_C(200000000)
-
-#define NS_PER_S  UINT64_C(1000000000)
-#define NS_PER_US UINT64_C(1000)
 
 static struct {
     struct cprof_segment segment; /* base NULL: not begun */

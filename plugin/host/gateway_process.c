@@ -16,11 +16,11 @@
 #include "../../shared/segment/results.h"
 #include "../../shared/segment/segment.h"
 #include "../../shared/segment/window.h"
+#include "commands.h"
 #include "gateway_environment.h"
 #include "gateway_trial.h"
 #include "metrics.h"
 #include "route.h"
-#include "verbs.h"
 
 extern struct uwsgi_server uwsgi;
 
@@ -312,7 +312,7 @@ static bool open_to_commands(struct cprof_error *error)
     uwsgi_add_safe_fd(gateway.results_fd);
     uwsgi_add_safe_fd(gateway.bell.read_fd);
     uwsgi_add_safe_fd(gateway.bell.write_fd);
-    cprof_verbs_start(commands, &gateway.bell);
+    cprof_host_commands_start(commands, &gateway.bell);
     cprof_route_start(commands, results);
     cprof_metrics_start(control);
     gateway.control = control;

@@ -15,9 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
 
-#define PATIENCE_NS (UINT64_C(10) * 1000000000)
+#define PATIENCE_NS (10 * NS_PER_S)
 #define LOOK_MS     50
 
 #define WORDS_BYTES 400

@@ -36,6 +36,9 @@ void cprof_metrics_register(void)
         struct cprof_figure_text text = cprof_figure_text((enum cprof_figure)figure);
         char name[96];
 
+        if (!text.name) {
+            continue;
+        }
         (void)snprintf(name, sizeof(name), "cloudprofiler.%s", text.name);
         (void)uwsgi_register_metric(name, NULL,
                                     text.counts ? UWSGI_METRIC_COUNTER : UWSGI_METRIC_GAUGE,

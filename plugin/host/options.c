@@ -63,21 +63,21 @@ static struct {
 };
 
 static struct cprof_number_option interval_range = {&state.options.config.output_interval_s, 1,
-                                                    86400, "seconds"};
-static struct cprof_number_option duration_range = {&state.options.config.output_duration_s, 1, 600,
-                                                    "seconds"};
-static struct cprof_number_option keep_range = {&state.options.config.output_keep, 0, 1000000,
-                                                "files (0: all)"};
-static struct cprof_number_option period_range = {&state.options.config.period_ms, 1, 1000,
-                                                  "milliseconds"};
+                                                    CPROF_INTERVAL_S_MAX, "seconds"};
+static struct cprof_number_option duration_range = {&state.options.config.output_duration_s, 1,
+                                                    CPROF_PROFILE_SECONDS_MAX, "seconds"};
+static struct cprof_number_option keep_range = {&state.options.config.output_keep, 0,
+                                                CPROF_KEEP_MAX, "files (0: all)"};
+static struct cprof_number_option period_range = {&state.options.config.period_ms, 1,
+                                                  CPROF_PERIOD_MS_MAX, "milliseconds"};
 static struct cprof_number_option depth_range = {&state.options.config.max_depth, 1,
                                                  CPROF_DEPTH_MAX, "frames"};
-static struct cprof_number_option slow_range = {&state.options.config.slow_request_s, 1, 3600,
-                                                "seconds"};
-static struct cprof_number_option backoff_range = {&state.options.config.initial_backoff_s, 1, 3600,
-                                                   "seconds"};
-static struct cprof_number_option verbose_range = {&state.options.config.verbose, 0, 3,
-                                                   "(0 error, 1 warning, 2 info, 3 debug)"};
+static struct cprof_number_option slow_range = {&state.options.config.slow_request_s, 1,
+                                                CPROF_SLOW_REQUEST_S_MAX, "seconds"};
+static struct cprof_number_option backoff_range = {&state.options.config.initial_backoff_s, 1,
+                                                   CPROF_BACKOFF_S_MAX, "seconds"};
+static struct cprof_number_option verbose_range = {
+    &state.options.config.verbose, 0, CPROF_LOG_DEBUG, "(0 error, 1 warning, 2 info, 3 debug)"};
 
 #define TEXT_OPTION(field) .text = (field), .text_bytes = sizeof(field)
 
@@ -148,7 +148,7 @@ static void add_root_tag(char *option, char *value, void *data)
     if (!cprof_option_is_tag_key(value)) {
         cprof_option_refuse(option, value, "the key of a tag: 1 to 64 of a-z 0-9 _ . -");
     }
-    if (config->root_tag_count == CPROF_ROOT_TAGS_MAX) {
+    if (config->root_tag_count == CPROF_ROOT_TAGS_MAX - 1) {
         cprof_option_refuse(option, value, "at most 8 of them");
     }
     (void)snprintf(config->root_tags[config->root_tag_count++], CPROF_ROOT_TAG_KEY_BYTES, "%s",
@@ -229,14 +229,14 @@ static void set_max_overhead(char *option, char *value, void *data)
     (void)snprintf(digits, sizeof(digits), "%.*s%s",
                    point ? (int)(point - value) : (int)strlen(value), value,
                    point ? point + 1 : "");
-    if (!cprof_option_parse_number(digits, 1, 5000, &number) || point == value ||
-        number * scale < 5 || number * scale > 5000) {
+    if (!cprof_option_parse_number(digits, 1, CPROF_OVERHEAD_MAX, &number) || point == value ||
+        number * scale < CPROF_OVERHEAD_MIN || number * scale > CPROF_OVERHEAD_MAX) {
         cprof_option_refuse(option, value, accepted);
     }
     state.options.config.max_overhead_hundredths = (uint32_t)(number * scale);
 }
 
-static uint32_t disable_flag, disable_upload_flag;
+static uint32_t disable_flag, disable_upload_flag, worker_frame_flag;
 
 /* NOLINTBEGIN(readability-redundant-casting): uWSGI's table has no const in it. */
 struct uwsgi_option cprof_option_table[] = {
@@ -340,9 +340,9 @@ struct uwsgi_option cprof_option_table[] = {
              "(default: all workers)",
      set_workers, NULL, 0},
     {(char *)PREFIX "worker-frame", no_argument, 0,
-     (char *)"put the worker as the root frame of each stack, for viewers that show no tags "
-             "(default: off)",
-     cprof_option_set_flag, &state.options.config.worker_frame, 0},
+     (char *)"put the worker as the root frame of each stack (\"worker 1\"), as root-tag = worker "
+             "before all others does (default: off)",
+     cprof_option_set_flag, &worker_frame_flag, 0},
     {(char *)PREFIX "native-leaf", required_argument, 0,
      (char *)"show the native function that a sample stood in, or the system call that the thread "
              "slept in, as the innermost frame: true or false (default: true)",
@@ -421,6 +421,19 @@ bool cprof_options_want_worker(uint32_t number)
                                    wanted_workers[(number - 1) / 8] & 1u << (number - 1) % 8);
 }
 
+/* cloudprofiler-worker-frame is the root tag `worker`, outside of all others. */
+static void add_worker_frame(struct cprof_config *config)
+{
+    for (uint32_t i = 0; i < config->root_tag_count; i++) {
+        if (strcmp(config->root_tags[i], "worker") == 0) {
+            return;
+        }
+    }
+    memmove(config->root_tags[1], config->root_tags[0],
+            config->root_tag_count++ * sizeof(config->root_tags[0]));
+    (void)snprintf(config->root_tags[0], CPROF_ROOT_TAG_KEY_BYTES, "worker");
+}
+
 const struct cprof_options *cprof_options_finish(void)
 {
     struct cprof_config *config = &state.options.config;
@@ -435,6 +448,9 @@ const struct cprof_options *cprof_options_finish(void)
 
     if (!state.tags_given) {
         config->tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE | CPROF_TAG_GIL;
+    }
+    if (worker_frame_flag) {
+        add_worker_frame(config);
     }
     config->server_key = cprof_server_key();
     cprof_option_checks_make(&state.options, &given);

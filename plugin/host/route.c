@@ -8,13 +8,12 @@
 
 #include <stdatomic.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
+#include "commands.h"
 #include "option_values.h"
-#include "verbs.h"
 
 #ifdef UWSGI_ROUTING
-
-#define NS_PER_S UINT64_C(1000000000)
 
 #define SECONDS_COMMON 30u
 #define FRESH_S        60u /* a profile is served for so long, and for twice its length */
@@ -94,8 +93,10 @@ static bool serve_finished(struct wsgi_request *request, enum cprof_kind kind, u
 /* Orders a profile unless another request has done so; the time in shared memory is checked. */
 static bool order(enum cprof_kind kind, uint32_t seconds, uint64_t now_ns, uint64_t *until_ns)
 {
-    const struct cprof_command command = {
-        .verb = CPROF_VERB_PROFILE, .origin = CPROF_ORIGIN_ROUTE, .kinds = kind, .value = seconds};
+    const struct cprof_command command = {.name = CPROF_COMMAND_PROFILE,
+                                          .origin = CPROF_ORIGIN_ROUTE,
+                                          .kinds = kind,
+                                          .value = seconds};
     _Atomic uint64_t *shared = &room.commands->route_until_ns[kind == CPROF_KIND_CPU ? 0 : 1];
     uint64_t standing_ns = atomic_load(shared);
 
@@ -107,7 +108,7 @@ static bool order(enum cprof_kind kind, uint32_t seconds, uint64_t now_ns, uint6
     if (!atomic_compare_exchange_strong(shared, &standing_ns, *until_ns)) {
         return true; /* another request was faster */
     }
-    if (cprof_verbs_send(&command)) {
+    if (cprof_host_commands_send(&command)) {
         return true;
     }
     atomic_store(shared, 0);

@@ -14,7 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../shared/base/attributes.h"
 #include "../../shared/base/error.h"
 #include "versions/layout.h"
 

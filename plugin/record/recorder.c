@@ -494,7 +494,7 @@ static uint32_t find_leaf(struct cprof_recorder *recorder, struct cprof_context 
     if (ref == CPROF_NO_REF) {
         ref = record_leaf(recorder, context, stack_ref, pc);
         if (ref == CPROF_NO_REF) {
-            atomic_fetch_add_explicit(&recorder->slot->counters.leaves_left_out, 1,
+            atomic_fetch_add_explicit(&recorder->slot->counters[CPROF_COUNTER_LEAVES_LEFT_OUT], 1,
                                       memory_order_relaxed);
             return ref;
         }
@@ -555,13 +555,13 @@ static bool has_other(const struct cprof_tag_list *tags)
 /* What found no room when the app set it. */
 static void count_overflow(struct cprof_recorder *recorder, const struct cprof_tag_list *tags)
 {
-    struct cprof_slot_counters *counters = &recorder->slot->counters;
+    _Atomic uint64_t *counters = recorder->slot->counters;
 
     if (tags && has_other(tags)) {
-        atomic_fetch_add_explicit(&counters->tag_overflows, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters[CPROF_COUNTER_TAG_OVERFLOWS], 1, memory_order_relaxed);
     }
     if (tags && tags->lacks_one) {
-        atomic_fetch_add_explicit(&counters->tags_lost, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters[CPROF_COUNTER_TAGS_LOST], 1, memory_order_relaxed);
     }
 }
 
@@ -621,16 +621,16 @@ enum cprof_recorded cprof_record_sample(struct cprof_recorder *recorder,
                                         struct cprof_context *context,
                                         const struct cprof_sample *sample)
 {
-    struct cprof_slot_counters *counters = &recorder->slot->counters;
+    _Atomic uint64_t *counters = recorder->slot->counters;
     uint32_t ref;
     enum cprof_recorded outcome = find(recorder, context, sample, &ref);
 
     if (outcome == CPROF_RECORDED) {
         count(recorder, context, ref, sample);
     } else if (outcome == CPROF_RECORDED_LOG_FULL && sample->weight_ns > 0) {
-        atomic_fetch_add_explicit(&counters->log_full_weight_ns, sample->weight_ns,
+        atomic_fetch_add_explicit(&counters[CPROF_COUNTER_LOG_FULL_NS], sample->weight_ns,
                                   memory_order_relaxed);
-        atomic_fetch_add_explicit(&counters->log_full_count, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters[CPROF_COUNTER_LOG_FULL], 1, memory_order_relaxed);
     }
     return outcome;
 }

@@ -50,9 +50,9 @@ void cprof_offcpu_begin(bool keeps_files)
     offcpu.lasting_way = cprof_peek_choose_lasting(offcpu.blocked);
 }
 
-static struct cprof_slot_counters *counters_of_slot(void)
+static _Atomic uint64_t *counters_of_slot(void)
 {
-    return &offcpu.slot->counters;
+    return offcpu.slot->counters;
 }
 
 /* Books time that the thread spent asleep in the stack that it is known to be in. */
@@ -64,8 +64,8 @@ static void book_due(struct cprof_thread *thread)
         return;
     }
     (void)cprof_record_add(offcpu.recorder, sleep->ref, sleep->due_ns, 1);
-    atomic_fetch_add(&counters_of_slot()->off_cpu_looks, 1);
-    atomic_fetch_add(&counters_of_slot()->off_cpu_weight_ns, (uint64_t)sleep->due_ns);
+    atomic_fetch_add(&counters_of_slot()[CPROF_COUNTER_OFF_CPU_LOOKS], 1);
+    atomic_fetch_add(&counters_of_slot()[CPROF_COUNTER_OFF_CPU_WEIGHT_NS], (uint64_t)sleep->due_ns);
     if (sleep->is_unnamed) {
         sleep->unnamed_ns += sleep->due_ns;
         sleep->unnamed_looks++;
@@ -81,7 +81,7 @@ static uint64_t advance(struct cprof_sleep *sleep, uint64_t now_ns, uint64_t cpu
     sleep->wall_seen_ns = now_ns;
     sleep->cpu_seen_ns = cpu_ns;
     sleep->due_ns += (int64_t)wall_ns - (int64_t)used_ns;
-    atomic_fetch_add(&counters_of_slot()->wall_clock_ns, wall_ns);
+    atomic_fetch_add(&counters_of_slot()[CPROF_COUNTER_WALL_CLOCK_NS], wall_ns);
     return used_ns;
 }
 
@@ -123,7 +123,7 @@ static void take_run_queue_time(struct cprof_thread *thread)
     }
     sleep->due_ns -= (int64_t)waited_ns;
     (void)cprof_record_add(offcpu.recorder, sleep->runnable_ref, (int64_t)waited_ns, 1);
-    atomic_fetch_add(&counters_of_slot()->runnable_ns, waited_ns);
+    atomic_fetch_add(&counters_of_slot()[CPROF_COUNTER_RUNNABLE_NS], waited_ns);
 }
 
 /* The thread's own state. A core keeps it as long as it lives; a C thread of the app's may have
@@ -240,7 +240,7 @@ static enum cprof_recorded find_stack(struct cprof_thread *thread, struct cprof_
     bool is_true = false;
 
     cprof_record_expect(offcpu.recorder, context);
-    atomic_fetch_add(&counters_of_slot()->off_cpu_walks, 1);
+    atomic_fetch_add(&counters_of_slot()[CPROF_COUNTER_OFF_CPU_WALKS], 1);
     if (read_stack(thread, state, context, &sample, &seen)) {
         if (waits_for_interpreter(thread, state)) {
             state->state = CPROF_STATE_GIL;
@@ -264,7 +264,8 @@ static enum cprof_recorded find_stack(struct cprof_thread *thread, struct cprof_
 static void book_log_full(struct cprof_sleep *sleep)
 {
     if (sleep->due_ns > 0) {
-        atomic_fetch_add(&counters_of_slot()->off_cpu_log_full_ns, (uint64_t)sleep->due_ns);
+        atomic_fetch_add(&counters_of_slot()[CPROF_COUNTER_OFF_CPU_LOG_FULL_NS],
+                         (uint64_t)sleep->due_ns);
         sleep->due_ns = 0;
     }
 }
@@ -291,7 +292,7 @@ static uint32_t look_for_stack(struct cprof_thread *thread, bool *is_unnamed)
     if (outcome == CPROF_RECORDED_LOG_FULL) {
         book_log_full(&thread->sleep);
     } else if (outcome == CPROF_RECORDED_UNREADABLE) {
-        atomic_fetch_add(&counters_of_slot()->off_cpu_moved, 1);
+        atomic_fetch_add(&counters_of_slot()[CPROF_COUNTER_OFF_CPU_MOVED], 1);
     }
     return outcome == CPROF_RECORDED ? ref : CPROF_NO_REF;
 }
@@ -335,7 +336,7 @@ static void settle_with_previous(struct cprof_thread *thread, bool is_awake, uin
         part_ns = sleep->due_ns - (int64_t)gap_mean_ns;
     }
     part_ns = cprof_record_add(offcpu.recorder, sleep->ref, part_ns, 0);
-    atomic_fetch_add(&counters_of_slot()->off_cpu_weight_ns, (uint64_t)part_ns);
+    atomic_fetch_add(&counters_of_slot()[CPROF_COUNTER_OFF_CPU_WEIGHT_NS], (uint64_t)part_ns);
     sleep->due_ns -= part_ns;
 }
 

@@ -42,10 +42,10 @@ static _Atomic bool is_misaligned;
 
 static void count_miss(enum cprof_miss miss, uint64_t weight_ns)
 {
-    struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
+    _Atomic uint64_t *counters = recorder_of_process->slot->counters;
 
-    atomic_fetch_add_explicit(&counters->missed[miss], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->missed_weight_ns, weight_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters[CPROF_COUNTER_MISSED + miss], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters[CPROF_COUNTER_MISSED_NS], weight_ns, memory_order_relaxed);
 }
 
 /* The thread state that the interrupted thread runs under, or 0. uWSGI serves a request of a
@@ -167,7 +167,7 @@ static enum cprof_miss record(struct cprof_thread *thread, uintptr_t state,
 
 static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
 {
-    struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
+    _Atomic uint64_t *counters = recorder_of_process->slot->counters;
     struct cprof_context *context = cprof_context_acquire(recorder_of_process);
     struct cprof_sample sample = {
         .kind = CPROF_STACK_ON_CPU,
@@ -193,7 +193,7 @@ static void take_sample(const struct tick *tick, const ucontext_t *interrupted)
         count_miss(miss, tick->weight_ns);
         return;
     }
-    atomic_fetch_add_explicit(&counters->samples, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters[CPROF_COUNTER_SAMPLES], 1, memory_order_relaxed);
 }
 
 /* A CPU timer's signal is delivered on the way back to user mode: if the kernel was running for
@@ -213,18 +213,18 @@ static bool is_behind_system_call(enum cprof_peek_way way, const ucontext_t *int
 static _Atomic uint64_t *classify(struct tick *tick, uint64_t interval_ns,
                                   const ucontext_t *interrupted)
 {
-    struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
+    _Atomic uint64_t *counters = recorder_of_process->slot->counters;
 
     tick->timer_weight_ns = interval_ns;
     if (tick->thread->perf_descriptor < 0) {
         tick->weight_ns = interval_ns;
-        return &counters->timer_weight_ns;
+        return &counters[CPROF_COUNTER_TIMER_WEIGHT_NS];
     }
     if (is_behind_system_call(tick->way, interrupted)) {
         tick->weight_ns = interval_ns;
-        return &counters->kernel_weight_ns;
+        return &counters[CPROF_COUNTER_KERNEL_WEIGHT_NS];
     }
-    return &counters->other_weight_ns;
+    return &counters[CPROF_COUNTER_OTHER_WEIGHT_NS];
 }
 
 /* How much room the handler has decides what it may do: whether a sample is taken, and whether a
@@ -273,7 +273,7 @@ static struct cprof_thread *thread_of(const siginfo_t *info)
 
 static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint64_t period_ns)
 {
-    struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
+    _Atomic uint64_t *counters = recorder_of_process->slot->counters;
     struct tick tick = {0};
     uint64_t interval_ns;
     _Atomic uint64_t *raw_sum;
@@ -288,15 +288,15 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint
     if (info->si_code == SI_TIMER) {
         interval_ns = cprof_rearm_after_tick(tick.thread, period_ns);
         raw_sum = classify(&tick, interval_ns, interrupted);
-        atomic_fetch_add_explicit(&counters->timer_ticks, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters[CPROF_COUNTER_TIMER_TICKS], 1, memory_order_relaxed);
     } else {
         interval_ns = cprof_perf_grid_take(&tick.thread->grid, period_ns, read_thread_clock_ns());
         if (interval_ns == 0) {
             return;
         }
-        atomic_fetch_add_explicit(&counters->perf_ticks, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters[CPROF_COUNTER_PERF_TICKS], 1, memory_order_relaxed);
         tick.weight_ns = interval_ns;
-        raw_sum = &counters->perf_weight_ns;
+        raw_sum = &counters[CPROF_COUNTER_PERF_WEIGHT_NS];
     }
     atomic_fetch_add_explicit(raw_sum, interval_ns, memory_order_relaxed);
     if (has_room) {
@@ -310,7 +310,7 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint
  * signal is not seen here. */
 static void take_and_time_tick(const siginfo_t *info, const ucontext_t *interrupted)
 {
-    struct cprof_slot_counters *counters = &recorder_of_process->slot->counters;
+    _Atomic uint64_t *counters = recorder_of_process->slot->counters;
     uint64_t period_ns = atomic_load(&open_period_ns), before_ns = 0;
     bool is_timed;
 
@@ -324,7 +324,7 @@ static void take_and_time_tick(const siginfo_t *info, const ucontext_t *interrup
     }
     take_tick(info, interrupted, period_ns);
     if (is_timed) {
-        atomic_fetch_add_explicit(&counters->handler_cpu_ns,
+        atomic_fetch_add_explicit(&counters[CPROF_COUNTER_HANDLER_CPU_NS],
                                   TIMED_TICKS * (read_thread_clock_ns() - before_ns),
                                   memory_order_relaxed);
     }

@@ -191,8 +191,8 @@ static void settle(struct cprof_recorder *recorder, uint32_t place, uint32_t ref
     parked.seen_total_ns[place] = parked.total_ns;
     if (ref != CPROF_NO_REF) {
         (void)cprof_record_add(recorder, ref, (int64_t)weight_ns, 1);
-        atomic_fetch_add(&recorder->slot->counters.off_cpu_weight_ns, weight_ns);
-        atomic_fetch_add(&recorder->slot->counters.off_cpu_looks, 1);
+        atomic_fetch_add(&recorder->slot->counters[CPROF_COUNTER_OFF_CPU_WEIGHT_NS], weight_ns);
+        atomic_fetch_add(&recorder->slot->counters[CPROF_COUNTER_OFF_CPU_LOOKS], 1);
     }
 }
 

@@ -45,7 +45,7 @@ static uint64_t ns_of(const struct timeval *time)
     return ((uint64_t)time->tv_sec * UINT64_C(1000000) + (uint64_t)time->tv_usec) * 1000;
 }
 
-static struct cprof_self_check_facts look(const struct cprof_slot_counters *counters)
+static struct cprof_self_check_facts look(const _Atomic uint64_t *counters)
 {
     struct rusage usage = {0};
 
@@ -53,14 +53,14 @@ static struct cprof_self_check_facts look(const struct cprof_slot_counters *coun
     return (struct cprof_self_check_facts){
         .accounted_ns = ns_of(&usage.ru_utime) + ns_of(&usage.ru_stime),
         .clock_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID),
-        .timer_ticks = atomic_load(&counters->timer_ticks),
-        .lost = atomic_load(&counters->missed[CPROF_MISS_LOST]),
-        .explained = atomic_load(&counters->missed[CPROF_MISS_BLOCKED]) +
-                     atomic_load(&counters->missed[CPROF_MISS_STACK]),
+        .timer_ticks = atomic_load(&counters[CPROF_COUNTER_TIMER_TICKS]),
+        .lost = atomic_load(&counters[CPROF_COUNTER_MISSED + CPROF_MISS_LOST]),
+        .explained = atomic_load(&counters[CPROF_COUNTER_MISSED + CPROF_MISS_BLOCKED]) +
+                     atomic_load(&counters[CPROF_COUNTER_MISSED + CPROF_MISS_STACK]),
     };
 }
 
-void cprof_self_check_begin(const struct cprof_slot_counters *counters)
+void cprof_self_check_begin(const _Atomic uint64_t *counters)
 {
     if (!check.done) {
         check.before = look(counters);
@@ -91,7 +91,7 @@ static void tell(enum cprof_self_check found)
     }
 }
 
-void cprof_self_check_end(const struct cprof_slot_counters *counters, bool has_signal)
+void cprof_self_check_end(const _Atomic uint64_t *counters, bool has_signal)
 {
     struct cprof_self_check_facts facts;
     enum cprof_self_check found;

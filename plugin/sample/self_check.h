@@ -16,8 +16,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../shared/segment/layout.h"
-
 enum cprof_self_check {
     CPROF_SELF_CHECK_EARLY, /* too little work to tell */
     CPROF_SELF_CHECK_WELL,
@@ -40,9 +38,9 @@ struct cprof_self_check_facts {
 enum cprof_self_check cprof_self_check_judge(const struct cprof_self_check_facts *facts);
 
 /* Clocks and counters are as they stand when sampling begins. */
-void cprof_self_check_begin(const struct cprof_slot_counters *counters);
+void cprof_self_check_begin(const _Atomic uint64_t *counters);
 
 /* Sampling ends. Logs once a process. `has_signal` as above. */
-void cprof_self_check_end(const struct cprof_slot_counters *counters, bool has_signal);
+void cprof_self_check_end(const _Atomic uint64_t *counters, bool has_signal);
 
 #endif

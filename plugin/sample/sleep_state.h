@@ -16,7 +16,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../python/runtime.h"
 #include "../threads/threads.h"
 
 struct cprof_sleep_state {

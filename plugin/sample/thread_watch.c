@@ -96,10 +96,10 @@ void cprof_thread_watch_set_period(uint64_t period_ns)
 
 static void count_miss(enum cprof_miss miss, uint64_t weight_ns)
 {
-    struct cprof_slot_counters *counters = &watch.slot->counters;
+    _Atomic uint64_t *counters = watch.slot->counters;
 
-    atomic_fetch_add(&counters->missed[miss], 1);
-    atomic_fetch_add(&counters->missed_weight_ns, weight_ns);
+    atomic_fetch_add(&counters[CPROF_COUNTER_MISSED + miss], 1);
+    atomic_fetch_add(&counters[CPROF_COUNTER_MISSED_NS], weight_ns);
 }
 
 static uintptr_t state_of_tid(uint64_t tid)
@@ -191,7 +191,7 @@ static void check_blocked_signal(struct cprof_thread *thread)
 /* Time that was not sampled is no part of what was. */
 static void take_back(uint64_t unsampled_ns)
 {
-    _Atomic uint64_t *sampled_ns = &watch.slot->counters.sampled_clock_ns;
+    _Atomic uint64_t *sampled_ns = &watch.slot->counters[CPROF_COUNTER_SAMPLED_CLOCK_NS];
     uint64_t most_ns = atomic_load(sampled_ns);
 
     atomic_fetch_sub(sampled_ns, unsampled_ns < most_ns ? unsampled_ns : most_ns);
@@ -223,7 +223,7 @@ static void check_left_out(struct cprof_thread *thread)
  * does not arm the timer again either. */
 static void check_tight_stack(const struct cprof_thread *thread)
 {
-    uint64_t misses = atomic_load(&watch.slot->counters.missed[CPROF_MISS_STACK]);
+    uint64_t misses = atomic_load(&watch.slot->counters[CPROF_COUNTER_MISSED + CPROF_MISS_STACK]);
 
     if (misses > watch.stack_misses) {
         warn_of_small_stack(thread);
@@ -236,9 +236,9 @@ static void follow_clock(struct cprof_thread *thread)
 {
     uint64_t used_ns = cprof_engine_timer_advance(thread);
 
-    atomic_fetch_add(&watch.slot->counters.sampled_clock_ns, used_ns);
+    atomic_fetch_add(&watch.slot->counters[CPROF_COUNTER_SAMPLED_CLOCK_NS], used_ns);
     if (thread->perf_descriptor >= 0) {
-        atomic_fetch_add(&watch.slot->counters.perf_clock_ns, used_ns);
+        atomic_fetch_add(&watch.slot->counters[CPROF_COUNTER_PERF_CLOCK_NS], used_ns);
     }
     check_left_out(thread);
     cprof_engine_perf_follow(thread, watch.period_ns, used_ns);
@@ -273,14 +273,14 @@ static void warn_of_missing_timer(const struct cprof_thread *thread)
 
 static void arm(struct cprof_thread *thread)
 {
-    struct cprof_slot_counters *counters = &watch.slot->counters;
+    _Atomic uint64_t *counters = watch.slot->counters;
 
     write_tags(thread);
     if (!of_look.ticks) {
         return;
     }
     if (!cprof_engine_perf_arm(thread, watch.period_ns) && errno != ESRCH) { /* it has not ended */
-        atomic_fetch_add(&counters->perf_refused, 1);
+        atomic_fetch_add(&counters[CPROF_COUNTER_PERF_REFUSED], 1);
     }
     if (!cprof_engine_timer_arm(thread, watch.period_ns)) {
         if (errno == EAGAIN) {
@@ -290,7 +290,7 @@ static void arm(struct cprof_thread *thread)
         return;
     }
     thread->signal_blocked = false;
-    atomic_fetch_add(&counters->threads_seen, 1);
+    atomic_fetch_add(&counters[CPROF_COUNTER_THREADS_SEEN], 1);
 }
 
 static void silence(struct cprof_thread *thread)

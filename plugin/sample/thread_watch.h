@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../shared/base/attributes.h"
 #include "../../shared/segment/layout.h"
 #include "../python/peek.h"
 #include "../python/runtime.h"

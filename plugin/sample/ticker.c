@@ -65,33 +65,34 @@ static void sleep_ns(long ns)
  * for a processor before or after that is no time that could not be sampled. */
 static void start_clocks(void)
 {
-    struct cprof_slot_counters *counters = &ticker.work.mapping->slot->counters;
+    _Atomic uint64_t *counters = ticker.work.mapping->slot->counters;
 
-    ticker.cpu_clock_base_ns = atomic_load(&counters->cpu_clock_ns);
-    ticker.ticker_cpu_base_ns = atomic_load(&counters->ticker_cpu_ns);
+    ticker.cpu_clock_base_ns = atomic_load(&counters[CPROF_COUNTER_CPU_CLOCK_NS]);
+    ticker.ticker_cpu_base_ns = atomic_load(&counters[CPROF_COUNTER_TICKER_CPU_NS]);
     cprof_thread_watch_start_clocks();
     ticker.process_start_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     ticker.ticker_start_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    ticker.sampling_base_ns = atomic_load(&counters->sampling_ns);
+    ticker.sampling_base_ns = atomic_load(&counters[CPROF_COUNTER_SAMPLING_NS]);
     ticker.sampling_start_ns = cprof_now_ns();
     cprof_self_check_begin(counters);
 }
 
 static void publish_sampling_clock(void)
 {
-    atomic_store(&ticker.work.mapping->slot->counters.sampling_ns,
+    atomic_store(&ticker.work.mapping->slot->counters[CPROF_COUNTER_SAMPLING_NS],
                  ticker.sampling_base_ns + cprof_now_ns() - ticker.sampling_start_ns);
 }
 
 /* The process's clock counts threads that have ended, too. */
 static void publish_clocks(void)
 {
-    struct cprof_slot_counters *counters = &ticker.work.mapping->slot->counters;
+    _Atomic uint64_t *counters = ticker.work.mapping->slot->counters;
     uint64_t own_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - ticker.ticker_start_ns;
     uint64_t process_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ticker.process_start_ns;
 
-    atomic_store(&counters->ticker_cpu_ns, ticker.ticker_cpu_base_ns + own_ns);
-    atomic_store(&counters->cpu_clock_ns, ticker.cpu_clock_base_ns + process_ns - own_ns);
+    atomic_store(&counters[CPROF_COUNTER_TICKER_CPU_NS], ticker.ticker_cpu_base_ns + own_ns);
+    atomic_store(&counters[CPROF_COUNTER_CPU_CLOCK_NS],
+                 ticker.cpu_clock_base_ns + process_ns - own_ns);
 }
 
 static void warn_of_taken_signal(void)
@@ -183,7 +184,7 @@ static void leave_epoch(uint32_t epoch)
 {
     cprof_thread_watch_follow_clocks();
     publish_clocks();
-    cprof_self_check_end(&ticker.work.mapping->slot->counters, !ticker.warned_of_taken_signal);
+    cprof_self_check_end(ticker.work.mapping->slot->counters, !ticker.warned_of_taken_signal);
     cprof_oncpu_close();
     while (!cprof_oncpu_drained()) {
         sleep_ns((long)DRAIN_NS);

@@ -18,7 +18,6 @@
 #include "../../shared/segment/segment.h"
 #include "../python/runtime.h"
 #include "../record/recorder.h"
-#include "offcpu.h"
 
 /* What the thread works with. */
 struct cprof_ticker_work {

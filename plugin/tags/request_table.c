@@ -7,11 +7,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/pages.h"
 #include "../../shared/segment/window.h"
 #include "tags.h"
-
-#define NS_PER_US 1000u
 
 static struct {
     struct cprof_requests *requests;

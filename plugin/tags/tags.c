@@ -7,7 +7,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define NS_PER_US           1000u
+#include "../../shared/base/units.h"
+
 #define NESTED_CONTEXTS_MAX 8u
 
 /* What uWSGI knows of a request, in the order in which the tags stand in a profile. */

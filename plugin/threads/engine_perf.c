@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../../shared/base/units.h"
 #include "../ground/aside.h"
 #include "descriptors.h"
 #include "engine_timer.h"
@@ -40,7 +41,7 @@ static struct {
 
 static int try_event(void)
 {
-    int descriptor = open_event(0, UINT64_C(1000000000));
+    int descriptor = open_event(0, NS_PER_S);
 
     if (descriptor < 0) {
         return errno;

@@ -9,10 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../shared/base/units.h"
 #include "../../shared/segment/layout.h"
 #include "interval.h"
-
-#define NS_PER_SECOND UINT64_C(1000000000)
 
 static bool has_perf_event(const struct cprof_thread *thread)
 {
@@ -33,8 +32,7 @@ static void note_due(struct cprof_timing *timing, uint64_t next_ns, uint64_t int
 static bool set_timer(struct cprof_thread *thread, int flags, uint64_t due_ns)
 {
     struct itimerspec due = {
-        .it_value = {.tv_sec = (time_t)(due_ns / NS_PER_SECOND),
-                     .tv_nsec = (long)(due_ns % NS_PER_SECOND)},
+        .it_value = {.tv_sec = (time_t)(due_ns / NS_PER_S), .tv_nsec = (long)(due_ns % NS_PER_S)},
     };
 
     return syscall(SYS_timer_settime, thread->timer, flags, &due, NULL) == 0;

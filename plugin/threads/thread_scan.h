@@ -14,8 +14,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../../shared/base/attributes.h"
-
 /* Opens /proc/self/task for many scans; -1 if it cannot be read (a chroot without /proc) or does
  * not list the calling thread (a process namespace without a /proc of its own). */
 int cprof_thread_scan_open(void);

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
-#define CPROF_CONFIG_VERSION 9
+#define CPROF_CONFIG_VERSION 10
 
 /* What a start tries output-dir with, where files need a name. */
 #define CPROF_OUTPUT_TRIAL ".cloudprofiler-check.tmp"
@@ -31,6 +31,13 @@
 #define CPROF_HTTP_ADDRESS_BYTES    108 /* sun_path */
 #define CPROF_HTTP_TOKEN_BYTES      129
 
+/* What a window collects, and a profile shows. */
+enum cprof_kind {
+    CPROF_KIND_CPU = 1u << 0,
+    CPROF_KIND_WALL = 1u << 1,
+    CPROF_KINDS_ALL = CPROF_KIND_CPU | CPROF_KIND_WALL,
+};
+
 /* cloudprofiler-tag, as a set. */
 enum cprof_tag_bit {
     CPROF_TAG_WORKER = 1u << 0,
@@ -44,10 +51,21 @@ enum cprof_tag_bit {
     CPROF_TAG_PATH = 1u << 7,
 };
 
+#define CPROF_TAGS_ALL          0xffu
 #define CPROF_PATH_SEGMENTS_MAX 16u /* of cloudprofiler-tag = path:N */
 
+/* The bounds of what options and operators may say: 1 to this much where nothing else stands. */
+#define CPROF_INTERVAL_S_MAX      86400u
+#define CPROF_PROFILE_SECONDS_MAX 600u
+#define CPROF_KEEP_MAX            1000000u /* 0: all files */
+#define CPROF_PERIOD_MS_MAX       1000u
+#define CPROF_SLOW_REQUEST_S_MAX  3600u
+#define CPROF_BACKOFF_S_MAX       3600u
+#define CPROF_OVERHEAD_MAX        5000u /* hundredths of a per cent; 0: no ceiling */
+#define CPROF_OVERHEAD_MIN        5u
+
 /* cloudprofiler-root-tag. */
-#define CPROF_ROOT_TAGS_MAX      8u
+#define CPROF_ROOT_TAGS_MAX      9u /* cloudprofiler-worker-frame among them */
 #define CPROF_ROOT_TAG_KEY_BYTES 65u
 
 struct cprof_config {
@@ -80,17 +98,16 @@ struct cprof_config {
     uint32_t verbose;        /* enum cprof_log_level */
     uint32_t tags;           /* enum cprof_tag_bit */
     uint32_t path_segments;  /* 1 and more with CPROF_TAG_PATH */
-    uint32_t root_tag_count; /* the first one is the outermost frame */
+    uint32_t root_tag_count; /* the first one is the outermost frame; "worker" is always there */
     char root_tags[CPROF_ROOT_TAGS_MAX][CPROF_ROOT_TAG_KEY_BYTES];
     uint32_t disable_cpu; /* 0 or 1, and so below */
     uint32_t disable_wall;
     uint32_t upload; /* there is a service and uploads are not disabled */
     uint32_t disable_metadata;
     uint32_t initial_backoff_s;
-    uint32_t wall_idle; /* threads that wait for a request stand in wall profiles, too */
-    uint32_t worker_frame;
-    uint32_t slow_request_s;          /* a request is slow when it takes longer; 0: none is */
-    uint32_t native_leaf;             /* samples in native code tell in which */
+    uint32_t wall_idle;      /* threads that wait for a request stand in wall profiles, too */
+    uint32_t slow_request_s; /* a request is slow when it takes longer; 0: none is */
+    uint32_t native_leaf;    /* samples in native code tell in which */
     uint32_t max_overhead_hundredths; /* of a per cent of a worker's CPU time; 0: no ceiling */
     uint32_t http_allow_remote;
     uint32_t worker_count; /* the first slots are workers, */
@@ -100,6 +117,13 @@ struct cprof_config {
     uint64_t log_bytes;  /* of each slot */
     uint64_t server_key; /* tells servers of one service and host apart (host/server_key.h) */
 };
+
+/* The kinds of profiles that are wanted, of enum cprof_kind; 0: none. */
+static inline uint32_t cprof_config_kinds(const struct cprof_config *config)
+{
+    return (config->disable_cpu ? 0 : (uint32_t)CPROF_KIND_CPU) |
+           (config->disable_wall ? 0 : (uint32_t)CPROF_KIND_WALL);
+}
 
 /* Is there anybody that profiles are for: files, Cloud Profiler, the endpoint, slow requests? */
 static inline bool cprof_config_wants_profiles(const struct cprof_config *config)

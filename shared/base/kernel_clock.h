@@ -19,13 +19,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "units.h"
+
 /* Nanoseconds by `clock`. False: there is no such clock (any more), and *now_ns is 0. */
 static inline bool cprof_kernel_clock(clockid_t clock, uint64_t *now_ns)
 {
     struct timespec now = {0};
     bool works = syscall(SYS_clock_gettime, clock, &now) == 0;
 
-    *now_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    *now_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
     return works;
 }
 

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define VERB_SHIFT   56u
+#define NAME_SHIFT   56u
 #define ORIGIN_SHIFT 48u
 #define KINDS_SHIFT  40u
 #define BYTE_MASK    UINT64_C(0xff)
@@ -21,7 +21,6 @@
 #define TEXT_BYTES_MAX         128u
 #define WORDS_MAX              4u /* one more than any command has */
 #define PROFILE_SECONDS_COMMON 30u
-#define PERIOD_MS_MAX          1000u
 
 #define ACCEPTED                                                                                   \
     "profile [SECONDS] [cpu|wall|cpu,wall], stacks, on, off, toggle, kinds cpu|wall|cpu,wall|"     \
@@ -93,14 +92,14 @@ static bool parse_profile(struct cprof_command *command, char *const *words, siz
 
 static bool parse_setting(struct cprof_command *command, const char *value)
 {
-    switch (command->verb) {
-    case CPROF_VERB_KINDS:
+    switch (command->name) {
+    case CPROF_COMMAND_KINDS:
         return strcmp(value, "default") == 0 || parse_kinds(value, &command->kinds);
-    case CPROF_VERB_PERIOD:
-        return parse_number_or_default(value, PERIOD_MS_MAX, &command->value);
-    case CPROF_VERB_INTERVAL:
+    case CPROF_COMMAND_PERIOD:
+        return parse_number_or_default(value, CPROF_PERIOD_MS_MAX, &command->value);
+    case CPROF_COMMAND_INTERVAL:
         return parse_number_or_default(value, CPROF_INTERVAL_S_MAX, &command->value);
-    case CPROF_VERB_UPLOAD:
+    case CPROF_COMMAND_UPLOAD:
         command->value = strcmp(value, "on") == 0;
         return command->value || strcmp(value, "off") == 0;
     default:
@@ -108,23 +107,23 @@ static bool parse_setting(struct cprof_command *command, const char *value)
     }
 }
 
-static uint32_t verb_of(const char *word)
+static uint32_t name_of(const char *word)
 {
-    static const char *const names[CPROF_VERB_COUNT] = {
-        [CPROF_VERB_PROFILE] = "profile",
-        [CPROF_VERB_STACKS] = "stacks",
-        [CPROF_VERB_ON] = "on",
-        [CPROF_VERB_OFF] = "off",
-        [CPROF_VERB_TOGGLE] = "toggle",
-        [CPROF_VERB_KINDS] = "kinds",
-        [CPROF_VERB_PERIOD] = "period",
-        [CPROF_VERB_UPLOAD] = "upload",
-        [CPROF_VERB_INTERVAL] = "interval",
+    static const char *const names[CPROF_COMMAND_COUNT] = {
+        [CPROF_COMMAND_PROFILE] = "profile",
+        [CPROF_COMMAND_STACKS] = "stacks",
+        [CPROF_COMMAND_ON] = "on",
+        [CPROF_COMMAND_OFF] = "off",
+        [CPROF_COMMAND_TOGGLE] = "toggle",
+        [CPROF_COMMAND_KINDS] = "kinds",
+        [CPROF_COMMAND_PERIOD] = "period",
+        [CPROF_COMMAND_UPLOAD] = "upload",
+        [CPROF_COMMAND_INTERVAL] = "interval",
     };
 
-    for (uint32_t verb = 1; verb < CPROF_VERB_COUNT; verb++) {
-        if (strcmp(word, names[verb]) == 0) {
-            return verb;
+    for (uint32_t name = 1; name < CPROF_COMMAND_COUNT; name++) {
+        if (strcmp(word, names[name]) == 0) {
+            return name;
         }
     }
     return 0;
@@ -132,16 +131,16 @@ static uint32_t verb_of(const char *word)
 
 static bool parse_words(struct cprof_command *command, char *const *words, size_t count)
 {
-    command->verb = count > 0 ? verb_of(words[0]) : 0;
-    switch (command->verb) {
+    command->name = count > 0 ? name_of(words[0]) : 0;
+    switch (command->name) {
     case 0:
         return false;
-    case CPROF_VERB_PROFILE:
+    case CPROF_COMMAND_PROFILE:
         return parse_profile(command, words, count);
-    case CPROF_VERB_STACKS:
-    case CPROF_VERB_ON:
-    case CPROF_VERB_OFF:
-    case CPROF_VERB_TOGGLE:
+    case CPROF_COMMAND_STACKS:
+    case CPROF_COMMAND_ON:
+    case CPROF_COMMAND_OFF:
+    case CPROF_COMMAND_TOGGLE:
         return count == 1;
     default:
         return count == 2 && parse_setting(command, words[1]);
@@ -183,21 +182,21 @@ bool cprof_command_is_sound(const struct cprof_command *command)
         command->kinds & ~(uint32_t)CPROF_KINDS_ALL) {
         return false;
     }
-    switch (command->verb) {
-    case CPROF_VERB_PROFILE:
+    switch (command->name) {
+    case CPROF_COMMAND_PROFILE:
         return command->value >= 1 && command->value <= CPROF_PROFILE_SECONDS_MAX;
-    case CPROF_VERB_STACKS:
-    case CPROF_VERB_ON:
-    case CPROF_VERB_OFF:
-    case CPROF_VERB_TOGGLE:
+    case CPROF_COMMAND_STACKS:
+    case CPROF_COMMAND_ON:
+    case CPROF_COMMAND_OFF:
+    case CPROF_COMMAND_TOGGLE:
         return command->value == 0 && command->kinds == 0;
-    case CPROF_VERB_KINDS:
+    case CPROF_COMMAND_KINDS:
         return command->value == 0;
-    case CPROF_VERB_PERIOD:
-        return command->value <= PERIOD_MS_MAX && command->kinds == 0;
-    case CPROF_VERB_UPLOAD:
+    case CPROF_COMMAND_PERIOD:
+        return command->value <= CPROF_PERIOD_MS_MAX && command->kinds == 0;
+    case CPROF_COMMAND_UPLOAD:
         return command->value <= 1 && command->kinds == 0;
-    case CPROF_VERB_INTERVAL:
+    case CPROF_COMMAND_INTERVAL:
         return command->value <= CPROF_INTERVAL_S_MAX && command->kinds == 0;
     default:
         return false;
@@ -206,14 +205,14 @@ bool cprof_command_is_sound(const struct cprof_command *command)
 
 static uint64_t pack(const struct cprof_command *command)
 {
-    return (uint64_t)command->verb << VERB_SHIFT | (uint64_t)command->origin << ORIGIN_SHIFT |
+    return (uint64_t)command->name << NAME_SHIFT | (uint64_t)command->origin << ORIGIN_SHIFT |
            (uint64_t)command->kinds << KINDS_SHIFT | command->value;
 }
 
 static bool unpack(struct cprof_command *command, uint64_t word)
 {
     *command = (struct cprof_command){
-        .verb = (uint32_t)(word >> VERB_SHIFT & BYTE_MASK),
+        .name = (uint32_t)(word >> NAME_SHIFT & BYTE_MASK),
         .origin = (uint32_t)(word >> ORIGIN_SHIFT & BYTE_MASK),
         .kinds = (uint32_t)(word >> KINDS_SHIFT & BYTE_MASK),
         .value = (uint32_t)word,

@@ -1,11 +1,11 @@
 /* commands.h - what operators ask for while the server runs, on its way to the gateway.
  *
- * The same verbs whoever asks: a letter in the master's fifo, a hook, an alarm, a route, HTTP. All
+ * The same ones whoever asks: a letter in the master's fifo, a hook, an alarm, a route, HTTP. All
  * but the last come through the ring in shared memory, in no promised order among writers.
  *
  * Writers   the master and workers, also several at once: one CAS each, no lock, no waiting. A full
  *           ring refuses.
- * Reader    the gateway, one thread (gateway/control/actions.h).
+ * Reader    the gateway, one thread (gateway/control/command_runner.h).
  * Bell      a pipe that the master makes before its first fork. (Its inode tells whether the app
  *           has closed our descriptor and got the number for something of its own.)
  * Trust     any worker can write anything here: the reader copies a word, then checks it. A command
@@ -25,17 +25,17 @@
 #include "../base/error.h"
 #include "layout.h"
 
-enum cprof_verb {
-    CPROF_VERB_PROFILE = 1, /* value: seconds, 1 to 600; kinds */
-    CPROF_VERB_STACKS,      /* all threads' stacks, now, to the log */
-    CPROF_VERB_ON,
-    CPROF_VERB_OFF, /* no window is open until ON */
-    CPROF_VERB_TOGGLE,
-    CPROF_VERB_KINDS,    /* kinds; 0: as configured */
-    CPROF_VERB_PERIOD,   /* value: ms, 1 to 1000; 0: as configured */
-    CPROF_VERB_UPLOAD,   /* value: 0 or 1 */
-    CPROF_VERB_INTERVAL, /* value: seconds between profiles of output-dir; 0: as configured */
-    CPROF_VERB_COUNT,
+enum cprof_command_name {
+    CPROF_COMMAND_PROFILE = 1, /* value: seconds, 1 to 600; kinds */
+    CPROF_COMMAND_STACKS,      /* all threads' stacks, now, to the log */
+    CPROF_COMMAND_ON,
+    CPROF_COMMAND_OFF, /* no window is open until ON */
+    CPROF_COMMAND_TOGGLE,
+    CPROF_COMMAND_KINDS,    /* kinds; 0: as configured */
+    CPROF_COMMAND_PERIOD,   /* value: ms, 1 to 1000; 0: as configured */
+    CPROF_COMMAND_UPLOAD,   /* value: 0 or 1 */
+    CPROF_COMMAND_INTERVAL, /* value: seconds between profiles of output-dir; 0: as configured */
+    CPROF_COMMAND_COUNT,
 };
 
 /* Who asks: for the log and the profile's comments. */
@@ -48,14 +48,11 @@ enum cprof_origin {
     CPROF_ORIGIN_COUNT,
 };
 
-#define CPROF_PROFILE_SECONDS_MAX 600u
-#define CPROF_INTERVAL_S_MAX      86400u
-
 struct cprof_command {
-    uint32_t verb;   /* enum cprof_verb */
+    uint32_t name;   /* enum cprof_command_name */
     uint32_t origin; /* enum cprof_origin */
     uint32_t kinds;  /* enum cprof_kind */
-    uint32_t value;  /* less than 2^32, as the verb says */
+    uint32_t value;  /* less than 2^32, as the command says */
 };
 
 /* "fifo", "hook" ...; "somebody" for anything else. A constant. */
@@ -67,7 +64,7 @@ const char *cprof_origin_name(uint32_t origin);
 bool cprof_command_parse(struct cprof_command *command, const char *text,
                          struct cprof_error *error) CPROF_MUST_USE;
 
-/* Are all numbers within the bounds of their verb? */
+/* Are all numbers within the bounds of their command? */
 bool cprof_command_is_sound(const struct cprof_command *command);
 
 /* Puts a sound command into the ring. False: it is full, or the command is none. */

@@ -13,12 +13,12 @@
 #include "layout.h"
 
 struct cprof_figure_text {
-    const char *name;    /* "profiles_written", "misses_entry" */
+    const char *name;    /* "profiles_written", "misses_entry"; NULL: nobody shall see it */
     const char *meaning; /* one sentence without its full stop */
     bool counts;         /* only grows, but for a reload; else it goes up and down */
 };
 
-/* The text of a figure; a figure out of bounds has the name "unknown". */
+/* The text of a figure; one out of bounds has no name. */
 struct cprof_figure_text cprof_figure_text(enum cprof_figure figure);
 
 #endif

@@ -27,8 +27,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/config.h"
+
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 15
+#define CPROF_LAYOUT_VERSION 16
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -37,13 +39,6 @@
 #define CPROF_SLOTS_MAX     4096u
 
 #define CPROF_WINDOWS_MAX 7u /* the schedule, the cloud, four on demand, one for slow requests */
-
-/* What a window collects. */
-enum cprof_kind {
-    CPROF_KIND_CPU = 1u << 0,
-    CPROF_KIND_WALL = 1u << 1,
-    CPROF_KINDS_ALL = CPROF_KIND_CPU | CPROF_KIND_WALL,
-};
 
 /* Who asked for a window. */
 enum cprof_window_source {
@@ -81,7 +76,7 @@ struct cprof_window {
     uint32_t ticket_bytes; /* what stands in its place of struct cprof_tickets */
 };
 
-/* Why a tick gave no stack. The texts are in misses.h. */
+/* Why a tick gave no stack: each reason has a counter of its own. */
 enum cprof_miss {
     CPROF_MISS_ENTRY,      /* the interpreter was entering its evaluation loop */
     CPROF_MISS_STARTING,   /* the innermost frame was not linked to its caller yet */
@@ -94,9 +89,51 @@ enum cprof_miss {
     CPROF_MISS_COUNT,
 };
 
+/* What a slot counts in one epoch. Its texts are in counters.c. A new one is added at the end, so
+ * that none of the others moves. */
+enum cprof_counter {
+    CPROF_COUNTER_SAMPLES,          /* ticks that gave a stack, those of a full log too */
+    CPROF_COUNTER_TIMER_TICKS,      /* signals of the timer engine, whatever came of them */
+    CPROF_COUNTER_PERF_TICKS,       /* and of perf events */
+    CPROF_COUNTER_PERF_WEIGHT_NS,   /* raw user time of threads with a perf event */
+    CPROF_COUNTER_KERNEL_WEIGHT_NS, /* raw time in system calls of such threads */
+    CPROF_COUNTER_OTHER_WEIGHT_NS,  /* their timer ticks behind no system call */
+    CPROF_COUNTER_TIMER_WEIGHT_NS,  /* raw sum of threads that only the timer samples */
+    CPROF_COUNTER_PERF_REFUSED,     /* threads that were refused a perf event */
+    CPROF_COUNTER_CPU_CLOCK_NS,     /* CPU time of the process in its windows, ticker left out */
+    CPROF_COUNTER_SAMPLED_CLOCK_NS, /* that part of it which sampled threads used */
+    CPROF_COUNTER_PERF_CLOCK_NS,    /* and of that, the part of threads with a perf event */
+    CPROF_COUNTER_TICKER_CPU_NS,    /* the ticker's own CPU time */
+    CPROF_COUNTER_HANDLER_CPU_NS,   /* of the ticks' handlers: sixteen times that of one in 16 */
+    CPROF_COUNTER_SAMPLING_NS,      /* how long windows were sampled, by the wall clock */
+    CPROF_COUNTER_THREADS_SEEN,
+    CPROF_COUNTER_MISSED, /* the first of CPROF_MISS_COUNT, in the order of enum cprof_miss */
+    CPROF_COUNTER_MISSED_NS = CPROF_COUNTER_MISSED + CPROF_MISS_COUNT,
+    CPROF_COUNTER_LOG_FULL,        /* ticks whose new stack found no room */
+    CPROF_COUNTER_LOG_FULL_NS,     /* and their weight */
+    CPROF_COUNTER_MEMORY_REFUSED,  /* records for which the system had no memory */
+    CPROF_COUNTER_LEAVES_LEFT_OUT, /* ticks whose native leaf found no room */
+    CPROF_COUNTER_TAG_OVERFLOWS,   /* ticks and looks with a tag "[other]": its key has too many
+                                    * values, or too many combinations with others */
+    CPROF_COUNTER_TAGS_LOST,       /* ticks and looks without a tag that was set: there was no room
+                                    * for its combination with the others */
+    /* Wall time, in windows that collect it. Each thread's time is one of CPU time, run-queue
+     * time and the rest, off the CPU. */
+    CPROF_COUNTER_WALL_CLOCK_NS,       /* time of the threads that were followed, summed */
+    CPROF_COUNTER_OFF_CPU_LOOKS,       /* looks at sleeping threads that booked time */
+    CPROF_COUNTER_OFF_CPU_WEIGHT_NS,   /* and what they booked, idle time included */
+    CPROF_COUNTER_RUNNABLE_NS,         /* run-queue time, from the kernel's own accounts */
+    CPROF_COUNTER_OFF_CPU_LOG_FULL_NS, /* time asleep in stacks that found no room */
+    CPROF_COUNTER_OFF_CPU_MOVED,       /* looks that were dropped because the thread moved */
+    CPROF_COUNTER_OFF_CPU_WALKS,       /* looks that had to walk a stack */
+    CPROF_COUNTER_COUNT,
+};
+
+#define CPROF_COUNTERS_MAX 64u /* room for them: one more changes no offset */
+
 /* What is counted for monitoring systems. The names are in figures.h. */
 enum cprof_figure {
-    CPROF_FIGURE_SAMPLES,
+    CPROF_FIGURE_SAMPLES, /* looks that booked time, too */
     CPROF_FIGURE_WINDOWS,
     CPROF_FIGURE_PROFILES_WRITTEN,
     CPROF_FIGURE_PROFILES_UPLOADED,
@@ -104,10 +141,8 @@ enum cprof_figure {
     CPROF_FIGURE_BYTES_UPLOADED,
     CPROF_FIGURE_SECONDS_SINCE_UPLOAD, /* -1: nothing was uploaded yet */
     CPROF_FIGURE_LOG_FILL,             /* per cent of the fullest slot's log */
-    CPROF_FIGURE_TAG_OVERFLOWS,
-    CPROF_FIGURE_TAGS_LOST,
-    CPROF_FIGURE_MISSES, /* the first of CPROF_MISS_COUNT */
-    CPROF_FIGURE_COUNT = CPROF_FIGURE_MISSES + CPROF_MISS_COUNT,
+    CPROF_FIGURE_COUNTERS,             /* the first of the slots' counters, summed */
+    CPROF_FIGURE_COUNT = CPROF_FIGURE_COUNTERS + CPROF_COUNTER_COUNT,
 };
 
 /* What operators have set while the server runs; 0 in each: as configured. */
@@ -153,13 +188,10 @@ struct cprof_control {
     uint32_t reserved;
 
     /* Written by the gateway: what the slots' counters were when they were set to zero, summed. */
-    _Atomic uint64_t past_samples;
-    _Atomic uint64_t past_missed[CPROF_MISS_COUNT];
-    _Atomic uint64_t past_tag_overflows;
-    _Atomic uint64_t past_tags_lost;
+    _Atomic uint64_t past_counters[CPROF_COUNTERS_MAX];
 
     /* Written by the gateway once a second. */
-    _Atomic int64_t figures[CPROF_FIGURE_COUNT];
+    _Atomic int64_t figures[CPROF_FIGURE_COUNTERS + CPROF_COUNTERS_MAX];
 };
 
 /* Behind the control page, in its region. Written by the gateway before the window's bit. */
@@ -177,45 +209,6 @@ enum cprof_slot_kind {
     CPROF_SLOT_WORKER = 1,
     CPROF_SLOT_MULE = 2,
     CPROF_SLOT_SPOOLER = 3,
-};
-
-/* The counters of one epoch. Written by the slot's process; set to zero by the gateway when it
- * gives the log back. */
-struct cprof_slot_counters {
-    _Atomic uint64_t samples;            /* ticks that gave a stack, the log_full ones too */
-    _Atomic uint64_t timer_weight_ns;    /* raw sum of threads that only the timer samples */
-    _Atomic uint64_t perf_weight_ns;     /* raw user time of threads with a perf event */
-    _Atomic uint64_t kernel_weight_ns;   /* raw time in system calls of such threads */
-    _Atomic uint64_t other_weight_ns;    /* their timer ticks behind no system call */
-    _Atomic uint64_t timer_ticks;        /* signals of the timer engine, whatever came of them */
-    _Atomic uint64_t perf_ticks;         /* and of perf events */
-    _Atomic uint64_t perf_refused;       /* threads that were refused a perf event */
-    _Atomic uint64_t log_full_count;     /* ticks whose new stack found no room */
-    _Atomic uint64_t log_full_weight_ns; /* and their weight */
-    _Atomic uint64_t missed[CPROF_MISS_COUNT];
-    _Atomic uint64_t missed_weight_ns;
-    _Atomic uint64_t cpu_clock_ns;     /* CPU time of the process in its windows, ticker left out */
-    _Atomic uint64_t sampled_clock_ns; /* that part of it which sampled threads used */
-    _Atomic uint64_t perf_clock_ns;    /* and of that, the part of threads with a perf event */
-    _Atomic uint64_t ticker_cpu_ns;    /* the ticker's own CPU time */
-    _Atomic uint64_t handler_cpu_ns;   /* of the ticks' handlers, by one in 16 */
-    _Atomic uint64_t sampling_ns;      /* how long windows were sampled, by the wall clock */
-    _Atomic uint64_t threads_seen;
-    /* Wall time, in windows that collect it. Each thread's time is one of CPU time, run-queue
-     * time and the rest, off the CPU. */
-    _Atomic uint64_t wall_clock_ns;       /* time of the threads that were followed, summed */
-    _Atomic uint64_t off_cpu_looks;       /* looks at sleeping threads that booked time */
-    _Atomic uint64_t off_cpu_weight_ns;   /* and what they booked, idle time included */
-    _Atomic uint64_t runnable_ns;         /* run-queue time, from the kernel's own accounts */
-    _Atomic uint64_t off_cpu_log_full_ns; /* time asleep in stacks that found no room */
-    _Atomic uint64_t off_cpu_moved;       /* looks that were dropped because the thread moved */
-    _Atomic uint64_t off_cpu_walks;       /* looks that had to walk a stack */
-    _Atomic uint64_t leaves_left_out;     /* ticks whose native leaf found no room */
-    _Atomic uint64_t tag_overflows;       /* ticks and looks with a tag "[other]": its key has too
-                                           * many values, or too many combinations with others */
-    _Atomic uint64_t tags_lost;           /* ticks and looks without a tag that was set: there was
-                                           * no room for its combination with the others */
-    _Atomic uint64_t memory_refused;      /* records for which the system had no memory */
 };
 
 struct cprof_slot {
@@ -238,7 +231,9 @@ struct cprof_slot {
      * used and slept until then. Moved on when a window begins or ends beside others. */
     _Atomic uint64_t settled_ns;
 
-    struct cprof_slot_counters counters;
+    /* By the slot's process (enum cprof_counter); set to zero by the gateway when it gives the log
+     * back. */
+    _Atomic uint64_t counters[CPROF_COUNTERS_MAX];
 
     /* Written by the master, for workers: about once a second. */
     _Atomic uint64_t deadline_unix_ns;  /* uWSGI ends it from then on (harakiri); 0: never */
@@ -487,6 +482,7 @@ _Static_assert(sizeof(struct cprof_lines_record) + CPROF_LINES_PART_BYTES_MAX <=
 _Static_assert(sizeof(struct cprof_code_record) + 3 * CPROF_NAME_BYTES_MAX <=
                    CPROF_CHUNK_PAYLOAD_BYTES,
                "a code object fits into a chunk");
+_Static_assert(CPROF_COUNTER_COUNT <= CPROF_COUNTERS_MAX, "each counter has its place");
 _Static_assert(sizeof(struct cprof_control) <= CPROF_TICKETS_OFFSET, "it is one page");
 _Static_assert(CPROF_TICKETS_OFFSET + sizeof(struct cprof_tickets) <= CPROF_REGION_BYTES,
                "both are mapped together");

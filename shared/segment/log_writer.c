@@ -57,7 +57,8 @@ static bool take_pages(struct cprof_log_writer *writer, uint32_t end)
         return true;
     }
     if (!cprof_pages_take((uint8_t *)chunk + writer->taken, end - writer->taken)) {
-        atomic_fetch_add_explicit(&writer->slot->counters.memory_refused, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&writer->slot->counters[CPROF_COUNTER_MEMORY_REFUSED], 1,
+                                  memory_order_relaxed);
         return false;
     }
     if (writer->taken == 0) {

@@ -4,7 +4,7 @@
  */
 #include "oldest.h"
 
-#define US_PER_S UINT64_C(1000000)
+#include "../base/units.h"
 
 uint64_t cprof_oldest_followed_from_us(uint64_t now_us, uint32_t slow_request_s)
 {

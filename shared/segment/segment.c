@@ -229,15 +229,11 @@ bool cprof_segment_read(const struct cprof_segment *segment, const void *place, 
 }
 
 /* What is counted over the life of the segment goes on counting. */
-static void keep_counts(struct cprof_control *control, struct cprof_slot_counters *counters)
+static void keep_counts(struct cprof_control *control, struct cprof_slot *slot)
 {
-    atomic_fetch_add(&control->past_samples,
-                     atomic_load(&counters->samples) + atomic_load(&counters->off_cpu_looks));
-    for (unsigned i = 0; i < CPROF_MISS_COUNT; i++) {
-        atomic_fetch_add(&control->past_missed[i], atomic_load(&counters->missed[i]));
+    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
+        atomic_fetch_add(&control->past_counters[i], atomic_load(&slot->counters[i]));
     }
-    atomic_fetch_add(&control->past_tag_overflows, atomic_load(&counters->tag_overflows));
-    atomic_fetch_add(&control->past_tags_lost, atomic_load(&counters->tags_lost));
 }
 
 /* What was claimed of a log; nothing else was ever written to. Where even an empty page cannot be
@@ -262,8 +258,8 @@ void cprof_segment_recycle_slot(const struct cprof_segment *segment, uint32_t sl
                   (off_t)segment->log_bytes) != 0) {
         write_zeros(segment, offset, atomic_load(&slot->claim) & UINT32_MAX);
     }
-    keep_counts(cprof_segment_control(segment), &slot->counters);
-    memset((void *)&slot->counters, 0, sizeof(slot->counters));
+    keep_counts(cprof_segment_control(segment), slot);
+    memset((void *)slot->counters, 0, sizeof(slot->counters));
     atomic_store(&slot->claim, (uint64_t)next_epoch << 32);
 }
 

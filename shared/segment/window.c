@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../base/kernel_clock.h"
+#include "../base/units.h"
 
 /* Windows are opened seconds apart; a writer that never stops must not hold a ticker up. */
 #define READS_MAX 8u
@@ -28,7 +29,7 @@ uint64_t cprof_now_unix_ns(void)
 
     /* Not the kernel's own: it is compared with times that uWSGI writes down. */
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 void cprof_window_open(struct cprof_control *control, int index, struct cprof_window *window)
@@ -130,8 +131,8 @@ uint32_t cprof_window_doorbell(const struct cprof_control *control)
 void cprof_window_wait(const struct cprof_control *control, uint32_t seen, uint64_t timeout_ns)
 {
     struct timespec timeout = {
-        .tv_sec = (time_t)(timeout_ns / UINT64_C(1000000000)),
-        .tv_nsec = (long)(timeout_ns % UINT64_C(1000000000)),
+        .tv_sec = (time_t)(timeout_ns / NS_PER_S),
+        .tv_nsec = (long)(timeout_ns % NS_PER_S),
     };
 
     (void)syscall(SYS_futex, &control->doorbell, FUTEX_WAIT, seen,

@@ -13,12 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/attributes.h"
+#include "../base/units.h"
 #include "layout.h"
 
-#define CPROF_WINDOW_NS_MAX (UINT64_C(3600) * 1000000000) /* no window is longer: a guard */
+#define CPROF_WINDOW_NS_MAX (3600 * NS_PER_S) /* no window is longer: a guard */
 #define CPROF_PERIOD_NS_MIN UINT64_C(1000000)
-#define CPROF_PERIOD_NS_MAX UINT64_C(1000000000)
+#define CPROF_PERIOD_NS_MAX NS_PER_S
 
 /* CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds. */
 uint64_t cprof_now_ns(void);

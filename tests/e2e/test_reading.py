@@ -116,8 +116,11 @@ def test_stacks_deeper_than_the_limit_keep_their_leaves_under_a_truncated_root(
     assert cut == {("burn", "inner", "middle", "[truncated]")}
 
 
-def test_the_worker_can_be_the_root_frame(uwsgi, profile_reader):
-    server = uwsgi(cloudprofiler_worker_frame="true", processes=1)
+@pytest.mark.parametrize(
+    "option", [{"cloudprofiler_worker_frame": "true"}, {"cloudprofiler_root_tag": "worker"}]
+)
+def test_the_worker_can_be_the_root_frame(option, uwsgi, profile_reader):
+    server = uwsgi(cloudprofiler_tag="thread", processes=1, **option)
     with server.some_work():
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])

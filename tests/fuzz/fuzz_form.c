@@ -1,6 +1,6 @@
-/* fuzz_form.c - POST /actions/VERB (gateway/web/command_form.h): a form's fields, in the parts in
+/* fuzz_form.c - POST /actions/COMMAND (gateway/web/commands.h): a form's fields, in the parts in
  * which they arrive. Each part of the input is a byte (1: it goes on with the field before it; 2:
- * it has no name), a name and a value, both ended by a NUL; the first name is the verb. What is
+ * it has no name), a name and a value, both ended by a NUL; the first name is the command. What is
  * carried out must be sound.
  *
  * SPDX-License-Identifier: MIT
@@ -8,22 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../gateway/web/command_form.h"
+#include "../../gateway/web/commands.h"
 #include "../../gateway/web/request_state.h"
 #include "../unit/expect.h"
 #include "fuzz.h"
 
 enum { GOES_ON = 1, NAMELESS = 2 };
 
-/* Stands for the one of actions.c. */
-enum cprof_action_outcome cprof_actions_do(struct cprof_actions *actions,
-                                           const struct cprof_command *command, char *text,
-                                           size_t text_bytes)
+/* Stands for the one of command_runner.c. */
+enum cprof_command_outcome cprof_command_run(struct cprof_command_runner *runner,
+                                             const struct cprof_command *command, char *text,
+                                             size_t text_bytes)
 {
-    (void)actions;
+    (void)runner;
     EXPECT(cprof_command_is_sound(command) && command->origin == CPROF_ORIGIN_HTTP);
     (void)snprintf(text, text_bytes, "done");
-    return CPROF_ACTION_DONE;
+    return CPROF_OUTCOME_DONE;
 }
 
 static const char *next_text(const char **at, const char *end)
@@ -51,6 +51,8 @@ static void fill(struct cprof_web_request *request, const char *at, const char *
     }
 }
 
+static const struct cprof_web_site site;
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cprof_web_request *request = calloc(1, sizeof(*request));
@@ -63,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     request->path = next_text(&at, text + size);
     fill(request, at, text + size);
-    cprof_command_form_act(NULL, request->path, request);
+    cprof_web_command(&site, request, request->path);
     EXPECT(request->answered && (request->status == 200 || request->status == 400));
     EXPECT(request->byte_count > 0 && request->bytes[request->byte_count - 1] == '\n');
     cprof_web_request_free(request);

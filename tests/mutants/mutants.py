@@ -61,9 +61,10 @@ MUTANTS = [
         "one-miss-in-ten-not-counted",
         "samples and misses together are the ticks",
         "count_miss",
-        "atomic_fetch_add_explicit(&counters->missed[miss], 1, memory_order_relaxed);",
+        "atomic_fetch_add_explicit(&counters[CPROF_COUNTER_MISSED + miss], 1, "
+        "memory_order_relaxed);",
         "static _Atomic unsigned calls;\n"
-        "    atomic_fetch_add_explicit(&counters->missed[miss],\n"
+        "    atomic_fetch_add_explicit(&counters[CPROF_COUNTER_MISSED + miss],\n"
         "                              atomic_fetch_add(&calls, 1) % 10 != 0, "
         "memory_order_relaxed);",
         e2e("small_stacks.py::test_each_tick_without_room_is_one_miss"),
@@ -104,8 +105,8 @@ MUTANTS = [
         "unsampled-time-on-other-stacks",
         "time of threads that were not sampled is not booked on others",
         "choose_clock",
-        "return is_border ? view->cpu_clock_ns : view->sampled_clock_ns;",
-        "(void)is_border;\n    return view->cpu_clock_ns;",
+        "return is_border ? clock_ns : sampled_ns;",
+        "(void)is_border;\n    return clock_ns;",
         e2e("unsampled.py"),
     ),
     Mutant(

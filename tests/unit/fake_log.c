@@ -107,7 +107,7 @@ uint32_t fake_tag(struct cprof_log_writer *writer, uint32_t parent_ref, const ch
 
 uint32_t fake_stack(struct cprof_log_writer *writer, const struct fake_stack *stack)
 {
-    struct cprof_slot_counters *counters = &writer->slot->counters;
+    _Atomic uint64_t *counters = writer->slot->counters;
     struct cprof_stack_record *record =
         cprof_log_reserve(writer, CPROF_RECORD_STACK,
                           (uint32_t)(sizeof(*record) + stack->depth * sizeof(struct cprof_frame)));
@@ -130,23 +130,23 @@ uint32_t fake_stack(struct cprof_log_writer *writer, const struct fake_stack *st
     }
     switch (record->kind) {
     case CPROF_STACK_ON_CPU:
-        atomic_fetch_add(&counters->samples, stack->count);
-        atomic_fetch_add(&counters->timer_weight_ns, stack->weight_ns);
-        atomic_fetch_add(&counters->other_weight_ns, stack->timer_weight_ns);
+        atomic_fetch_add(&counters[CPROF_COUNTER_SAMPLES], stack->count);
+        atomic_fetch_add(&counters[CPROF_COUNTER_TIMER_WEIGHT_NS], stack->weight_ns);
+        atomic_fetch_add(&counters[CPROF_COUNTER_OTHER_WEIGHT_NS], stack->timer_weight_ns);
         break;
     case CPROF_STACK_OFF_CPU:
-        atomic_fetch_add(&counters->off_cpu_looks, stack->count);
-        atomic_fetch_add(&counters->off_cpu_weight_ns, stack->weight_ns);
+        atomic_fetch_add(&counters[CPROF_COUNTER_OFF_CPU_LOOKS], stack->count);
+        atomic_fetch_add(&counters[CPROF_COUNTER_OFF_CPU_WEIGHT_NS], stack->weight_ns);
         break;
     default:
-        atomic_fetch_add(&counters->runnable_ns, stack->weight_ns);
+        atomic_fetch_add(&counters[CPROF_COUNTER_RUNNABLE_NS], stack->weight_ns);
     }
     return cprof_log_publish(writer);
 }
 
 uint32_t fake_leaf(struct cprof_log_writer *writer, const struct fake_leaf *leaf)
 {
-    struct cprof_slot_counters *counters = &writer->slot->counters;
+    _Atomic uint64_t *counters = writer->slot->counters;
     struct cprof_leaf_record *record =
         cprof_log_reserve(writer, CPROF_RECORD_LEAF, (uint32_t)sizeof(*record));
 
@@ -159,9 +159,9 @@ uint32_t fake_leaf(struct cprof_log_writer *writer, const struct fake_leaf *leaf
     atomic_store(&record->weight_ns, leaf->weight_ns);
     atomic_store(&record->timer_weight_ns, leaf->timer_weight_ns);
     atomic_store(&record->count, leaf->count);
-    atomic_fetch_add(&counters->samples, leaf->count);
-    atomic_fetch_add(&counters->timer_weight_ns, leaf->weight_ns);
-    atomic_fetch_add(&counters->other_weight_ns, leaf->timer_weight_ns);
+    atomic_fetch_add(&counters[CPROF_COUNTER_SAMPLES], leaf->count);
+    atomic_fetch_add(&counters[CPROF_COUNTER_TIMER_WEIGHT_NS], leaf->weight_ns);
+    atomic_fetch_add(&counters[CPROF_COUNTER_OTHER_WEIGHT_NS], leaf->timer_weight_ns);
     return cprof_log_publish(writer);
 }
 
@@ -191,7 +191,7 @@ void fake_close(const struct cprof_segment *segment, uint32_t slot_index, uint32
 {
     struct cprof_slot *slot = cprof_segment_slot(segment, slot_index);
 
-    atomic_store(&slot->counters.cpu_clock_ns, cpu_clock_ns);
-    atomic_store(&slot->counters.sampled_clock_ns, cpu_clock_ns);
+    atomic_store(&slot->counters[CPROF_COUNTER_CPU_CLOCK_NS], cpu_clock_ns);
+    atomic_store(&slot->counters[CPROF_COUNTER_SAMPLED_CLOCK_NS], cpu_clock_ns);
     atomic_store(&slot->closed_epoch, epoch);
 }

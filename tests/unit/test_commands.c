@@ -19,29 +19,29 @@
 
 static struct cprof_commands ring;
 
-static bool reads(const char *text, uint32_t verb, uint32_t kinds, uint32_t value)
+static bool reads(const char *text, uint32_t name, uint32_t kinds, uint32_t value)
 {
     struct cprof_command command;
     struct cprof_error error;
 
-    return cprof_command_parse(&command, text, &error) && command.verb == verb &&
+    return cprof_command_parse(&command, text, &error) && command.name == name &&
            command.kinds == kinds && command.value == value;
 }
 
 static void words_become_commands(void)
 {
-    EXPECT(reads("profile", CPROF_VERB_PROFILE, 0, 30));
-    EXPECT(reads(" profile  5 ", CPROF_VERB_PROFILE, 0, 5));
-    EXPECT(reads("profile 600 wall", CPROF_VERB_PROFILE, CPROF_KIND_WALL, 600));
-    EXPECT(reads("profile cpu,wall", CPROF_VERB_PROFILE, CPROF_KINDS_ALL, 30));
-    EXPECT(reads("stacks", CPROF_VERB_STACKS, 0, 0));
-    EXPECT(reads("toggle\n", CPROF_VERB_TOGGLE, 0, 0));
-    EXPECT(reads("kinds cpu", CPROF_VERB_KINDS, CPROF_KIND_CPU, 0));
-    EXPECT(reads("kinds default", CPROF_VERB_KINDS, 0, 0));
-    EXPECT(reads("period 1000", CPROF_VERB_PERIOD, 0, 1000));
-    EXPECT(reads("upload on", CPROF_VERB_UPLOAD, 0, 1));
-    EXPECT(reads("upload off", CPROF_VERB_UPLOAD, 0, 0));
-    EXPECT(reads("interval 86400", CPROF_VERB_INTERVAL, 0, 86400));
+    EXPECT(reads("profile", CPROF_COMMAND_PROFILE, 0, 30));
+    EXPECT(reads(" profile  5 ", CPROF_COMMAND_PROFILE, 0, 5));
+    EXPECT(reads("profile 600 wall", CPROF_COMMAND_PROFILE, CPROF_KIND_WALL, 600));
+    EXPECT(reads("profile cpu,wall", CPROF_COMMAND_PROFILE, CPROF_KINDS_ALL, 30));
+    EXPECT(reads("stacks", CPROF_COMMAND_STACKS, 0, 0));
+    EXPECT(reads("toggle\n", CPROF_COMMAND_TOGGLE, 0, 0));
+    EXPECT(reads("kinds cpu", CPROF_COMMAND_KINDS, CPROF_KIND_CPU, 0));
+    EXPECT(reads("kinds default", CPROF_COMMAND_KINDS, 0, 0));
+    EXPECT(reads("period 1000", CPROF_COMMAND_PERIOD, 0, 1000));
+    EXPECT(reads("upload on", CPROF_COMMAND_UPLOAD, 0, 1));
+    EXPECT(reads("upload off", CPROF_COMMAND_UPLOAD, 0, 0));
+    EXPECT(reads("interval 86400", CPROF_COMMAND_INTERVAL, 0, 86400));
 }
 
 static void anything_else_is_refused(void)
@@ -83,7 +83,7 @@ static void anything_else_is_refused(void)
 
 static void commands_come_out_in_order_and_once(void)
 {
-    struct cprof_command command = {.verb = CPROF_VERB_PERIOD, .origin = CPROF_ORIGIN_HOOK}, got;
+    struct cprof_command command = {.name = CPROF_COMMAND_PERIOD, .origin = CPROF_ORIGIN_HOOK}, got;
     uint32_t next = 0;
 
     for (uint32_t turn = 1; turn <= 10; turn++) {
@@ -94,7 +94,7 @@ static void commands_come_out_in_order_and_once(void)
         EXPECT(atomic_load(&ring.refused) == turn);
         for (uint32_t i = 0; i < CPROF_COMMANDS_MAX; i++) {
             EXPECT(cprof_commands_take(&ring, &next, &got));
-            EXPECT(got.verb == CPROF_VERB_PERIOD && got.origin == CPROF_ORIGIN_HOOK);
+            EXPECT(got.name == CPROF_COMMAND_PERIOD && got.origin == CPROF_ORIGIN_HOOK);
         }
         EXPECT(!cprof_commands_take(&ring, &next, &got));
     }
@@ -114,7 +114,7 @@ static void words_that_are_no_command_are_dropped(void)
 
 static void *write_many(void *unused)
 {
-    struct cprof_command command = {.verb = CPROF_VERB_PROFILE, .origin = CPROF_ORIGIN_ROUTE};
+    struct cprof_command command = {.name = CPROF_COMMAND_PROFILE, .origin = CPROF_ORIGIN_ROUTE};
 
     (void)unused;
     for (uint32_t i = 0; i < PER_WRITER; i++) {

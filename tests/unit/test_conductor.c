@@ -437,7 +437,8 @@ static void a_process_that_never_closes_its_log_sits_out_until_it_is_gone(void)
     gateway = start_gateway(-1);
     WAIT_FOR(atomic_load(&control->profiles_written) >= 4);
     epoch = (uint32_t)(atomic_load(&slot->claim) >> 32);
-    EXPECT(epoch < atomic_load(&control->epoch) && atomic_load(&slot->counters.samples) == 0);
+    EXPECT(epoch < atomic_load(&control->epoch) &&
+           atomic_load(&slot->counters[CPROF_COUNTER_SAMPLES]) == 0);
     end_process(silent, SIGKILL);
     WAIT_FOR(atomic_load(&slot->claim) >> 32 == atomic_load(&control->epoch));
     end_process(gateway, SIGTERM);

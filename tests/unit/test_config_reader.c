@@ -99,6 +99,11 @@ static void numbers_out_of_bounds_are_refused_by_name(void)
     REFUSED(verbose, 4, "verbose");
     REFUSED(output_interval_s, 0, "output_interval_s");
     REFUSED(output_duration_s, 61, "output_duration_s");
+    REFUSED(output_interval_s, CPROF_INTERVAL_S_MAX + 1, "output_interval_s");
+    REFUSED(output_keep, CPROF_KEEP_MAX + 1, "output_keep");
+    REFUSED(tags, CPROF_TAGS_ALL + 1, "tags");
+    REFUSED(tags, CPROF_TAG_PATH, "path_segments");
+    REFUSED(path_segments, CPROF_PATH_SEGMENTS_MAX + 1, "path_segments");
     REFUSED(disable_wall, 2, "disable_wall");
     REFUSED(upload, 2, "upload");
     REFUSED(disable_metadata, 2, "disable_metadata");

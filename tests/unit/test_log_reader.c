@@ -85,7 +85,8 @@ static void what_was_written_is_read(void)
     read_slot(1);
 
     EXPECT(view.stack_count == 1 && view.stacks[0] == ref && view.rejected == 0 && view.closed);
-    EXPECT(view.number == 2 && view.cpu_clock_ns == 33 && view.samples == 3);
+    EXPECT(view.number == 2 && view.counters[CPROF_COUNTER_CPU_CLOCK_NS] == 33 &&
+           view.counters[CPROF_COUNTER_SAMPLES] == 3);
     stack = cprof_log_stack(&view, ref);
     EXPECT(stack->count == 3 && stack->weight_ns == 30 && stack->depth == 1);
     EXPECT(stack->frames[0].byte_offset == 8);
@@ -251,7 +252,7 @@ static void a_slot_of_another_epoch_gives_nothing(void)
     fake_close(&segment, 0, EPOCH, 5);
     cprof_segment_slot(&segment, 0)->claim = UINT64_C(2) << 32 | 1;
     read_slot(0);
-    EXPECT(view.stack_count == 0 && view.cpu_clock_ns == 0);
+    EXPECT(view.stack_count == 0 && view.counters[CPROF_COUNTER_CPU_CLOCK_NS] == 0);
     end_test();
 }
 

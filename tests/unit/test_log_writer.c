@@ -334,7 +334,7 @@ static void end_without_memory(struct short_memory *memory)
 
 static uint64_t refusals(void)
 {
-    return atomic_load(&cprof_segment_slot(&segment, 0)->counters.memory_refused);
+    return atomic_load(&cprof_segment_slot(&segment, 0)->counters[CPROF_COUNTER_MEMORY_REFUSED]);
 }
 
 static void a_record_without_memory_is_refused_and_counted(void)

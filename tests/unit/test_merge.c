@@ -216,8 +216,8 @@ static void time_without_python_has_a_name(void)
     EXPECT(fake_stack(&writer, &stack));
     stack.flags = CPROF_STACK_NATIVE;
     EXPECT(fake_stack(&writer, &stack));
-    atomic_store(&writer.slot->counters.log_full_count, 2);
-    atomic_store(&writer.slot->counters.log_full_weight_ns, 3 * MS);
+    atomic_store(&writer.slot->counters[CPROF_COUNTER_LOG_FULL], 2);
+    atomic_store(&writer.slot->counters[CPROF_COUNTER_LOG_FULL_NS], 3 * MS);
     merge_all();
     EXPECT(ns_of("[uWSGI]") == MS && ns_of("[native]") == MS && ns_of("[log full]") == 3 * MS);
     end_test();
@@ -228,7 +228,9 @@ static void roots_are_added_where_asked(void)
     struct cprof_frame frame;
 
     begin_test(1);
-    config.worker_frame = 1;
+    config.root_tag_count = 1;
+    (void)snprintf(config.root_tags[0], CPROF_ROOT_TAG_KEY_BYTES, "worker");
+    config.tags &= ~(uint32_t)CPROF_TAG_WORKER;
     frame.code_ref = fake_code(&writer, &(struct fake_code){.name = "f", .file = "a.py"});
     frame.byte_offset = 0;
     EXPECT(fake_stack(&writer, &(struct fake_stack){.frames = &frame,
@@ -243,17 +245,16 @@ static void roots_are_added_where_asked(void)
     end_test();
 }
 
-/* The first tag that was asked for is the outermost frame; the worker is outside of all. A sample
- * without the tag has no such frame. */
+/* The first tag that was asked for is the outermost frame. A sample without it lacks the frame. */
 static void tags_become_root_frames_where_asked(void)
 {
     uint32_t tag_ref;
 
     begin_test(1);
-    config.worker_frame = 1;
-    config.root_tag_count = 2;
-    (void)snprintf(config.root_tags[0], CPROF_ROOT_TAG_KEY_BYTES, "route");
-    (void)snprintf(config.root_tags[1], CPROF_ROOT_TAG_KEY_BYTES, "thread");
+    config.root_tag_count = 3;
+    (void)snprintf(config.root_tags[0], CPROF_ROOT_TAG_KEY_BYTES, "worker");
+    (void)snprintf(config.root_tags[1], CPROF_ROOT_TAG_KEY_BYTES, "route");
+    (void)snprintf(config.root_tags[2], CPROF_ROOT_TAG_KEY_BYTES, "thread");
     tag_ref = fake_tag(&writer, CPROF_NO_REF, "thread", "core 1");
     add_stack("f", fake_tag(&writer, tag_ref, "route", "/users/:id"), 1, MS);
     add_stack("g", tag_ref, 1, MS);
@@ -382,7 +383,7 @@ static void impossible_numbers_are_left_out(void)
     add_stack("g", CPROF_NO_REF, 1, UINT64_MAX);
     add_stack("h", CPROF_NO_REF, UINT64_MAX, MS);
     fake_close(&segment, 0, EPOCH, UINT64_MAX);
-    atomic_store(&writer.slot->counters.log_full_weight_ns, UINT64_MAX / 2);
+    atomic_store(&writer.slot->counters[CPROF_COUNTER_LOG_FULL_NS], UINT64_MAX / 2);
     merge_all();
     EXPECT(cprof_table_total_ns(&table) == 10 * MS);
     EXPECT(has_comment("rejected records: 4"));
@@ -393,8 +394,8 @@ static void tags_without_room_are_counted_and_said(void)
 {
     begin_test(1);
     EXPECT(fake_stack(&writer, &(struct fake_stack){.count = 1, .weight_ns = MS}));
-    atomic_store(&writer.slot->counters.tag_overflows, 2);
-    atomic_store(&writer.slot->counters.tags_lost, 3);
+    atomic_store(&writer.slot->counters[CPROF_COUNTER_TAG_OVERFLOWS], 2);
+    atomic_store(&writer.slot->counters[CPROF_COUNTER_TAGS_LOST], 3);
     merge_all();
     EXPECT(has_comment("tag overflows: 2 samples have the value [other] for a tag, of which a "
                        "process had more than 1,000 values, or too many combinations"));
@@ -409,8 +410,8 @@ static void comments_say_what_was_found(void)
     (void)strcpy(config.uwsgi_version, "2.0.21");
     (void)strcpy(config.python_version, "3.11.2");
     add_stack("f", CPROF_NO_REF, 2, 20 * MS);
-    atomic_store(&writer.slot->counters.missed[CPROF_MISS_ENTRY], 3);
-    atomic_store(&writer.slot->counters.timer_ticks, 5);
+    atomic_store(&writer.slot->counters[CPROF_COUNTER_MISSED + CPROF_MISS_ENTRY], 3);
+    atomic_store(&writer.slot->counters[CPROF_COUNTER_TIMER_TICKS], 5);
     fake_close(&segment, 0, EPOCH, 21 * MS);
     merge_all();
     EXPECT(has_comment("server: uWSGI 2.0.21, CPython 3.11.2"));

@@ -308,8 +308,8 @@ static void cpu_time_without_a_stack_is_running(void)
 {
     begin_test();
     run("f", 10 * MS);
-    atomic_store(&writer.slot->counters.log_full_count, 2);
-    atomic_store(&writer.slot->counters.log_full_weight_ns, 20 * MS);
+    atomic_store(&writer.slot->counters[CPROF_COUNTER_LOG_FULL], 2);
+    atomic_store(&writer.slot->counters[CPROF_COUNTER_LOG_FULL_NS], 20 * MS);
     fake_close(&segment, 0, EPOCH, 90 * MS);
     merge(CPROF_KIND_WALL);
     EXPECT(ns_of("f", "running") == 20 * MS && ns_of("[log full]", "running") == 40 * MS);
@@ -362,15 +362,15 @@ static void many_records_of_one_thread_take_no_more_than_their_share_of_time(voi
 
 static void comments_tell_how_wall_time_was_found(void)
 {
-    struct cprof_slot_counters *counters;
+    _Atomic uint64_t *counters;
 
     begin_test();
-    counters = &writer.slot->counters;
+    counters = writer.slot->counters;
     sleep_in("f", CPROF_STATE_RECV, 20 * MS);
     queue(3 * MS);
-    atomic_store(&counters->wall_clock_ns, 30 * MS);
-    atomic_store(&counters->off_cpu_moved, 4);
-    atomic_store(&counters->off_cpu_walks, 5);
+    atomic_store(&counters[CPROF_COUNTER_WALL_CLOCK_NS], 30 * MS);
+    atomic_store(&counters[CPROF_COUNTER_OFF_CPU_MOVED], 4);
+    atomic_store(&counters[CPROF_COUNTER_OFF_CPU_WALKS], 5);
     merge(CPROF_KIND_WALL);
     EXPECT(has_comment(
         "worker 1: samples=0 timer_ticks=0 expected_timer_ticks=0 timer_raw_ns=0 "

@@ -195,7 +195,7 @@ static void open_gate(uint32_t number)
 
 static uint64_t walks(void)
 {
-    return atomic_load(&recorder.slot->counters.off_cpu_walks);
+    return atomic_load(&recorder.slot->counters[CPROF_COUNTER_OFF_CPU_WALKS]);
 }
 
 /* From 3.11 on time.sleep() is a sleep; before it was a select(). */
@@ -436,11 +436,11 @@ struct sums {
 
 static struct sums sum_up(void)
 {
-    const struct cprof_slot_counters *counters = &recorder.slot->counters;
+    const _Atomic uint64_t *counters = recorder.slot->counters;
     struct sums sums = {
-        .off_cpu_ns = atomic_load(&counters->off_cpu_weight_ns),
-        .runnable_ns = atomic_load(&counters->runnable_ns),
-        .wall_ns = atomic_load(&counters->wall_clock_ns),
+        .off_cpu_ns = atomic_load(&counters[CPROF_COUNTER_OFF_CPU_WEIGHT_NS]),
+        .runnable_ns = atomic_load(&counters[CPROF_COUNTER_RUNNABLE_NS]),
+        .wall_ns = atomic_load(&counters[CPROF_COUNTER_WALL_CLOCK_NS]),
     };
 
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;

@@ -97,9 +97,9 @@ static enum cprof_recorded record_two_frames(int32_t leaf_offset, uint64_t weigh
     return recorder_fixture_sample(&fixture, context, 2, weight_ns);
 }
 
-static const struct cprof_slot_counters *counters(void)
+static const _Atomic uint64_t *counters(void)
 {
-    return &cprof_segment_slot(&fixture.segment, 0)->counters;
+    return cprof_segment_slot(&fixture.segment, 0)->counters;
 }
 
 static void read_log(void)
@@ -296,7 +296,7 @@ static void tags_of_the_moment_stand_behind_those_of_the_thread(void)
     EXPECT(strcmp(tag.value, "two") == 0);
     ref = cprof_log_tag(&view, ref, &tag);
     EXPECT(strcmp(tag.key, "thread") == 0 && ref == CPROF_NO_REF);
-    EXPECT(atomic_load(&fixture.recorder.slot->counters.tag_overflows) == 0);
+    EXPECT(atomic_load(&fixture.recorder.slot->counters[CPROF_COUNTER_TAG_OVERFLOWS]) == 0);
     cprof_log_view_reset(&view);
     end();
 }
@@ -316,7 +316,8 @@ static void samples_with_other_and_those_that_lack_a_tag_are_counted(void)
     EXPECT(cprof_record_sample(&fixture.recorder, context, &sample) == CPROF_RECORDED);
 
     read_log();
-    EXPECT(view.tag_overflows == 3 && view.tags_lost == 1);
+    EXPECT(view.counters[CPROF_COUNTER_TAG_OVERFLOWS] == 3 &&
+           view.counters[CPROF_COUNTER_TAGS_LOST] == 1);
     EXPECT(cprof_log_tag(&view, cprof_log_stack(&view, view.stacks[0])->tag_ref, &tag) ==
            CPROF_NO_REF);
     EXPECT(strcmp(tag.key, "route") == 0 && strcmp(tag.value, CPROF_TAG_OTHER) == 0);
@@ -386,7 +387,7 @@ static void what_is_no_code_object_is_counted_nowhere(void)
     EXPECT(recorder_fixture_sample(&fixture, context, 1, 1) == CPROF_RECORDED_UNREADABLE);
 
     read_log();
-    EXPECT(view.stack_count == 0 && view.log_full_count == 0);
+    EXPECT(view.stack_count == 0 && view.counters[CPROF_COUNTER_LOG_FULL] == 0);
     cprof_log_view_reset(&view);
     end();
 }
@@ -416,7 +417,8 @@ static void a_line_table_that_cannot_be_read_is_counted_nowhere(void)
         EXPECT(record_two_frames(16, 1) == CPROF_RECORDED_UNREADABLE);
 
         read_log();
-        EXPECT(view.stack_count == 0 && view.log_full_count == 0 && view.log_full_weight_ns == 0);
+        EXPECT(view.stack_count == 0 && view.counters[CPROF_COUNTER_LOG_FULL] == 0 &&
+               view.counters[CPROF_COUNTER_LOG_FULL_NS] == 0);
         cprof_log_view_reset(&view);
         end();
     }
@@ -529,8 +531,8 @@ static void a_full_log_counts_new_stacks_apart_and_known_ones_as_before(void)
     begin_with(CPROF_LOG_BYTES_MIN);
     EXPECT(record_two_frames(16, 7) == CPROF_RECORDED);
     stacks = fill_log();
-    EXPECT(atomic_load(&counters()->log_full_count) == 1);
-    EXPECT(atomic_load(&counters()->log_full_weight_ns) == 3);
+    EXPECT(atomic_load(&counters()[CPROF_COUNTER_LOG_FULL]) == 1);
+    EXPECT(atomic_load(&counters()[CPROF_COUNTER_LOG_FULL_NS]) == 3);
 
     for (uint32_t i = 0; i < 10; i++) {
         EXPECT(record_two_frames(16, 7) == CPROF_RECORDED);
@@ -539,11 +541,11 @@ static void a_full_log_counts_new_stacks_apart_and_known_ones_as_before(void)
         EXPECT(recorder_fixture_sample(&fixture, context, 1, 5) == CPROF_RECORDED_LOG_FULL);
         fake_code_object_free(unknown);
     }
-    EXPECT(atomic_load(&counters()->log_full_count) == 11);
-    EXPECT(atomic_load(&counters()->log_full_weight_ns) == 3 + 50);
+    EXPECT(atomic_load(&counters()[CPROF_COUNTER_LOG_FULL]) == 11);
+    EXPECT(atomic_load(&counters()[CPROF_COUNTER_LOG_FULL_NS]) == 3 + 50);
 
     read_log();
-    EXPECT(view.stack_count == stacks + 1 && view.log_full_count == 11);
+    EXPECT(view.stack_count == stacks + 1 && view.counters[CPROF_COUNTER_LOG_FULL] == 11);
     cprof_log_view_reset(&view);
     end();
 }
@@ -757,7 +759,7 @@ static void a_stack_that_finds_no_room_is_counted_nowhere(void)
     (void)fill_log();
     recorder_fixture_frame(context, 0, unknown, 8);
     EXPECT(cprof_record_find(&fixture.recorder, context, &sample, &ref) == CPROF_RECORDED_LOG_FULL);
-    EXPECT(ref == CPROF_NO_REF && atomic_load(&counters()->log_full_count) == 1);
+    EXPECT(ref == CPROF_NO_REF && atomic_load(&counters()[CPROF_COUNTER_LOG_FULL]) == 1);
     EXPECT(find_two_frames(&ref) == CPROF_RECORDED && ref == known);
     fake_code_object_free(unknown);
     end();

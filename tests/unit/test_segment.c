@@ -280,7 +280,7 @@ static void a_recycled_slot_is_zero_and_open_for_the_next_epoch(void)
     for (uint32_t i = 0; i < SLOTS; i++) {
         log = segment.base + cprof_segment_log_offset(i, LOG_BYTES);
         memset(log, 0x77, LOG_BYTES);
-        atomic_store(&cprof_segment_slot(&segment, i)->counters.samples, 5);
+        atomic_store(&cprof_segment_slot(&segment, i)->counters[CPROF_COUNTER_SAMPLES], 5);
         atomic_store(&cprof_segment_slot(&segment, i)->claim, UINT64_C(1) << 32 | 16);
     }
     EXPECT(fstat(fd, &full) == 0);
@@ -292,13 +292,13 @@ static void a_recycled_slot_is_zero_and_open_for_the_next_epoch(void)
     EXPECT((uint64_t)(full.st_blocks - recycled.st_blocks) * 512 >= LOG_BYTES);
     log = segment.base + cprof_segment_log_offset(1, LOG_BYTES);
     EXPECT(log[0] == 0 && memcmp(log, log + 1, LOG_BYTES - 1) == 0);
-    EXPECT(atomic_load(&cprof_segment_slot(&segment, 1)->counters.samples) == 0);
+    EXPECT(atomic_load(&cprof_segment_slot(&segment, 1)->counters[CPROF_COUNTER_SAMPLES]) == 0);
     EXPECT(atomic_load(&cprof_segment_slot(&segment, 1)->claim) == UINT64_C(2) << 32);
     EXPECT(cprof_segment_slot(&segment, 1)->number == 2);
     for (uint32_t i = 0; i < SLOTS; i += 2) {
         log = segment.base + cprof_segment_log_offset(i, LOG_BYTES);
         EXPECT(log[0] == 0x77 && memcmp(log, log + 1, LOG_BYTES - 1) == 0);
-        EXPECT(atomic_load(&cprof_segment_slot(&segment, i)->counters.samples) == 5);
+        EXPECT(atomic_load(&cprof_segment_slot(&segment, i)->counters[CPROF_COUNTER_SAMPLES]) == 5);
     }
     cprof_segment_close(&segment);
     close(fd);

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../../gateway/web/commands.h"
 #include "../../shared/segment/window.h"
 #include "expect.h"
 
@@ -56,22 +57,24 @@ int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
                  NULL);
 }
 
-static void act(void *context, const char *verb, struct cprof_web_request *request)
+/* Stands for the one of commands.c. */
+void cprof_web_command(const struct cprof_web_site *site, struct cprof_web_request *request,
+                       const char *name)
 {
     const char *value = cprof_web_parameter(request, "value");
 
-    (void)context;
-    if (strcmp(verb, "delay") == 0) {
+    (void)site;
+    if (strcmp(name, "delay") == 0) {
         delayed = request;
         cprof_loop_stop(&loop);
-    } else if (strcmp(verb, "large") == 0) {
+    } else if (strcmp(name, "large") == 0) {
         cprof_web_answer(request, 200, "text/plain", calloc(1, LARGE_BYTES), LARGE_BYTES);
     } else {
-        cprof_web_answer_line(request, 200, "%s %s", verb, value ? value : "nothing");
+        cprof_web_answer_line(request, 200, "%s %s", name, value ? value : "nothing");
     }
 }
 
-static const struct cprof_web_site site = {.config = &config, .act = act};
+static const struct cprof_web_site own_site = {.config = &config};
 
 static void begin_test(void)
 {
@@ -79,7 +82,7 @@ static void begin_test(void)
 
     (void)snprintf(config.http_address, sizeof(config.http_address), "%s/socket", directory);
     cprof_loop_init(&loop);
-    server = cprof_web_server_create(&config, &loop, &site, &error);
+    server = cprof_web_server_create(&config, &loop, &own_site, &error);
     EXPECT(server);
 }
 
@@ -190,7 +193,7 @@ static void a_part_of_a_form_without_a_name_is_refused(void)
     cprof_web_server_destroy(server);
 }
 
-#define POST(verb) "POST /actions/" verb " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+#define POST(name) "POST /actions/" name " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
 
 static void an_answer_that_comes_late_has_its_own_time(void)
 {

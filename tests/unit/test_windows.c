@@ -178,9 +178,9 @@ static void sample(uint32_t ref, uint64_t count, uint64_t weight_ns)
     atomic_fetch_add(&record(ref)->weight_ns, weight_ns);
     atomic_fetch_add(&record(ref)->count, count);
     if (ref == on_cpu_ref) {
-        atomic_fetch_add(&slot->counters.samples, count);
-        atomic_fetch_add(&slot->counters.cpu_clock_ns, weight_ns);
-        atomic_fetch_add(&slot->counters.sampled_clock_ns, weight_ns);
+        atomic_fetch_add(&slot->counters[CPROF_COUNTER_SAMPLES], count);
+        atomic_fetch_add(&slot->counters[CPROF_COUNTER_CPU_CLOCK_NS], weight_ns);
+        atomic_fetch_add(&slot->counters[CPROF_COUNTER_SAMPLED_CLOCK_NS], weight_ns);
     }
 }
 
@@ -349,12 +349,12 @@ static void only_a_window_that_no_shorter_period_changed_is_steady(void)
 
 static void use_cpu(uint64_t handler_ns, uint64_t ticker_ns, uint64_t worker_ns, uint64_t wall_ns)
 {
-    struct cprof_slot_counters *counters = &slot->counters;
+    _Atomic uint64_t *counters = slot->counters;
 
-    atomic_fetch_add(&counters->handler_cpu_ns, handler_ns);
-    atomic_fetch_add(&counters->ticker_cpu_ns, ticker_ns);
-    atomic_fetch_add(&counters->cpu_clock_ns, worker_ns);
-    atomic_fetch_add(&counters->sampling_ns, wall_ns);
+    atomic_fetch_add(&counters[CPROF_COUNTER_HANDLER_CPU_NS], handler_ns);
+    atomic_fetch_add(&counters[CPROF_COUNTER_TICKER_CPU_NS], ticker_ns);
+    atomic_fetch_add(&counters[CPROF_COUNTER_CPU_CLOCK_NS], worker_ns);
+    atomic_fetch_add(&counters[CPROF_COUNTER_SAMPLING_NS], wall_ns);
 }
 
 static void a_window_says_what_it_cost_alone(void)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../../plugin/record/intern.h"
+#include "../../shared/base/random.h"
 #include "../../shared/segment/layout.h"
 #include "expect.h"
 
@@ -31,14 +32,6 @@ static uint64_t key_of(uint32_t number)
 static uint32_t ref_of(uint64_t key)
 {
     return (uint32_t)key * 2654435761u | 1u;
-}
-
-static uint32_t next_random(uint32_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state;
 }
 
 static void expect_own_reference(const struct cprof_intern_table *of, uint64_t key, uint32_t *hits)
@@ -70,11 +63,12 @@ static void act(uint32_t turn, uint64_t key, uint32_t *hits)
 
 static void *churn(void *data)
 {
-    uint32_t state = 88172645u + *(uint32_t *)data;
+    uint64_t state = 88172645u + *(uint32_t *)data;
     uint32_t hits = 0;
 
     for (uint32_t i = 0; i < ROUNDS; i++) {
-        act(next_random(&state) % 32, key_of(next_random(&state) % KEYS), &hits);
+        act((uint32_t)cprof_random_below(&state, 32),
+            key_of((uint32_t)cprof_random_below(&state, KEYS)), &hits);
     }
     *(uint32_t *)data = hits;
     return NULL;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../../plugin/record/recorder.h"
+#include "../../shared/base/random.h"
 #include "expect.h"
 #include "recorder_fixture.h"
 
@@ -45,25 +46,17 @@ static _Atomic uint32_t mortals_left; /* that still come and go */
 static _Atomic uint32_t found, taken_back;
 static uint64_t recorded[MORTALS], added[MORTALS]; /* by the mortal's thread, by the ticker */
 
-static uint32_t next_random(uint32_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state;
-}
-
 static void fill_frames(struct cprof_context *context, const struct fake_code_object *leaf,
-                        uint32_t *random)
+                        uint64_t *random)
 {
     recorder_fixture_frame(context, 0, leaf, 8);
     for (uint32_t i = 1; i < DEPTH; i++) {
-        recorder_fixture_frame(context, i, codes[(i + (next_random(random) & 1)) % CODES],
-                               8 + 2 * (int32_t)(next_random(random) & 1));
+        recorder_fixture_frame(context, i, codes[(i + cprof_random_below(random, 2)) % CODES],
+                               8 + 2 * (int32_t)cprof_random_below(random, 2));
     }
 }
 
-static void record(const struct fake_code_object *leaf, uint32_t *random)
+static void record(const struct fake_code_object *leaf, uint64_t *random)
 {
     struct cprof_context *context = cprof_context_acquire(&fixture.recorder);
 
@@ -75,10 +68,10 @@ static void record(const struct fake_code_object *leaf, uint32_t *random)
 
 static void *handle(void *number)
 {
-    uint32_t random = 2463534242u + *(uint32_t *)number;
+    uint64_t random = 2463534242u + *(uint32_t *)number;
 
     while (atomic_load(&mortals_left) > 0) {
-        record(codes[next_random(&random) % CODES], &random);
+        record(codes[cprof_random_below(&random, CODES)], &random);
     }
     return NULL;
 }
@@ -99,7 +92,7 @@ static bool has_seen_enough(uint32_t life)
 static void *live_and_die(void *number)
 {
     struct mortal *mortal = &mortals[*(uint32_t *)number];
-    uint32_t random = 88172645u + *(uint32_t *)number;
+    uint64_t random = 88172645u + *(uint32_t *)number;
     char name[32];
 
     for (uint32_t life = 1; !has_seen_enough(life); life++) {
@@ -130,7 +123,7 @@ static void expect_leaf(uint32_t ref, const char *wanted)
 }
 
 /* One look at a sleeper that is in the mortal's code. */
-static void look(uint32_t number, uint32_t *random)
+static void look(uint32_t number, uint64_t *random)
 {
     struct cprof_context *context = cprof_context_acquire(&fixture.recorder);
     struct cprof_sample sample = {
@@ -161,10 +154,10 @@ static void look(uint32_t number, uint32_t *random)
 
 static void *tick(void *unused)
 {
-    uint32_t random = 521288629u;
+    uint64_t random = 521288629u;
 
     while (atomic_load(&mortals_left) > 0) {
-        look(next_random(&random) % MORTALS, &random);
+        look((uint32_t)cprof_random_below(&random, MORTALS), &random);
     }
     return unused;
 }
@@ -235,7 +228,7 @@ static void what_the_ticker_finds_has_the_name_that_it_saw(void)
     run();
     (void)fprintf(stderr, "  %u finds, %u taken back\n", found, taken_back);
     recorder_fixture_read(&fixture, FIXTURE_EPOCH, &view);
-    EXPECT(view.log_full_count == 0);
+    EXPECT(view.counters[CPROF_COUNTER_LOG_FULL] == 0);
     count_lives(&view, counts);
     for (uint32_t i = 0; i < MORTALS; i++) {
         EXPECT(recorded[i] > 0 && counts[i] == recorded[i] + added[i]);

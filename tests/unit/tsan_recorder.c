@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../../plugin/record/recorder.h"
+#include "../../shared/base/random.h"
 #include "expect.h"
 #include "recorder_fixture.h"
 
@@ -32,16 +33,8 @@ static struct fake_code_object *codes[CODES];
 static uint64_t wanted[CODES]; /* samples by leaf, the threads' sums added up at their end */
 static pthread_mutex_t wanted_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static uint32_t next_random(uint32_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state;
-}
-
 /* A sample as a handler takes it: a context for its time only. */
-static void record(const struct fake_code_object *leaf, uint32_t *random)
+static void record(const struct fake_code_object *leaf, uint64_t *random)
 {
     struct cprof_context *context = cprof_context_acquire(&fixture.recorder);
 
@@ -49,7 +42,7 @@ static void record(const struct fake_code_object *leaf, uint32_t *random)
     recorder_fixture_frame(context, 0, leaf, 8);
     for (uint32_t i = 1; i < DEPTH; i++) {
         /* Few enough stacks that threads meet, many enough that new ones go on coming. */
-        uint32_t bits = i <= 3 ? next_random(random) : 0;
+        uint32_t bits = i <= 3 ? (uint32_t)cprof_random(random) : 0;
 
         recorder_fixture_frame(context, i, codes[(i + (bits >> 8 & 1)) % CODES],
                                8 + 2 * (int32_t)(bits & 1));
@@ -60,11 +53,11 @@ static void record(const struct fake_code_object *leaf, uint32_t *random)
 
 static void *record_many(void *number)
 {
-    uint32_t random = 2463534242u + *(uint32_t *)number;
+    uint64_t random = 2463534242u + *(uint32_t *)number;
     uint64_t taken[CODES] = {0};
 
     for (uint32_t i = 0; i < ROUNDS; i++) {
-        uint32_t leaf = next_random(&random) % CODES;
+        uint32_t leaf = (uint32_t)cprof_random_below(&random, CODES);
 
         record(codes[leaf], &random);
         taken[leaf]++;
@@ -81,7 +74,7 @@ static void *record_many(void *number)
 static void *live_and_die(void *number)
 {
     struct fake_code_object *mortal = fake_code_object_create("unborn", 1, 64);
-    uint32_t random = 88172645u + *(uint32_t *)number;
+    uint64_t random = 88172645u + *(uint32_t *)number;
     char name[32];
 
     for (uint32_t life = 0; life < LIVES; life++) {
@@ -152,7 +145,7 @@ static void every_sample_is_counted_under_its_own_name(void)
     run_threads(bodies, RECORDERS + 2);
 
     recorder_fixture_read(&fixture, FIXTURE_EPOCH, &view);
-    EXPECT(view.log_full_count == 0);
+    EXPECT(view.counters[CPROF_COUNTER_LOG_FULL] == 0);
     for (uint32_t i = 0; i < CODES; i++) {
         (void)snprintf(name, sizeof(name), "code_%u", i);
         EXPECT(wanted[i] > 0 && recorder_fixture_count(&view, name) == wanted[i]);
@@ -168,14 +161,14 @@ static _Atomic uint64_t recorded, refused;
 
 static void *record_until_full(void *number)
 {
-    uint32_t random = 521288629u + *(uint32_t *)number;
+    uint64_t random = 521288629u + *(uint32_t *)number;
 
     for (uint32_t i = 0; i < ROUNDS; i++) {
         struct cprof_context *context = cprof_context_acquire(&fixture.recorder);
 
         EXPECT(context);
         for (uint32_t j = 0; j < DEPTH; j++) {
-            recorder_fixture_frame(context, j, codes[next_random(&random) % CODES], 8);
+            recorder_fixture_frame(context, j, codes[cprof_random_below(&random, CODES)], 8);
         }
         if (recorder_fixture_sample(&fixture, context, DEPTH, 7) == CPROF_RECORDED) {
             atomic_fetch_add(&recorded, 1);
@@ -205,7 +198,8 @@ static void a_full_log_loses_no_sample_from_the_counts(void)
     }
     EXPECT(refused > 0 && recorded + refused == UINT64_C(1) * RECORDERS * ROUNDS);
     EXPECT(count == recorded && weight_ns == recorded * 7);
-    EXPECT(view.log_full_count == refused && view.log_full_weight_ns == refused * 7);
+    EXPECT(view.counters[CPROF_COUNTER_LOG_FULL] == refused &&
+           view.counters[CPROF_COUNTER_LOG_FULL_NS] == refused * 7);
     cprof_log_view_reset(&view);
     recorder_fixture_end(&fixture);
     free_codes();

@@ -1,8 +1,8 @@
-/* actions.c - see actions.h.
+/* command_runner.c - see command_runner.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "actions.h"
+#include "command_runner.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -12,9 +12,8 @@
 #include <unistd.h>
 
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
-
-#define NS_PER_MS UINT64_C(1000000)
 
 /* So many commands, then a pause, during which the bell is not listened to. */
 #define COMMANDS_A_TURN 8
@@ -22,24 +21,18 @@
 
 #define STACKS_PAUSE_NS (1000 * NS_PER_MS) /* between two times all stacks go to the log */
 
-struct cprof_actions {
+struct cprof_command_runner {
     const struct cprof_config *config; /* as it was at the start */
     struct cprof_control *control;
     struct cprof_commands *commands;
     struct cprof_loop *loop;
     struct cprof_loop_watch bell;
     struct cprof_loop_timer pause; /* its end */
-    struct cprof_actions_host host;
+    struct cprof_command_host host;
     struct cprof_settings settings;
     uint32_t next; /* place in the ring */
     uint64_t stacks_ns;
 };
-
-static uint32_t configured_kinds(const struct cprof_config *config)
-{
-    return (config->disable_cpu ? 0 : (uint32_t)CPROF_KIND_CPU) |
-           (config->disable_wall ? 0 : (uint32_t)CPROF_KIND_WALL);
-}
 
 /* A profile of the schedule ends before the next one begins. */
 static uint32_t interval_or_default(const struct cprof_config *config, uint32_t interval_s)
@@ -59,8 +52,10 @@ static struct cprof_settings read_settings(const struct cprof_config *config,
     return (struct cprof_settings){
         .on = atomic_load(&switches->off) != 1,
         .upload = config->upload && atomic_load(&switches->upload_off) != 1,
-        .kinds = kinds && !(kinds & ~(uint32_t)CPROF_KINDS_ALL) ? kinds : configured_kinds(config),
-        .period_ms = period_ms >= 1 && period_ms <= 1000 ? period_ms : config->period_ms,
+        .kinds =
+            kinds && !(kinds & ~(uint32_t)CPROF_KINDS_ALL) ? kinds : cprof_config_kinds(config),
+        .period_ms =
+            period_ms >= 1 && period_ms <= CPROF_PERIOD_MS_MAX ? period_ms : config->period_ms,
         .output_interval_s = interval_or_default(config, atomic_load(&switches->output_interval_s)),
     };
 }
@@ -74,22 +69,22 @@ static bool settings_are_equal(const struct cprof_settings *left,
 }
 
 /* Writes the settings down for whoever comes next and tells the conductor. */
-static void put_in_force(struct cprof_actions *actions, const struct cprof_settings *after)
+static void put_in_force(struct cprof_command_runner *runner, const struct cprof_settings *after)
 {
-    const struct cprof_settings before = actions->settings;
-    const struct cprof_config *config = actions->config;
-    struct cprof_switches *switches = &actions->control->switches;
+    const struct cprof_settings before = runner->settings;
+    const struct cprof_config *config = runner->config;
+    struct cprof_switches *switches = &runner->control->switches;
 
-    actions->settings = *after;
+    runner->settings = *after;
     atomic_store(&switches->off, !after->on);
-    atomic_store(&switches->kinds, after->kinds == configured_kinds(config) ? 0 : after->kinds);
+    atomic_store(&switches->kinds, after->kinds == cprof_config_kinds(config) ? 0 : after->kinds);
     atomic_store(&switches->period_ms,
                  after->period_ms == config->period_ms ? 0 : after->period_ms);
     atomic_store(&switches->upload_off, config->upload && !after->upload);
     atomic_store(&switches->output_interval_s, after->output_interval_s == config->output_interval_s
                                                    ? 0
                                                    : after->output_interval_s);
-    actions->host.changed(actions->host.context, &before, after);
+    runner->host.changed(runner->host.context, &before, after);
 }
 
 static const char *kinds_text(uint32_t kinds)
@@ -100,28 +95,28 @@ static const char *kinds_text(uint32_t kinds)
 }
 
 /* Fills in what the command makes of the settings; false: that cannot be, and why. */
-static bool apply(const struct cprof_actions *actions, const struct cprof_command *command,
+static bool apply(const struct cprof_command_runner *runner, const struct cprof_command *command,
                   struct cprof_settings *settings, struct cprof_error *error)
 {
-    const struct cprof_config *config = actions->config;
+    const struct cprof_config *config = runner->config;
 
-    switch (command->verb) {
-    case CPROF_VERB_ON:
+    switch (command->name) {
+    case CPROF_COMMAND_ON:
         settings->on = true;
         break;
-    case CPROF_VERB_OFF:
+    case CPROF_COMMAND_OFF:
         settings->on = false;
         break;
-    case CPROF_VERB_TOGGLE:
+    case CPROF_COMMAND_TOGGLE:
         settings->on = !settings->on;
         break;
-    case CPROF_VERB_KINDS:
-        settings->kinds = command->kinds ? command->kinds : configured_kinds(config);
+    case CPROF_COMMAND_KINDS:
+        settings->kinds = command->kinds ? command->kinds : cprof_config_kinds(config);
         break;
-    case CPROF_VERB_PERIOD:
+    case CPROF_COMMAND_PERIOD:
         settings->period_ms = command->value ? command->value : config->period_ms;
         break;
-    case CPROF_VERB_INTERVAL:
+    case CPROF_COMMAND_INTERVAL:
         if (command->value && command->value < config->output_duration_s) {
             return cprof_fail(error, "an interval of %u s is shorter than a profile, %u s",
                               command->value, config->output_duration_s);
@@ -138,21 +133,21 @@ static bool apply(const struct cprof_actions *actions, const struct cprof_comman
     return true;
 }
 
-static void describe(const struct cprof_settings *settings, uint32_t verb, char *text,
+static void describe(const struct cprof_settings *settings, uint32_t name, char *text,
                      size_t text_bytes)
 {
-    switch (verb) {
-    case CPROF_VERB_KINDS:
+    switch (name) {
+    case CPROF_COMMAND_KINDS:
         (void)snprintf(text, text_bytes, "profiles are of %s", kinds_text(settings->kinds));
         break;
-    case CPROF_VERB_PERIOD:
+    case CPROF_COMMAND_PERIOD:
         (void)snprintf(text, text_bytes, "a sample each %u ms", settings->period_ms);
         break;
-    case CPROF_VERB_INTERVAL:
+    case CPROF_COMMAND_INTERVAL:
         (void)snprintf(text, text_bytes, "a profile for output-dir each %u s",
                        settings->output_interval_s);
         break;
-    case CPROF_VERB_UPLOAD:
+    case CPROF_COMMAND_UPLOAD:
         (void)snprintf(text, text_bytes, "uploads are %s", settings->upload ? "on" : "off");
         break;
     default:
@@ -161,105 +156,105 @@ static void describe(const struct cprof_settings *settings, uint32_t verb, char 
     }
 }
 
-static enum cprof_action_outcome change(struct cprof_actions *actions,
-                                        const struct cprof_command *command, char *text,
-                                        size_t text_bytes)
+static enum cprof_command_outcome change(struct cprof_command_runner *runner,
+                                         const struct cprof_command *command, char *text,
+                                         size_t text_bytes)
 {
-    struct cprof_settings after = actions->settings;
+    struct cprof_settings after = runner->settings;
     struct cprof_error error;
 
-    if (!apply(actions, command, &after, &error)) {
+    if (!apply(runner, command, &after, &error)) {
         (void)snprintf(text, text_bytes, "%s", error.text);
-        return CPROF_ACTION_REFUSED;
+        return CPROF_OUTCOME_REFUSED;
     }
-    describe(&after, command->verb, text, text_bytes);
-    if (!settings_are_equal(&after, &actions->settings)) {
+    describe(&after, command->name, text, text_bytes);
+    if (!settings_are_equal(&after, &runner->settings)) {
         cprof_notice("%s, by %s", text, cprof_origin_name(command->origin));
-        put_in_force(actions, &after);
+        put_in_force(runner, &after);
     }
-    return CPROF_ACTION_DONE;
+    return CPROF_OUTCOME_DONE;
 }
 
-static enum cprof_action_outcome take_profile(struct cprof_actions *actions,
-                                              const struct cprof_command *command, char *text,
-                                              size_t text_bytes)
+static enum cprof_command_outcome take_profile(struct cprof_command_runner *runner,
+                                               const struct cprof_command *command, char *text,
+                                               size_t text_bytes)
 {
-    uint32_t kinds = command->kinds ? command->kinds : actions->settings.kinds;
+    uint32_t kinds = command->kinds ? command->kinds : runner->settings.kinds;
     struct cprof_error error;
 
-    if (!actions->settings.on) {
+    if (!runner->settings.on) {
         (void)snprintf(text, text_bytes, "profiling is off");
-        return CPROF_ACTION_REFUSED;
+        return CPROF_OUTCOME_REFUSED;
     }
-    if (!actions->host.profile(actions->host.context, kinds, command->value,
-                               (enum cprof_origin)command->origin, &error)) {
+    if (!runner->host.profile(runner->host.context, kinds, command->value,
+                              (enum cprof_origin)command->origin, &error)) {
         (void)snprintf(text, text_bytes, "%s", error.text);
-        return CPROF_ACTION_REFUSED;
+        return CPROF_OUTCOME_REFUSED;
     }
     (void)snprintf(text, text_bytes, "a profile of %s is taken for %u s", kinds_text(kinds),
                    command->value);
     cprof_log(CPROF_LOG_INFO, "%s, by %s", text, cprof_origin_name(command->origin));
-    return CPROF_ACTION_STARTED;
+    return CPROF_OUTCOME_STARTED;
 }
 
-static enum cprof_action_outcome write_stacks(struct cprof_actions *actions, char *text,
-                                              size_t text_bytes)
+static enum cprof_command_outcome write_stacks(struct cprof_command_runner *runner, char *text,
+                                               size_t text_bytes)
 {
     uint64_t now_ns = cprof_now_ns();
     struct cprof_error error;
 
-    if (!actions->settings.on) {
+    if (!runner->settings.on) {
         (void)snprintf(text, text_bytes, "profiling is off");
-        return CPROF_ACTION_REFUSED;
+        return CPROF_OUTCOME_REFUSED;
     }
-    if (actions->stacks_ns && now_ns - actions->stacks_ns < STACKS_PAUSE_NS) {
+    if (runner->stacks_ns && now_ns - runner->stacks_ns < STACKS_PAUSE_NS) {
         (void)snprintf(text, text_bytes, "the stacks were written less than a second ago");
-        return CPROF_ACTION_REFUSED;
+        return CPROF_OUTCOME_REFUSED;
     }
-    if (!actions->host.stacks(actions->host.context, &error)) {
+    if (!runner->host.stacks(runner->host.context, &error)) {
         (void)snprintf(text, text_bytes, "%s", error.text);
-        return CPROF_ACTION_REFUSED;
+        return CPROF_OUTCOME_REFUSED;
     }
-    actions->stacks_ns = now_ns;
+    runner->stacks_ns = now_ns;
     (void)snprintf(text, text_bytes, "the stacks go to the log");
-    return CPROF_ACTION_STARTED;
+    return CPROF_OUTCOME_STARTED;
 }
 
-enum cprof_action_outcome cprof_actions_do(struct cprof_actions *actions,
-                                           const struct cprof_command *command, char *text,
-                                           size_t text_bytes)
+enum cprof_command_outcome cprof_command_run(struct cprof_command_runner *runner,
+                                             const struct cprof_command *command, char *text,
+                                             size_t text_bytes)
 {
     if (!cprof_command_is_sound(command)) {
         (void)snprintf(text, text_bytes, "no such command, or a number out of bounds");
-        return CPROF_ACTION_INVALID;
+        return CPROF_OUTCOME_INVALID;
     }
-    switch (command->verb) {
-    case CPROF_VERB_PROFILE:
-        return take_profile(actions, command, text, text_bytes);
-    case CPROF_VERB_STACKS:
-        return write_stacks(actions, text, text_bytes);
+    switch (command->name) {
+    case CPROF_COMMAND_PROFILE:
+        return take_profile(runner, command, text, text_bytes);
+    case CPROF_COMMAND_STACKS:
+        return write_stacks(runner, text, text_bytes);
     default:
-        return change(actions, command, text, text_bytes);
+        return change(runner, command, text, text_bytes);
     }
 }
 
-const struct cprof_settings *cprof_actions_settings(const struct cprof_actions *actions)
+const struct cprof_settings *cprof_command_settings(const struct cprof_command_runner *runner)
 {
-    return &actions->settings;
+    return &runner->settings;
 }
 
 /* Who asked by a letter or a file reads the answer in the log. False: there may be more. */
-static bool empty_ring(struct cprof_actions *actions)
+static bool empty_ring(struct cprof_command_runner *runner)
 {
     struct cprof_command command;
     struct cprof_error answer;
 
     for (int i = 0; i < COMMANDS_A_TURN; i++) {
-        if (!cprof_commands_take(actions->commands, &actions->next, &command)) {
+        if (!cprof_commands_take(runner->commands, &runner->next, &command)) {
             return true;
         }
-        if (cprof_actions_do(actions, &command, answer.text, sizeof(answer.text)) ==
-            CPROF_ACTION_REFUSED) {
+        if (cprof_command_run(runner, &command, answer.text, sizeof(answer.text)) ==
+            CPROF_OUTCOME_REFUSED) {
             cprof_log(CPROF_LOG_WARNING, "a command by %s is not carried out: %s",
                       cprof_origin_name(command.origin), answer.text);
         }
@@ -270,70 +265,70 @@ static bool empty_ring(struct cprof_actions *actions)
 /* Many strokes are one; the commands stand in the ring. */
 static void hear(void *context, short events)
 {
-    struct cprof_actions *actions = context;
+    struct cprof_command_runner *runner = context;
     char strokes[4096];
 
     (void)events;
-    cprof_loop_remove_watch(actions->loop, &actions->bell);
-    if (read(actions->bell.fd, strokes, sizeof(strokes)) > 0) {
-        (void)empty_ring(actions);
+    cprof_loop_remove_watch(runner->loop, &runner->bell);
+    if (read(runner->bell.fd, strokes, sizeof(strokes)) > 0) {
+        (void)empty_ring(runner);
     }
-    actions->pause.due_ns = cprof_now_ns() + PAUSE_NS;
+    runner->pause.due_ns = cprof_now_ns() + PAUSE_NS;
 }
 
 /* Takes what came during the pause, or before there was a gateway. */
 static void end_pause(void *context, uint64_t now_ns)
 {
-    struct cprof_actions *actions = context;
+    struct cprof_command_runner *runner = context;
 
-    if (!empty_ring(actions) || !cprof_loop_add_watch(actions->loop, &actions->bell)) {
-        actions->pause.due_ns = now_ns + PAUSE_NS;
+    if (!empty_ring(runner) || !cprof_loop_add_watch(runner->loop, &runner->bell)) {
+        runner->pause.due_ns = now_ns + PAUSE_NS;
     }
 }
 
-struct cprof_actions *cprof_actions_create(const struct cprof_config *config,
-                                           const struct cprof_segment *segment, int bell_fd,
-                                           struct cprof_loop *loop,
-                                           const struct cprof_actions_host *host,
-                                           struct cprof_error *error)
+struct cprof_command_runner *cprof_command_runner_create(const struct cprof_config *config,
+                                                         const struct cprof_segment *segment,
+                                                         int bell_fd, struct cprof_loop *loop,
+                                                         const struct cprof_command_host *host,
+                                                         struct cprof_error *error)
 {
-    struct cprof_actions *actions = calloc(1, sizeof(*actions));
+    struct cprof_command_runner *runner = calloc(1, sizeof(*runner));
 
-    if (!actions) {
+    if (!runner) {
         cprof_fail(error, "no memory for the commands");
         return NULL;
     }
-    actions->config = config;
-    actions->control = cprof_segment_control(segment);
-    actions->commands = cprof_segment_commands(segment);
-    actions->loop = loop;
-    actions->host = *host;
-    actions->settings = read_settings(config, &actions->control->switches);
-    actions->bell = (struct cprof_loop_watch){
-        .fd = bell_fd, .events = POLLIN, .ready = hear, .context = actions};
-    actions->pause = (struct cprof_loop_timer){
-        .due_ns = CPROF_LOOP_NEVER, .fire = end_pause, .context = actions};
-    if (!cprof_loop_add_timer(loop, &actions->pause)) {
+    runner->config = config;
+    runner->control = cprof_segment_control(segment);
+    runner->commands = cprof_segment_commands(segment);
+    runner->loop = loop;
+    runner->host = *host;
+    runner->settings = read_settings(config, &runner->control->switches);
+    runner->bell = (struct cprof_loop_watch){
+        .fd = bell_fd, .events = POLLIN, .ready = hear, .context = runner};
+    runner->pause =
+        (struct cprof_loop_timer){.due_ns = CPROF_LOOP_NEVER, .fire = end_pause, .context = runner};
+    if (!cprof_loop_add_timer(loop, &runner->pause)) {
         cprof_fail(error, "the loop has no place for the commands");
-        free(actions);
+        free(runner);
         return NULL;
     }
-    if (!actions->settings.on) {
+    if (!runner->settings.on) {
         cprof_log(CPROF_LOG_WARNING, "profiling is off, as it was set before this start");
     }
-    return actions;
+    return runner;
 }
 
-void cprof_actions_listen(struct cprof_actions *actions)
+void cprof_command_runner_listen(struct cprof_command_runner *runner)
 {
-    actions->pause.due_ns = actions->bell.fd < 0 ? CPROF_LOOP_NEVER : 0;
+    runner->pause.due_ns = runner->bell.fd < 0 ? CPROF_LOOP_NEVER : 0;
 }
 
-void cprof_actions_destroy(struct cprof_actions *actions)
+void cprof_command_runner_destroy(struct cprof_command_runner *runner)
 {
-    if (actions) {
-        cprof_loop_remove_watch(actions->loop, &actions->bell);
-        cprof_loop_remove_timer(actions->loop, &actions->pause);
-        free(actions);
+    if (runner) {
+        cprof_loop_remove_watch(runner->loop, &runner->bell);
+        cprof_loop_remove_timer(runner->loop, &runner->pause);
+        free(runner);
     }
 }

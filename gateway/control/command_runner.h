@@ -1,5 +1,5 @@
-/* actions.h - carries out what operators ask for, whoever they come from, and holds what they have
- * set.
+/* command_runner.h - carries out what operators ask for, whoever they come from, and holds what
+ * they have set.
  *
  * Callers   the gateway's thread, on the loop. What it can do comes as callbacks. The ring in
  *           shared memory (fifo, hooks, alarms, routes) is read here; the endpoint gives it
@@ -12,8 +12,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CPROF_ACTIONS_H
-#define CPROF_ACTIONS_H
+#ifndef CPROF_COMMAND_RUNNER_H
+#define CPROF_COMMAND_RUNNER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ struct cprof_settings {
 };
 
 /* What the conductor lends. */
-struct cprof_actions_host {
+struct cprof_command_host {
     void *context;
     /* Takes one profile of each of `kinds`; where it goes is the host's affair. False: it cannot
      * be taken now, for the reason in `error`. */
@@ -50,32 +50,32 @@ struct cprof_actions_host {
 };
 
 /* What became of a command. */
-enum cprof_action_outcome {
-    CPROF_ACTION_DONE,    /* it is so (it may have been so before) */
-    CPROF_ACTION_STARTED, /* and will end by itself: profile, stacks */
-    CPROF_ACTION_INVALID, /* no such thing, or out of bounds */
-    CPROF_ACTION_REFUSED, /* not in this state: off, too many at once, nothing to upload to */
+enum cprof_command_outcome {
+    CPROF_OUTCOME_DONE,    /* it is so (it may have been so before) */
+    CPROF_OUTCOME_STARTED, /* and will end by itself: profile, stacks */
+    CPROF_OUTCOME_INVALID, /* no such thing, or out of bounds */
+    CPROF_OUTCOME_REFUSED, /* not in this state: off, too many at once, nothing to upload to */
 };
 
-struct cprof_actions;
+struct cprof_command_runner;
 
 /* Everything is borrowed; bell_fd: the reading end of the bell, -1: there is none (tests). Reads
  * the settings from the control page. NULL with the error. */
-struct cprof_actions *cprof_actions_create(const struct cprof_config *config,
-                                           const struct cprof_segment *segment, int bell_fd,
-                                           struct cprof_loop *loop,
-                                           const struct cprof_actions_host *host,
-                                           struct cprof_error *error) CPROF_MUST_USE;
+struct cprof_command_runner *cprof_command_runner_create(const struct cprof_config *config,
+                                                         const struct cprof_segment *segment,
+                                                         int bell_fd, struct cprof_loop *loop,
+                                                         const struct cprof_command_host *host,
+                                                         struct cprof_error *error) CPROF_MUST_USE;
 /* Once windows can be ordered: from now on the ring is read, first what came before. */
-void cprof_actions_listen(struct cprof_actions *actions);
+void cprof_command_runner_listen(struct cprof_command_runner *runner);
 /* NULL is fine. */
-void cprof_actions_destroy(struct cprof_actions *actions);
+void cprof_command_runner_destroy(struct cprof_command_runner *runner);
 
 /* Carries it out; `text` becomes one sentence for who asked, without a newline. */
-enum cprof_action_outcome cprof_actions_do(struct cprof_actions *actions,
-                                           const struct cprof_command *command, char *text,
-                                           size_t text_bytes);
+enum cprof_command_outcome cprof_command_run(struct cprof_command_runner *runner,
+                                             const struct cprof_command *command, char *text,
+                                             size_t text_bytes);
 
-const struct cprof_settings *cprof_actions_settings(const struct cprof_actions *actions);
+const struct cprof_settings *cprof_command_settings(const struct cprof_command_runner *runner);
 
 #endif

@@ -1,10 +1,10 @@
-/* verbs.c - see verbs.h.
+/* commands.c - see commands.h.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <uwsgi.h>
 
-#include "verbs.h"
+#include "commands.h"
 
 #include <dlfcn.h>
 
@@ -20,7 +20,7 @@ static struct {
     struct cprof_bell bell;
 } line;
 
-bool cprof_verbs_send(const struct cprof_command *command)
+bool cprof_host_commands_send(const struct cprof_command *command)
 {
     bool sent = line.commands && cprof_commands_put(line.commands, command);
 
@@ -32,7 +32,7 @@ bool cprof_verbs_send(const struct cprof_command *command)
 
 static void send_or_say(const struct cprof_command *command)
 {
-    if (!cprof_verbs_send(command)) {
+    if (!cprof_host_commands_send(command)) {
         cprof_log(CPROF_LOG_WARNING, "a command by %s is not carried out: %s",
                   cprof_origin_name(command->origin),
                   line.commands ? "too many wait already" : "this server profiles nothing");
@@ -82,7 +82,7 @@ static void run_alarm(struct uwsgi_alarm_instance *alarm, char *message, size_t 
     send_text(alarm_text(alarm), CPROF_ORIGIN_ALARM);
 }
 
-void cprof_verbs_register(void)
+void cprof_host_commands_register(void)
 {
     static char name[] = "cloudprofiler";
 
@@ -93,20 +93,20 @@ void cprof_verbs_register(void)
 static void write_stacks(int unused)
 {
     (void)unused;
-    send_or_say(&(struct cprof_command){.verb = CPROF_VERB_STACKS, .origin = CPROF_ORIGIN_FIFO});
+    send_or_say(&(struct cprof_command){.name = CPROF_COMMAND_STACKS, .origin = CPROF_ORIGIN_FIFO});
 }
 
 static void toggle(int unused)
 {
     (void)unused;
-    send_or_say(&(struct cprof_command){.verb = CPROF_VERB_TOGGLE, .origin = CPROF_ORIGIN_FIFO});
+    send_or_say(&(struct cprof_command){.name = CPROF_COMMAND_TOGGLE, .origin = CPROF_ORIGIN_FIFO});
 }
 
 static void take_profile(int unused)
 {
     (void)unused;
     send_or_say(&(struct cprof_command){
-        .verb = CPROF_VERB_PROFILE, .origin = CPROF_ORIGIN_FIFO, .value = PROFILE_SECONDS});
+        .name = CPROF_COMMAND_PROFILE, .origin = CPROF_ORIGIN_FIFO, .value = PROFILE_SECONDS});
 }
 
 /* uWSGI's table is no part of its header. Letters that somebody has taken are left to him. */
@@ -128,7 +128,7 @@ static void take_letters(void)
     }
 }
 
-void cprof_verbs_start(struct cprof_commands *commands, const struct cprof_bell *bell)
+void cprof_host_commands_start(struct cprof_commands *commands, const struct cprof_bell *bell)
 {
     line.commands = commands;
     line.bell = *bell;

@@ -1,11 +1,11 @@
-/* test_actions.c - see gateway/control/actions.h: settings that operators change, and those that
- * are found at a start.
+/* test_command_runner.c - see gateway/control/command_runner.h: settings that operators
+ * change, and those that are found at a start.
  *
  * sources: tests/unit/fake_log.c
  *
  * SPDX-License-Identifier: MIT
  */
-#include "../../gateway/control/actions.h"
+#include "../../gateway/control/command_runner.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 
 static struct cprof_segment segment;
 static struct cprof_loop loop;
-static struct cprof_actions *actions;
+static struct cprof_command_runner *runner;
 static struct cprof_config config;
 static unsigned changes, profiles, stacks;
 static uint32_t last_kinds, last_seconds;
@@ -45,7 +45,7 @@ static void change(void *context, const struct cprof_settings *before,
     changes++;
 }
 
-static const struct cprof_actions_host host = {
+static const struct cprof_command_host host = {
     .profile = take_profile, .stacks = write_stacks, .changed = change};
 
 /* A gateway that finds what stands in the segment. */
@@ -54,9 +54,9 @@ static const struct cprof_settings *start(void)
     struct cprof_error error;
 
     cprof_loop_init(&loop);
-    actions = cprof_actions_create(&config, &segment, -1, &loop, &host, &error);
-    EXPECT(actions);
-    return cprof_actions_settings(actions);
+    runner = cprof_command_runner_create(&config, &segment, -1, &loop, &host, &error);
+    EXPECT(runner);
+    return cprof_command_settings(runner);
 }
 
 static void begin_test(bool upload)
@@ -73,20 +73,20 @@ static void begin_test(bool upload)
 
 static void end_test(void)
 {
-    cprof_actions_destroy(actions);
+    cprof_command_runner_destroy(runner);
     fake_segment_close(&segment);
 }
 
-static enum cprof_action_outcome act(const char *text)
+static enum cprof_command_outcome act(const char *text)
 {
     struct cprof_command command;
     struct cprof_error error;
     char said[256] = "";
-    enum cprof_action_outcome outcome;
+    enum cprof_command_outcome outcome;
 
     EXPECT(cprof_command_parse(&command, text, &error));
     command.origin = CPROF_ORIGIN_HTTP;
-    outcome = cprof_actions_do(actions, &command, said, sizeof(said));
+    outcome = cprof_command_run(runner, &command, said, sizeof(said));
     EXPECT(said[0] != '\0' && !strchr(said, '\n'));
     return outcome;
 }
@@ -96,17 +96,18 @@ static void what_is_set_is_found_by_the_next_gateway(void)
     const struct cprof_settings *settings;
 
     begin_test(true);
-    EXPECT(act("off") == CPROF_ACTION_DONE && act("kinds cpu") == CPROF_ACTION_DONE);
-    EXPECT(act("period 5") == CPROF_ACTION_DONE && act("upload off") == CPROF_ACTION_DONE);
-    EXPECT(act("interval 120") == CPROF_ACTION_DONE && changes == 5);
-    EXPECT(act("off") == CPROF_ACTION_DONE && changes == 5);
-    cprof_actions_destroy(actions);
+    EXPECT(act("off") == CPROF_OUTCOME_DONE && act("kinds cpu") == CPROF_OUTCOME_DONE);
+    EXPECT(act("period 5") == CPROF_OUTCOME_DONE && act("upload off") == CPROF_OUTCOME_DONE);
+    EXPECT(act("interval 120") == CPROF_OUTCOME_DONE && changes == 5);
+    EXPECT(act("off") == CPROF_OUTCOME_DONE && changes == 5);
+    cprof_command_runner_destroy(runner);
     settings = start();
     EXPECT(!settings->on && !settings->upload && settings->kinds == CPROF_KIND_CPU);
     EXPECT(settings->period_ms == 5 && settings->output_interval_s == 120);
-    EXPECT(act("toggle") == CPROF_ACTION_DONE && act("upload on") == CPROF_ACTION_DONE);
-    EXPECT(act("kinds default") == CPROF_ACTION_DONE && act("period default") == CPROF_ACTION_DONE);
-    EXPECT(act("interval default") == CPROF_ACTION_DONE && changes == 10);
+    EXPECT(act("toggle") == CPROF_OUTCOME_DONE && act("upload on") == CPROF_OUTCOME_DONE);
+    EXPECT(act("kinds default") == CPROF_OUTCOME_DONE &&
+           act("period default") == CPROF_OUTCOME_DONE);
+    EXPECT(act("interval default") == CPROF_OUTCOME_DONE && changes == 10);
     EXPECT(settings->on && settings->upload && settings->kinds == CPROF_KIND_WALL);
     EXPECT(settings->period_ms == 10 && settings->output_interval_s == 60);
     end_test();
@@ -118,7 +119,7 @@ static void what_makes_no_sense_is_not_taken_over(void)
     const struct cprof_settings *settings;
 
     begin_test(false);
-    cprof_actions_destroy(actions);
+    cprof_command_runner_destroy(runner);
     switches = &cprof_segment_control(&segment)->switches;
     atomic_store(&switches->off, 77);
     atomic_store(&switches->kinds, 1u << 20);
@@ -132,16 +133,16 @@ static void what_makes_no_sense_is_not_taken_over(void)
 
 static void what_cannot_be_is_refused(void)
 {
-    const struct cprof_command none = {.verb = CPROF_VERB_COUNT, .origin = CPROF_ORIGIN_HTTP};
+    const struct cprof_command none = {.name = CPROF_COMMAND_COUNT, .origin = CPROF_ORIGIN_HTTP};
     char said[64];
 
     begin_test(false);
-    EXPECT(act("upload on") == CPROF_ACTION_REFUSED && act("interval 9") == CPROF_ACTION_REFUSED);
-    EXPECT(act("profile 600") == CPROF_ACTION_REFUSED);
-    EXPECT(cprof_actions_do(actions, &none, said, sizeof(said)) == CPROF_ACTION_INVALID);
+    EXPECT(act("upload on") == CPROF_OUTCOME_REFUSED && act("interval 9") == CPROF_OUTCOME_REFUSED);
+    EXPECT(act("profile 600") == CPROF_OUTCOME_REFUSED);
+    EXPECT(cprof_command_run(runner, &none, said, sizeof(said)) == CPROF_OUTCOME_INVALID);
     EXPECT(changes == 0);
-    EXPECT(act("off") == CPROF_ACTION_DONE);
-    EXPECT(act("profile 5") == CPROF_ACTION_REFUSED && act("stacks") == CPROF_ACTION_REFUSED);
+    EXPECT(act("off") == CPROF_OUTCOME_DONE);
+    EXPECT(act("profile 5") == CPROF_OUTCOME_REFUSED && act("stacks") == CPROF_OUTCOME_REFUSED);
     EXPECT(profiles == 1 && stacks == 0);
     end_test();
 }
@@ -149,11 +150,11 @@ static void what_cannot_be_is_refused(void)
 static void profiles_and_stacks_are_started(void)
 {
     begin_test(false);
-    EXPECT(act("profile 5") == CPROF_ACTION_STARTED);
+    EXPECT(act("profile 5") == CPROF_OUTCOME_STARTED);
     EXPECT(last_kinds == CPROF_KIND_WALL && last_seconds == 5);
-    EXPECT(act("profile cpu,wall") == CPROF_ACTION_STARTED);
+    EXPECT(act("profile cpu,wall") == CPROF_OUTCOME_STARTED);
     EXPECT(last_kinds == CPROF_KINDS_ALL && last_seconds == 30);
-    EXPECT(act("stacks") == CPROF_ACTION_STARTED && stacks == 1);
+    EXPECT(act("stacks") == CPROF_OUTCOME_STARTED && stacks == 1);
     end_test();
 }
 

@@ -1,18 +1,18 @@
-/* orders.c - see orders.h.
+/* command_profiles.c - see command_profiles.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "orders.h"
+#include "command_profiles.h"
 
-#define NS_PER_S UINT64_C(1000000000)
+#include "../../shared/base/units.h"
 
-static void deliver(const struct cprof_orders *orders, const struct cprof_demand_result *result,
-                    enum cprof_reason reason)
+static void deliver(const struct cprof_command_profiles *profiles,
+                    const struct cprof_demand_result *result, enum cprof_reason reason)
 {
     const struct cprof_why why = {.reason = reason, .source = CPROF_SOURCE_DEMAND};
 
     for (unsigned i = 0; result->harvest && i < result->harvest->count; i++) {
-        cprof_sinks_deliver(orders->sinks, &result->harvest->profiles[i], &why);
+        cprof_sinks_deliver(profiles->sinks, &result->harvest->profiles[i], &why);
     }
 }
 
@@ -26,17 +26,17 @@ static void ready_for_routes(void *context, const struct cprof_demand_result *re
     deliver(context, result, CPROF_REASON_ROUTE);
 }
 
-bool cprof_orders_profile(void *context, uint32_t kinds, uint32_t seconds, enum cprof_origin origin,
-                          struct cprof_error *error)
+bool cprof_command_profiles_take(void *context, uint32_t kinds, uint32_t seconds,
+                                 enum cprof_origin origin, struct cprof_error *error)
 {
-    struct cprof_orders *orders = context;
+    struct cprof_command_profiles *profiles = context;
     const struct cprof_demand_order order = {
         .kinds = kinds,
         .duration_ns = seconds * NS_PER_S,
         .asker = cprof_origin_name(origin),
         .ready = origin == CPROF_ORIGIN_ROUTE ? ready_for_routes : ready,
-        .context = orders,
+        .context = profiles,
     };
 
-    return cprof_demand_order(orders->demand, &order, error) != 0;
+    return cprof_demand_order(profiles->demand, &order, error) != 0;
 }

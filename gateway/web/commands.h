@@ -1,4 +1,4 @@
-/* command_form.h - commands that come by HTTP: POST /actions/VERB with a form.
+/* commands.h - commands that come by HTTP: POST /actions/COMMAND with a form.
  *
  *     profile    kind=cpu|wall|both, seconds=1 to 600
  *     kinds, period, upload, interval    value=, in the words of shared/segment/commands.h
@@ -8,15 +8,15 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CPROF_COMMAND_FORM_H
-#define CPROF_COMMAND_FORM_H
+#ifndef CPROF_WEB_COMMANDS_H
+#define CPROF_WEB_COMMANDS_H
 
-#include "../control/actions.h"
 #include "request.h"
+#include "site.h"
 
 /* Carries out the command and answers with one sentence: 200, it is so; 202, it has begun; 400,
  * there is no such command; 409, not in this state. */
-void cprof_command_form_act(struct cprof_actions *actions, const char *verb,
-                            struct cprof_web_request *request);
+void cprof_web_command(const struct cprof_web_site *site, struct cprof_web_request *request,
+                       const char *name);
 
 #endif

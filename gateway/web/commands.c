@@ -1,8 +1,8 @@
-/* command_form.c - see command_form.h.
+/* commands.c - see commands.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "command_form.h"
+#include "commands.h"
 
 #include <stdio.h>
 
@@ -17,11 +17,11 @@ static const char *parameter(const struct cprof_web_request *request, const char
 
 /* The form in the words that hooks and alarms use. What is too long for the text is no command: cut
  * short, it would still be read as one. */
-static bool read_form(const char *verb, const struct cprof_web_request *request,
+static bool read_form(const char *name, const struct cprof_web_request *request,
                       struct cprof_command *command, struct cprof_error *error)
 {
     char text[TEXT_BYTES];
-    int length = snprintf(text, sizeof(text), "%s %s %s %s", verb, parameter(request, "seconds"),
+    int length = snprintf(text, sizeof(text), "%s %s %s %s", name, parameter(request, "seconds"),
                           parameter(request, "kind"), parameter(request, "value"));
 
     if (length < 0 || length >= (int)sizeof(text)) {
@@ -30,31 +30,31 @@ static bool read_form(const char *verb, const struct cprof_web_request *request,
     return cprof_command_parse(command, text, error);
 }
 
-static unsigned status_of(enum cprof_action_outcome outcome)
+static unsigned status_of(enum cprof_command_outcome outcome)
 {
     switch (outcome) {
-    case CPROF_ACTION_DONE:
+    case CPROF_OUTCOME_DONE:
         return 200;
-    case CPROF_ACTION_STARTED:
+    case CPROF_OUTCOME_STARTED:
         return 202;
-    case CPROF_ACTION_REFUSED:
+    case CPROF_OUTCOME_REFUSED:
         return 409;
-    case CPROF_ACTION_INVALID:
+    case CPROF_OUTCOME_INVALID:
         break;
     }
     return 400;
 }
 
-void cprof_command_form_act(struct cprof_actions *actions, const char *verb,
-                            struct cprof_web_request *request)
+void cprof_web_command(const struct cprof_web_site *site, struct cprof_web_request *request,
+                       const char *name)
 {
     struct cprof_command command;
     struct cprof_error text;
-    enum cprof_action_outcome outcome = CPROF_ACTION_INVALID;
+    enum cprof_command_outcome outcome = CPROF_OUTCOME_INVALID;
 
-    if (read_form(verb, request, &command, &text)) {
+    if (read_form(name, request, &command, &text)) {
         command.origin = CPROF_ORIGIN_HTTP;
-        outcome = cprof_actions_do(actions, &command, text.text, sizeof(text.text));
+        outcome = cprof_command_run(site->commands, &command, text.text, sizeof(text.text));
     }
     cprof_web_answer_line(request, status_of(outcome), "%s", text.text);
 }
