@@ -394,7 +394,7 @@ bool __wrap_cprof_guard_begin_reading(void)
 
 static void a_thread_that_moves_within_a_look_is_not_recorded(void)
 {
-    const _Atomic uint64_t *moved = &recorder.slot->counters.off_cpu_moved;
+    const _Atomic uint64_t *moved = &recorder.slot->counters[CPROF_COUNTER_OFF_CPU_MOVED];
     struct cprof_thread *thread;
     uint64_t before;
 
