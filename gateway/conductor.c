@@ -15,7 +15,8 @@
 #include "../shared/base/units.h"
 #include "../shared/segment/window.h"
 #include "askers/cloud_windows.h"
-#include "askers/schedule.h"
+#include "askers/hand_over.h"
+#include "askers/scheduled_windows.h"
 #include "askers/watch.h"
 #include "control/command_profiles.h"
 #include "control/command_runner.h"
@@ -50,12 +51,12 @@ struct conductor {
     const struct cprof_conductor_fds *fds;
 
     struct cprof_loop loop;
-    struct cprof_loop_timer heartbeat, work;
+    struct cprof_loop_timer heartbeat, beginning;
     struct cprof_loop_watch signals;
     struct cprof_windows *windows;
     struct cprof_watch *watch; /* from the beginning on */
-    struct cprof_schedule schedule;
-    bool begun;                  /* left windows were taken on and the schedule has started */
+    struct cprof_scheduled_windows scheduled;
+    bool begun;                  /* left windows were taken on, and windows are ordered */
     struct cprof_output *output; /* NULL: there is no directory */
     struct cprof_sink *files;    /* likewise */
     struct cprof_sinks sinks;
@@ -85,31 +86,6 @@ static void stop(void *context, short events)
     (void)events;
     cprof_log(CPROF_LOG_INFO, "the gateway stops");
     cprof_loop_stop(&conductor->loop);
-}
-
-/* All profiles of a window, for one reason. */
-static void hand_over(const struct conductor *conductor, const struct cprof_window_result *result,
-                      enum cprof_reason reason)
-{
-    const struct cprof_why why = {
-        .reason = reason,
-        .source = (enum cprof_window_source)result->window->source,
-        .may_be_delivered = result->adopted,
-    };
-
-    for (unsigned i = 0; result->harvest && i < result->harvest->count; i++) {
-        cprof_sinks_deliver(&conductor->sinks, &result->harvest->profiles[i], &why);
-    }
-}
-
-/* A window of the schedule is over. What cannot be delivered is dropped: the windows go on. */
-static void deliver(void *context, const struct cprof_window_result *result)
-{
-    struct conductor *conductor = context;
-
-    hand_over(conductor, result, CPROF_REASON_SCHEDULE);
-    cprof_windows_release(conductor->windows, result->handle);
-    conductor->work.due_ns = 0;
 }
 
 /* Once, until it could be started: what is short now may be there again in a moment. */
@@ -213,65 +189,35 @@ static void open_endpoint(struct conductor *conductor)
     }
 }
 
-static void begin(struct conductor *conductor, uint64_t now_ns)
+/* Where there is a directory for its profiles. */
+static void switch_schedule(struct conductor *conductor, bool is_on)
 {
-    const struct cprof_config *config = &conductor->config;
+    if (conductor->output && is_on) {
+        cprof_scheduled_windows_start(&conductor->scheduled, cprof_now_ns());
+    } else {
+        cprof_scheduled_windows_pause(&conductor->scheduled);
+    }
+}
+
+static void begin(void *context, uint64_t now_ns)
+{
+    struct conductor *conductor = context;
     const struct cprof_conductor_fds *fds = conductor->fds;
+    bool is_on = cprof_command_settings(conductor->site.commands)->on;
+
+    (void)now_ns;
 
     conductor->begun = true;
     start_upload(conductor);
-    cprof_windows_adopt(conductor->windows, CPROF_SOURCE_SCHEDULE, deliver, conductor);
     cprof_windows_begin(conductor->windows, fds->previous, fds->previous_count);
     for (size_t i = 0; i < fds->previous_count; i++) {
         close(fds->previous[i]);
     }
     start_watch(conductor);
-    cprof_stacks_switch(conductor->site.stacks,
-                        cprof_command_settings(conductor->site.commands)->on);
-    cprof_schedule_init(&conductor->schedule, now_ns, config->output_interval_s,
-                        config->output_duration_s);
+    cprof_stacks_switch(conductor->site.stacks, is_on);
+    switch_schedule(conductor, is_on);
     cprof_command_runner_listen(conductor->site.commands);
     open_endpoint(conductor);
-}
-
-/* A turn that has to wait until more than half of it is gone is left out, as one that comes that
- * late is. */
-static void order_window(struct conductor *conductor, uint64_t end_ns)
-{
-    const struct cprof_window_order order = {
-        .kinds = cprof_config_kinds(&conductor->config),
-        .source = CPROF_SOURCE_SCHEDULE,
-        .period_ns = conductor->config.period_ms * NS_PER_MS,
-        .end_ns = end_ns,
-        .latest_start_ns = end_ns - conductor->schedule.duration_ns / 2,
-        .finished = deliver,
-        .context = conductor,
-    };
-    struct cprof_error error;
-
-    if (cprof_windows_order(conductor->windows, &order, &error) < 0) {
-        cprof_log(CPROF_LOG_WARNING, "a turn of the schedule is left out: %s", error.text);
-    }
-}
-
-/* Begins, then orders the window that is due. While one of the schedule's own stands, adopted or
- * ending just now, the turn waits for it. */
-static void work(void *context, uint64_t now_ns)
-{
-    struct conductor *conductor = context;
-    uint64_t end_ns;
-
-    if (!conductor->begun) {
-        begin(conductor, now_ns);
-    }
-    if (!conductor->output || !cprof_command_settings(conductor->site.commands)->on ||
-        cprof_windows_count(conductor->windows, CPROF_SOURCE_SCHEDULE) > 0) {
-        return;
-    }
-    if (cprof_schedule_take(&conductor->schedule, now_ns, &end_ns)) {
-        order_window(conductor, end_ns);
-    }
-    conductor->work.due_ns = cprof_schedule_next_ns(&conductor->schedule);
 }
 
 /* The windows that are ordered from now on have the set period, or a longer one that keeps them
@@ -317,10 +263,15 @@ static void window_ended(void *context, const struct cprof_window_result *result
 {
     struct conductor *conductor = context;
     uint32_t set_ms = cprof_command_settings(conductor->site.commands)->period_ms;
+    const struct cprof_why why = {
+        .reason = CPROF_REASON_WINDOW,
+        .source = (enum cprof_window_source)result->window->source,
+        .may_be_delivered = result->adopted,
+    };
 
     cprof_status_window_ended(conductor->site.status, result);
     if (is_worth_keeping(result->window)) {
-        hand_over(conductor, result, CPROF_REASON_WINDOW);
+        cprof_hand_over(&conductor->sinks, result->harvest, &why);
     }
     warn_of_refused_memory(conductor, result->harvest);
     cprof_ceiling_window_ended(&conductor->ceiling, result, set_ms);
@@ -368,9 +319,7 @@ static void change(void *context, const struct cprof_settings *before,
         start_upload(conductor);
     }
     if (before->on != after->on || before->output_interval_s != after->output_interval_s) {
-        cprof_schedule_init(&conductor->schedule, cprof_now_ns(), after->output_interval_s,
-                            conductor->config.output_duration_s);
-        conductor->work.due_ns = 0;
+        switch_schedule(conductor, after->on);
     }
 }
 
@@ -496,14 +445,17 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
     cprof_loop_init(&conductor->loop);
     conductor->windows =
         cprof_windows_create(&conductor->config, conductor->segment, &conductor->loop, error);
-    if (!conductor->windows || !set_up_site(conductor, error)) {
+    if (!conductor->windows || !set_up_site(conductor, error) ||
+        !cprof_scheduled_windows_begin(&conductor->scheduled, &conductor->config,
+                                       conductor->windows, &conductor->sinks, &conductor->loop,
+                                       error)) {
         return false;
     }
     conductor->heartbeat.due_ns = now_ns;
-    conductor->work.due_ns = now_ns + report_start(conductor->control, now_ns);
+    conductor->beginning.due_ns = now_ns + report_start(conductor->control, now_ns);
     return (cprof_loop_add_watch(&conductor->loop, &conductor->signals) &&
             cprof_loop_add_timer(&conductor->loop, &conductor->heartbeat) &&
-            cprof_loop_add_timer(&conductor->loop, &conductor->work))
+            cprof_loop_add_timer(&conductor->loop, &conductor->beginning))
                ? true
                : cprof_fail(error, "the loop has no place left");
 }
@@ -542,10 +494,11 @@ bool cprof_conductor_run(const struct cprof_config *config, const struct cprof_s
     bool ok;
 
     conductor.heartbeat.fire = beat;
-    conductor.work.fire = work;
+    conductor.beginning.fire = begin;
     conductor.signals.ready = stop;
     conductor.signals.events = POLLIN;
-    conductor.heartbeat.context = conductor.work.context = conductor.signals.context = &conductor;
+    conductor.heartbeat.context = conductor.beginning.context = conductor.signals.context =
+        &conductor;
 
     ok = set_up(&conductor, cprof_now_ns(), error);
     if (ok) {

@@ -1,8 +1,8 @@
-/* uploader.h - the sink of Cloud Profiler: create (hangs), a window, update, create ...
+/* uploader.h - how profiles get to Cloud Profiler: create (hangs), a window, update, create ...
  *
  * Callers   the gateway's thread, on the loop; nothing blocks.
- * Windows   ordered from gateway/windows/windows.h by callbacks that the conductor lends, so that
- *           this room knows no shared memory.
+ * Windows   ordered from gateway/windows/windows.h by callbacks that askers/cloud_windows.c
+ *           lends, so that this room knows no shared memory.
  * Troubles  each kind is logged once, in the operator's words with what to do (troubles.h), and
  *           once more when all is well again; between them it is tried on with back-off, for ever.
  * Kills     the session travels as the window's ticket: a later gateway uploads what it finds,
@@ -30,7 +30,7 @@ struct cprof_upload_order {
     size_t ticket_bytes;
 };
 
-/* What the conductor lends. */
+/* What lends it windows. */
 struct cprof_upload_host {
     void *context;
     /* Orders a window; returns its handle, or -1: none is free now. */

@@ -5,15 +5,14 @@
 #include "command_profiles.h"
 
 #include "../../shared/base/units.h"
+#include "../askers/hand_over.h"
 
 static void deliver(const struct cprof_command_profiles *profiles,
                     const struct cprof_demand_result *result, enum cprof_reason reason)
 {
     const struct cprof_why why = {.reason = reason, .source = CPROF_SOURCE_DEMAND};
 
-    for (unsigned i = 0; result->harvest && i < result->harvest->count; i++) {
-        cprof_sinks_deliver(profiles->sinks, &result->harvest->profiles[i], &why);
-    }
+    cprof_hand_over(profiles->sinks, result->harvest, &why);
 }
 
 static void ready(void *context, const struct cprof_demand_result *result)

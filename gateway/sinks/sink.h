@@ -9,7 +9,8 @@
  * Memory    profile and reason are borrowed for the call: what a sink needs later it copies.
  * Failure   a sink reports its own troubles, once, in its own way, and never stops the gateway: a
  *           profile that cannot be delivered is dropped.
- * Counts    what was delivered and what was not is counted here and nowhere else.
+ * Counts    what was delivered and what was not is counted here. A window that is lost before it
+ *           has a profile is counted where it is lost.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,0 +1,90 @@
+/* scheduled_windows.c - see scheduled_windows.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "scheduled_windows.h"
+
+#include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
+#include "hand_over.h"
+
+static void finished(void *context, const struct cprof_window_result *result)
+{
+    struct cprof_scheduled_windows *scheduled = context;
+    const struct cprof_why why = {
+        .reason = CPROF_REASON_SCHEDULE,
+        .source = CPROF_SOURCE_SCHEDULE,
+        .may_be_delivered = result->adopted,
+    };
+
+    cprof_hand_over(scheduled->sinks, result->harvest, &why);
+    cprof_windows_release(scheduled->windows, result->handle);
+    if (scheduled->schedule.interval_ns) {
+        scheduled->timer.due_ns = 0;
+    }
+}
+
+/* A turn that has to wait until more than half of it is gone is left out, as one that comes that
+ * late is. */
+static void order_window(struct cprof_scheduled_windows *scheduled, uint64_t end_ns)
+{
+    const struct cprof_window_order order = {
+        .kinds = cprof_config_kinds(scheduled->config),
+        .source = CPROF_SOURCE_SCHEDULE,
+        .period_ns = scheduled->config->period_ms * NS_PER_MS,
+        .end_ns = end_ns,
+        .latest_start_ns = end_ns - scheduled->schedule.duration_ns / 2,
+        .finished = finished,
+        .context = scheduled,
+    };
+    struct cprof_error error;
+
+    if (cprof_windows_order(scheduled->windows, &order, &error) < 0) {
+        cprof_log(CPROF_LOG_WARNING, "a turn of the schedule is left out: %s", error.text);
+    }
+}
+
+/* While one of the schedule's own stands, adopted or ending just now, the turn waits for it. */
+static void look(void *context, uint64_t now_ns)
+{
+    struct cprof_scheduled_windows *scheduled = context;
+    uint64_t end_ns;
+
+    if (cprof_windows_count(scheduled->windows, CPROF_SOURCE_SCHEDULE) > 0) {
+        return;
+    }
+    if (cprof_schedule_take(&scheduled->schedule, now_ns, &end_ns)) {
+        order_window(scheduled, end_ns);
+    }
+    scheduled->timer.due_ns = cprof_schedule_next_ns(&scheduled->schedule);
+}
+
+bool cprof_scheduled_windows_begin(struct cprof_scheduled_windows *scheduled,
+                                   const struct cprof_config *config, struct cprof_windows *windows,
+                                   const struct cprof_sinks *sinks, struct cprof_loop *loop,
+                                   struct cprof_error *error)
+{
+    *scheduled = (struct cprof_scheduled_windows){
+        .config = config,
+        .windows = windows,
+        .sinks = sinks,
+        .timer = {.due_ns = CPROF_LOOP_NEVER, .fire = look, .context = scheduled},
+    };
+    cprof_windows_adopt(windows, CPROF_SOURCE_SCHEDULE, finished, scheduled);
+    return cprof_loop_add_timer(loop, &scheduled->timer)
+               ? true
+               : cprof_fail(error, "the loop has no place for the schedule");
+}
+
+void cprof_scheduled_windows_start(struct cprof_scheduled_windows *scheduled, uint64_t now_ns)
+{
+    cprof_schedule_init(&scheduled->schedule, now_ns, scheduled->config->output_interval_s,
+                        scheduled->config->output_duration_s);
+    scheduled->timer.due_ns = 0;
+}
+
+void cprof_scheduled_windows_pause(struct cprof_scheduled_windows *scheduled)
+{
+    scheduled->schedule = (struct cprof_schedule){0};
+    scheduled->timer.due_ns = CPROF_LOOP_NEVER;
+}
