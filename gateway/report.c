@@ -108,8 +108,9 @@ static void write_base64(FILE *out, const uint8_t *bytes, size_t byte_count)
     for (size_t done = 0; done < byte_count; done += PART_BYTES) {
         size_t rest = byte_count - done;
         int part = (int)(rest < PART_BYTES ? rest : PART_BYTES);
+        int length = EVP_EncodeBlock(text, bytes + done, part);
 
-        (void)fwrite(text, 1, (size_t)EVP_EncodeBlock(text, bytes + done, part), out);
+        (void)fwrite(text, 1, (size_t)length, out);
     }
 }
 

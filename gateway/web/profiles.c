@@ -21,8 +21,8 @@
 #include "status_text.h"
 
 /* Of each list. A directory may hold a million files; only so many are looked at. */
-#define FILES_SHOWN_MAX   200u
-#define FILES_LOOKED_AT   20000u
+#define FILES_SHOWN_MAX 200u
+#define FILES_LOOKED_AT 20000u
 
 void cprof_web_send_profile(struct cprof_web_request *request,
                             const struct cprof_profile_bytes *profile,
