@@ -121,6 +121,7 @@ static bool start_sampler(uint32_t max_depth)
         .python = &python,
     };
 
+    (void)cprof_engine_perf_ask(); /* without it there are none; bench_use finds a refusal */
     switch (cprof_python_find(&python, &bench.error)) {
     case CPROF_PYTHON_READY:
         break;
