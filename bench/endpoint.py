@@ -7,7 +7,6 @@ SPDX-License-Identifier: MIT
 """
 
 import os
-import re
 import sys
 import tempfile
 import time
@@ -32,16 +31,6 @@ FORMS = {
 }
 
 
-def cpu_seconds(pid):
-    fields = Path(f"/proc/{pid}/schedstat").read_text().split()
-    return int(fields[0]) / 1e9
-
-
-def private_dirty_kib(pid):
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(re.search(r"Private_Dirty:\s+(\d+)", rollup).group(1))
-
-
 def ticker_switches(server):
     return sum(processes.tickers(pid)[0].voluntary_switches() for pid in server.workers().values())
 
@@ -60,12 +49,12 @@ def measure(options, seconds):
                 assert endpoint.ask("/profiles/1?format=top").status == 200
                 endpoint.status()
             gateway = server.gateway()
-            cpu, switches = cpu_seconds(gateway), ticker_switches(server)
+            cpu_ns, switches = processes.cpu_ns(gateway), ticker_switches(server)
             time.sleep(seconds)  # the span that is measured
             return (
-                (cpu_seconds(gateway) - cpu) / seconds,
+                (processes.cpu_ns(gateway) - cpu_ns) / 1e9 / seconds,
                 ticker_switches(server) - switches,
-                private_dirty_kib(gateway),
+                processes.private_dirty_kib(gateway),
             )
         finally:
             server.kill()

@@ -76,7 +76,7 @@ class Run:
             wait_for(is_over, "the end of the run", seconds + AFTER_SECONDS)
         self.measure()
         self.seconds = time.monotonic() - started_s
-        self.cpu_s = processes.cpu_s(self.gateway)
+        self.cpu_s = processes.cpu_ns(self.gateway) / 1e9
 
 
 def workers_in(pprof, path):

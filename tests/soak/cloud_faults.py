@@ -117,11 +117,11 @@ class Trial:
         self.gateway = self.server.gateway()
 
     def begin(self):
-        self._cpu_s = processes.cpu_s(self.gateway)
+        self._cpu_ns = processes.cpu_ns(self.gateway)
         self._requests = len(self.standin.requests)
 
     def end(self):
-        self.cpu_s = processes.cpu_s(self.gateway) - self._cpu_s
+        self.cpu_s = (processes.cpu_ns(self.gateway) - self._cpu_ns) / 1e9
         self.requests = len(self.standin.requests) - self._requests
 
 
