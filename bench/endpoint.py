@@ -6,7 +6,6 @@ usage: bench/endpoint.py [SECONDS]   (part of `make bench`)
 SPDX-License-Identifier: MIT
 """
 
-import os
 import sys
 import tempfile
 import time
@@ -15,13 +14,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from testenv import processes
-from testenv.build import SOURCE
+from testenv.build import PLUGIN_DIR
 from testenv.endpoint import TOKEN, Endpoint
 from testenv.uwsgi import Uwsgi
 
 CPU_LIMIT = 0.001  # of a core
 DIRTY_LIMIT_KIB = 8 * 1024
-PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 FORMS = {
     "with the endpoint": {
         "cloudprofiler_http": "127.0.0.1:0",

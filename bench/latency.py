@@ -6,7 +6,6 @@ usage: bench/latency.py [PAIRS [SECONDS]]   (part of `make bench`)
 SPDX-License-Identifier: MIT
 """
 
-import os
 import re
 import statistics
 import subprocess
@@ -17,11 +16,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from testenv.build import SOURCE
+from testenv.build import PLUGIN_DIR
 from testenv.endpoint import TOKEN, Endpoint
 from testenv.uwsgi import Uwsgi
 
-PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 CONNECTIONS = 8  # as many as the two workers have threads
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 ADDRESS = re.compile(r"bound to TCP address (127\.0\.0\.1:\d+)")

@@ -7,14 +7,13 @@ usage: bench/sleepers.py SLEEPER_LIBRARY SECONDS   (part of `make bench`)
 SPDX-License-Identifier: MIT
 """
 
-import os
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from testenv.build import SOURCE
+from testenv.build import PLUGIN_DIR
 from testenv.profiles import ProfileReader, wait_for_files
 from testenv.uwsgi import Uwsgi
 
@@ -24,7 +23,6 @@ LIMIT_PERCENT = 0.2
 LIMIT_BLOCKED = 16
 
 APP = Path(__file__).with_name("sleepers_app.py")
-PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 
 
 def percent_of_core(used_ns, of_ns):

@@ -7,7 +7,6 @@ SPDX-License-Identifier: MIT
 """
 
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -15,13 +14,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from testenv.build import SOURCE
+from testenv.build import PLUGIN_DIR
 from testenv.uwsgi import QUICK, Uwsgi
 
 LIMIT_NS = 1000
 LIMITED = "with tag(route=...)"
 APP = Path(__file__).parent / "app" / "tag_cost.py"
-PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 FORMS = {
     "in a window": QUICK,
     "outside": {"cloudprofiler_output_interval": 3600},

@@ -11,7 +11,6 @@ SPDX-License-Identifier: MIT
 """
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -20,12 +19,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from testenv import processes
-from testenv.build import SOURCE
+from testenv.build import PLUGIN_DIR
 from testenv.profiles import ProfileReader, profile_files
 from testenv.uwsgi import QUICK, Uwsgi
 
 WORKERS = 2
-PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 SERVER = {
     "app": "many_tags",
     "processes": WORKERS,

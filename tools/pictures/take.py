@@ -10,7 +10,6 @@ SPDX-License-Identifier: MIT
 """
 
 import contextlib
-import os
 import signal
 import socketserver
 import sys
@@ -21,11 +20,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from testenv.browser import Browser
-from testenv.build import SOURCE
+from testenv.build import PLUGIN_DIR, SOURCE
 from testenv.uwsgi import Uwsgi
 from testenv.wait import wait_for
 
-PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 PICTURES = SOURCE / "docs" / "pictures"
 HERE = Path(__file__).resolve().parent
 SHOP = SOURCE / "examples" / "flask"
