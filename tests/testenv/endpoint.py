@@ -7,12 +7,12 @@ import contextlib
 import http.client
 import json
 import re
-import select
 import socket
 import threading
 from urllib.parse import quote, urlsplit
 
 from .load import REQUEST_SECONDS, UnixConnection
+from .sockets import relay
 from .wait import wait_for
 
 TOKEN = "a-token-of-the-tests-0123456789"
@@ -114,12 +114,7 @@ class Relay:
         far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with near, far, contextlib.suppress(OSError):
             far.connect(self._path)
-            while True:
-                for ready in select.select([near, far], [], [])[0]:
-                    data = ready.recv(65536)
-                    if not data:
-                        return
-                    (far if ready is near else near).sendall(data)
+            relay(near, far)
 
 
 def token_in(query):

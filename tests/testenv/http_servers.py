@@ -5,14 +5,13 @@ SPDX-License-Identifier: MIT
 """
 
 import contextlib
-import select
 import socket
-import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger
+from .sockets import relay, reset_on_close
+
 TCP_TABLE = Path("/proc/net/tcp")
 ESTABLISHED = "01"
 
@@ -58,16 +57,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def relay(self, port):
-        """What a proxy does after CONNECT, until one side ends."""
+        """What a proxy does after CONNECT."""
         self.wfile.write(b"HTTP/1.1 200 Go\r\nMetadata-Flavor: Google\r\n\r\n")
-        ends = [self.connection, socket.create_connection(("127.0.0.1", port))]
-        with ends[1]:
-            while True:
-                for ready in select.select(ends, [], [])[0]:
-                    data = ready.recv(65536)
-                    if not data:
-                        return
-                    ends[ready is ends[0]].sendall(data)
+        with socket.create_connection(("127.0.0.1", port)) as far:
+            relay(self.connection, far)
 
     def log_message(self, *_):
         pass
@@ -81,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def reset(self):
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        reset_on_close(self.connection)
         self.close_connection = True
 
     def hang(self):
