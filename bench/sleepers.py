@@ -8,14 +8,12 @@ SPDX-License-Identifier: MIT
 """
 
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from testenv.build import PLUGIN_DIR
 from testenv.profiles import ProfileReader, wait_for_files
-from testenv.uwsgi import Uwsgi
+from testenv.uwsgi import running
 
 BLOCKED = (4, 16, 64)
 # Above the empty thread, percent of a core, with 16 threads that never move.
@@ -46,26 +44,18 @@ def measure(server, seconds, reader):
 
 
 def serve_and_measure(library, count, changing, seconds):
-    with tempfile.TemporaryDirectory(prefix="cprof-bench-") as name:
-        directory = Path(name)
-        server = Uwsgi(
-            directory / "server",
-            PLUGIN_DIR,
-            env={"BENCH_SLEEPER": str(library), "BENCH_BLOCKED": str(count)},
-            processes=1,
-            enable_threads="true",
-            wsgi_file=APP,
-            cloudprofiler_output_interval=seconds,
-            cloudprofiler_output_duration=seconds,
-        )
-        try:
-            server.start()
-            assert server.get("/start") == "1"
-            if changing:
-                server.get("/changing")
-            return measure(server, seconds, ProfileReader(directory))
-        finally:
-            server.kill()
+    with running(
+        env={"BENCH_SLEEPER": str(library), "BENCH_BLOCKED": str(count)},
+        processes=1,
+        enable_threads="true",
+        wsgi_file=APP,
+        cloudprofiler_output_interval=seconds,
+        cloudprofiler_output_duration=seconds,
+    ) as server:
+        assert server.get("/start") == "1"
+        if changing:
+            server.get("/changing")
+        return measure(server, seconds, ProfileReader(server.directory))
 
 
 def main():
