@@ -69,19 +69,6 @@ class Findings(NamedTuple):
     stacks: int  # that were new in their window
 
 
-def process_cpu_ns(pid):
-    """All threads, ended ones, too: the kernel's clock id of a process (MAKE_PROCESS_CPUCLOCK
-    with CPUCLOCK_SCHED, include/linux/posix-timers_types.h)."""
-    return int(time.clock_gettime((~pid << 3) | 2) * 1e9)
-
-
-def private_dirty_bytes(pid):
-    for line in (processes.PROC / str(pid) / "smaps_rollup").read_text().splitlines():
-        if line.startswith("Private_Dirty:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no Private_Dirty in smaps_rollup")
-
-
 class Contender:
     """A server without a profiler."""
 
@@ -151,8 +138,8 @@ class Contender:
 
     def dirty_bytes(self):
         """Of a worker, on average."""
-        found = [private_dirty_bytes(pid) for pid in self._pids.values()]
-        return sum(found) / len(found)
+        found = [processes.private_dirty_kib(pid) for pid in self._pids.values()]
+        return 1024 * sum(found) / len(found)
 
     def findings(self):
         """Ends the profiler, if there is one. None: there is none, or it found nothing."""
@@ -185,7 +172,7 @@ class Ours(Contender):
         self._gateway = self.server.gateway()
 
     def helper_ns(self):
-        return process_cpu_ns(self._gateway) if hasattr(self, "_gateway") else 0
+        return processes.cpu_ns(self._gateway) if hasattr(self, "_gateway") else 0
 
     def findings(self):
         real_ns = self.workers_ns()
@@ -302,7 +289,7 @@ class Attached(Contender):
         return self.is_attached(text)
 
     def helper_ns(self):
-        return process_cpu_ns(self._process.pid) if self._process else 0
+        return processes.cpu_ns(self._process.pid) if self._process else 0
 
     def findings(self):
         real_ns = self.workers_ns() - self._began_ns

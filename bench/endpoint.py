@@ -6,23 +6,18 @@ usage: bench/endpoint.py [SECONDS]   (part of `make bench`)
 SPDX-License-Identifier: MIT
 """
 
-import os
-import re
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from testenv import processes
-from testenv.build import SOURCE
 from testenv.endpoint import TOKEN, Endpoint
-from testenv.uwsgi import Uwsgi
+from testenv.uwsgi import running
 
 CPU_LIMIT = 0.001  # of a core
 DIRTY_LIMIT_KIB = 8 * 1024
-PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 FORMS = {
     "with the endpoint": {
         "cloudprofiler_http": "127.0.0.1:0",
@@ -32,43 +27,26 @@ FORMS = {
 }
 
 
-def cpu_seconds(pid):
-    fields = Path(f"/proc/{pid}/schedstat").read_text().split()
-    return int(fields[0]) / 1e9
-
-
-def private_dirty_kib(pid):
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(re.search(r"Private_Dirty:\s+(\d+)", rollup).group(1))
-
-
 def ticker_switches(server):
     return sum(processes.tickers(pid)[0].voluntary_switches() for pid in server.workers().values())
 
 
 def measure(options, seconds):
-    with tempfile.TemporaryDirectory(prefix="cprof-bench-") as name:
-        server = Uwsgi(
-            Path(name) / "server", PLUGIN_DIR, cloudprofiler_output_interval=3600, **options
+    with running(cloudprofiler_output_interval=3600, **options) as server:
+        server.wait_for_first_profile()
+        if options:
+            endpoint = Endpoint(server)
+            assert endpoint.ask("/debug/pprof/wall?seconds=1").status == 200
+            assert endpoint.ask("/profiles/1?format=top").status == 200
+            endpoint.status()
+        gateway = server.gateway()
+        cpu_ns, switches = processes.cpu_ns(gateway), ticker_switches(server)
+        time.sleep(seconds)  # the span that is measured
+        return (
+            (processes.cpu_ns(gateway) - cpu_ns) / 1e9 / seconds,
+            ticker_switches(server) - switches,
+            processes.private_dirty_kib(gateway),
         )
-        try:
-            server.start()
-            server.wait_for_first_profile()
-            if options:
-                endpoint = Endpoint(server)
-                assert endpoint.ask("/debug/pprof/wall?seconds=1").status == 200
-                assert endpoint.ask("/profiles/1?format=top").status == 200
-                endpoint.status()
-            gateway = server.gateway()
-            cpu, switches = cpu_seconds(gateway), ticker_switches(server)
-            time.sleep(seconds)  # the span that is measured
-            return (
-                (cpu_seconds(gateway) - cpu) / seconds,
-                ticker_switches(server) - switches,
-                private_dirty_kib(gateway),
-            )
-        finally:
-            server.kill()
 
 
 def main():

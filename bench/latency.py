@@ -6,22 +6,18 @@ usage: bench/latency.py [PAIRS [SECONDS]]   (part of `make bench`)
 SPDX-License-Identifier: MIT
 """
 
-import os
 import re
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from testenv.build import SOURCE
 from testenv.endpoint import TOKEN, Endpoint
-from testenv.uwsgi import Uwsgi
+from testenv.uwsgi import running
 
-PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 CONNECTIONS = 8  # as many as the two workers have threads
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 ADDRESS = re.compile(r"bound to TCP address (127\.0\.0\.1:\d+)")
@@ -108,26 +104,18 @@ def report(alone, beside, times, seconds):
 def main():
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 4
-    with tempfile.TemporaryDirectory(prefix="cprof-bench-") as name:
-        directory = Path(name) / "server"
-        server = Uwsgi(
-            directory,
-            PLUGIN_DIR,
-            app="flask_shop",
-            processes=2,
-            threads=4,
-            add_header="Connection: close",  # else wrk takes the end of each for an error
-            http_socket=[directory / "http.sock", "127.0.0.1:0"],
-            cloudprofiler_output_interval=3600,
-            cloudprofiler_http="127.0.0.1:0",
-            cloudprofiler_http_token=TOKEN,
-        )
-        try:
-            server.start()
-            server.wait_for_first_profile()
-            report(*measure(server, pairs, seconds), seconds)
-        finally:
-            server.kill()
+    with running(
+        app="flask_shop",
+        processes=2,
+        threads=4,
+        add_header="Connection: close",  # else wrk takes the end of each for an error
+        http_socket=["%d/http.sock", "127.0.0.1:0"],
+        cloudprofiler_output_interval=3600,
+        cloudprofiler_http="127.0.0.1:0",
+        cloudprofiler_http_token=TOKEN,
+    ) as server:
+        server.wait_for_first_profile()
+        report(*measure(server, pairs, seconds), seconds)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,8 @@ import datetime
 import json
 import os
 import platform
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -31,6 +28,7 @@ from peers import Peers
 from race import Race
 from testenv.build import PYTHON, UWSGI, build_plugin
 from testenv.profiles import ProfileReader, load_proto
+from testenv.workspace import workspace_of_program
 
 DEPTHS = {10: 0.25, 34: 1.0, 100: 0.25}  # and how many overflows each, as a part
 OVERFLOWS_MIN = 300  # under each handler, in each variant, at depth 34
@@ -144,14 +142,8 @@ def measure(library, seconds, workspace, peers_dir, only):
 
 
 def main(library, seconds, peers_dir, only):
-    # A run that is ended from outside ends its servers, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    workspace = Path(tempfile.mkdtemp(prefix="cprof-bench-"))
-    workspace.chmod(0o755)
-    try:
+    with workspace_of_program("cprof-bench-") as workspace:
         measure(library, seconds, workspace, peers_dir, only)
-    finally:
-        shutil.rmtree(workspace)
 
 
 if __name__ == "__main__":

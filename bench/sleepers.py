@@ -7,16 +7,13 @@ usage: bench/sleepers.py SLEEPER_LIBRARY SECONDS   (part of `make bench`)
 SPDX-License-Identifier: MIT
 """
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from testenv.build import SOURCE
 from testenv.profiles import ProfileReader, wait_for_files
-from testenv.uwsgi import Uwsgi
+from testenv.uwsgi import running
 
 BLOCKED = (4, 16, 64)
 # Above the empty thread, percent of a core, with 16 threads that never move.
@@ -24,7 +21,6 @@ LIMIT_PERCENT = 0.2
 LIMIT_BLOCKED = 16
 
 APP = Path(__file__).with_name("sleepers_app.py")
-PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 
 
 def percent_of_core(used_ns, of_ns):
@@ -48,26 +44,18 @@ def measure(server, seconds, reader):
 
 
 def serve_and_measure(library, count, changing, seconds):
-    with tempfile.TemporaryDirectory(prefix="cprof-bench-") as name:
-        directory = Path(name)
-        server = Uwsgi(
-            directory / "server",
-            PLUGIN_DIR,
-            env={"BENCH_SLEEPER": str(library), "BENCH_BLOCKED": str(count)},
-            processes=1,
-            enable_threads="true",
-            wsgi_file=APP,
-            cloudprofiler_output_interval=seconds,
-            cloudprofiler_output_duration=seconds,
-        )
-        try:
-            server.start()
-            assert server.get("/start") == "1"
-            if changing:
-                server.get("/changing")
-            return measure(server, seconds, ProfileReader(directory))
-        finally:
-            server.kill()
+    with running(
+        env={"BENCH_SLEEPER": str(library), "BENCH_BLOCKED": str(count)},
+        processes=1,
+        enable_threads="true",
+        wsgi_file=APP,
+        cloudprofiler_output_interval=seconds,
+        cloudprofiler_output_duration=seconds,
+    ) as server:
+        assert server.get("/start") == "1"
+        if changing:
+            server.get("/changing")
+        return measure(server, seconds, ProfileReader(server.directory))
 
 
 def main():

@@ -7,21 +7,17 @@ SPDX-License-Identifier: MIT
 """
 
 import json
-import os
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from testenv.build import SOURCE
-from testenv.uwsgi import QUICK, Uwsgi
+from testenv.uwsgi import QUICK, running
 
 LIMIT_NS = 1000
 LIMITED = "with tag(route=...)"
 APP = Path(__file__).parent / "app" / "tag_cost.py"
-PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 FORMS = {
     "in a window": QUICK,
     "outside": {"cloudprofiler_output_interval": 3600},
@@ -29,18 +25,11 @@ FORMS = {
 
 
 def medians(options):
-    with tempfile.TemporaryDirectory(prefix="cprof-bench-") as name:
-        server = Uwsgi(
-            Path(name) / "server", PLUGIN_DIR, processes=1, threads=2, wsgi_file=APP, **options
-        )
-        try:
-            server.start()
-            if options is not QUICK:
-                server.wait_for_window()
-                server.wait_for_window(is_open=False)
-            found = json.loads(server.get("/cost"))
-        finally:
-            server.kill()
+    with running(processes=1, threads=2, wsgi_file=APP, **options) as server:
+        if options is not QUICK:
+            server.wait_for_window()
+            server.wait_for_window(is_open=False)
+        found = json.loads(server.get("/cost"))
     return {name: statistics.median(ns) for name, ns in found.items()}
 
 

@@ -6,7 +6,6 @@ SPDX-License-Identifier: MIT
 import contextlib
 import itertools
 import os
-import shutil
 import signal
 import socket
 import tempfile
@@ -17,6 +16,7 @@ from testenv.build import build_plugin
 from testenv.pprof import Pprof
 from testenv.profiles import ProfileReader
 from testenv.uwsgi import Uwsgi
+from testenv.workspace import workspace
 
 _server_number = itertools.count(1)
 
@@ -101,14 +101,10 @@ def interruptible():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="session")
-def workspace():
-    """A directory that other users can enter, which pytest's own tmp_path is not, and whose
-    name is short enough for unix sockets."""
-    directory = Path(tempfile.mkdtemp(prefix="cprof-"))
-    directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory)
+@pytest.fixture(scope="session", name="workspace")
+def run_workspace():
+    with workspace() as directory:
+        yield directory
 
 
 @pytest.fixture(scope="session")

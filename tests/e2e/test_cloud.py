@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from standin import BackToBack
+from testenv import processes
 from testenv.cloud import LOCAL_OFF, PROJECT, SERVICE, upload_options
 from testenv.wait import wait_for
 
@@ -22,8 +23,8 @@ def holds_connection(pid, port):
     table = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
     rows = [line.split() for line in table]
     inodes = {row[9] for row in rows if row[2].endswith(f":{port:04X}")}
-    links = [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()]
-    return any(f"socket:[{inode}]" in links for inode in inodes)
+    files = processes.open_files(pid)
+    return any(f"socket:[{inode}]" in files for inode in inodes)
 
 
 @pytest.fixture

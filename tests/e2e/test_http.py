@@ -15,7 +15,6 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from standin import BackToBack
@@ -515,11 +514,6 @@ def test_a_bad_option_of_the_endpoint_is_refused(make_uwsgi, option, value):
 # Attacks
 
 
-def private_dirty_kib(pid):
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(re.search(r"Private_Dirty:\s+(\d+)", rollup).group(1))
-
-
 def is_closed_by_the_other_end(connection):
     readable, _, _ = select.select([connection], [], [], 0)
     if not readable:
@@ -600,7 +594,7 @@ def test_ten_thousand_connections_leave_it_small_and_alive(server, endpoint):
 
     assert answer.status == 200
     assert not load.failures
-    assert private_dirty_kib(server.gateway()) <= 8 * 1024
+    assert processes.private_dirty_kib(server.gateway()) <= 8 * 1024
     assert processes.is_alive(server.gateway())
 
 

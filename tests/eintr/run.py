@@ -8,9 +8,7 @@ harness can find nothing.
 SPDX-License-Identifier: MIT
 """
 
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -19,6 +17,7 @@ from testenv import interruptions
 from testenv.build import build_plugin
 from testenv.profiles import profile_files
 from testenv.uwsgi import NO_MASTER, QUICK, Uwsgi
+from testenv.workspace import workspace_of_program
 
 PROCESSES = 4
 THREADS = 10
@@ -111,12 +110,8 @@ def run(seconds, workspace):
 
 
 def main(seconds):
-    workspace = Path(tempfile.mkdtemp(prefix="cprof-eintr-"))
-    workspace.chmod(0o755)
-    try:
+    with workspace_of_program("cprof-eintr-") as workspace:
         return run(seconds, workspace)
-    finally:
-        shutil.rmtree(workspace)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,10 @@ import time
 import warnings
 
 import pytest
+from standin import hang, raw
+from testenv import processes
 from testenv.certificates import Authority
-from testenv.http_servers import Http2Server, Server
+from testenv.http_servers import Server
 from testenv.http_tool import HttpTool
 from testenv.wait import wait_for
 
@@ -570,60 +572,71 @@ def test_an_idle_connection_costs_no_turn(serve, ended, authority):
     server = serve()
     tool = ended(HttpTool("--ca-file", authority.file, url(server), "--on-go", url(server)))
     tool.wait_for_answers(1)
-    voluntary = _switches(tool.pid)
+    client = processes.threads(tool.pid)[0]
+    voluntary = client.voluntary_switches()
     time.sleep(1)  # the time in which nothing is to happen
-    assert _switches(tool.pid) == voluntary
+    assert client.voluntary_switches() == voluntary
     tool.command("go")
 
     assert outcomes(tool.finish()) == ["answered"] * 2
     assert server.connections.count == 1
 
 
-def _switches(pid):
-    """How often the process has gone to sleep."""
-    with open(f"/proc/{pid}/status") as status:  # noqa: PTH123
-        [line] = [line for line in status if line.startswith("voluntary_ctxt_switches")]
-    return int(line.split()[1])
-
-
 # HTTP/2
 
 
 @pytest.fixture
-def http2(ended, authority):
-    return ended(Http2Server(authority.server_context(NAME, protocols=("h2", "http/1.1"))))
+def http2(standin):
+    """The stand-in, which answers "ok", but for one call, that hangs."""
+    standin.always("update", raw(b"ok"))
+    standin.always("discovery", raw(b"ok"))
+    standin.always("subject_token", hang())
+    return standin
+
+
+def http2_connections(http2):
+    connections = http2.connections_of("api")
+    assert {one.protocol for one in connections} == {"h2"}
+    return connections
 
 
 def test_http2_is_used_where_it_is_offered(http2, call):
-    answers = call("--method", "PATCH", "--body-bytes", 300_000, *[url(http2)] * 5)
+    upload = f"{http2.endpoint}/v2/projects/p/profiles/one"
+    answers = call(
+        "--ca-file", http2.ca_file, "--method", "PATCH", "--body-bytes", 300_000, *[upload] * 5
+    )
 
     assert outcomes(answers) == ["answered"] * 5
     assert answers[0]["body"] == "ok"
-    assert http2.connections.count == 1
+    assert [len(request.body) for request in http2.requests] == [300_000] * 5
+    assert len(http2_connections(http2)) == 1
 
 
 def test_http2_shares_the_connection_with_a_call_that_hangs(http2, call):
+    hanging = f"{http2.endpoint}/subject-token"
     answers = call(
-        "--together", "--deadline-ms", 2000, url(http2, "/hang"), "--deadline-ms", 60000,
-        url(http2), url(http2),
+        "--ca-file", http2.ca_file, "--together", "--deadline-ms", 2000, hanging,
+        "--deadline-ms", 60000, *[http2.discovery_url] * 2,
     )  # fmt: skip
 
     assert outcomes(answers) == ["answered", "answered", "too late"]
-    assert sorted(http2.paths) == ["/", "/", "/hang"]
-    assert http2.connections.count == 1
+    assert sorted(one.call for one in http2.requests) == ["discovery", "discovery", "subject_token"]
+    assert len(http2_connections(http2)) == 1
     assert call.turns < TURNS_MAX
 
 
-def test_http2_tells_the_server_of_a_cancel_at_once(http2, ended, authority):
-    tool = ended(HttpTool("--ca-file", authority.file, url(http2, "/hang"), "--on-go", url(http2)))
-    wait_for(lambda: http2.paths, "the request")
+def test_http2_tells_the_server_of_a_cancel_at_once(http2, ended):
+    hanging = f"{http2.endpoint}/subject-token"
+    tool = ended(HttpTool("--ca-file", http2.ca_file, hanging, "--on-go", http2.discovery_url))
+    http2.wait_for_requests("subject_token")
 
     tool.command("cancel")
-    wait_for(lambda: http2.connections.open() == 0, "the end of the connection")
+    wait_for(lambda: not http2.connections[0].is_open, "the end of the connection")
     tool.command("go")
 
     assert outcomes(tool.finish()) == ["cancelled", "answered"]
-    assert http2.connections.open_at_most == 1
+    assert len(http2_connections(http2)) == 2
+    assert http2.most_open("api") == 1
     assert tool.summary["turns"] < TURNS_MAX
 
 

@@ -14,10 +14,7 @@ import argparse
 import contextlib
 import os
 import re
-import shutil
-import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -32,6 +29,7 @@ from testenv.cloud import LOCAL_OFF, upload_options
 from testenv.pprof import Pprof
 from testenv.uwsgi import Uwsgi
 from testenv.wait import wait_for
+from testenv.workspace import workspace_of_program
 
 WORKERS = 4
 KINDS = ("CPU", "WALL")
@@ -76,7 +74,7 @@ class Run:
             wait_for(is_over, "the end of the run", seconds + AFTER_SECONDS)
         self.measure()
         self.seconds = time.monotonic() - started_s
-        self.cpu_s = processes.cpu_s(self.gateway)
+        self.cpu_s = processes.cpu_ns(self.gateway) / 1e9
 
 
 def workers_in(pprof, path):
@@ -149,15 +147,9 @@ def run(workspace, seconds):
 
 
 def main(seconds):
-    # A run that is ended from outside ends its server, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    workspace = Path(tempfile.mkdtemp(prefix="cprof-cloud-"))
-    workspace.chmod(0o755)
-    try:
+    with workspace_of_program("cprof-cloud-") as workspace:
         print(f"{UWSGI}, {PYTHON}, load average at the start {os.getloadavg()[0]:.1f}")
         complaints = run(workspace, seconds)
-    finally:
-        shutil.rmtree(workspace)
     print("\n".join(complaints) or "nothing to complain of")
     sys.exit(1 if complaints else 0)
 

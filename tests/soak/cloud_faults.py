@@ -12,10 +12,7 @@ SPDX-License-Identifier: MIT
 import argparse
 import contextlib
 import os
-import shutil
-import signal
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +28,7 @@ from testenv.build import PYTHON, UWSGI, build_plugin
 from testenv.cloud import LOCAL_OFF, upload_options
 from testenv.uwsgi import Uwsgi
 from testenv.wait import wait_for
+from testenv.workspace import workspace_of_program
 
 BACKOFFS = {"1 s": {}, "default": {"cloudprofiler_initial_backoff": None}}
 SHARE_MAX = 0.01
@@ -117,11 +115,11 @@ class Trial:
         self.gateway = self.server.gateway()
 
     def begin(self):
-        self._cpu_s = processes.cpu_s(self.gateway)
+        self._cpu_ns = processes.cpu_ns(self.gateway)
         self._requests = len(self.standin.requests)
 
     def end(self):
-        self.cpu_s = processes.cpu_s(self.gateway) - self._cpu_s
+        self.cpu_s = (processes.cpu_ns(self.gateway) - self._cpu_ns) / 1e9
         self.requests = len(self.standin.requests) - self._requests
 
 
@@ -157,11 +155,7 @@ def report(tables, seconds):
 
 
 def main(seconds):
-    # A run that is ended from outside ends its servers, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    workspace = Path(tempfile.mkdtemp(prefix="cprof-f-"))
-    workspace.chmod(0o755)
-    try:
+    with workspace_of_program("cprof-f-") as workspace:
         print(f"{UWSGI}, {PYTHON}, load average at the start {os.getloadavg()[0]:.1f}")
         plugin_dir = build_plugin(workspace / "plugin")
         tables = {}
@@ -169,8 +163,6 @@ def main(seconds):
             place = workspace / f"backoff-{number}"
             place.mkdir(mode=0o755)
             tables[name] = measure(place, plugin_dir, backoff, seconds)
-    finally:
-        shutil.rmtree(workspace)
     complaints = report(tables, seconds)
     print("\n".join(complaints) or "nothing to complain of")
     sys.exit(1 if complaints else 0)

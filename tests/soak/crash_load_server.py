@@ -7,11 +7,8 @@ SPDX-License-Identifier: MIT
 
 import json
 import re
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -20,6 +17,7 @@ from soak_server import add_misses, crashes_of, number, stop
 from testenv.build import build_plugin
 from testenv.profiles import ProfileReader, profile_files
 from testenv.uwsgi import Uwsgi
+from testenv.workspace import workspace_of_program
 
 WORKERS = 4
 CONNECTIONS = 4
@@ -92,15 +90,9 @@ def run(workspace, plugin_dir, seconds, period_ms):
 
 
 def main(seconds, period_ms, result):
-    # A run that is ended from outside ends its servers, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    workspace = Path(tempfile.mkdtemp(prefix="cprof-load-"))
-    workspace.chmod(0o755)
-    try:
+    with workspace_of_program("cprof-load-") as workspace:
         found = run(workspace, build_plugin(workspace / "plugin"), seconds, period_ms)
         Path(result).write_text(json.dumps(found, indent=1))
-    finally:
-        shutil.rmtree(workspace)
 
 
 if __name__ == "__main__":

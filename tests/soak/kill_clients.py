@@ -5,13 +5,12 @@ SPDX-License-Identifier: MIT
 """
 
 import http.client
-import socket
 import threading
 import time
 from collections import Counter
 from typing import NamedTuple
 
-REQUEST_SECONDS = 60
+from testenv.load import UnixConnection
 
 # How many clients ask for each path, one request after the other.
 CLIENTS = {"/own?ms=5": 4, "/rest?ms=20": 2, "/message?ms=20": 1, "/spool?ms=20": 1}
@@ -41,7 +40,7 @@ class Clients:
         self.work = []  # answers to WORK: when they were awaited, and the pid
         self.last_answers = {}  # by pid: a moment up to which it certainly lived
         self.failures = []
-        self._socket_path = str(socket_path)
+        self._socket_path = socket_path
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._threads = [
@@ -76,11 +75,8 @@ class Clients:
     def _ask(self, path):
         """The pid that answered, if one did, and what went wrong; None: nothing."""
         pid = None
-        connection = http.client.HTTPConnection("localhost", timeout=REQUEST_SECONDS)
-        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.settimeout(REQUEST_SECONDS)
+        connection = UnixConnection(self._socket_path)
         try:
-            connection.sock.connect(self._socket_path)
             connection.request("GET", path)
             answer = connection.getresponse()
             first = answer.readline()

@@ -14,9 +14,7 @@ import argparse
 import math
 import os
 import shutil
-import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -36,6 +34,7 @@ from testenv.build import PYTHON, SOURCE, UWSGI, build_plugin
 from testenv.profiles import KINDS, ProfileReader, profile_files, wall_file_of
 from testenv.uwsgi import PYTHON_FIRST, QUICK, WITHOUT_PROFILER, Uwsgi
 from testenv.wait import wait_for
+from testenv.workspace import workspace_of_program
 
 LOGS = SOURCE / "build" / "kill-soak"
 WORKERS = 4
@@ -249,16 +248,12 @@ def keep_logs(workspace):
 
 
 def main(seconds, seed):
-    # A run that is ended from outside ends its servers, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    workspace = Path(tempfile.mkdtemp(prefix="cprof-kills-"))
-    workspace.chmod(0o755)
-    try:
+    with workspace_of_program("cprof-kills-") as workspace:
         print(f"{UWSGI}, {PYTHON}")
-        complaints = run(workspace, build_plugin(workspace / "plugin"), seconds, seed)
-    finally:
-        keep_logs(workspace)
-        shutil.rmtree(workspace)
+        try:
+            complaints = run(workspace, build_plugin(workspace / "plugin"), seconds, seed)
+        finally:
+            keep_logs(workspace)
     print("\n".join(complaints) or "nothing to complain of")
     sys.exit(1 if complaints else 0)
 

@@ -14,10 +14,8 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -27,6 +25,7 @@ from testenv.build import PYTHON, build_plugin
 from testenv.profiles import ProfileReader, profile_files
 from testenv.seccomp import without_perf_events
 from testenv.uwsgi import CRASH, Uwsgi
+from testenv.workspace import workspace_of_program
 
 WORKERS = 2
 WINDOW_S = 1
@@ -181,18 +180,12 @@ def soak(workspace, name, plugin_dir, library, seconds, lie=False):
 
 
 def main(seconds, library, result):
-    # A run that is ended from outside ends its servers, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    workspace = Path(tempfile.mkdtemp(prefix="cprof-soak-"))
-    workspace.chmod(0o755)
-    try:
+    with workspace_of_program("cprof-soak-") as workspace:
         plugin_dir = build_plugin(workspace / "plugin")
         lied = soak(workspace, "lie", plugin_dir, library, LIE_SECONDS, lie=True)
         found = soak(workspace, "soak", plugin_dir, library, seconds)
         found["lies_found"] = lied["wrong"]
         Path(result).write_text(json.dumps(found, indent=1))
-    finally:
-        shutil.rmtree(workspace)
 
 
 if __name__ == "__main__":

@@ -11,21 +11,17 @@ SPDX-License-Identifier: MIT
 """
 
 import argparse
-import os
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from testenv import processes
-from testenv.build import SOURCE
 from testenv.profiles import ProfileReader, profile_files
-from testenv.uwsgi import QUICK, Uwsgi
+from testenv.uwsgi import QUICK, running
 
 WORKERS = 2
-PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 SERVER = {
     "app": "many_tags",
     "processes": WORKERS,
@@ -137,25 +133,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("values", type=int)
     requests = -(-parser.parse_args().values // (TAGS_PER_REQUEST * ROUNDS))
-    with tempfile.TemporaryDirectory(prefix="cprof-flood-") as name:
-        workspace = Path(name)
-        server = Uwsgi(workspace / "server", PLUGIN_DIR, **SERVER)
-        try:
-            server.start()
-            server.wait_for_workers(WORKERS)
-            run = Run(server)
-            run.turn("A", requests)
-            server.wait_for_profiles()
-            memory = {"before": run.memory_kib()}
-            run.cpu_ns["A"].clear()
-            for number in range(ROUNDS):
-                run.round(number, requests)
-                memory["half way" if number < ROUNDS // 2 else "at the end"] = run.memory_kib()
-            reader = ProfileReader(workspace)
-            complaints = judge_overflows(*overflows(server, reader))
-            server.check_log()
-        finally:
-            server.kill()
+    with running(**SERVER) as server:
+        server.wait_for_workers(WORKERS)
+        run = Run(server)
+        run.turn("A", requests)
+        server.wait_for_profiles()
+        memory = {"before": run.memory_kib()}
+        run.cpu_ns["A"].clear()
+        for number in range(ROUNDS):
+            run.round(number, requests)
+            memory["half way" if number < ROUNDS // 2 else "at the end"] = run.memory_kib()
+        reader = ProfileReader(server.directory)
+        complaints = judge_overflows(*overflows(server, reader))
+        server.check_log()
     print(f"{requests * ROUNDS * TAGS_PER_REQUEST} new values in {requests * ROUNDS} requests")
     complaints += judge_memory(memory) + judge_time(run.cpu_ns)
     for complaint in complaints:

@@ -10,7 +10,6 @@ import email.utils
 import gzip
 import re
 import socket
-import ssl
 import threading
 import time
 import traceback
@@ -85,14 +84,12 @@ class Listener:
 
 
 class StandIn:
-    """`directory` gets ca.pem and server.pem. A context manager: starts and stops."""
+    """`directory` gets ca.pem. A context manager: starts and stops."""
 
     def __init__(self, directory, *, certificate="right", http2=True, clock_offset_s=0.0):
         self.clock_offset_s = clock_offset_s
-        self.ca_file, server_file = certificates.make(directory, certificate)
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(server_file)
-        tls.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
+        protocols = ("h2", "http/1.1") if http2 else ("http/1.1",)
+        self.ca_file, tls = certificates.make(directory, certificate, protocols)
         self._listeners = {
             name: Listener(name, None if name == "metadata" else tls) for name in LISTENERS
         }

@@ -12,9 +12,9 @@ SPDX-License-Identifier: MIT
 
 import asyncio
 import contextlib
-import socket
-import struct
 import time
+
+from testenv.sockets import reset_on_close
 
 from .http1 import Http1
 from .http2 import Http2
@@ -146,12 +146,11 @@ class Wire(asyncio.Protocol):
         self._transport.close()
 
     def reset(self):
-        """Ends the connection by a TCP reset; what was not sent yet is thrown away."""
-        linger_no_time = struct.pack("ii", 1, 0)
+        """Ends the connection by a TCP reset."""
         sock = self._transport.get_extra_info("socket")
         if sock:  # not gone already
             with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_no_time)
+                reset_on_close(sock)
         self._transport.abort()
 
     async def tunnel_to(self, host, port):

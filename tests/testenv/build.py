@@ -24,6 +24,8 @@ UWSGI = os.environ.get("UWSGI", "/usr/bin/uwsgi")
 UWSGI = shutil.which(UWSGI) or UWSGI
 PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 PYTHON_PLUGIN = os.environ.get("UWSGI_PYTHON_PLUGIN", "python3")
+# For programs that measure what is built already: without the variable, by `make` in the sources.
+PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 
 BUILD_SECONDS = 300
 

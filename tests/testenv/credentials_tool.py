@@ -5,40 +5,28 @@ SPDX-License-Identifier: MIT
 
 import contextlib
 import json
-import os
 import subprocess
 import tempfile
 from pathlib import Path
 
-PROGRAM = Path(__file__).resolve().parents[2] / "build" / "unit" / "credentials_tool"
-SECONDS = 60
-
-# What the credentials and their HTTP client read of the environment. The tests say what is there.
-VARIABLES = ("GOOGLE_", "CLOUDSDK_", "GCE_", "NO_GCE_")
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+from .http_tool import SECONDS, environment, program
 
 
 class CredentialsTool:
     """A context manager. `key`: a key file; empty: it is searched for. Without a metadata server
     in the environment none is asked."""
 
-    def __init__(self, ca_file, key="", **environment):
-        assert PROGRAM.is_file(), "run `make unit`"
-        clean = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(VARIABLES) and name.upper() not in PROXIES
-        }
+    def __init__(self, ca_file, key="", **variables):
         self._ends = contextlib.ExitStack()
         home = self._ends.enter_context(tempfile.TemporaryDirectory())
         self._log = Path(home) / "log"
         arguments = [str(ca_file), str(key)]
-        if "GCE_METADATA_HOST" not in environment:
+        if "GCE_METADATA_HOST" not in variables:
             arguments.append("no-metadata")
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [PROGRAM, *arguments],
-                env={**clean, "HOME": home, **environment},
+                [program("credentials_tool"), *arguments],
+                env=environment(**{"HOME": home, **variables}),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

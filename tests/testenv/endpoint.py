@@ -7,32 +7,16 @@ import contextlib
 import http.client
 import json
 import re
-import select
 import socket
 import threading
 from urllib.parse import quote, urlsplit
 
+from .load import REQUEST_SECONDS, UnixConnection
+from .sockets import relay
 from .wait import wait_for
 
-SECONDS = 60.0
 TOKEN = "a-token-of-the-tests-0123456789"
 READY = r"the endpoint is ready: (?:curl --unix-socket (\S+) )?(http://\S+)"
-
-
-class _Connection(http.client.HTTPConnection):
-    """Over TCP, or over the unix socket at `path`."""
-
-    def __init__(self, host, port, path):
-        super().__init__(host, port, timeout=SECONDS)
-        self._path = path
-
-    def connect(self):
-        if not self._path:
-            super().connect()
-            return
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 class Answer:
@@ -58,14 +42,19 @@ class Endpoint:
         self.host, self.port = parts.hostname, parts.port
         self.token = token
 
+    def _connection(self):
+        if self.path:
+            return UnixConnection(self.path)
+        return http.client.HTTPConnection(self.host, self.port, timeout=REQUEST_SECONDS)
+
     def connect(self):
         """A socket that has not said anything."""
-        connection = _Connection(self.host, self.port, self.path)
+        connection = self._connection()
         connection.connect()
         return connection.sock
 
     def ask(self, path, method="GET", body=None, token=True, **headers):
-        connection = _Connection(self.host, self.port, self.path)
+        connection = self._connection()
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token and self.token:
             sent.setdefault("Authorization", f"Bearer {self.token}")
@@ -77,7 +66,7 @@ class Endpoint:
 
     def begin(self, path):
         """A connection whose answer has not been read."""
-        connection = _Connection(self.host, self.port, self.path)
+        connection = self._connection()
         connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
         return connection
 
@@ -125,12 +114,7 @@ class Relay:
         far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with near, far, contextlib.suppress(OSError):
             far.connect(self._path)
-            while True:
-                for ready in select.select([near, far], [], [])[0]:
-                    data = ready.recv(65536)
-                    if not data:
-                        return
-                    (far if ready is near else near).sendall(data)
+            relay(near, far)
 
 
 def token_in(query):

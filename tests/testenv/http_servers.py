@@ -1,21 +1,17 @@
-"""Small servers that behave as a test tells them, on real sockets.
+"""A small server of HTTP/1.1 that behaves as a test tells it, on real sockets: what it sends may be
+no HTTP at all. That of HTTP/2 is the stand-in (tests/standin/).
 
 SPDX-License-Identifier: MIT
 """
 
 import contextlib
-import select
 import socket
-import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import h2.config
-import h2.connection
-import h2.events
+from .sockets import relay, reset_on_close
 
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger
 TCP_TABLE = Path("/proc/net/tcp")
 ESTABLISHED = "01"
 
@@ -61,16 +57,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def relay(self, port):
-        """What a proxy does after CONNECT, until one side ends."""
+        """What a proxy does after CONNECT."""
         self.wfile.write(b"HTTP/1.1 200 Go\r\nMetadata-Flavor: Google\r\n\r\n")
-        ends = [self.connection, socket.create_connection(("127.0.0.1", port))]
-        with ends[1]:
-            while True:
-                for ready in select.select(ends, [], [])[0]:
-                    data = ready.recv(65536)
-                    if not data:
-                        return
-                    ends[ready is ends[0]].sendall(data)
+        with socket.create_connection(("127.0.0.1", port)) as far:
+            relay(self.connection, far)
 
     def log_message(self, *_):
         pass
@@ -84,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def reset(self):
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        reset_on_close(self.connection)
         self.close_connection = True
 
     def hang(self):
@@ -132,51 +122,3 @@ class Server(ThreadingHTTPServer):
     def end(self):
         self.shutdown()
         self.server_close()
-
-
-class Http2Server:
-    """HTTP/2 by TLS. Answers "ok", but for paths that begin with /hang."""
-
-    def __init__(self, context):
-        self._context = context
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self.connections = Connections(self.port)
-        self.paths = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._socket.accept()
-                self.connections.add()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        with contextlib.suppress(OSError), self._context.wrap_socket(connection, True) as stream:
-            config = h2.config.H2Configuration(client_side=False)
-            http = h2.connection.H2Connection(config)
-            http.initiate_connection()
-            stream.sendall(http.data_to_send())
-            paths = {}
-            while data := stream.recv(65536):
-                for event in http.receive_data(data):
-                    self._take(http, event, paths)
-                stream.sendall(http.data_to_send())
-
-    def _take(self, http, event, paths):
-        if isinstance(event, h2.events.RequestReceived):
-            paths[event.stream_id] = dict(event.headers)[b":path"].decode()
-            self.paths.append(paths[event.stream_id])
-        if isinstance(event, h2.events.DataReceived):
-            http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-        if isinstance(event, h2.events.StreamEnded) and not paths[event.stream_id].startswith(
-            "/hang"
-        ):
-            http.send_headers(event.stream_id, [(":status", "200")])
-            http.send_data(event.stream_id, b"ok", end_stream=True)
-
-    def end(self):
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()

@@ -7,29 +7,43 @@ import json
 import os
 import subprocess
 import threading
-from pathlib import Path
 
-from testenv.wait import wait_for
+from .build import SOURCE
+from .wait import wait_for
 
-PROGRAM = Path(__file__).resolve().parents[2] / "build" / "unit" / "http_tool"
 SECONDS = 60
 
-# The tests say what is in the environment.
-PROXIES = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"]
+# What the gateway's HTTP client and its credentials read of the environment.
+VARIABLES = ("GOOGLE_", "CLOUDSDK_", "GCE_", "NO_GCE_")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+def program(name):
+    """One that `make unit` builds."""
+    path = SOURCE / "build" / "unit" / name
+    assert path.is_file(), "run `make unit`"
+    return path
+
+
+def environment(**variables):
+    """Ours, but for what the gateway reads: the tests say what that is."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(VARIABLES) and name.upper() not in PROXIES
+    }
+    return kept | variables
 
 
 class HttpTool:
     """Calls under way. `answers` are the lines so far; see the program for its commands."""
 
-    def __init__(self, *arguments, **environment):
-        names = {name for lower in PROXIES for name in (lower, lower.upper())}
-        clean = {name: value for name, value in os.environ.items() if name not in names}
-        assert PROGRAM.is_file(), "run `make unit`"
+    def __init__(self, *arguments, **variables):
         self.answers = []
         self.errors = []
         self._process = subprocess.Popen(
-            [PROGRAM, *map(str, arguments)],
-            env={**clean, **environment},
+            [program("http_tool"), *map(str, arguments)],
+            env=environment(**variables),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -14,7 +14,7 @@ from .wait import wait_for
 REQUEST_SECONDS = 60.0
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
         super().__init__("localhost", timeout=REQUEST_SECONDS)
         self._path = str(path)
@@ -27,7 +27,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 def request(socket_path, path):
     """Status, headers and body of an answer, read to its promised end."""
-    connection = _UnixConnection(socket_path)
+    connection = UnixConnection(socket_path)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -17,10 +17,11 @@ import subprocess
 import termios
 
 from . import processes
-from .build import PYTHON_PLUGIN, SOURCE, UWSGI
+from .build import PLUGIN_DIR, PYTHON_PLUGIN, SOURCE, UWSGI
 from .load import Load, get
 from .profiles import profile_files, wait_for_files
 from .wait import wait_for
+from .workspace import workspace
 
 APPS = SOURCE / "tests" / "apps"
 GATEWAY_NAME = "cloudprofiler-gateway"
@@ -446,3 +447,15 @@ class Uwsgi:
             return found == is_open
 
         wait_for(as_asked, "a window" if is_open else "the end of the window", seconds)
+
+
+@contextlib.contextmanager
+def running(path="/pid", **options):
+    """For a program that measures what is built already: a server that has answered `path`, and is
+    killed when the block ends."""
+    with workspace() as directory:
+        server = Uwsgi(directory / "server", PLUGIN_DIR, **options)
+        try:
+            yield server.start(path)
+        finally:
+            server.kill()

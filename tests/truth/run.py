@@ -6,10 +6,7 @@ SPDX-License-Identifier: MIT
 """
 
 import argparse
-import shutil
-import signal
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -20,6 +17,7 @@ from testenv import known
 from testenv.build import build_plugin
 from testenv.profiles import ProfileReader
 from testenv.uwsgi import Uwsgi
+from testenv.workspace import workspace_of_program
 
 LOADS_MAX = 4  # of one case, each longer than the one before
 SECONDS_MAX = 580  # a window has 600 at most
@@ -107,16 +105,10 @@ def arguments():
 
 def main():
     asked = arguments()
-    # A run that is ended from outside ends its servers, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = [case for case in cases.CASES if not asked.names or case.name in asked.names]
-    workspace = Path(tempfile.mkdtemp(prefix="cprof-truth-"))
-    workspace.chmod(0o755)
-    try:
+    with workspace_of_program("cprof-truth-") as workspace:
         report.print_head(asked.samples)
         broken = run(chosen, asked.samples, workspace)
-    finally:
-        shutil.rmtree(workspace)
     return 1 if broken else 0
 
 

@@ -10,11 +10,9 @@ SPDX-License-Identifier: MIT
 """
 
 import contextlib
-import os
 import signal
 import socketserver
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
@@ -22,10 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from testenv.browser import Browser
 from testenv.build import SOURCE
-from testenv.uwsgi import Uwsgi
+from testenv.uwsgi import running
 from testenv.wait import wait_for
 
-PLUGIN_DIR = Path(os.environ.get("CPROF_PLUGIN_DIR", SOURCE))
 PICTURES = SOURCE / "docs" / "pictures"
 HERE = Path(__file__).resolve().parent
 SHOP = SOURCE / "examples" / "flask"
@@ -80,25 +77,20 @@ def warehouse_port():
 @contextlib.contextmanager
 def shop(port, **options):
     """The shop under uWSGI, with two workers of four threads; ends well or fails."""
-    with tempfile.TemporaryDirectory(prefix="cprof-pictures-") as name:
-        server = Uwsgi(
-            Path(name) / "server",
-            PLUGIN_DIR,
-            env={"WAREHOUSE_PORT": str(port)},
-            wsgi_file=HERE / "shop_that_waits.py",
-            callable="app",
-            pythonpath=[SHOP, HERE],
-            threads=4,
-            cloudprofiler_service="shop",
-            cloudprofiler_http="127.0.0.1:0",
-            cloudprofiler_output_interval=600,
-            **options,
-        )
-        try:
-            yield server.start("/health")
-            server.stop()
-        finally:
-            server.kill()
+    with running(
+        "/health",
+        env={"WAREHOUSE_PORT": str(port)},
+        wsgi_file=HERE / "shop_that_waits.py",
+        callable="app",
+        pythonpath=[SHOP, HERE],
+        threads=4,
+        cloudprofiler_service="shop",
+        cloudprofiler_http="127.0.0.1:0",
+        cloudprofiler_output_interval=600,
+        **options,
+    ) as server:
+        yield server
+        server.stop()
 
 
 @contextlib.contextmanager
