@@ -167,6 +167,7 @@ static void beat(void *context, uint64_t now_ns)
 /* What was under way is dropped. */
 static void stop_upload(struct conductor *conductor)
 {
+    cprof_cloud_windows_give_up(conductor->cloud);
     conductor->past_uploads = *count_uploads(conductor);
     cprof_status_set_uploader(conductor->site.status, NULL, NULL);
     cprof_windows_drop(conductor->windows, CPROF_SOURCE_CLOUD);

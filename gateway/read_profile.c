@@ -15,7 +15,7 @@
 bool cprof_read_profile(uint8_t **bytes, size_t *byte_count, const char *path,
                         struct cprof_error *error)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
     ssize_t got;
     bool ok = false;

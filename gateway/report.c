@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "profile/kind.h"
 #include "profile/pprof.h"
 #include "profile/table.h"
 #include "read_profile.h"
@@ -22,6 +23,7 @@
 
 struct file {
     const char *name;
+    enum cprof_kind kind;
     uint8_t *bytes;
     size_t byte_count;
 };
@@ -31,6 +33,7 @@ static bool read_page(char **page, const char **rest, struct cprof_error *error)
 {
     char path[PATH_MAX], *mark;
     ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof(PAGE));
+    struct cprof_error reason;
     char *slash = NULL;
     uint8_t *bytes;
     size_t byte_count;
@@ -44,8 +47,11 @@ static bool read_page(char **page, const char **rest, struct cprof_error *error)
         return cprof_fail_errno(error, errno, "cannot find this program's directory");
     }
     memcpy(slash + 1, PAGE, sizeof(PAGE));
-    if (!cprof_read_profile(&bytes, &byte_count, path, error)) {
-        return false;
+    if (!cprof_read_profile(&bytes, &byte_count, path, &reason)) {
+        return cprof_fail(error,
+                          "the page is not installed: %s (make web, then copy "
+                          "cloudprofiler-web beside this program)",
+                          reason.text);
     }
     *page = strndup((const char *)bytes, byte_count);
     free(bytes);
@@ -79,6 +85,7 @@ static bool read_file(struct file *file, const char *path, struct cprof_error *e
     if (!cprof_pprof_read(&table, file->bytes, file->byte_count, &reason)) {
         ok = cprof_fail(error, "cannot use %s: %s", path, reason.text);
     }
+    file->kind = table.kind;
     cprof_table_reset(&table);
     return ok;
 }
@@ -117,7 +124,8 @@ static void write_base64(FILE *out, const uint8_t *bytes, size_t byte_count)
 /* A block of data, which no browser runs. In base64 nothing can end it. */
 static void write_file(FILE *out, const struct file *file)
 {
-    (void)fputs("<script type=\"application/octet-stream\" data-name=\"", out);
+    (void)fprintf(out, "<script type=\"application/octet-stream\" data-kind=\"%s\" data-name=\"",
+                  cprof_kind_name(file->kind));
     write_base64(out, (const uint8_t *)file->name, strlen(file->name));
     (void)fputs("\">", out);
     write_base64(out, file->bytes, file->byte_count);

@@ -13,32 +13,44 @@ function bytesOf(base64) {
 
 const files = [...document.querySelectorAll("script[data-name]")].map((block) => ({
   name: new TextDecoder().decode(bytesOf(block.dataset.name)),
+  kind: block.dataset.kind,
   bytes: bytesOf(block.textContent),
 }));
 
-function choices(names, first) {
-  return [...first, ...names.map((name, index) => element("option", { value: index }, name))];
+function choice(index) {
+  return element("option", { value: index }, files[index].name);
+}
+
+// Only profiles of one kind can be compared. What was chosen before stays if it is there.
+function offerOthers(shown) {
+  const before = byId("compared").value;
+  const others = [...files.keys()].filter(
+    (each) => each !== shown && files[each].kind === files[shown].kind,
+  );
+  byId("compared").replaceChildren(
+    element("option", { value: NONE }, "nothing"),
+    ...others.map(choice),
+  );
+  byId("compared").value = others.includes(Number(before)) ? before : NONE;
 }
 
 async function show() {
-  const chosen = [byId("shown").value, byId("compared").value]
-    .filter((each, place, all) => each !== NONE && all.indexOf(each) === place)
-    .map((each) => files[Number(each)]);
+  const shown = Number(byId("shown").value);
+  offerOthers(shown);
+  const chosen = [shown, Number(byId("compared").value)].filter((each) => each >= 0);
   let text = "";
   try {
-    await showProfiles(chosen);
-  } catch (error) {
-    text = error.message;
+    await showProfiles(chosen.map((each) => files[each]));
+  } catch {
+    const names = chosen.map((each) => files[each].name).join(" or ");
+    text = `${names} is no profile that a browser can read.`;
+    byId("viewer").hidden = true;
   }
   byId("trouble").textContent = text;
   byId("trouble").hidden = !text;
 }
 
-const names = files.map((file) => file.name);
-byId("shown").replaceChildren(...choices(names, []));
-byId("compared").replaceChildren(
-  ...choices(names, [element("option", { value: NONE }, "nothing")]),
-);
+byId("shown").replaceChildren(...[...files.keys()].map(choice));
 for (const id of ["shown", "compared"]) byId(id).addEventListener("change", show);
 document.querySelector(".kinds").remove(); // a file has one kind
 focusSearchBySlash();

@@ -61,7 +61,7 @@ static void finished(void *context, const struct cprof_window_result *result)
     if (result->harvest) {
         cprof_sinks_deliver(cloud->sinks, &result->harvest->profiles[0], &why);
     } else {
-        cloud->sink.counts.dropped++; /* who lost the window has moved profiles_failed */
+        cprof_sink_count_lost(&cloud->sink);
         give(cloud, NULL, &why);
     }
 }
@@ -152,6 +152,13 @@ cprof_cloud_windows_create(const struct cprof_config *config, struct cprof_sinks
     }
     cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, finished, cloud);
     return cloud;
+}
+
+void cprof_cloud_windows_give_up(struct cprof_cloud_windows *cloud)
+{
+    for (unsigned i = cprof_uploader_queued(cloud->uploader); i > 0; i--) {
+        cprof_sink_count(&cloud->sink, false, 0);
+    }
 }
 
 void cprof_cloud_windows_destroy(struct cprof_cloud_windows *cloud)

@@ -26,6 +26,10 @@ cprof_cloud_windows_create(const struct cprof_config *config, struct cprof_sinks
                            struct cprof_control *control, const struct cprof_sink_counts *before,
                            struct cprof_windows *windows, struct cprof_loop *loop,
                            struct cprof_error *error);
+/* What waits to be sent is dropped, and counted: before the end of uploads that are switched off.
+ * At the gateway's own end nothing is: the next one finds the windows and sends them. */
+void cprof_cloud_windows_give_up(struct cprof_cloud_windows *cloud);
+
 /* Before the windows end. NULL does nothing. */
 void cprof_cloud_windows_destroy(struct cprof_cloud_windows *cloud);
 

@@ -545,7 +545,7 @@ void cprof_uploader_destroy(struct cprof_uploader *uploader)
     }
     unsent = uploader->pending.count + (uploader->in_session ? 1 : 0);
     if (unsent > 0) {
-        cprof_log(CPROF_LOG_INFO, "Cloud Profiler: %u profile%s not sent at the end", unsent,
+        cprof_log(CPROF_LOG_INFO, "Cloud Profiler: %u profile%s not sent any more", unsent,
                   unsent > 1 ? "s are" : " is");
     }
     cprof_loop_remove_timer(uploader->loop, &uploader->turn);
@@ -554,6 +554,11 @@ void cprof_uploader_destroy(struct cprof_uploader *uploader)
     cprof_session_reset(&uploader->sending);
     cprof_pending_reset(&uploader->pending);
     free(uploader);
+}
+
+unsigned cprof_uploader_queued(const struct cprof_uploader *uploader)
+{
+    return uploader->pending.count;
 }
 
 void cprof_uploader_trouble(const struct cprof_uploader *uploader, char *text, size_t text_bytes)

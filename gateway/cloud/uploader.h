@@ -53,6 +53,9 @@ struct cprof_uploader *cprof_uploader_create(struct cprof_loop *loop,
 /* Breaks off whatever hangs, at once, and says how many profiles were not sent. */
 void cprof_uploader_destroy(struct cprof_uploader *uploader);
 
+/* How many profiles wait to be sent. */
+unsigned cprof_uploader_queued(const struct cprof_uploader *uploader);
+
 /* The window `handle` is finished. bytes (NULL: it was lost) are copied, here and below. */
 void cprof_uploader_window_finished(struct cprof_uploader *uploader, int handle,
                                     const uint8_t *bytes, size_t byte_count);

@@ -71,3 +71,9 @@ void cprof_sinks_deliver(const struct cprof_sinks *sinks, struct cprof_profile *
         }
     }
 }
+
+void cprof_sink_count_lost(struct cprof_sink *sink)
+{
+    sink->counts.dropped++;
+    sink->counts.is_failing = true;
+}

@@ -98,4 +98,8 @@ void cprof_sinks_deliver(const struct cprof_sinks *sinks, struct cprof_profile *
 /* What became of a profile; by the sink, of one that it had queued. */
 void cprof_sink_count(struct cprof_sink *sink, bool is_delivered, size_t byte_count);
 
+/* A window of the sink's own is lost: there is no profile, and who lost it has moved
+ * profiles_failed. */
+void cprof_sink_count_lost(struct cprof_sink *sink);
+
 #endif

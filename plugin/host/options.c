@@ -332,8 +332,9 @@ struct uwsgi_option cprof_option_table[] = {
      add_tag, NULL, 0},
     {(char *)PREFIX "root-tag", required_argument, 0,
      (char *)"put this tag as the root frame of each stack that has it (\"route: /users/:id\"), "
-             "for viewers that show no tags; may be repeated, the first one is the outermost "
-             "(default: none)",
+             "for viewers that show no tags; worker needs no tag (\"worker 1\"); may be repeated, "
+             "the "
+             "first one is the outermost (default: none)",
      add_root_tag, NULL, 0},
     {(char *)PREFIX "workers", required_argument, 0,
      (char *)"profile these workers alone, as in 1,3; mules and spoolers are profiled as ever "
@@ -424,13 +425,13 @@ bool cprof_options_want_worker(uint32_t number)
 /* cloudprofiler-worker-frame is the root tag `worker`, outside of all others. */
 static void add_worker_frame(struct cprof_config *config)
 {
-    for (uint32_t i = 0; i < config->root_tag_count; i++) {
-        if (strcmp(config->root_tags[i], "worker") == 0) {
-            return;
-        }
+    uint32_t place = 0;
+
+    while (place < config->root_tag_count && strcmp(config->root_tags[place], "worker") != 0) {
+        place++;
     }
-    memmove(config->root_tags[1], config->root_tags[0],
-            config->root_tag_count++ * sizeof(config->root_tags[0]));
+    config->root_tag_count += place == config->root_tag_count;
+    memmove(config->root_tags[1], config->root_tags[0], place * sizeof(config->root_tags[0]));
     (void)snprintf(config->root_tags[0], CPROF_ROOT_TAG_KEY_BYTES, "worker");
 }
 

@@ -18,13 +18,13 @@ HOSTILE = "</script><script>document.title='ran'</script><img src=x onerror=docu
 
 @pytest.fixture(scope="module")
 def files(make_uwsgi_for_module):
-    """A CPU and a wall profile of one window of two busy workers."""
+    """A CPU and a wall profile of one window of two busy workers, and an earlier CPU profile."""
     server = make_uwsgi_for_module(processes=2, **QUICK)
     server.start()
     with server.load("/nested?ms=20", threads=4):
         server.wait_for_workers(2)
-        cpu = server.wait_for_profiles(2)[-1]
-        return [cpu, wall_file_of(cpu)]
+        earlier, cpu = server.wait_for_profiles(2)[-2:]
+        return [cpu, wall_file_of(cpu), earlier]
 
 
 def make_report(directory, paths):
@@ -107,11 +107,22 @@ def test_search_zoom_and_a_filter_by_worker_work(open_report, profile_reader, fi
 def test_two_files_are_compared(open_report, files):
     browser = open_report(*files)
 
-    choose(browser, "#shown", files[1].name)
-    browser.wait_for_text("#title-left", "wall time")
-    choose(browser, "#compared", files[0].name)
+    choose(browser, "#compared", files[2].name)
     browser.wait_for_text("#title-right", " s")
     assert "Points" in browser.text("#functions-head")
+    choose(browser, "#shown", files[1].name)
+    browser.wait_for_text("#title-left", "wall time")
+    assert browser.text("#compared") == "nothing", "CPU time is no part of this comparison"
+
+
+def test_a_file_that_no_browser_reads_is_named(open_report, workspace, files):
+    joined = workspace / "joined.pb.gz"
+    joined.write_bytes(files[0].read_bytes() + b"junk")
+    browser = open_report(files[0], joined)
+
+    choose(browser, "#shown", joined.name)
+    browser.wait_for_text("#trouble", joined.name)
+    assert not browser.one("#viewer").is_displayed()
 
 
 def test_a_profile_of_hostile_names_runs_nothing(open_report, workspace, files):
@@ -150,3 +161,4 @@ def test_a_page_that_is_not_installed_is_named(plugin_dir, workspace, files):
 
     assert refused.returncode == 1 and refused.stdout == ""
     assert f"{alone / WEB / 'report.html'}" in refused.stderr
+    assert "make web" in refused.stderr
