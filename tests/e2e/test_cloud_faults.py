@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from standin import BackToBack, Hold, StandIn, drop, error, hang, huge, normal, raw, redirect, reset
 from testenv.cloud import LOCAL_OFF, upload_options
+from testenv.endpoint import TOKEN, Endpoint
 from testenv.uwsgi import Uwsgi
 
 TRIES = 4
@@ -180,6 +181,22 @@ def test_an_update_is_sent_again_while_its_name_is_good(cloud, standin):
 
     assert len(standin.requests_of("update")) >= 4
     assert standin.problems == []
+
+
+def test_a_profile_that_waits_when_uploads_are_switched_off_is_counted(cloud, standin):
+    standin.always("update", error(503))
+    server = cloud(cloudprofiler_http="127.0.0.1:0", cloudprofiler_http_token=TOKEN).start()
+    endpoint = Endpoint(server)
+    standin.release("CPU", "0.5s")
+    with server.some_work():
+        standin.wait_for_answers("update", 1)
+
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    assert endpoint.ask("/actions/upload", "POST", "value=off", **form).status == 200
+    server.wait_for_log("1 profile is not sent any more")
+
+    assert endpoint.ask("/actions/upload", "POST", "value=on", **form).status == 200
+    assert endpoint.status()["uploads"]["failed"] == 1
 
 
 @pytest.mark.parametrize(
