@@ -117,7 +117,15 @@ def test_stacks_deeper_than_the_limit_keep_their_leaves_under_a_truncated_root(
 
 
 @pytest.mark.parametrize(
-    "option", [{"cloudprofiler_worker_frame": "true"}, {"cloudprofiler_root_tag": "worker"}]
+    "option",
+    [
+        {"cloudprofiler_worker_frame": "true"},
+        {"cloudprofiler_root_tag": "worker"},
+        {
+            "cloudprofiler_worker_frame": "true",
+            "cloudprofiler_root_tag": ["thread", "worker", "gil"],
+        },
+    ],
 )
 def test_the_worker_can_be_the_root_frame(option, uwsgi, profile_reader):
     server = uwsgi(cloudprofiler_tag="thread", processes=1, **option)
@@ -126,6 +134,7 @@ def test_the_worker_can_be_the_root_frame(option, uwsgi, profile_reader):
         profile = profile_reader.read(server.wait_for_profiles()[0])
 
     assert {sample.names()[-1] for sample in profile.samples} == {"worker 1"}
+    assert all(sample.names().count("worker 1") == 1 for sample in profile.samples)
 
 
 def test_tags_can_be_chosen(uwsgi, profile_reader):
