@@ -110,8 +110,8 @@ export async function takeProfile(kind, seconds) {
   return (await ask("actions/profile", { method: "POST", body })).text();
 }
 
-// Changes a setting: verb "on" and "off" without a value, "upload" with "on" or "off".
-export async function act(verb, value = null) {
+// Gives a command: "on" and "off" without a value, "upload" with "on" or "off".
+export async function act(command, value = null) {
   const body = new URLSearchParams(value === null ? {} : { value });
-  return (await ask(`actions/${verb}`, { method: "POST", body })).text();
+  return (await ask(`actions/${command}`, { method: "POST", body })).text();
 }

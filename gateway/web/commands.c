@@ -27,6 +27,9 @@ static bool read_form(const char *name, const struct cprof_web_request *request,
     if (length < 0 || length >= (int)sizeof(text)) {
         return cprof_fail(error, "the form's values are too long");
     }
+    while (length > 0 && text[length - 1] == ' ') {
+        text[--length] = '\0'; /* of fields that are not there: messages quote the text */
+    }
     return cprof_command_parse(command, text, error);
 }
 

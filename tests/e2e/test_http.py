@@ -222,6 +222,13 @@ def test_a_setting_is_changed_by_post_and_set_back(endpoint, verb, value, settin
     assert endpoint.ask(f"/actions/{verb}", "POST", "value=-1", **form).status == 400
 
 
+def test_a_command_that_is_none_is_quoted_as_it_came(endpoint):
+    answer = endpoint.ask("/actions/nonsense", "POST")
+
+    assert answer.status == 400
+    assert answer.text.startswith('"nonsense" is no command; accepted: ')
+
+
 def test_uploads_that_were_not_configured_cannot_be_switched_on(endpoint):
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     on = endpoint.ask("/actions/upload", "POST", "value=on", **form)
