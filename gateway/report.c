@@ -16,10 +16,13 @@
 #include "profile/pprof.h"
 #include "profile/table.h"
 #include "read_profile.h"
+#include "web/read_file.h"
 
-#define PAGE       "cloudprofiler-web/report.html"
-#define MARK       "<!-- profiles -->"
-#define PART_BYTES 3072u /* a multiple of 3, so that base64 of parts is base64 of the whole */
+#define PAGE_DIRECTORY "cloudprofiler-web"
+#define PAGE           "report.html"
+#define PAGE_BYTES_MAX ((size_t)8 << 20)
+#define MARK           "<!-- profiles -->"
+#define PART_BYTES     3072u /* a multiple of 3, so that base64 of parts is base64 of the whole */
 
 struct file {
     const char *name;
@@ -32,8 +35,7 @@ struct file {
 static bool read_page(char **page, const char **rest, struct cprof_error *error)
 {
     char path[PATH_MAX], *mark;
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof(PAGE));
-    struct cprof_error reason;
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof(PAGE_DIRECTORY));
     char *slash = NULL;
     uint8_t *bytes;
     size_t byte_count;
@@ -46,18 +48,18 @@ static bool read_page(char **page, const char **rest, struct cprof_error *error)
     if (!slash) {
         return cprof_fail_errno(error, errno, "cannot find this program's directory");
     }
-    memcpy(slash + 1, PAGE, sizeof(PAGE));
-    if (!cprof_read_profile(&bytes, &byte_count, path, &reason)) {
+    memcpy(slash + 1, PAGE_DIRECTORY, sizeof(PAGE_DIRECTORY));
+    if (!cprof_web_read_file(&bytes, &byte_count, path, PAGE, PAGE_BYTES_MAX)) {
         return cprof_fail(error,
-                          "the page is not installed: %s (make web, then copy "
-                          "cloudprofiler-web beside this program)",
-                          reason.text);
+                          "the page %s/" PAGE " is not installed: `make web` makes the directory, "
+                          "which belongs beside this program",
+                          path);
     }
     *page = strndup((const char *)bytes, byte_count);
     free(bytes);
     mark = *page ? strstr(*page, MARK) : NULL;
     if (!mark) {
-        return cprof_fail(error, "%s is not the page that `make web` makes", path);
+        return cprof_fail(error, "%s/" PAGE " is not the page that `make web` makes", path);
     }
     *mark = '\0';
     *rest = mark + strlen(MARK);

@@ -19,13 +19,14 @@
 struct cprof_cloud_windows;
 
 /* Starts an uploader whose windows are ordered from `windows`, puts its queue among the sinks, where
- * it counts in `control` and on from `before`, and adopts those of the cloud that a
- * former gateway left: before cprof_windows_begin. Everything is borrowed. NULL with the error. */
+ * it counts in `control` and on from `before`, and adopts those of the cloud that a former gateway
+ * left: before cprof_windows_begin. Everything is borrowed. NULL with the error. */
 struct cprof_cloud_windows *
 cprof_cloud_windows_create(const struct cprof_config *config, struct cprof_sinks *sinks,
                            struct cprof_control *control, const struct cprof_sink_counts *before,
                            struct cprof_windows *windows, struct cprof_loop *loop,
                            struct cprof_error *error);
+
 /* What waits to be sent is dropped, and counted: before the end of uploads that are switched off.
  * At the gateway's own end nothing is: the next one finds the windows and sends them. */
 void cprof_cloud_windows_give_up(struct cprof_cloud_windows *cloud);

@@ -18,22 +18,21 @@ struct directory_sink {
     struct cprof_sink sink;
     const struct cprof_config *config;
     struct cprof_output *output;
-    bool failing; /* the warning was given */
 };
 
 /* Says once that writing fails, and once that it works again. These lines are not cprof_log's,
  * because lost profiles must be seen at any verbosity. */
-static void report(struct directory_sink *sink, bool ok, const struct cprof_error *error)
+static void report(const struct directory_sink *sink, bool ok, const struct cprof_error *error)
 {
     const char *path = sink->config->output_dir;
+    bool was_failing = sink->sink.counts.is_failing;
 
-    if (ok && sink->failing) {
+    if (ok && was_failing) {
         cprof_notice("profiles are written to %s again", path);
     }
-    if (!ok && !sink->failing) {
+    if (!ok && !was_failing) {
         cprof_notice("warning: %s; profiles are dropped until it works again", error->text);
     }
-    sink->failing = !ok;
 }
 
 static const char *sort_of(const struct cprof_profile *profile, const struct cprof_why *why)
@@ -74,7 +73,7 @@ static bool write_files(const struct directory_sink *sink, struct cprof_profile 
 static enum cprof_delivery deliver(struct cprof_sink *base, struct cprof_profile *profile,
                                    const struct cprof_why *why)
 {
-    struct directory_sink *sink = (struct directory_sink *)base;
+    const struct directory_sink *sink = (struct directory_sink *)base;
     struct cprof_error error;
     bool ok = write_files(sink, profile, why, &error);
 

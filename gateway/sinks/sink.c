@@ -55,6 +55,12 @@ void cprof_sink_count(struct cprof_sink *sink, bool is_delivered, size_t byte_co
     }
 }
 
+void cprof_sink_count_lost(struct cprof_sink *sink)
+{
+    sink->counts.dropped++;
+    sink->counts.is_failing = true;
+}
+
 void cprof_sinks_deliver(const struct cprof_sinks *sinks, struct cprof_profile *profile,
                          const struct cprof_why *why)
 {
@@ -70,10 +76,4 @@ void cprof_sinks_deliver(const struct cprof_sinks *sinks, struct cprof_profile *
             cprof_sink_count(sink, delivery == CPROF_DELIVERED, profile->byte_count);
         }
     }
-}
-
-void cprof_sink_count_lost(struct cprof_sink *sink)
-{
-    sink->counts.dropped++;
-    sink->counts.is_failing = true;
 }

@@ -70,6 +70,7 @@ struct cprof_sink {
     uint32_t reasons; /* enum cprof_reason: what it takes */
     enum cprof_delivery (*deliver)(struct cprof_sink *sink, struct cprof_profile *profile,
                                    const struct cprof_why *why);
+    /* By the list's end. NULL only of a sink that its owner removes before. */
     void (*destroy)(struct cprof_sink *sink);
     /* Where profiles_written and profiles_failed move with its counts; NULL: what it keeps does
      * not outlive the gateway, and is not counted there. */

@@ -333,8 +333,7 @@ struct uwsgi_option cprof_option_table[] = {
     {(char *)PREFIX "root-tag", required_argument, 0,
      (char *)"put this tag as the root frame of each stack that has it (\"route: /users/:id\"), "
              "for viewers that show no tags; worker needs no tag (\"worker 1\"); may be repeated, "
-             "the "
-             "first one is the outermost (default: none)",
+             "the first one is the outermost (default: none)",
      add_root_tag, NULL, 0},
     {(char *)PREFIX "workers", required_argument, 0,
      (char *)"profile these workers alone, as in 1,3; mules and spoolers are profiled as ever "
