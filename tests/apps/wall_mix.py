@@ -1,9 +1,12 @@
 """Threads that wait in known ways and keep books of it, by the wall clock and by the kernel's.
 
-    /pid             answers the worker's pid
-    /mix?until=T     goes through all phases, over and over, on this thread and on one of its own,
-                     until the clock says T; answers both books as JSON
-    /spin?until=T    stays in Python until then; answers a book of clocks as JSON
+    /pid     answers the worker's pid
+    /mix     goes through all phases, over and over, on this thread and on one of its own; answers
+             both books as JSON
+    /spin    stays in Python; answers a book of clocks as JSON
+
+Both last until there is a file called END in the directory of marks. Each thread leaves a file of
+its name there when it begins.
 
 A phase is a function, so that its name says in which state its samples must be.
 
@@ -20,7 +23,6 @@ import struct
 import threading
 import time
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import burn
 import uwsgi
@@ -37,6 +39,9 @@ PHASE_MS = {
 PR_SET_NAME = 15  # prctl(2)
 
 SPIN_MS = 20  # between two entries of a book of clocks
+
+MARKS = Path(__file__).with_name("marks")
+END = MARKS / "end"
 
 
 def limit(one, option, ms):
@@ -144,15 +149,22 @@ def core_name(environ):
     return f"uWSGIWorker{uwsgi.worker_id()}Core{environ.get('uwsgi.core', 0)}"
 
 
+def leave_mark(name):
+    """Returns when the thread began, which is before anybody sees the mark."""
+    begin = time.time()
+    (MARKS / f"{os.getpid()}-{name}").touch()
+    return begin
+
+
 def name_this_thread(name):
     assert ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode()) == 0
 
 
-def mix_until(end, name):
+def mix(name):
     """Entries are: phase, start, end by the clock of the day, CPU and run-queue time in it."""
-    begin = time.time()
     clocks, places, entries = Clocks(), Places(), []
-    while time.time() < end:
+    begin = leave_mark(name)
+    while not END.exists():
         for phase in PHASES:
             cpu, run_queue = clocks.read()
             start = time.time()
@@ -165,11 +177,11 @@ def mix_until(end, name):
     return {"thread": name, "begin": begin, "end": time.time(), "entries": entries}
 
 
-def spin_until(end, name):
+def spin(name):
     """Entries are: time by the clock of the day, CPU and run-queue time so far."""
-    begin = time.time()
     clocks, entries = Clocks(), []
-    while time.time() < end:
+    begin = leave_mark(name)
+    while not END.exists():
         entries.append((time.time(), *clocks.read()))
         spin_on()
     entries.append((time.time(), *clocks.read()))
@@ -183,11 +195,11 @@ def spin_on():
         loops -= 1
 
 
-def mix_in_two_threads(end, name):
+def mix_in_two_threads(name):
     books, own_name = [], f"beside-{name[-5:]}"
 
     def mix_beside():
-        books.append(mix_until(end, own_name))
+        books.append(mix(own_name))
 
     # A thread begins with the name of the one that makes it: it has its own whenever it is found.
     before = Path("/proc/thread-self/comm").read_text().strip()
@@ -195,23 +207,22 @@ def mix_in_two_threads(end, name):
     thread = threading.Thread(target=mix_beside)
     thread.start()
     name_this_thread(before)
-    books.append(mix_until(end, name))
+    books.append(mix(name))
     thread.join()
     return books
 
 
-def spin(end, name):
-    return [spin_until(end, name)]
+def spin_in_one_thread(name):
+    return [spin(name)]
 
 
-ROUTES = {"/mix": mix_in_two_threads, "/spin": spin}
+ROUTES = {"/mix": mix_in_two_threads, "/spin": spin_in_one_thread}
 
 
 def application(environ, start_response):
     path = environ["PATH_INFO"]
     body = str(os.getpid())
     if path in ROUTES:
-        until = float(parse_qs(environ["QUERY_STRING"])["until"][0])
-        body = json.dumps({"books": ROUTES[path](until, core_name(environ))})
+        body = json.dumps({"books": ROUTES[path](core_name(environ))})
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [body.encode()]

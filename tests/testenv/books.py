@@ -1,17 +1,15 @@
-"""The books that an app keeps of its own time (tests/apps/wall_mix.py, naps_in_gevent.py), cut to
-a profile's window.
+"""The books that an app keeps of its own time (tests/apps/wall_mix.py, gevent_naps.py), cut to a
+profile's window.
 
 SPDX-License-Identifier: MIT
 """
 
 import json
-import time
 from bisect import bisect_right
 from typing import NamedTuple
 
-from .profiles import wall_file_of
-
-MARGIN_S = 0.3  # of the requests' life beyond the window's end
+from .endpoint import Endpoint
+from .wait import wait_for
 
 
 class Window(NamedTuple):
@@ -73,21 +71,27 @@ def clocks(entries, window):
     return Phase(end - start, (cpu_after - cpu) / 1e9, (run_queue_after - run_queue) / 1e9)
 
 
-def seconds_in(book, window):
-    """How long the book was kept in the window, whose end it must outlive."""
-    assert book["end"] >= window.end, "the book ends before the window"
-    return window.end - max(window.start, book["begin"])
+def assert_kept(book, window):
+    """The book is of use only if it was kept all through the window."""
+    assert book["begin"] <= window.start and window.end <= book["end"]
 
 
-def keep_busy(server, path, connections, window_seconds, reader):
-    """Requests that last until the window of the started server is over. The wall profile of that
-    window, and what the requests answered."""
-    server.wait_for_window()
-    until = time.time() + window_seconds + MARGIN_S
-    load = server.load(f"{path}?until={until:.3f}", threads=connections, count=connections)
-    with load:
+def look_at_busy(server, path, requests, keepers, seconds, reader):
+    """A wall profile of `seconds` of the started server, all of which so many requests last,
+    by so many threads that keep books; and the books."""
+    endpoint = Endpoint(server)
+    marks = server.directory / "marks"
+    marks.mkdir()
+    marks.chmod(0o777)
+    with server.load(path, threads=requests, count=requests) as load:
+        wait_for(lambda: len(list(marks.iterdir())) == keepers, f"{keepers} busy threads")
+        wall = server.directory / "wall.pb.gz"
+        wall.write_bytes(endpoint.ask(f"/debug/pprof/wall?seconds={seconds}").body)
+        (marks / "end").touch()
         load.join()
     assert not load.failures, load.failures[:3]
-    cpu = server.wait_for_first_profile()
-    wall = reader.read(wall_file_of(cpu))
-    return wall, [json.loads(body) for body in load.bodies]
+    books = [book for body in load.bodies for book in json.loads(body)["books"]]
+    profile = reader.read(wall)
+    for book in books:
+        assert_kept(book, window_of(profile))
+    return profile, books

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -50,6 +51,13 @@ def children(parent):
 def is_alive(pid):
     found = process(pid)
     return found is not None and found.state != "Z"
+
+
+def program(pid):
+    """The file that the process runs, or None if it has ended."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return (PROC / str(pid) / "exe").readlink()
+    return None
 
 
 def catches(pid, number):

@@ -251,9 +251,28 @@ class Uwsgi:
 
     def _hears_signals(self):
         """uWSGI has its handlers only after the workers' start, also that of a reload. Until then
-        Python has one for SIGINT, which keeps the signal to itself."""
-        with contextlib.suppress(FileNotFoundError):
-            return not self.is_running() or processes.catches(self.master_pid, signal.SIGHUP)
+        Python has one for SIGINT, which keeps the signal to itself. A worker sets its own after
+        that, SIGUSR2's as the last and as nobody else; one that is ended before misses it, and
+        is killed when uWSGI's patience is over."""
+        if not self.is_running():
+            return True
+        return self._catches(self.master_pid, signal.SIGHUP) and all(
+            self._catches(pid, signal.SIGUSR2) for pid in self._own_workers()
+        )
+
+    def _own_workers(self):
+        """The workers that are still uWSGI: another program may have taken their place."""
+        children = {child.pid for child in processes.children(self.master_pid)}
+        return {
+            pid
+            for pid in children.intersection(self.workers().values())
+            if processes.program(pid) == processes.program(self.master_pid)
+        }
+
+    @staticmethod
+    def _catches(pid, number):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            return processes.catches(pid, number)
         return True  # it has ended
 
     def end(self):

@@ -178,12 +178,25 @@ static struct cprof_thread *expect_asleep_in(const char *name, uint32_t state, c
     return thread_called(name);
 }
 
-/* Looks until nothing has moved since the look before. */
+/* A thread that began to be followed while it waited for a processor owes what it had waited: the
+ * kernel adds it up at the wait's end. Looks book nothing until that is made up for. */
+static bool is_anything_owed(void)
+{
+    bool is_owed = false;
+
+    for (const struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        is_owed |= thread->sleep.due_ns < 0;
+    }
+    return is_owed;
+}
+
+/* Looks until nothing has moved since the look before, and nothing is owed. */
 static void settle(void)
 {
     time_t end = time(NULL) + SECONDS_MAX;
 
-    while (cprof_offcpu_look(0)) {
+    while (cprof_offcpu_look(0) || is_anything_owed()) {
         EXPECT(has_time_left(end));
     }
 }
