@@ -7,7 +7,7 @@ CC := gcc
 endif
 JOBS     ?= $(shell nproc)
 # Test files run beside each other: most of them wait for windows to end.
-TEST_JOBS ?= 6
+TEST_JOBS ?= 8
 MACHINE  := $(shell uname -m)
 # Tests and benchmarks take this build.
 ON_THIS_BUILD = CPROF_PLUGIN_DIR='$(CURDIR)' UWSGI='$(UWSGI)' PYTHON='$(PYTHON)'
