@@ -219,14 +219,19 @@ static bool leaf_references_are_sound(struct cprof_log_view *view,
         return false;
     }
     view->leaf_frames_left -= stack->depth;
-    return stack_references_are_sound(view, stack);
+    return true;
 }
 
-static bool references_are_sound(struct cprof_log_view *view, uint32_t ref)
+/* Before any leaf is looked at: very many may stand on one stack. */
+static void reject_stacks(struct cprof_log_view *view)
 {
-    return view->types[ref] == CPROF_RECORD_STACK
-               ? stack_references_are_sound(view, record_at(view, ref))
-               : leaf_references_are_sound(view, record_at(view, ref));
+    for (uint32_t ref = 0; ref < view->byte_count / 8; ref++) {
+        if (view->types[ref] == CPROF_RECORD_STACK &&
+            !stack_references_are_sound(view, record_at(view, ref))) {
+            view->types[ref] = 0;
+            view->rejected++;
+        }
+    }
 }
 
 static void list_mapping(struct cprof_log_view *view, uint32_t ref)
@@ -241,6 +246,7 @@ static void list_mapping(struct cprof_log_view *view, uint32_t ref)
 /* Lists the mappings, and the stacks and leaves that are to be merged. */
 static void list_records(struct cprof_log_view *view)
 {
+    reject_stacks(view);
     for (uint32_t ref = 0; ref < view->byte_count / 8; ref++) {
         uint8_t type = view->types[ref];
 
@@ -250,7 +256,7 @@ static void list_records(struct cprof_log_view *view)
         if (type != CPROF_RECORD_STACK && type != CPROF_RECORD_LEAF) {
             continue;
         }
-        if (!references_are_sound(view, ref)) {
+        if (type == CPROF_RECORD_LEAF && !leaf_references_are_sound(view, record_at(view, ref))) {
             view->rejected++;
         } else if (says_something(view, ref)) {
             view->stacks[view->stack_count++] = ref;
@@ -482,6 +488,14 @@ void cprof_log_code(const struct cprof_log_view *view, uint32_t ref, struct cpro
     (void)cprof_clean_text(code->file, sizeof(code->file), file, record->file_bytes);
 }
 
+const char *cprof_log_file(const struct cprof_log_view *view, uint32_t ref, size_t *bytes)
+{
+    const struct cprof_code_record *record = record_at(view, ref);
+
+    *bytes = record->file_bytes;
+    return (const char *)(record + 1) + record->name_bytes + record->qualified_name_bytes;
+}
+
 size_t cprof_log_line_table(struct cprof_log_view *view, uint32_t code_ref, uint8_t *table)
 {
     const struct cprof_code_record *code = record_at(view, code_ref);
@@ -491,6 +505,8 @@ size_t cprof_log_line_table(struct cprof_log_view *view, uint32_t code_ref, uint
     if (bytes == 0 || bytes > CPROF_LINE_TABLE_BYTES_MAX || bytes > view->line_bytes_left) {
         return 0;
     }
+    /* Before the walk, as one that ends in nothing costs as much. */
+    view->line_bytes_left -= bytes;
     /* From the last part to the first. No part is empty, so that a ring of parts ends as well. */
     for (uint32_t ref = code->lines_ref; left > 0;) {
         const struct cprof_lines_record *lines =
@@ -504,7 +520,6 @@ size_t cprof_log_line_table(struct cprof_log_view *view, uint32_t code_ref, uint
         memcpy(table + left, lines + 1, lines->part_bytes);
         ref = lines->previous_ref;
     }
-    view->line_bytes_left -= bytes;
     return bytes;
 }
 

@@ -126,6 +126,9 @@ struct cprof_log_code {
 /* The code record that a frame of a sound stack names. */
 void cprof_log_code(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_code *code);
 
+/* Its file as it stands in the record: any bytes, without a NUL behind them. */
+const char *cprof_log_file(const struct cprof_log_view *view, uint32_t ref, size_t *bytes);
+
 /* Puts the code's line table together in `table` (CPROF_LINE_TABLE_BYTES_MAX bytes) and returns
  * its length; 0: it has none, or it is not sound. A truthful log holds each table once, so that
  * all tables of a view may not have more bytes than its log. */
