@@ -362,7 +362,7 @@ static void add_sample(const struct slot_merge *slot, uint32_t ref, const char *
     add_frames(slot, stack, &key, locations);
     add_labels(slot, stack->tag_ref, &how, &key, labels);
     add_root_frames(slot, &key, locations);
-    cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
+    (void)cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
 }
 
 /* Time that has no stack. */
@@ -380,7 +380,7 @@ static void add_special(const struct slot_merge *slot, const char *name, const c
     locations[key.depth++] = special_location(slot->merge->table, name);
     add_labels(slot, CPROF_NO_REF, &how, &key, labels);
     add_root_frames(slot, &key, locations);
-    cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
+    (void)cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
 }
 
 static void note_thread_stack(struct slot_merge *slot, uint32_t ref, uint64_t value_ns)

@@ -231,7 +231,7 @@ static bool read_sample(struct message_reader *reader, const sample_message *fro
             labels[i].key = reader->texts[from->label[i]->key];
             labels[i].value = reader->texts[from->label[i]->str];
         }
-        cprof_table_add_sample(reader->table, &key, (uint64_t)from->value[0],
+        (void)cprof_table_add_sample(reader->table, &key, (uint64_t)from->value[0],
                                (uint64_t)from->value[1]);
     }
     free(locations);

@@ -56,10 +56,10 @@ static void fill_table(void)
     locations[1] = location("root", 9);
     label.key = text("worker");
     label.value = text("1");
-    cprof_table_add_sample(&table, &key, 2, 20);
+    (void)cprof_table_add_sample(&table, &key, 2, 20);
     key.labels = &label;
     key.label_count = 1;
-    cprof_table_add_sample(&table, &key, 3, 30);
+    (void)cprof_table_add_sample(&table, &key, 3, 30);
     cprof_table_comment(&table, "answer: %d", 42);
     table.time_unix_ns = 1700000000;
     table.duration_ns = 10;
@@ -115,7 +115,7 @@ static void native_code_keeps_its_address_and_its_file(void)
     fill_table();
     native = native_location("crc32");
     key.locations = &native;
-    cprof_table_add_sample(&table, &key, 1, 10);
+    (void)cprof_table_add_sample(&table, &key, 1, 10);
     EXPECT(cprof_pprof_write(&bytes, &byte_count, &table, &error));
     cprof_table_reset(&table);
 
@@ -207,7 +207,7 @@ static void fill_many(unsigned count)
         struct cprof_sample_key key = {
             .locations = locations, .labels = labels, .depth = 1 + i % 2, .label_count = i % 2};
 
-        cprof_table_add_sample(&table, &key, i, i);
+        (void)cprof_table_add_sample(&table, &key, i, i);
         cprof_table_comment(&table, "comment %u", i);
     }
 }
