@@ -106,11 +106,11 @@ bool cprof_gzip_end(struct cprof_gzip_stream *stream, uint8_t **bytes, size_t *b
         stream->bytes = NULL;
     }
     cprof_gzip_drop(stream);
-    return status == Z_STREAM_END    ? true
-           : status == Z_MEM_ERROR  ? cprof_fail(error, "no memory to compress the profile")
-           : status == Z_DATA_ERROR ? cprof_fail(error, "the profile is too large")
-                                    : cprof_fail(error, "cannot compress the profile (zlib: %d)",
-                                                 status);
+    return status == Z_STREAM_END  ? true
+           : status == Z_MEM_ERROR ? cprof_fail(error, "no memory to compress the profile")
+           : status == Z_DATA_ERROR
+               ? cprof_fail(error, "the profile is too large")
+               : cprof_fail(error, "cannot compress the profile (zlib: %d)", status);
 }
 
 bool cprof_gzip(uint8_t **bytes, size_t *byte_count, const uint8_t *packed, size_t packed_bytes,

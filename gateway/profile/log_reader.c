@@ -400,6 +400,27 @@ void cprof_log_subtract(struct cprof_log_view *view, const struct cprof_log_view
     view->stack_count = kept;
 }
 
+void cprof_log_cut(struct cprof_log_view *view, const struct cprof_log_view *earlier,
+                   const struct cprof_log_base *bases, size_t count)
+{
+    size_t kept = 0, next = 0;
+
+    memcpy(view->counters, earlier->counters, sizeof(view->counters));
+    view->closed = earlier->closed;
+    view->successors = earlier->successors;
+    view->settled_ns = earlier->settled_ns;
+    for (size_t i = 0; i < view->stack_count; i++) {
+        while (next < count && bases[next].ref < view->stacks[i]) {
+            next++;
+        }
+        if (next < count && bases[next].ref == view->stacks[i]) {
+            set_numbers(view, view->stacks[i], &bases[next].numbers);
+            view->stacks[kept++] = view->stacks[i];
+        }
+    }
+    view->stack_count = kept;
+}
+
 uint32_t cprof_log_stack_ref(const struct cprof_log_view *view, uint32_t ref)
 {
     return view->types[ref] == CPROF_RECORD_LEAF
@@ -521,6 +542,11 @@ size_t cprof_log_line_table(struct cprof_log_view *view, uint32_t code_ref, uint
         ref = lines->previous_ref;
     }
     return bytes;
+}
+
+uint32_t cprof_log_parent_tag(const struct cprof_log_view *view, uint32_t ref)
+{
+    return ((const struct cprof_tag_record *)record_at(view, ref))->parent_ref;
 }
 
 uint32_t cprof_log_tag(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_tag *tag)

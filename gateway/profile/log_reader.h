@@ -106,6 +106,11 @@ struct cprof_log_base {
 void cprof_log_subtract(struct cprof_log_view *view, const struct cprof_log_view *earlier,
                         const struct cprof_log_base *bases, size_t count);
 
+/* Makes it what an earlier look at it said, likewise: counters, whether it was closed, and what
+ * `count` stacks had then. The others are left out. */
+void cprof_log_cut(struct cprof_log_view *view, const struct cprof_log_view *earlier,
+                   const struct cprof_log_base *bases, size_t count);
+
 /* What the thread of a sound stack slept in; CPROF_STATE_UNKNOWN for a number that is none. */
 uint32_t cprof_log_state(const struct cprof_stack_record *stack);
 
@@ -139,6 +144,9 @@ struct cprof_log_tag {
     char key[CPROF_CLEAN_TEXT_BYTES(CPROF_NAME_BYTES_MAX)];
     char value[CPROF_CLEAN_TEXT_BYTES(CPROF_NAME_BYTES_MAX)];
 };
+
+/* The next tag of a sound stack's chain, or CPROF_NO_REF. */
+uint32_t cprof_log_parent_tag(const struct cprof_log_view *view, uint32_t ref);
 
 /* Reads the tag `ref` of a sound stack and returns the next one of the chain, or CPROF_NO_REF. */
 uint32_t cprof_log_tag(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_tag *tag);

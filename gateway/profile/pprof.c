@@ -232,7 +232,7 @@ static bool read_sample(struct message_reader *reader, const sample_message *fro
             labels[i].value = reader->texts[from->label[i]->str];
         }
         (void)cprof_table_add_sample(reader->table, &key, (uint64_t)from->value[0],
-                               (uint64_t)from->value[1]);
+                                     (uint64_t)from->value[1]);
     }
     free(locations);
     free(labels);

@@ -274,7 +274,7 @@ uint32_t cprof_table_location(struct cprof_table *table, const struct cprof_loca
         return id;
     }
     if (location->function == CPROF_TABLE_NONE || location->mapping == CPROF_TABLE_NONE ||
-         !names_have_room(table, LOCATION_BYTES)) {
+        !names_have_room(table, LOCATION_BYTES)) {
         return CPROF_TABLE_NONE;
     }
     if (!index_reserve(table, &table->location_index) ||
