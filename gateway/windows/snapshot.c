@@ -74,3 +74,12 @@ void cprof_snapshot_subtract(const struct cprof_snapshot *snapshot, struct cprof
         cprof_log_subtract(view, &slot->counters, slot->stacks, slot->stack_count);
     }
 }
+
+void cprof_snapshot_cut(const struct cprof_snapshot *snapshot, struct cprof_log_view *view)
+{
+    if (view->slot_index < snapshot->slot_count) {
+        const struct cprof_snapshot_slot *slot = &snapshot->slots[view->slot_index];
+
+        cprof_log_cut(view, &slot->counters, slot->stacks, slot->stack_count);
+    }
+}

@@ -44,4 +44,8 @@ void cprof_snapshot_reset(struct cprof_snapshot *snapshot);
 /* Takes what the snapshot says of the view's slot off the view, which is of the same epoch. */
 void cprof_snapshot_subtract(const struct cprof_snapshot *snapshot, struct cprof_log_view *view);
 
+/* Makes the view, which is of the same epoch, what the snapshot says: what its slot counted since
+ * is not there. */
+void cprof_snapshot_cut(const struct cprof_snapshot *snapshot, struct cprof_log_view *view);
+
 #endif

@@ -87,4 +87,7 @@ def read_full_logs(directory, sort, slots=16, log_mib=4, memory_mib=64, program=
             )
         finally:
             gateway.terminate()
-            gateway.wait(timeout=60)
+            try:
+                gateway.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                gateway.kill()

@@ -155,8 +155,7 @@ static void write_leaves(struct logs *logs, struct cprof_log_writer *writer)
         ref = next != CPROF_NO_REF ? next : ref;
     }
     for (uint32_t i = 0; i < CPROF_LEAVES_MAX; i++) {
-        struct fake_leaf leaf = {
-            .stack_ref = ref, .pc = 1 + i, .count = 1, .weight_ns = WEIGHT_NS};
+        struct fake_leaf leaf = {.stack_ref = ref, .pc = 1 + i, .count = 1, .weight_ns = WEIGHT_NS};
 
         if (fake_leaf(writer, &leaf) == CPROF_NO_REF) {
             return;
@@ -254,8 +253,8 @@ static const struct sort {
 static void write_logs(struct logs *logs, const char *sort)
 {
     for (unsigned i = 0; i < sizeof(sorts) / sizeof(*sorts); i++) {
-        for (uint32_t slot = 0;
-             strcmp(sorts[i].name, sort) == 0 && slot < logs->segment.slot_count; slot++) {
+        for (uint32_t slot = 0; strcmp(sorts[i].name, sort) == 0 && slot < logs->segment.slot_count;
+             slot++) {
             struct cprof_log_writer writer = fake_writer(&logs->segment, slot, EPOCH, 1);
             uint64_t before_ns = logs->cpu_ns;
 
@@ -296,6 +295,7 @@ static int sealed_config(const struct logs *logs, const char *socket, const char
         .tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE,
         .native_leaf = 1,
         .initial_backoff_s = 60,
+        .gateway_memory_mib = memory_mib,
         .verbose = 1,
         .slot_count = logs->segment.slot_count,
         .worker_count = logs->segment.slot_count,
@@ -303,7 +303,6 @@ static int sealed_config(const struct logs *logs, const char *socket, const char
     };
     int fd = memfd_create("config", MFD_ALLOW_SEALING);
 
-    (void)memory_mib;
     (void)snprintf(config.http_address, sizeof(config.http_address), "%s", socket);
     (void)snprintf(config.output_dir, sizeof(config.output_dir), "%s", directory);
     EXPECT(fd >= 0 && write(fd, &config, sizeof(config)) == (ssize_t)sizeof(config));
