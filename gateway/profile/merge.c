@@ -224,7 +224,7 @@ static bool bound_slot(struct slot_merge *slot)
 {
     struct cprof_merge *merge = slot->merge;
     struct cprof_table *table = merge->table;
-    uint64_t fill = slot->view->byte_count;
+    uint64_t fill = slot->view->log_bytes;
     uint64_t left = merge->fill_left > fill ? merge->fill_left : fill;
     size_t room, names;
 
@@ -500,15 +500,20 @@ static void add_other(const struct slot_merge *slot, const char *state, uint64_t
     struct cprof_merge *merge = slot->merge;
     struct cprof_table *table = merge->table;
     char unknown[CPROF_STATE_NAME_BYTES];
-    bool found_room;
+    bool found_room = false;
 
+    if (count == 0 && value_ns == 0) {
+        return;
+    }
     merge->others.count = cprof_saturating_add(merge->others.count, count);
     merge->others.value_ns = cprof_saturating_add(merge->others.value_ns, value_ns);
-    table->name_bytes_limit += OTHER_BYTES;
-    table->sample_bytes_limit += OTHER_BYTES;
-    found_room = try_special(slot, OTHER, state, count, value_ns);
-    table->name_bytes_limit -= OTHER_BYTES;
-    table->sample_bytes_limit -= OTHER_BYTES;
+    if (table->sample_bytes_limit > 0) {
+        table->name_bytes_limit += OTHER_BYTES;
+        table->sample_bytes_limit += OTHER_BYTES;
+        found_room = try_special(slot, OTHER, state, count, value_ns);
+        table->name_bytes_limit -= OTHER_BYTES;
+        table->sample_bytes_limit -= OTHER_BYTES;
+    }
     if (!found_room) {
         add_special(slot, OTHER, cprof_state_name(CPROF_STATE_UNKNOWN, unknown), count, value_ns);
     }
@@ -567,6 +572,9 @@ static void add_on_cpu(struct slot_merge *slot)
                    value_ns);
         note_thread_stack(slot, ref, value_ns);
     }
+    slot->merge->others.stacks += view->rest_stacks;
+    add_other(slot, "running", view->rest[CPROF_REST_ON_CPU].count,
+              cprof_scale_rest(slot->scale, view));
     add_special(slot, "[log full]", "running", view->counters[CPROF_COUNTER_LOG_FULL],
                 cprof_scale_weight(slot->scale, view->counters[CPROF_COUNTER_LOG_FULL_NS]));
     /* Less than this is the rounding of the scaling. */
@@ -575,6 +583,21 @@ static void add_on_cpu(struct slot_merge *slot)
         add_special(slot, "[unsampled]", "running", 0,
                     view->counters[CPROF_COUNTER_CPU_CLOCK_NS] - slot->scale->value_given_ns);
     }
+}
+
+/* Of stacks that are not listed nobody knows the thread. */
+static void add_off_cpu_rest(const struct slot_merge *slot)
+{
+    const struct cprof_merge *merge = slot->merge;
+    const struct cprof_log_numbers *rest = slot->view->rest;
+    char unknown[CPROF_STATE_NAME_BYTES];
+    const char *state = cprof_state_name(CPROF_STATE_UNKNOWN, unknown);
+
+    add_other(slot, state, rest[CPROF_REST_OFF_CPU].count, rest[CPROF_REST_OFF_CPU].weight_ns);
+    if (merge->config->wall_idle || merge->follows_requests) {
+        add_other(slot, state, rest[CPROF_REST_IDLE].count, rest[CPROF_REST_IDLE].weight_ns);
+    }
+    add_other(slot, "runnable", 0, rest[CPROF_REST_RUNNABLE].weight_ns);
 }
 
 static void add_off_cpu(struct slot_merge *slot)
@@ -593,6 +616,7 @@ static void add_off_cpu(struct slot_merge *slot)
             note_thread_stack(slot, slot->stacks[i], stack->weight_ns);
         }
     }
+    add_off_cpu_rest(slot);
     add_special(slot, "[log full]", cprof_state_name(CPROF_STATE_UNKNOWN, name), 0,
                 slot->view->counters[CPROF_COUNTER_OFF_CPU_LOG_FULL_NS]);
 }
@@ -651,6 +675,20 @@ static void bound_counters(struct cprof_log_view *view, const struct cprof_merge
     }
 }
 
+/* The same of the sums, which an honest slot's stacks stay below all together. */
+static void bound_rest(struct cprof_log_view *view, const struct cprof_merge *merge)
+{
+    for (unsigned i = 0; i < CPROF_REST_COUNT; i++) {
+        uint64_t ns_max = i == CPROF_REST_ON_CPU ? merge->cpu_ns_max : merge->waiting_ns_max;
+
+        if (view->rest[i].count > COUNT_MAX || view->rest[i].weight_ns > ns_max ||
+            (i == CPROF_REST_ON_CPU && view->rest[i].timer_weight_ns > ns_max)) {
+            view->rest[i] = (struct cprof_log_numbers){0};
+            view->rejected++;
+        }
+    }
+}
+
 static bool is_worth_a_line(const struct cprof_log_view *view)
 {
     return view->stack_count > 0 || view->counters[CPROF_COUNTER_CPU_CLOCK_NS] > 0 ||
@@ -674,6 +712,7 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
     bool ok = false;
 
     bound_counters(&own_view, merge);
+    bound_rest(&own_view, merge);
     name_slot(&slot);
     if (!choose_all_stacks(&slot) || !bound_slot(&slot) || !resolve_frames(&slot) ||
         !cprof_tag_labels_begin(&tag_labels, merge->table, &own_view, merge->tags) ||

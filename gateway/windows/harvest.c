@@ -82,7 +82,8 @@ static bool read_slot(const struct cprof_making *making, struct cprof_log_view *
 {
     const struct cprof_harvest_source *source = &making->source;
 
-    if (!cprof_log_read(view, source->segment, slot_index, making->window.epoch, error)) {
+    if (!cprof_log_read_part(view, source->segment, slot_index, making->window.epoch,
+                             cprof_memory_log_bytes(source->config), error)) {
         return false;
     }
     if (source->end) {

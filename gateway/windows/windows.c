@@ -29,6 +29,7 @@
 #include "../../shared/segment/pages.h"
 #include "../../shared/segment/window.h"
 #include "left_windows.h"
+#include "memory_share.h"
 #include "slots.h"
 
 /* Slots settle and close within milliseconds; a stopped process never does. A window that begins
@@ -357,15 +358,43 @@ static void publish(struct cprof_windows *windows, struct entry *entry)
               (double)(entry->window.end_ns - entry->window.start_ns) / 1e9);
 }
 
-static bool take_base(struct cprof_windows *windows, struct entry *entry)
+/* What is left for a snapshot, which notes something of its own already. */
+static struct cprof_snapshot_bounds snapshot_bounds(const struct cprof_windows *windows,
+                                                    const struct cprof_snapshot *snapshot)
 {
+    struct cprof_snapshot_bounds bounds = {
+        .log_bytes = cprof_memory_log_bytes(windows->config),
+        .bytes = cprof_memory_snapshot_bytes(windows->config),
+    };
+    size_t used = 0;
+
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
+        used += windows->entries[i].base.bytes + windows->entries[i].end.bytes;
+    }
+    used -= snapshot->bytes;
+    bounds.bytes = bounds.bytes > used ? bounds.bytes - used : 0;
+    return bounds;
+}
+
+/* Goes on with it for a turn of the loop: whole, to be looked at again, or lost. */
+static enum cprof_step take_snapshot(struct cprof_windows *windows, struct entry *entry,
+                                     struct cprof_snapshot *snapshot)
+{
+    const struct cprof_snapshot_bounds bounds = snapshot_bounds(windows, snapshot);
+    uint64_t until_ns = cprof_now_ns() + TURN_NS;
     struct cprof_error error;
 
-    if (cprof_snapshot_take(&entry->base, windows->segment, epoch_of(windows), &error)) {
-        return true;
+    while (!cprof_snapshot_is_whole(snapshot)) {
+        if (cprof_now_ns() >= until_ns) {
+            entry->look_ns = 0;
+            return CPROF_STEP_MORE;
+        }
+        if (!cprof_snapshot_step(snapshot, windows->segment, epoch_of(windows), &bounds, &error)) {
+            lose(windows, entry, error.text);
+            return CPROF_STEP_FAILED;
+        }
     }
-    lose(windows, entry, error.text);
-    return false;
+    return CPROF_STEP_DONE;
 }
 
 /* Where no slot writes now, the first look comes before the window: nothing is between them. */
@@ -376,7 +405,9 @@ static void open_window(struct cprof_windows *windows, struct entry *entry)
     bool all_still = has_base && cprof_slots_have_closed(windows->segment, epoch_of(windows));
     uint64_t now_ns;
 
-    if (all_still && !take_base(windows, entry)) {
+    if (!all_still) {
+        cprof_snapshot_reset(&entry->base); /* somebody else's window opened meanwhile */
+    } else if (take_snapshot(windows, entry, &entry->base) != CPROF_STEP_DONE) {
         return;
     }
     now_ns = cprof_now_ns();
@@ -409,7 +440,7 @@ static void look_at_settling(struct cprof_windows *windows, struct entry *entry,
         entry->look_ns = now_ns + SETTLE_LOOK_NS;
         return;
     }
-    if (take_base(windows, entry)) {
+    if (take_snapshot(windows, entry, &entry->base) == CPROF_STEP_DONE) {
         entry->stage = STAGE_OPEN;
         entry->look_ns = entry->window.end_ns;
     }
@@ -418,14 +449,8 @@ static void look_at_settling(struct cprof_windows *windows, struct entry *entry,
 /* Where others sample on, what they add until this second look is in this window, too. */
 static bool take_end(struct cprof_windows *windows, struct entry *entry)
 {
-    struct cprof_error error;
-
-    if (entry->end.slot_count > 0 || !others_sample(windows, entry) ||
-        cprof_snapshot_take(&entry->end, windows->segment, epoch_of(windows), &error)) {
-        return true;
-    }
-    lose(windows, entry, error.text);
-    return false;
+    return (entry->end.slot_count == 0 && !others_sample(windows, entry)) ||
+           take_snapshot(windows, entry, &entry->end) == CPROF_STEP_DONE;
 }
 
 static void look_at_closing(struct cprof_windows *windows, struct entry *entry, uint64_t now_ns)
