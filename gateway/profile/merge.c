@@ -500,20 +500,22 @@ static void add_other(const struct slot_merge *slot, const char *state, uint64_t
     struct cprof_merge *merge = slot->merge;
     struct cprof_table *table = merge->table;
     char unknown[CPROF_STATE_NAME_BYTES];
-    bool found_room = false;
+    bool found_room;
 
     if (count == 0 && value_ns == 0) {
         return;
     }
     merge->others.count = cprof_saturating_add(merge->others.count, count);
     merge->others.value_ns = cprof_saturating_add(merge->others.value_ns, value_ns);
-    if (table->sample_bytes_limit > 0) {
-        table->name_bytes_limit += OTHER_BYTES;
-        table->sample_bytes_limit += OTHER_BYTES;
-        found_room = try_special(slot, OTHER, state, count, value_ns);
-        table->name_bytes_limit -= OTHER_BYTES;
-        table->sample_bytes_limit -= OTHER_BYTES;
+    if (table->sample_bytes_limit == 0) {
+        add_special(slot, OTHER, state, count, value_ns);
+        return;
     }
+    table->name_bytes_limit += OTHER_BYTES;
+    table->sample_bytes_limit += OTHER_BYTES;
+    found_room = try_special(slot, OTHER, state, count, value_ns);
+    table->name_bytes_limit -= OTHER_BYTES;
+    table->sample_bytes_limit -= OTHER_BYTES;
     if (!found_room) {
         add_special(slot, OTHER, cprof_state_name(CPROF_STATE_UNKNOWN, unknown), count, value_ns);
     }
