@@ -5,6 +5,7 @@
  *
  *     an eighth         each profile's table (profile/table.h), of which there may be two
  *     a twelfth         the copy of one slot's log; as much again for what merging needs of it
+ *     an eighth         names of native functions (symbols/symbols.h), and what reading a file takes
  *     a sixteenth       what logs said when windows began or ended beside others (snapshot.h)
  *
  * Callers   the gateway's thread. Pure.
@@ -33,6 +34,11 @@ static inline size_t cprof_memory_table_bytes(const struct cprof_config *config)
 static inline size_t cprof_memory_log_bytes(const struct cprof_config *config)
 {
     return cprof_memory_part(config, 12);
+}
+
+static inline size_t cprof_memory_symbol_bytes(const struct cprof_config *config)
+{
+    return cprof_memory_part(config, 8);
 }
 
 static inline size_t cprof_memory_snapshot_bytes(const struct cprof_config *config)

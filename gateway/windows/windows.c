@@ -534,7 +534,7 @@ struct cprof_windows *cprof_windows_create(const struct cprof_config *config,
     windows->segment = segment;
     windows->control = cprof_segment_control(segment);
     windows->loop = loop;
-    windows->symbols = cprof_symbols_create();
+    windows->symbols = cprof_symbols_create(cprof_memory_symbol_bytes(config));
     windows->recycle_look_ns = CPROF_LOOP_NEVER;
     windows->timer =
         (struct cprof_loop_timer){.due_ns = CPROF_LOOP_NEVER, .fire = work, .context = windows};

@@ -38,7 +38,8 @@ class Reading(NamedTuple):
     cpu_s: float
 
 
-def _peak_bytes(pid):
+def peak_bytes(pid):
+    """The most memory that the process ever had."""
     text = Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+) kB", text)[1]) * 1024
 
@@ -60,11 +61,11 @@ class Asker:
         return text
 
 
-def _ask(socket):
+def _ask(socket, path="/metrics"):
     connection = UnixConnection(str(socket))
     with contextlib.closing(connection):
         begin = time.monotonic()
-        connection.request("GET", "/metrics")
+        connection.request("GET", path)
         text = connection.getresponse().read().decode()
         return text, time.monotonic() - begin
 
@@ -86,7 +87,7 @@ def read_full_logs(directory, sort, slots=16, log_mib=4, memory_mib=64, program=
             words = gateway.stdout.readline().split()
             cpu, asleep = int(words[1]), int(words[3])
             wait_for(lambda: _is_listening(socket), "the endpoint")
-            idle, before = _peak_bytes(gateway.pid), cpu_ns(gateway.pid)
+            idle, before = peak_bytes(gateway.pid), cpu_ns(gateway.pid)
             deadline = time.monotonic() + READ_SECONDS
             asker, files = Asker(socket, gateway.pid), {}
             while len(files) < 2:
@@ -100,7 +101,7 @@ def read_full_logs(directory, sort, slots=16, log_mib=4, memory_mib=64, program=
                 files,
                 metrics,
                 idle,
-                _peak_bytes(gateway.pid),
+                peak_bytes(gateway.pid),
                 asker.longest_s,
                 asker.longest_own_s,
                 (cpu_ns(gateway.pid) - before) / 1e9,

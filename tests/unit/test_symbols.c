@@ -89,7 +89,7 @@ static bool is_read(struct cprof_symbols *symbols)
 
 static void large_files_are_read_up_to_a_bound_in_each_harvest(void)
 {
-    struct cprof_symbols *symbols = cprof_symbols_create();
+    struct cprof_symbols *symbols = cprof_symbols_create(CPROF_SYMBOLS_BYTES_MAX);
     unsigned read = 0;
 
     EXPECT(symbols);
