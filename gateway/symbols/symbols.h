@@ -19,7 +19,7 @@
 #include "object_file.h"
 
 /* Of large files: what libraries of several hundred MB need. */
-#define CPROF_SYMBOLS_BYTES_MAX ((size_t)512 << 20)
+#define CPROF_SYMBOLS_BYTES_MAX ((size_t)256 << 20)
 
 struct cprof_symbols; /* private to symbols.c */
 
