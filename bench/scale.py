@@ -28,6 +28,12 @@ MIB = 1 << 20
 PATIENCE_S = 120
 
 
+HEAD = """\
+    load   workers  app's CPU,  profiler,     of all  samples  gateway: CPU,  peak,  files,  end to
+                    cores       % of a core  CPU, %   a s      % of a core    MiB    KiB   file, s
+"""
+
+
 class Costs(NamedTuple):
     app_s: float  # CPU time of all workers, a second
     profiler_s: float  # of that, handlers and tickers; and the gateway's
@@ -95,8 +101,7 @@ def report(load, workers, costs):
 def main():
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
     print(f"    (e) Scale: windows of {seconds} s, CPU and wall, back to back; one each.")
-    print("    load   workers  app's CPU,  profiler,     of all  samples  gateway: CPU,  peak,  files,  end to")
-    print("                    cores       % of a core  CPU, %   a s      % of a core    MiB    KiB     file, s")
+    print(HEAD, end="")
     with tempfile.TemporaryDirectory(prefix="cprof-") as directory:
         reader = ProfileReader(Path(directory))
         for load in LOADS:

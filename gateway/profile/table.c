@@ -93,6 +93,7 @@ static bool grow(struct cprof_table *table, void *array, size_t *capacity, size_
     }
     memcpy(array, (void *)&grown, sizeof(grown));
     *capacity = next;
+    /* cppcheck-suppress memleak ; memcpy has made it the array's */
     return true;
 }
 

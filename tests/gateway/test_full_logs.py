@@ -1,5 +1,5 @@
-"""A gateway that finds logs full of samples, honest and hand-written ones: its memory stays below its
-bound, it answers meanwhile, and no sum is lost.
+"""A gateway that finds logs full of samples, honest and hand-written ones: its memory stays below
+its bound, it answers meanwhile, and no sum is lost.
 
 SPDX-License-Identifier: MIT
 """
