@@ -132,17 +132,23 @@ static bool add_pair(struct cprof_frames *frames, const struct cprof_frame *fram
     return true;
 }
 
+static bool add_pairs(struct cprof_frames *frames, const struct cprof_stack_record *stack)
+{
+    for (unsigned i = 0; i < stack->depth; i++) {
+        if (!add_pair(frames, &stack->frames[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The pairs (code, offset) of these stacks, sorted, each once. */
 static bool collect_pairs(struct cprof_frames *frames, const struct cprof_log_view *view,
                           const uint32_t *stacks, size_t stack_count)
 {
     for (size_t i = 0; i < stack_count; i++) {
-        const struct cprof_stack_record *stack = cprof_log_stack(view, stacks[i]);
-
-        for (unsigned frame = 0; frame < stack->depth; frame++) {
-            if (!add_pair(frames, &stack->frames[frame])) {
-                return false;
-            }
+        if (!add_pairs(frames, cprof_log_stack(view, stacks[i]))) {
+            return false;
         }
     }
     if (frames->pair_count > 0) {

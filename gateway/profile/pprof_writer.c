@@ -83,7 +83,7 @@ static bool allocate(struct cprof_pprof_writer *writer)
     memory->location_ids =
         calloc((size_t)memory->depth_max * ENTRIES + 1, sizeof(*memory->location_ids));
     memory->labels = calloc(labels, sizeof(*memory->labels));
-    memory->label_list = calloc(labels, sizeof(*memory->label_list));
+    memory->label_list = calloc(labels, sizeof(void *));
     writer->gzip = cprof_gzip_begin();
     return memory->location_ids && memory->labels && memory->label_list && writer->gzip;
 }
