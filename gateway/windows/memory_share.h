@@ -1,12 +1,14 @@
 /* memory_share.h - what the gateway does with its memory, cloudprofiler-gateway-memory.
  *
- * Less than half of it is everything that does not depend on the logs: the program, its libraries,
- * connections, and the recent profiles. The rest is for windows, which are read one after the other:
+ * A third of the least that may be set is for the program with its libraries and connections, for
+ * recent profiles and for those that wait to be sent. The rest is for windows, which are read one after
+ * the other:
  *
- *     an eighth         each profile's table (profile/table.h), of which there may be two
- *     a twelfth         the copy of one slot's log; as much again for what merging needs of it
- *     an eighth         names of native functions (symbols/symbols.h), and what reading a file takes
- *     a sixteenth       what logs said when windows began or ended beside others (snapshot.h)
+ *     a tenth        each profile's table (profile/table.h), of which there may be two, and a quarter
+ *                    of that more
+ *     a sixteenth    the copy of one slot's log; half as much again for what merging needs of it
+ *     a twelfth      names of native functions (symbols/symbols.h); as much to read a file
+ *     a sixteenth    what logs said when windows began or ended beside others (snapshot.h)
  *
  * Callers   the gateway's thread. Pure.
  *
@@ -28,17 +30,17 @@ static inline size_t cprof_memory_part(const struct cprof_config *config, size_t
 
 static inline size_t cprof_memory_table_bytes(const struct cprof_config *config)
 {
-    return cprof_memory_part(config, 8);
+    return cprof_memory_part(config, 10);
 }
 
 static inline size_t cprof_memory_log_bytes(const struct cprof_config *config)
 {
-    return cprof_memory_part(config, 12);
+    return cprof_memory_part(config, 16);
 }
 
 static inline size_t cprof_memory_symbol_bytes(const struct cprof_config *config)
 {
-    return cprof_memory_part(config, 8);
+    return cprof_memory_part(config, 12);
 }
 
 static inline size_t cprof_memory_snapshot_bytes(const struct cprof_config *config)

@@ -355,7 +355,7 @@ struct uwsgi_option cprof_option_table[] = {
              "(default: 4m)",
      set_log_size, NULL, 0},
     {(char *)PREFIX "gateway-memory", required_argument, 0,
-     (char *)"MiB that the gateway's memory stays below, 48 to 4096; stacks that find no room in a "
+     (char *)"MiB that the gateway's memory stays below, 64 to 4096; stacks that find no room in a "
              "profile are shown as [other] (default: 64)",
      cprof_option_set_number, &memory_range, 0},
     {(char *)PREFIX "http", required_argument, 0,

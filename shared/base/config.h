@@ -63,7 +63,7 @@ enum cprof_tag_bit {
 #define CPROF_BACKOFF_S_MAX       3600u
 #define CPROF_OVERHEAD_MAX        5000u /* hundredths of a per cent; 0: no ceiling */
 #define CPROF_OVERHEAD_MIN        5u
-#define CPROF_GATEWAY_MIB_MIN     48u
+#define CPROF_GATEWAY_MIB_MIN     64u
 #define CPROF_GATEWAY_MIB_MAX     4096u
 
 /* cloudprofiler-root-tag. */
