@@ -114,7 +114,8 @@ build/objects/%.o: %.c $(PREPARED)
 # credentials_tool.c are programs that tests in tests/gateway drive, windows_gateway.c stands in for
 # the gateway in a test on a real uWSGI.
 UNIT_SOURCES    := $(sort $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c)) \
-	tests/unit/http_tool.c tests/unit/credentials_tool.c tests/unit/windows_gateway.c
+	tests/unit/http_tool.c tests/unit/credentials_tool.c tests/unit/windows_gateway.c \
+	tests/unit/full_logs_gateway.c
 UNIT_PROGRAMS   := $(UNIT_SOURCES:tests/unit/%.c=build/unit/%)
 # What the gateway is linked with; uwsgiplugin.py has the list.
 GATEWAY_LIBRARIES := $(shell sed -n 's/^GATEWAY_LIBS = .*\[\(.*\)\]/\1/p' uwsgiplugin.py | tr -d '",')

@@ -25,21 +25,24 @@ bench_endpoint = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/endpoint.py
 
 bench_latency = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/latency.py
 
+bench_scale = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/scale.py
+
 bench_run = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/run.py build/bench/overflow.so $(BENCH_SECONDS) build/bench/peers
 
 .PHONY: bench bench-asleep bench-overflows bench-sleepers bench-tags bench-endpoint
-.PHONY: bench-latency deps-bench
+.PHONY: bench-latency bench-scale deps-bench
 deps-bench:
 	@tools/install-packages demo test bench
 
 bench: deps-test deps-bench ## Measure what profiling costs, other profilers too (BENCH_SECONDS, 270).
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so \
-		build/bench/sleeper.so
+		build/bench/sleeper.so build/unit/full_logs_gateway
 	@$(bench_sleepers)
 	@$(bench_tags)
 	@$(bench_endpoint)
 	@$(bench_latency)
 	@$(bench_run)
+	@$(bench_scale)
 
 bench-sleepers: deps-test # What looks at sleeping threads cost alone.
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/sleeper.so
@@ -52,6 +55,10 @@ bench-tags: deps-test # What setting a tag costs the app.
 bench-endpoint: deps-test # What the local endpoint costs while nobody asks.
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@$(bench_endpoint)
+
+bench-scale: deps-test # What 1 to 64 workers cost, and full logs.
+	@$(MAKE) --no-print-directory -j$(JOBS) build build/unit/full_logs_gateway
+	@$(bench_scale)
 
 bench-latency: deps-bench # What asking for all stacks again and again costs the app.
 	@$(MAKE) --no-print-directory -j$(JOBS) build

@@ -38,6 +38,7 @@ static const struct {
     {NUMBER(slow_request_s), 0, CPROF_SLOW_REQUEST_S_MAX},
     {NUMBER(native_leaf), 0, 1},
     {NUMBER(max_overhead_hundredths), 0, CPROF_OVERHEAD_MAX},
+    {NUMBER(gateway_memory_mib), CPROF_GATEWAY_MIB_MIN, CPROF_GATEWAY_MIB_MAX},
     {NUMBER(http_allow_remote), 0, 1},
     {NUMBER(slot_count), 1, CPROF_SLOTS_MAX},
 };

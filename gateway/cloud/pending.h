@@ -18,7 +18,7 @@
 #include "api.h"
 
 #define CPROF_PENDING_MAX       8u
-#define CPROF_PENDING_BYTES_MAX (UINT32_C(64) << 20)
+#define CPROF_PENDING_BYTES_MAX (UINT32_C(6) << 20)
 
 struct cprof_pending {
     int handle;   /* of its window; -1: the window is given back */

@@ -9,6 +9,8 @@
 
 #include "lines.h"
 
+#define PAIRS_FIRST 256u
+
 struct cprof_frame_location {
     uint32_t code_ref;
     int32_t byte_offset;
@@ -61,36 +63,98 @@ static uint32_t *list_stacks(const struct cprof_log_view *view, const uint32_t *
     return stacks;
 }
 
+/* Where the pair stands in the index, or the free place for it. */
+static size_t find_place(const struct cprof_frames *frames, uint32_t code_ref, int32_t byte_offset)
+{
+    uint64_t hash = ((uint64_t)code_ref << 32 | (uint32_t)byte_offset) ^ frames->hash_seed;
+    size_t place;
+
+    hash *= UINT64_C(0x9e3779b97f4a7c15);
+    hash = (hash ^ hash >> 29) * UINT64_C(0xd6e8feb86659fd93);
+    for (place = (hash >> 32) & (frames->index_capacity - 1); frames->index[place];
+         place = (place + 1) & (frames->index_capacity - 1)) {
+        const struct cprof_frame_location *pair = &frames->pairs[frames->index[place] - 1];
+
+        if (pair->code_ref == code_ref && pair->byte_offset == byte_offset) {
+            break;
+        }
+    }
+    return place;
+}
+
+static void fill_index(struct cprof_frames *frames)
+{
+    memset(frames->index, 0, frames->index_capacity * sizeof(*frames->index));
+    for (size_t i = 0; i < frames->pair_count; i++) {
+        frames->index[find_place(frames, frames->pairs[i].code_ref, frames->pairs[i].byte_offset)] =
+            (uint32_t)i + 1;
+    }
+}
+
+/* Makes room for one pair more. The index is half full at most. */
+static bool reserve(struct cprof_frames *frames)
+{
+    size_t capacity = frames->pair_capacity ? 2 * frames->pair_capacity : PAIRS_FIRST;
+    struct cprof_frame_location *pairs;
+
+    if (frames->pair_count < frames->pair_capacity) {
+        return true;
+    }
+    pairs = realloc(frames->pairs, capacity * sizeof(*pairs));
+    if (!pairs) {
+        return false;
+    }
+    frames->pairs = pairs;
+    frames->pair_capacity = capacity;
+    free(frames->index);
+    frames->index_capacity = 2 * capacity;
+    frames->index = calloc(frames->index_capacity, sizeof(*frames->index));
+    if (!frames->index) {
+        return false;
+    }
+    fill_index(frames);
+    return true;
+}
+
+static bool add_pair(struct cprof_frames *frames, const struct cprof_frame *frame)
+{
+    size_t place;
+
+    if (!reserve(frames)) {
+        return false;
+    }
+    place = find_place(frames, frame->code_ref, frame->byte_offset);
+    if (frames->index[place] == 0 && frames->pair_count < frames->pairs_max) {
+        frames->pairs[frames->pair_count++] = (struct cprof_frame_location){
+            .code_ref = frame->code_ref, .byte_offset = frame->byte_offset};
+        frames->index[place] = (uint32_t)frames->pair_count;
+    }
+    return true;
+}
+
+static bool add_pairs(struct cprof_frames *frames, const struct cprof_stack_record *stack)
+{
+    for (unsigned i = 0; i < stack->depth; i++) {
+        if (!add_pair(frames, &stack->frames[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The pairs (code, offset) of these stacks, sorted, each once. */
 static bool collect_pairs(struct cprof_frames *frames, const struct cprof_log_view *view,
                           const uint32_t *stacks, size_t stack_count)
 {
-    size_t total = 0, kept = 0;
-
     for (size_t i = 0; i < stack_count; i++) {
-        total += cprof_log_stack(view, stacks[i])->depth;
-    }
-    frames->pairs = calloc(total + 1, sizeof(*frames->pairs));
-    if (!frames->pairs) {
-        return false;
-    }
-    for (size_t i = 0; i < stack_count; i++) {
-        const struct cprof_stack_record *stack = cprof_log_stack(view, stacks[i]);
-
-        for (unsigned frame = 0; frame < stack->depth; frame++) {
-            frames->pairs[frames->pair_count++] = (struct cprof_frame_location){
-                .code_ref = stack->frames[frame].code_ref,
-                .byte_offset = stack->frames[frame].byte_offset,
-            };
+        if (!add_pairs(frames, cprof_log_stack(view, stacks[i]))) {
+            return false;
         }
     }
-    qsort(frames->pairs, frames->pair_count, sizeof(*frames->pairs), compare_pairs);
-    for (size_t i = 0; i < frames->pair_count; i++) {
-        if (kept == 0 || compare_pairs(&frames->pairs[kept - 1], &frames->pairs[i]) != 0) {
-            frames->pairs[kept++] = frames->pairs[i];
-        }
+    if (frames->pair_count > 0) {
+        qsort(frames->pairs, frames->pair_count, sizeof(*frames->pairs), compare_pairs);
+        fill_index(frames);
     }
-    frames->pair_count = kept;
     return true;
 }
 
@@ -145,7 +209,12 @@ bool cprof_frames_resolve(struct cprof_frames *frames, struct cprof_table *table
     uint32_t *distinct = list_stacks(view, stacks, &distinct_count);
     bool ok;
 
-    *frames = (struct cprof_frames){0};
+    *frames = (struct cprof_frames){
+        .hash_seed = table->hash_seed,
+        .pairs_max = table->name_bytes_limit
+                         ? table->name_bytes_limit / sizeof(struct cprof_location)
+                         : SIZE_MAX,
+    };
     ok = scratch && distinct && collect_pairs(frames, view, distinct, distinct_count);
     if (ok) {
         locate_pairs(frames, table, view, scratch);
@@ -158,15 +227,15 @@ bool cprof_frames_resolve(struct cprof_frames *frames, struct cprof_table *table
 void cprof_frames_reset(struct cprof_frames *frames)
 {
     free(frames->pairs);
+    free(frames->index);
     *frames = (struct cprof_frames){0};
 }
 
 uint32_t cprof_frames_location(const struct cprof_frames *frames, const struct cprof_frame *frame)
 {
-    struct cprof_frame_location wanted = {.code_ref = frame->code_ref,
-                                          .byte_offset = frame->byte_offset};
-    const struct cprof_frame_location *found =
-        bsearch(&wanted, frames->pairs, frames->pair_count, sizeof(wanted), compare_pairs);
+    uint32_t number = frames->index_capacity
+                          ? frames->index[find_place(frames, frame->code_ref, frame->byte_offset)]
+                          : 0;
 
-    return found->location; /* collect_pairs saw every frame */
+    return number ? frames->pairs[number - 1].location : CPROF_TABLE_NONE;
 }

@@ -12,39 +12,117 @@
 #define GZIP_WINDOW_BITS  (15 + 16) /* zlib: the largest window, in a gzip wrapper */
 #define DEFLATE_MEM_LEVEL 8         /* zlib's default */
 
+#define OUTPUT_BYTES_FIRST ((size_t)64 << 10)
+
+struct cprof_gzip_stream {
+    z_stream zlib;
+    uint8_t *bytes;
+    size_t capacity;
+    size_t packed_bytes; /* that went in */
+    int status;
+};
+
+struct cprof_gzip_stream *cprof_gzip_begin(void)
+{
+    struct cprof_gzip_stream *stream = calloc(1, sizeof(*stream));
+
+    if (!stream) {
+        return NULL;
+    }
+    if (deflateInit2(&stream->zlib, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW_BITS,
+                     DEFLATE_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
+        free(stream);
+        return NULL;
+    }
+    return stream;
+}
+
+static bool grow(struct cprof_gzip_stream *stream)
+{
+    size_t capacity = stream->capacity ? stream->capacity * 2 : OUTPUT_BYTES_FIRST;
+    uint8_t *grown = realloc(stream->bytes, capacity);
+
+    if (!grown) {
+        stream->status = Z_MEM_ERROR;
+        return false;
+    }
+    stream->bytes = grown;
+    stream->capacity = capacity;
+    stream->zlib.next_out = grown + stream->zlib.total_out;
+    stream->zlib.avail_out = (uInt)(capacity - stream->zlib.total_out);
+    return true;
+}
+
+static void compress_part(struct cprof_gzip_stream *stream, const void *part, size_t part_bytes,
+                          int flush)
+{
+    stream->zlib.next_in = part;
+    stream->zlib.avail_in = (uInt)part_bytes;
+    do {
+        if (stream->zlib.avail_out == 0 && !grow(stream)) {
+            return;
+        }
+        stream->status = deflate(&stream->zlib, flush);
+    } while (stream->status == Z_OK && stream->zlib.avail_out == 0);
+    if (stream->status == Z_BUF_ERROR) {
+        stream->status = Z_OK; /* there was nothing left to do */
+    }
+}
+
+void cprof_gzip_add(struct cprof_gzip_stream *stream, const void *part, size_t part_bytes)
+{
+    if (stream->status != Z_OK) {
+        return;
+    }
+    if (part_bytes > CPROF_GUNZIP_BYTES_MAX - stream->packed_bytes) {
+        stream->status = Z_DATA_ERROR;
+        return;
+    }
+    stream->packed_bytes += part_bytes;
+    compress_part(stream, part, part_bytes, Z_NO_FLUSH);
+}
+
+void cprof_gzip_drop(struct cprof_gzip_stream *stream)
+{
+    if (stream) {
+        (void)deflateEnd(&stream->zlib);
+        free(stream->bytes);
+        free(stream);
+    }
+}
+
+bool cprof_gzip_end(struct cprof_gzip_stream *stream, uint8_t **bytes, size_t *byte_count,
+                    struct cprof_error *error)
+{
+    int status;
+
+    if (stream->status == Z_OK) {
+        compress_part(stream, NULL, 0, Z_FINISH);
+    }
+    status = stream->status;
+    if (status == Z_STREAM_END) {
+        *bytes = stream->bytes;
+        *byte_count = stream->zlib.total_out;
+        stream->bytes = NULL;
+    }
+    cprof_gzip_drop(stream);
+    return status == Z_STREAM_END  ? true
+           : status == Z_MEM_ERROR ? cprof_fail(error, "no memory to compress the profile")
+           : status == Z_DATA_ERROR
+               ? cprof_fail(error, "the profile is too large")
+               : cprof_fail(error, "cannot compress the profile (zlib: %d)", status);
+}
+
 bool cprof_gzip(uint8_t **bytes, size_t *byte_count, const uint8_t *packed, size_t packed_bytes,
                 struct cprof_error *error)
 {
-    z_stream stream = {0};
-    uLong bound;
-    int status;
+    struct cprof_gzip_stream *stream = cprof_gzip_begin();
 
-    if (packed_bytes > CPROF_GUNZIP_BYTES_MAX) {
-        return cprof_fail(error, "the profile is too large (%zu bytes)", packed_bytes);
-    }
-    if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW_BITS,
-                     DEFLATE_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
+    if (!stream) {
         return cprof_fail(error, "no memory to compress the profile");
     }
-    bound = deflateBound(&stream, packed_bytes);
-    *bytes = malloc(bound);
-    if (!*bytes) {
-        (void)deflateEnd(&stream);
-        return cprof_fail(error, "no memory to compress the profile");
-    }
-    stream.next_in = packed;
-    stream.avail_in = (uInt)packed_bytes;
-    stream.next_out = *bytes;
-    stream.avail_out = (uInt)bound;
-    status = deflate(&stream, Z_FINISH); /* the bound promises that one call is enough */
-    *byte_count = stream.total_out;
-    (void)deflateEnd(&stream);
-    if (status != Z_STREAM_END) {
-        free(*bytes);
-        *bytes = NULL;
-        return cprof_fail(error, "cannot compress the profile (zlib says %d)", status);
-    }
-    return true;
+    cprof_gzip_add(stream, packed, packed_bytes);
+    return cprof_gzip_end(stream, bytes, byte_count, error);
 }
 
 bool cprof_gunzip(uint8_t **packed, size_t *packed_bytes, const uint8_t *bytes, size_t byte_count,

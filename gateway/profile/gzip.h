@@ -18,6 +18,19 @@
 
 #define CPROF_GUNZIP_BYTES_MAX (UINT32_C(256) << 20)
 
+/* Compression in parts: what is held is the compressed bytes so far. Equal input, whatever its parts,
+ * gives equal output. NULL without memory. */
+struct cprof_gzip_stream;
+
+struct cprof_gzip_stream *cprof_gzip_begin(void) CPROF_MUST_USE;
+/* After a failure, which cprof_gzip_end reports, it does nothing. */
+void cprof_gzip_add(struct cprof_gzip_stream *stream, const void *part, size_t part_bytes);
+/* Frees the stream; the caller frees *bytes. */
+bool cprof_gzip_end(struct cprof_gzip_stream *stream, uint8_t **bytes, size_t *byte_count,
+                    struct cprof_error *error) CPROF_MUST_USE;
+/* Gives it up; NULL is fine. */
+void cprof_gzip_drop(struct cprof_gzip_stream *stream);
+
 /* Compresses `packed`; equal input gives equal output (no time stamp, no name). */
 bool cprof_gzip(uint8_t **bytes, size_t *byte_count, const uint8_t *packed, size_t packed_bytes,
                 struct cprof_error *error) CPROF_MUST_USE;

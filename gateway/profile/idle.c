@@ -10,14 +10,16 @@
 
 /* How much of a file's name is the package's directory, 0: it is not in one. An app may lie in a
  * directory of that name, too: the innermost one is the package. */
-static size_t package_bytes(const char *file)
+static size_t package_bytes(const char *file, size_t file_bytes)
 {
-    const char *found = NULL;
+    const size_t bytes = strlen(PACKAGE);
 
-    for (const char *at = strstr(file, PACKAGE); at; at = strstr(at + 1, PACKAGE)) {
-        found = at + strlen(PACKAGE);
+    for (size_t end = file_bytes; end >= bytes; end--) {
+        if (memcmp(file + end - bytes, PACKAGE, bytes) == 0) {
+            return end;
+        }
     }
-    return found ? (size_t)(found - file) : 0;
+    return 0;
 }
 
 /* The innermost frame is gevent's own where anything waits in it. Of the others the outermost is
@@ -25,18 +27,18 @@ static size_t package_bytes(const char *file)
 static bool waits_in_gevent(const struct cprof_log_view *view,
                             const struct cprof_stack_record *stack)
 {
-    struct cprof_log_code innermost, code;
-    size_t bytes;
+    const char *innermost, *file;
+    size_t bytes, file_bytes;
 
     if (stack->depth == 0 || (stack->flags & CPROF_STACK_TRUNCATED) ||
         (stack->state != CPROF_STATE_POLL && stack->state != CPROF_STATE_GREENLET)) {
         return false;
     }
-    cprof_log_code(view, stack->frames[0].code_ref, &innermost);
-    bytes = package_bytes(innermost.file);
+    innermost = cprof_log_file(view, stack->frames[0].code_ref, &file_bytes);
+    bytes = package_bytes(innermost, file_bytes);
     for (unsigned i = stack->depth; bytes > 0 && i > 1; i--) {
-        cprof_log_code(view, stack->frames[i - 1].code_ref, &code);
-        if (strncmp(code.file, innermost.file, bytes) != 0) {
+        file = cprof_log_file(view, stack->frames[i - 1].code_ref, &file_bytes);
+        if (file_bytes < bytes || memcmp(file, innermost, bytes) != 0) {
             return false;
         }
     }

@@ -123,14 +123,82 @@ static size_t mark_records(struct cprof_log_view *view, size_t chunk_offset, uin
     return stacks;
 }
 
-/* Copies what the chunk at `offset` published; returns the number of bytes. How much that is comes
+static void add_saturating(uint64_t *sum, uint64_t value)
+{
+    *sum = value < UINT64_MAX - *sum ? *sum + value : UINT64_MAX;
+}
+
+void cprof_log_add_to_rest(struct cprof_log_view *view, enum cprof_rest rest,
+                           const struct cprof_log_numbers *numbers)
+{
+    struct cprof_log_numbers *sum = &view->rest[rest];
+
+    add_saturating(&sum->count, numbers->count);
+    add_saturating(&sum->weight_ns, numbers->weight_ns);
+    add_saturating(&sum->timer_weight_ns, numbers->timer_weight_ns);
+    view->rest_stacks++;
+}
+
+/* A stack off the CPU that nobody lists is not looked at for what it waits in. */
+static void sum_up_stack(struct cprof_log_view *view, const struct cprof_stack_record *stack)
+{
+    const struct cprof_log_numbers numbers = {stack->count, stack->weight_ns,
+                                              stack->timer_weight_ns};
+
+    if (stack->kind == CPROF_STACK_ON_CPU) {
+        if (numbers.count > 0 || numbers.timer_weight_ns > 0) {
+            cprof_log_add_to_rest(view, CPROF_REST_ON_CPU, &numbers);
+        }
+    } else if (numbers.weight_ns > 0) {
+        cprof_log_add_to_rest(view,
+                              stack->kind == CPROF_STACK_RUNNABLE ? CPROF_REST_RUNNABLE
+                              : stack->flags & CPROF_STACK_IDLE   ? CPROF_REST_IDLE
+                                                                  : CPROF_REST_OFF_CPU,
+                              &numbers);
+    }
+}
+
+static void sum_up_leaf(struct cprof_log_view *view, const struct cprof_leaf_record *leaf)
+{
+    const struct cprof_log_numbers numbers = {leaf->count, leaf->weight_ns, leaf->timer_weight_ns};
+
+    if (numbers.count > 0 || numbers.timer_weight_ns > 0) {
+        cprof_log_add_to_rest(view, CPROF_REST_ON_CPU, &numbers);
+    }
+}
+
+/* One chunk, in the place of the first one. */
+static void sum_up_records(struct cprof_log_view *view, uint32_t fill)
+{
+    size_t at = sizeof(struct cprof_chunk), end = at + fill;
+
+    while (end - at >= sizeof(struct cprof_record)) {
+        const struct cprof_record *record = record_at(view, (uint32_t)(at / 8));
+        const void *body = record;
+
+        if (record->bytes < sizeof(*record) || record->bytes % 8 != 0 || record->bytes > end - at) {
+            view->rejected++;
+            return;
+        }
+        if (!record_is_sound(record)) {
+            view->rejected++;
+        } else if (record->type == CPROF_RECORD_STACK) {
+            sum_up_stack(view, body);
+        } else if (record->type == CPROF_RECORD_LEAF) {
+            sum_up_leaf(view, body);
+        }
+        at += record->bytes;
+    }
+}
+
+/* Copies what the chunk at `offset` published to view->bytes + to; returns the number of bytes. How much that is comes
  * first, in a call of its own: all that it counts was written before. */
 static uint32_t copy_chunk(struct cprof_log_view *view, const struct cprof_segment *segment,
-                           size_t offset, uint32_t epoch, uint32_t *incarnation)
+                           size_t offset, size_t to, uint32_t epoch, uint32_t *incarnation)
 {
     const struct cprof_chunk *shared =
         (const void *)(cprof_segment_log(segment, view->slot_index) + offset);
-    struct cprof_chunk *chunk = (void *)(view->bytes + offset);
+    struct cprof_chunk *chunk = (void *)(view->bytes + to);
     uint32_t published, fill;
 
     if (!cprof_segment_read(segment, &shared->fill, &published, sizeof(published)) ||
@@ -148,6 +216,18 @@ static uint32_t copy_chunk(struct cprof_log_view *view, const struct cprof_segme
     return fill;
 }
 
+/* What lies behind the part that is copied, chunk by chunk, before anything else is. */
+static void sum_up_rest(struct cprof_log_view *view, const struct cprof_segment *segment,
+                        uint32_t epoch)
+{
+    uint32_t incarnation = 0;
+
+    for (size_t offset = view->byte_count; offset < view->log_bytes; offset += CPROF_CHUNK_BYTES) {
+        sum_up_records(view, copy_chunk(view, segment, offset, 0, epoch, &incarnation));
+        memset(view->bytes, 0, CPROF_CHUNK_BYTES);
+    }
+}
+
 /* Returns the number of stack and leaf records that are sound in themselves. */
 static size_t copy_chunks(struct cprof_log_view *view, const struct cprof_segment *segment,
                           uint32_t epoch)
@@ -158,7 +238,7 @@ static size_t copy_chunks(struct cprof_log_view *view, const struct cprof_segmen
 
     for (size_t offset = 0; offset < view->byte_count; offset += CPROF_CHUNK_BYTES) {
         uint32_t incarnation = 0;
-        uint32_t fill = copy_chunk(view, segment, offset, epoch, &incarnation);
+        uint32_t fill = copy_chunk(view, segment, offset, offset, epoch, &incarnation);
 
         if (fill == 0) {
             continue;
@@ -219,14 +299,19 @@ static bool leaf_references_are_sound(struct cprof_log_view *view,
         return false;
     }
     view->leaf_frames_left -= stack->depth;
-    return stack_references_are_sound(view, stack);
+    return true;
 }
 
-static bool references_are_sound(struct cprof_log_view *view, uint32_t ref)
+/* Before any leaf is looked at: very many may stand on one stack. */
+static void reject_stacks(struct cprof_log_view *view)
 {
-    return view->types[ref] == CPROF_RECORD_STACK
-               ? stack_references_are_sound(view, record_at(view, ref))
-               : leaf_references_are_sound(view, record_at(view, ref));
+    for (uint32_t ref = 0; ref < view->byte_count / 8; ref++) {
+        if (view->types[ref] == CPROF_RECORD_STACK &&
+            !stack_references_are_sound(view, record_at(view, ref))) {
+            view->types[ref] = 0;
+            view->rejected++;
+        }
+    }
 }
 
 static void list_mapping(struct cprof_log_view *view, uint32_t ref)
@@ -241,6 +326,7 @@ static void list_mapping(struct cprof_log_view *view, uint32_t ref)
 /* Lists the mappings, and the stacks and leaves that are to be merged. */
 static void list_records(struct cprof_log_view *view)
 {
+    reject_stacks(view);
     for (uint32_t ref = 0; ref < view->byte_count / 8; ref++) {
         uint8_t type = view->types[ref];
 
@@ -250,7 +336,7 @@ static void list_records(struct cprof_log_view *view)
         if (type != CPROF_RECORD_STACK && type != CPROF_RECORD_LEAF) {
             continue;
         }
-        if (!references_are_sound(view, ref)) {
+        if (type == CPROF_RECORD_LEAF && !leaf_references_are_sound(view, record_at(view, ref))) {
             view->rejected++;
         } else if (says_something(view, ref)) {
             view->stacks[view->stack_count++] = ref;
@@ -277,6 +363,13 @@ static void copy_slot(struct cprof_log_view *view, const struct cprof_slot *slot
 bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *segment,
                     uint32_t slot_index, uint32_t epoch, struct cprof_error *error)
 {
+    return cprof_log_read_part(view, segment, slot_index, epoch, segment->log_bytes, error);
+}
+
+bool cprof_log_read_part(struct cprof_log_view *view, const struct cprof_segment *segment,
+                         uint32_t slot_index, uint32_t epoch, uint64_t bytes_max,
+                         struct cprof_error *error)
+{
     const struct cprof_slot *slot = cprof_segment_slot(segment, slot_index);
     uint64_t claim = atomic_load_explicit(&slot->claim, memory_order_acquire);
     uint64_t chunks = claim & UINT32_MAX;
@@ -297,7 +390,11 @@ bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *seg
     if (chunks == 0) {
         return true;
     }
-    view->byte_count = (size_t)chunks * CPROF_CHUNK_BYTES;
+    view->log_bytes = chunks * CPROF_CHUNK_BYTES;
+    bytes_max = bytes_max > CPROF_CHUNK_BYTES ? bytes_max : CPROF_CHUNK_BYTES;
+    view->byte_count = view->log_bytes < bytes_max
+                           ? view->log_bytes
+                           : bytes_max / CPROF_CHUNK_BYTES * CPROF_CHUNK_BYTES;
     view->line_bytes_left = view->byte_count;
     view->leaf_frames_left = LEAF_FRAMES_MAX;
     view->bytes = calloc(1, view->byte_count);
@@ -305,6 +402,7 @@ bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *seg
     if (!view->bytes || !view->types) {
         goto no_memory;
     }
+    sum_up_rest(view, segment, epoch);
     stacks = copy_chunks(view, segment, epoch);
     view->stacks = calloc(stacks + 1, sizeof(*view->stacks));
     view->mappings = calloc(CPROF_MAPPINGS_MAX, sizeof(*view->mappings));
@@ -362,13 +460,19 @@ static void set_numbers(struct cprof_log_view *view, uint32_t ref,
     }
 }
 
+static void take_off_numbers(struct cprof_log_numbers *numbers,
+                             const struct cprof_log_numbers *earlier)
+{
+    take_off(&numbers->count, earlier->count);
+    take_off(&numbers->weight_ns, earlier->weight_ns);
+    take_off(&numbers->timer_weight_ns, earlier->timer_weight_ns);
+}
+
 static void subtract_numbers(struct cprof_log_view *view, const struct cprof_log_base *base)
 {
     struct cprof_log_numbers numbers = cprof_log_numbers(view, base->ref);
 
-    take_off(&numbers.count, base->numbers.count);
-    take_off(&numbers.weight_ns, base->numbers.weight_ns);
-    take_off(&numbers.timer_weight_ns, base->numbers.timer_weight_ns);
+    take_off_numbers(&numbers, &base->numbers);
     set_numbers(view, base->ref, &numbers);
 }
 
@@ -378,6 +482,9 @@ void cprof_log_subtract(struct cprof_log_view *view, const struct cprof_log_view
     size_t kept = 0, next = 0;
 
     subtract_counters(view, earlier);
+    for (unsigned i = 0; i < CPROF_REST_COUNT; i++) {
+        take_off_numbers(&view->rest[i], &earlier->rest[i]);
+    }
     for (size_t i = 0; i < view->stack_count; i++) {
         uint32_t ref = view->stacks[i];
 
@@ -389,6 +496,30 @@ void cprof_log_subtract(struct cprof_log_view *view, const struct cprof_log_view
         }
         if (says_something(view, ref)) {
             view->stacks[kept++] = ref;
+        }
+    }
+    view->stack_count = kept;
+}
+
+void cprof_log_cut(struct cprof_log_view *view, const struct cprof_log_view *earlier,
+                   const struct cprof_log_base *bases, size_t count)
+{
+    size_t kept = 0, next = 0;
+
+    memcpy(view->counters, earlier->counters, sizeof(view->counters));
+    view->closed = earlier->closed;
+    view->successors = earlier->successors;
+    view->settled_ns = earlier->settled_ns;
+    memcpy(view->rest, earlier->rest, sizeof(view->rest));
+    view->rest_stacks = earlier->rest_stacks;
+    view->is_folded = earlier->is_folded;
+    for (size_t i = 0; i < view->stack_count; i++) {
+        while (next < count && bases[next].ref < view->stacks[i]) {
+            next++;
+        }
+        if (next < count && bases[next].ref == view->stacks[i]) {
+            set_numbers(view, view->stacks[i], &bases[next].numbers);
+            view->stacks[kept++] = view->stacks[i];
         }
     }
     view->stack_count = kept;
@@ -482,6 +613,14 @@ void cprof_log_code(const struct cprof_log_view *view, uint32_t ref, struct cpro
     (void)cprof_clean_text(code->file, sizeof(code->file), file, record->file_bytes);
 }
 
+const char *cprof_log_file(const struct cprof_log_view *view, uint32_t ref, size_t *bytes)
+{
+    const struct cprof_code_record *record = record_at(view, ref);
+
+    *bytes = record->file_bytes;
+    return (const char *)(record + 1) + record->name_bytes + record->qualified_name_bytes;
+}
+
 size_t cprof_log_line_table(struct cprof_log_view *view, uint32_t code_ref, uint8_t *table)
 {
     const struct cprof_code_record *code = record_at(view, code_ref);
@@ -491,6 +630,8 @@ size_t cprof_log_line_table(struct cprof_log_view *view, uint32_t code_ref, uint
     if (bytes == 0 || bytes > CPROF_LINE_TABLE_BYTES_MAX || bytes > view->line_bytes_left) {
         return 0;
     }
+    /* Before the walk, as one that ends in nothing costs as much. */
+    view->line_bytes_left -= bytes;
     /* From the last part to the first. No part is empty, so that a ring of parts ends as well. */
     for (uint32_t ref = code->lines_ref; left > 0;) {
         const struct cprof_lines_record *lines =
@@ -504,8 +645,12 @@ size_t cprof_log_line_table(struct cprof_log_view *view, uint32_t code_ref, uint
         memcpy(table + left, lines + 1, lines->part_bytes);
         ref = lines->previous_ref;
     }
-    view->line_bytes_left -= bytes;
     return bytes;
+}
+
+uint32_t cprof_log_parent_tag(const struct cprof_log_view *view, uint32_t ref)
+{
+    return ((const struct cprof_tag_record *)record_at(view, ref))->parent_ref;
 }
 
 uint32_t cprof_log_tag(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_tag *tag)

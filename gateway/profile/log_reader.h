@@ -4,7 +4,8 @@
  * Trust     none. What is published is copied out first; everything after that works on the
  *           copy, so that nothing can change under a check. A record is used only if it and all
  *           that it refers to are sound; the rest is counted in `rejected`.
- * Memory    the copy and its marks: at most 9/8 of the log's size. Owned by the view.
+ * Memory    the copy and its marks: at most 9/8 of what is copied. Owned by the view. Of a log that
+ *           is larger than the caller wants to copy, the rest is summed up.
  * Time      proportional to the log's size: chains of tags and of line table parts are bounded.
  *
  * SPDX-License-Identifier: MIT
@@ -22,6 +23,20 @@
 #include "../../shared/segment/segment.h"
 #include "clean_text.h"
 #include "requests.h"
+
+/* What stacks and leaves count. */
+struct cprof_log_numbers {
+    uint64_t count, weight_ns, timer_weight_ns;
+};
+
+/* Sums of stacks that are not listed. */
+enum cprof_rest {
+    CPROF_REST_ON_CPU,
+    CPROF_REST_OFF_CPU,
+    CPROF_REST_IDLE, /* off the CPU, too */
+    CPROF_REST_RUNNABLE,
+    CPROF_REST_COUNT,
+};
 
 /* One epoch of one slot, copied. */
 struct cprof_log_view {
@@ -41,7 +56,12 @@ struct cprof_log_view {
     size_t stack_count;
     uint32_t *mappings; /* references of sound mapping records */
     size_t mapping_count;
-    uint64_t rejected; /* records and chunks that made no sense */
+    uint64_t rejected;  /* records and chunks that made no sense */
+    uint64_t log_bytes; /* that the slot claimed, whether they were copied or not */
+
+    struct cprof_log_numbers rest[CPROF_REST_COUNT];
+    uint64_t rest_stacks; /* records in these sums */
+    bool is_folded;       /* no stack is listed: all are in the sums */
 
     /* Private. */
     uint8_t *bytes; /* copied chunks, at their offsets in the log */
@@ -55,6 +75,11 @@ struct cprof_log_view {
  * only without memory. The caller ends it with cprof_log_view_reset. */
 bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *segment,
                     uint32_t slot_index, uint32_t epoch, struct cprof_error *error) CPROF_MUST_USE;
+/* The same of the log's first bytes_max bytes. Of what lies behind, the numbers of stacks and leaves
+ * that are sound in themselves stand in `rest`. */
+bool cprof_log_read_part(struct cprof_log_view *view, const struct cprof_segment *segment,
+                         uint32_t slot_index, uint32_t epoch, uint64_t bytes_max,
+                         struct cprof_error *error) CPROF_MUST_USE;
 void cprof_log_view_reset(struct cprof_log_view *view);
 
 /* The stack behind a reference in view->stacks; a leaf's is the one it stands on. Its kind is one
@@ -66,10 +91,6 @@ const struct cprof_stack_record *cprof_log_stack(const struct cprof_log_view *vi
 uint32_t cprof_log_stack_ref(const struct cprof_log_view *view, uint32_t ref);
 
 /* What a reference in view->stacks counts: a leaf's samples are not in its stack's numbers. */
-struct cprof_log_numbers {
-    uint64_t count, weight_ns, timer_weight_ns;
-};
-
 struct cprof_log_numbers cprof_log_numbers(const struct cprof_log_view *view, uint32_t ref);
 
 /* Where the samples of a leaf stood. */
@@ -93,6 +114,10 @@ struct cprof_log_mapping {
 void cprof_log_mapping(const struct cprof_log_view *view, uint32_t ref,
                        struct cprof_log_mapping *mapping);
 
+/* Puts a stack's numbers into the sums. It stays in view->stacks. */
+void cprof_log_add_to_rest(struct cprof_log_view *view, enum cprof_rest rest,
+                           const struct cprof_log_numbers *numbers);
+
 /* What an earlier look at the same epoch of the slot said of one stack or leaf. */
 struct cprof_log_base {
     uint32_t ref;
@@ -105,6 +130,11 @@ struct cprof_log_base {
  * are. */
 void cprof_log_subtract(struct cprof_log_view *view, const struct cprof_log_view *earlier,
                         const struct cprof_log_base *bases, size_t count);
+
+/* Makes it what an earlier look at it said, likewise: counters, whether it was closed, and what
+ * `count` stacks had then. The others are left out. */
+void cprof_log_cut(struct cprof_log_view *view, const struct cprof_log_view *earlier,
+                   const struct cprof_log_base *bases, size_t count);
 
 /* What the thread of a sound stack slept in; CPROF_STATE_UNKNOWN for a number that is none. */
 uint32_t cprof_log_state(const struct cprof_stack_record *stack);
@@ -126,6 +156,9 @@ struct cprof_log_code {
 /* The code record that a frame of a sound stack names. */
 void cprof_log_code(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_code *code);
 
+/* Its file as it stands in the record: any bytes, without a NUL behind them. */
+const char *cprof_log_file(const struct cprof_log_view *view, uint32_t ref, size_t *bytes);
+
 /* Puts the code's line table together in `table` (CPROF_LINE_TABLE_BYTES_MAX bytes) and returns
  * its length; 0: it has none, or it is not sound. A truthful log holds each table once, so that
  * all tables of a view may not have more bytes than its log. */
@@ -136,6 +169,9 @@ struct cprof_log_tag {
     char key[CPROF_CLEAN_TEXT_BYTES(CPROF_NAME_BYTES_MAX)];
     char value[CPROF_CLEAN_TEXT_BYTES(CPROF_NAME_BYTES_MAX)];
 };
+
+/* The next tag of a sound stack's chain, or CPROF_NO_REF. */
+uint32_t cprof_log_parent_tag(const struct cprof_log_view *view, uint32_t ref);
 
 /* Reads the tag `ref` of a sound stack and returns the next one of the chain, or CPROF_NO_REF. */
 uint32_t cprof_log_tag(const struct cprof_log_view *view, uint32_t ref, struct cprof_log_tag *tag);

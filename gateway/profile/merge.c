@@ -20,6 +20,7 @@
 #include "native.h"
 #include "runnable.h"
 #include "scale.h"
+#include "tag_labels.h"
 
 /* Frames may be added to a stack at its root, [truncated] and tags; and a native leaf. */
 #define SAMPLE_DEPTH_MAX (CPROF_DEPTH_MAX + CPROF_ROOT_TAGS_MAX + 2)
@@ -38,17 +39,33 @@
 /* More threads than this are not followed in a process (plugin/threads/threads.h). */
 #define THREADS_MAX 4096
 
+/* Of a bounded table's bytes, the part that names get; the others are the samples'. */
+#define NAMES_PART 4
+
+/* Beyond the bounds, for "[other]" with each state of a slot; in all, as slots share it. */
+#define OTHER_BYTES ((size_t)16 << 10)
+
+#define OTHER "[other]"
+
+/* What is known of a stack that was chosen. */
+enum mark {
+    MARK_IDLE = 1 << 0,
+    MARK_OTHER = 1 << 1, /* it finds no room */
+};
+
 /* Everything about the slot that is being merged. */
 struct slot_merge {
     struct cprof_merge *merge;
     struct cprof_log_view *view; /* counters of its own; the log behind it is the caller's */
     uint32_t *stacks; /* stacks and leaves that count: on the CPU first, then the others */
+    uint8_t *marks;   /* of each */
     size_t on_cpu_count, stack_count;
     struct cprof_thread_stack *thread_stacks; /* what run-queue time can be shared out over */
     size_t thread_stack_count;
     struct cprof_frames *frames;
     struct cprof_native *native;
     struct cprof_scale *scale;
+    struct cprof_tag_labels *tag_labels;
     char name[40]; /* "1", "mule 2": the value of the tag */
     char long_name[40];
 };
@@ -101,12 +118,13 @@ static void choose_stack(struct slot_merge *slot, uint32_t ref)
 {
     const struct cprof_merge *merge = slot->merge;
     const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
+    bool is_idle = cprof_stack_is_idle(slot->view, stack);
 
-    if (cprof_stack_is_idle(slot->view, stack) && !merge->config->wall_idle &&
-        !merge->follows_requests) {
+    if (is_idle && !merge->config->wall_idle && !merge->follows_requests) {
         return;
     }
     if (numbers_are_sound(slot, ref)) {
+        slot->marks[slot->stack_count] = is_idle ? MARK_IDLE : 0;
         slot->stacks[slot->stack_count++] = ref;
     } else {
         slot->view->rejected++;
@@ -129,8 +147,9 @@ static bool choose_all_stacks(struct slot_merge *slot)
     size_t stack_count = slot->view->stack_count;
 
     slot->stacks = calloc(stack_count + 1, sizeof(*slot->stacks));
+    slot->marks = calloc(stack_count + 1, sizeof(*slot->marks));
     slot->thread_stacks = calloc(stack_count + 1, sizeof(*slot->thread_stacks));
-    if (!slot->stacks || !slot->thread_stacks) {
+    if (!slot->stacks || !slot->marks || !slot->thread_stacks) {
         return false;
     }
     choose_stacks(slot, true);
@@ -141,18 +160,110 @@ static bool choose_all_stacks(struct slot_merge *slot)
     return true;
 }
 
+struct ranked_stack {
+    uint64_t weight_ns;
+    uint32_t place; /* in slot->stacks */
+    uint32_t bytes; /* that its sample takes in the table */
+};
+
+/* Most time first. */
+static int compare_ranks(const void *left, const void *right)
+{
+    const struct ranked_stack *a = left, *b = right;
+
+    if (a->weight_ns != b->weight_ns) {
+        return a->weight_ns > b->weight_ns ? -1 : 1;
+    }
+    return (a->place > b->place) - (a->place < b->place);
+}
+
+static size_t bytes_of_sample(const struct slot_merge *slot, uint32_t ref)
+{
+    const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
+    uint32_t labels = LABELS_MAX - CPROF_TAGS_PER_STACK_MAX;
+
+    for (uint32_t tag = stack->tag_ref; tag != CPROF_NO_REF; labels++) {
+        tag = cprof_log_parent_tag(slot->view, tag);
+    }
+    return cprof_table_sample_bytes(stack->depth + 2 + slot->merge->config->root_tag_count, labels);
+}
+
+/* Marks the stacks that find no room, once those with most time have theirs. */
+static bool rank_stacks(struct slot_merge *slot, size_t room)
+{
+    struct ranked_stack *ranks = calloc(slot->stack_count + 1, sizeof(*ranks));
+
+    if (!ranks) {
+        return false;
+    }
+    for (size_t i = 0; i < slot->stack_count; i++) {
+        struct cprof_log_numbers numbers = cprof_log_numbers(slot->view, slot->stacks[i]);
+
+        ranks[i] = (struct ranked_stack){
+            .weight_ns = cprof_saturating_add(numbers.weight_ns, numbers.timer_weight_ns),
+            .place = (uint32_t)i,
+            .bytes = (uint32_t)bytes_of_sample(slot, slot->stacks[i]),
+        };
+    }
+    qsort(ranks, slot->stack_count, sizeof(*ranks), compare_ranks);
+    for (size_t i = 0; i < slot->stack_count; i++) {
+        if (ranks[i].bytes <= room) {
+            room -= ranks[i].bytes;
+        } else {
+            slot->marks[ranks[i].place] |= MARK_OTHER;
+            room = 0;
+        }
+    }
+    free(ranks);
+    return true;
+}
+
+/* The slot's part of what is left: of samples by how full its log is; of names, which slots have in
+ * common, half. */
+static bool bound_slot(struct slot_merge *slot)
+{
+    struct cprof_merge *merge = slot->merge;
+    struct cprof_table *table = merge->table;
+    uint64_t fill = slot->view->log_bytes;
+    uint64_t left = merge->fill_left > fill ? merge->fill_left : fill;
+    size_t room, names;
+
+    if (merge->sample_bytes_max == 0) {
+        return true;
+    }
+    room = merge->sample_bytes_max > table->sample_bytes
+               ? merge->sample_bytes_max - table->sample_bytes
+               : 0;
+    names =
+        merge->name_bytes_max > table->name_bytes ? merge->name_bytes_max - table->name_bytes : 0;
+    room = left > 0 ? (size_t)((unsigned __int128)room * fill / left) : room;
+    table->sample_bytes_limit = table->sample_bytes + room + 1;
+    table->name_bytes_limit = table->name_bytes + (left > fill ? names / 2 : names) + 1;
+    merge->fill_left = left - fill;
+    return rank_stacks(slot, room);
+}
+
+/* Locations for the stacks that find room. */
+static bool resolve_frames(struct slot_merge *slot)
+{
+    uint32_t *wanted = calloc(slot->stack_count + 1, sizeof(*wanted));
+    size_t count = 0;
+    bool ok;
+
+    for (size_t i = 0; wanted && i < slot->stack_count; i++) {
+        if (!(slot->marks[i] & MARK_OTHER)) {
+            wanted[count++] = slot->stacks[i];
+        }
+    }
+    ok =
+        wanted && cprof_frames_resolve(slot->frames, slot->merge->table, slot->view, wanted, count);
+    free(wanted);
+    return ok;
+}
+
 static bool wants_state(const struct cprof_merge *merge)
 {
     return merge->table->kind == CPROF_KIND_WALL && (merge->tags & CPROF_TAG_STATE);
-}
-
-/* `worker`, `state` and `gil` are the gateway's to say. */
-static bool wants_tag(const struct cprof_merge *merge, const char *key)
-{
-    if (strcmp(key, "thread") == 0) {
-        return merge->tags & CPROF_TAG_THREAD;
-    }
-    return strcmp(key, "worker") != 0 && strcmp(key, "state") != 0 && strcmp(key, "gil") != 0;
 }
 
 static void add_label(struct cprof_sample_key *key, struct cprof_label *labels,
@@ -221,7 +332,6 @@ static void add_labels(const struct slot_merge *slot, uint32_t tag_ref,
                        struct cprof_label *labels)
 {
     const struct cprof_merge *merge = slot->merge;
-    struct cprof_log_tag tag;
     uint32_t first;
 
     if (merge->tags & CPROF_TAG_WORKER) {
@@ -229,10 +339,12 @@ static void add_labels(const struct slot_merge *slot, uint32_t tag_ref,
     }
     first = key->label_count;
     while (tag_ref != CPROF_NO_REF) {
-        tag_ref = cprof_log_tag(slot->view, tag_ref, &tag);
-        if (wants_tag(merge, tag.key)) {
-            add_label(key, labels, merge->table, tag.key, tag.value);
+        const struct cprof_tag_label *tag = cprof_tag_labels_find(slot->tag_labels, tag_ref);
+
+        if (tag->is_wanted) {
+            labels[key->label_count++] = tag->label;
         }
+        tag_ref = tag->parent_ref;
     }
     for (uint32_t last = key->label_count; first + 1 < last; first++) {
         struct cprof_label label = labels[first];
@@ -284,13 +396,12 @@ static void add_root_frames(const struct slot_merge *slot, struct cprof_sample_k
 }
 
 /* The one frame of a stack that has no Python frame to show; NULL: it has. */
-static const char *special_name(const struct slot_merge *slot,
-                                const struct cprof_stack_record *stack)
+static const char *special_name(const struct cprof_stack_record *stack, unsigned mark)
 {
     if (stack->kind == CPROF_STACK_RUNNABLE) {
         return "[runnable]";
     }
-    if (cprof_stack_is_idle(slot->view, stack)) {
+    if (mark & MARK_IDLE) {
         return "[idle]";
     }
     if (stack->depth == 0) {
@@ -314,14 +425,14 @@ static uint32_t system_call_location(struct cprof_table *table, uint32_t number)
 }
 
 /* What a stack ends in, beyond the interpreter. */
-static void add_leaf(const struct slot_merge *slot, uint32_t ref, struct cprof_sample_key *key,
-                     uint32_t *locations)
+static void add_leaf(const struct slot_merge *slot, uint32_t ref, unsigned mark,
+                     struct cprof_sample_key *key, uint32_t *locations)
 {
     const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
     struct cprof_table *table = slot->merge->table;
     struct cprof_log_leaf leaf;
 
-    if (!slot->merge->config->native_leaf || cprof_stack_is_idle(slot->view, stack)) {
+    if (!slot->merge->config->native_leaf || (mark & MARK_IDLE)) {
         return;
     }
     if (cprof_log_leaf(slot->view, ref, &leaf)) {
@@ -332,10 +443,10 @@ static void add_leaf(const struct slot_merge *slot, uint32_t ref, struct cprof_s
 }
 
 static void add_frames(const struct slot_merge *slot, const struct cprof_stack_record *stack,
-                       struct cprof_sample_key *key, uint32_t *locations)
+                       unsigned mark, struct cprof_sample_key *key, uint32_t *locations)
 {
     struct cprof_table *table = slot->merge->table;
-    const char *special = special_name(slot, stack);
+    const char *special = special_name(stack, mark);
 
     if (special) {
         locations[key->depth++] = special_location(table, special);
@@ -349,24 +460,8 @@ static void add_frames(const struct slot_merge *slot, const struct cprof_stack_r
     }
 }
 
-static void add_sample(const struct slot_merge *slot, uint32_t ref, const char *state,
-                       uint64_t count, uint64_t value_ns)
-{
-    const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
-    struct circumstances how = {.state = state, .gil = gil_name(stack), .request = stack->request};
-    uint32_t locations[SAMPLE_DEPTH_MAX];
-    struct cprof_label labels[LABELS_MAX];
-    struct cprof_sample_key key = {.locations = locations, .labels = labels};
-
-    add_leaf(slot, ref, &key, locations);
-    add_frames(slot, stack, &key, locations);
-    add_labels(slot, stack->tag_ref, &how, &key, labels);
-    add_root_frames(slot, &key, locations);
-    cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
-}
-
-/* Time that has no stack. */
-static void add_special(const struct slot_merge *slot, const char *name, const char *state,
+/* A sample without a stack; false: it finds no room. */
+static bool try_special(const struct slot_merge *slot, const char *name, const char *state,
                         uint64_t count, uint64_t value_ns)
 {
     uint32_t locations[CPROF_ROOT_TAGS_MAX + 1];
@@ -374,13 +469,85 @@ static void add_special(const struct slot_merge *slot, const char *name, const c
     struct cprof_sample_key key = {.locations = locations, .labels = labels};
     struct circumstances how = {.state = state};
 
-    if (count == 0 && value_ns == 0) {
-        return;
-    }
     locations[key.depth++] = special_location(slot->merge->table, name);
     add_labels(slot, CPROF_NO_REF, &how, &key, labels);
     add_root_frames(slot, &key, locations);
-    cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
+    return cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
+}
+
+/* Time that has no stack. There are few of these in a slot: they always find room. */
+static void add_special(const struct slot_merge *slot, const char *name, const char *state,
+                        uint64_t count, uint64_t value_ns)
+{
+    struct cprof_table *table = slot->merge->table;
+    size_t name_bytes_limit = table->name_bytes_limit;
+    size_t sample_bytes_limit = table->sample_bytes_limit;
+
+    if (count == 0 && value_ns == 0) {
+        return;
+    }
+    table->name_bytes_limit = table->sample_bytes_limit = 0;
+    (void)try_special(slot, name, state, count, value_ns);
+    table->name_bytes_limit = name_bytes_limit;
+    table->sample_bytes_limit = sample_bytes_limit;
+}
+
+/* A stack that finds no room. A stranger's log may have thousands of states: those that find none
+ * either are one. */
+static void add_other(const struct slot_merge *slot, const char *state, uint64_t count,
+                      uint64_t value_ns)
+{
+    struct cprof_merge *merge = slot->merge;
+    struct cprof_table *table = merge->table;
+    char unknown[CPROF_STATE_NAME_BYTES];
+    bool found_room;
+
+    if (count == 0 && value_ns == 0) {
+        return;
+    }
+    merge->others.count = cprof_saturating_add(merge->others.count, count);
+    merge->others.value_ns = cprof_saturating_add(merge->others.value_ns, value_ns);
+    if (table->sample_bytes_limit == 0) {
+        add_special(slot, OTHER, state, count, value_ns);
+        return;
+    }
+    table->name_bytes_limit += OTHER_BYTES;
+    table->sample_bytes_limit += OTHER_BYTES;
+    found_room = try_special(slot, OTHER, state, count, value_ns);
+    table->name_bytes_limit -= OTHER_BYTES;
+    table->sample_bytes_limit -= OTHER_BYTES;
+    if (!found_room) {
+        add_special(slot, OTHER, cprof_state_name(CPROF_STATE_UNKNOWN, unknown), count, value_ns);
+    }
+}
+
+/* False: the stack finds no room. */
+static bool try_stack(const struct slot_merge *slot, uint32_t ref, unsigned mark, const char *state,
+                      uint64_t count, uint64_t value_ns)
+{
+    const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
+    struct circumstances how = {.state = state, .gil = gil_name(stack), .request = stack->request};
+    uint32_t locations[SAMPLE_DEPTH_MAX];
+    struct cprof_label labels[LABELS_MAX];
+    struct cprof_sample_key key = {.locations = locations, .labels = labels};
+
+    if (mark & MARK_OTHER) {
+        return false;
+    }
+    add_leaf(slot, ref, mark, &key, locations);
+    add_frames(slot, stack, mark, &key, locations);
+    add_labels(slot, stack->tag_ref, &how, &key, labels);
+    add_root_frames(slot, &key, locations);
+    return cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
+}
+
+static void add_sample(const struct slot_merge *slot, uint32_t ref, unsigned mark,
+                       const char *state, uint64_t count, uint64_t value_ns)
+{
+    if (!try_stack(slot, ref, mark, state, count, value_ns)) {
+        slot->merge->others.stacks++;
+        add_other(slot, state, count, value_ns);
+    }
 }
 
 static void note_thread_stack(struct slot_merge *slot, uint32_t ref, uint64_t value_ns)
@@ -403,9 +570,13 @@ static void add_on_cpu(struct slot_merge *slot)
         uint32_t ref = slot->stacks[i];
         uint64_t value_ns = cprof_scale_stack(slot->scale, view, ref);
 
-        add_sample(slot, ref, "running", cprof_log_numbers(view, ref).count, value_ns);
+        add_sample(slot, ref, slot->marks[i], "running", cprof_log_numbers(view, ref).count,
+                   value_ns);
         note_thread_stack(slot, ref, value_ns);
     }
+    slot->merge->others.stacks += view->rest_stacks;
+    add_other(slot, "running", view->rest[CPROF_REST_ON_CPU].count,
+              cprof_scale_rest(slot->scale, view));
     add_special(slot, "[log full]", "running", view->counters[CPROF_COUNTER_LOG_FULL],
                 cprof_scale_weight(slot->scale, view->counters[CPROF_COUNTER_LOG_FULL_NS]));
     /* Less than this is the rounding of the scaling. */
@@ -416,6 +587,21 @@ static void add_on_cpu(struct slot_merge *slot)
     }
 }
 
+/* Of stacks that are not listed nobody knows the thread. */
+static void add_off_cpu_rest(const struct slot_merge *slot)
+{
+    const struct cprof_merge *merge = slot->merge;
+    const struct cprof_log_numbers *rest = slot->view->rest;
+    char unknown[CPROF_STATE_NAME_BYTES];
+    const char *state = cprof_state_name(CPROF_STATE_UNKNOWN, unknown);
+
+    add_other(slot, state, rest[CPROF_REST_OFF_CPU].count, rest[CPROF_REST_OFF_CPU].weight_ns);
+    if (merge->config->wall_idle || merge->follows_requests) {
+        add_other(slot, state, rest[CPROF_REST_IDLE].count, rest[CPROF_REST_IDLE].weight_ns);
+    }
+    add_other(slot, "runnable", 0, rest[CPROF_REST_RUNNABLE].weight_ns);
+}
+
 static void add_off_cpu(struct slot_merge *slot)
 {
     char name[CPROF_STATE_NAME_BYTES];
@@ -424,15 +610,35 @@ static void add_off_cpu(struct slot_merge *slot)
         const struct cprof_stack_record *stack = cprof_log_stack(slot->view, slot->stacks[i]);
 
         if (stack->kind == CPROF_STACK_OFF_CPU) {
-            add_sample(slot, slot->stacks[i], cprof_state_name(cprof_log_state(stack), name),
-                       stack->count, stack->weight_ns);
+            add_sample(slot, slot->stacks[i], slot->marks[i],
+                       cprof_state_name(cprof_log_state(stack), name), stack->count,
+                       stack->weight_ns);
         }
-        if (!cprof_stack_is_idle(slot->view, stack)) {
+        if (!(slot->marks[i] & MARK_IDLE)) {
             note_thread_stack(slot, slot->stacks[i], stack->weight_ns);
         }
     }
+    add_off_cpu_rest(slot);
     add_special(slot, "[log full]", cprof_state_name(CPROF_STATE_UNKNOWN, name), 0,
                 slot->view->counters[CPROF_COUNTER_OFF_CPU_LOG_FULL_NS]);
+}
+
+/* What is known of a chosen stack. Stacks of a kind stand in the order of their references. */
+static unsigned mark_of(const struct slot_merge *slot, const struct cprof_thread_stack *stack)
+{
+    size_t low = stack->kind == CPROF_STACK_ON_CPU ? 0 : slot->on_cpu_count;
+    size_t high = stack->kind == CPROF_STACK_ON_CPU ? slot->on_cpu_count : slot->stack_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (slot->stacks[middle] < stack->stack_ref) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return slot->marks[low];
 }
 
 /* Run-queue time is time of a stack, but no sample of it. */
@@ -443,7 +649,8 @@ static void add_runnable(struct slot_merge *slot)
         const struct cprof_thread_stack *stack = &slot->thread_stacks[i];
 
         if (stack->runnable_ns > 0) {
-            add_sample(slot, stack->stack_ref, "runnable", 0, stack->runnable_ns);
+            add_sample(slot, stack->stack_ref, mark_of(slot, stack), "runnable", 0,
+                       stack->runnable_ns);
         }
     }
 }
@@ -470,6 +677,20 @@ static void bound_counters(struct cprof_log_view *view, const struct cprof_merge
     }
 }
 
+/* The same of the sums, which an honest slot's stacks stay below all together. */
+static void bound_rest(struct cprof_log_view *view, const struct cprof_merge *merge)
+{
+    for (unsigned i = 0; i < CPROF_REST_COUNT; i++) {
+        uint64_t ns_max = i == CPROF_REST_ON_CPU ? merge->cpu_ns_max : merge->waiting_ns_max;
+
+        if (view->rest[i].count > COUNT_MAX || view->rest[i].weight_ns > ns_max ||
+            (i == CPROF_REST_ON_CPU && view->rest[i].timer_weight_ns > ns_max)) {
+            view->rest[i] = (struct cprof_log_numbers){0};
+            view->rejected++;
+        }
+    }
+}
+
 static bool is_worth_a_line(const struct cprof_log_view *view)
 {
     return view->stack_count > 0 || view->counters[CPROF_COUNTER_CPU_CLOCK_NS] > 0 ||
@@ -483,14 +704,20 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
     struct cprof_frames frames = {0};
     struct cprof_native native = {0};
     struct cprof_scale scale = {0};
-    struct slot_merge slot = {
-        .merge = merge, .view = &own_view, .frames = &frames, .native = &native, .scale = &scale};
+    struct cprof_tag_labels tag_labels = {0};
+    struct slot_merge slot = {.merge = merge,
+                              .view = &own_view,
+                              .frames = &frames,
+                              .native = &native,
+                              .scale = &scale,
+                              .tag_labels = &tag_labels};
     bool ok = false;
 
     bound_counters(&own_view, merge);
+    bound_rest(&own_view, merge);
     name_slot(&slot);
-    if (!choose_all_stacks(&slot) ||
-        !cprof_frames_resolve(&frames, merge->table, &own_view, slot.stacks, slot.stack_count) ||
+    if (!choose_all_stacks(&slot) || !bound_slot(&slot) || !resolve_frames(&slot) ||
+        !cprof_tag_labels_begin(&tag_labels, merge->table, &own_view, merge->tags) ||
         !cprof_native_begin(&native, &own_view, merge->symbols) ||
         !cprof_scale_begin(&scale, &own_view, slot.stacks, slot.on_cpu_count)) {
         cprof_fail(error, "no memory to merge the samples of %s", slot.long_name);
@@ -507,10 +734,12 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
     cprof_totals_add(&merge->totals, &own_view, scale.extra_ns);
     ok = true;
 out:
+    cprof_tag_labels_reset(&tag_labels);
     cprof_scale_reset(&scale);
     cprof_native_reset(&native);
     cprof_frames_reset(&frames);
     free(slot.thread_stacks);
+    free(slot.marks);
     free(slot.stacks);
     return ok;
 }
@@ -543,11 +772,26 @@ void cprof_merge_use_symbols(struct cprof_merge *merge, struct cprof_symbols *sy
     merge->symbols = symbols;
 }
 
+void cprof_merge_bound(struct cprof_merge *merge, size_t table_bytes, uint64_t log_bytes)
+{
+    merge->name_bytes_max = table_bytes / NAMES_PART;
+    merge->sample_bytes_max = table_bytes - merge->name_bytes_max;
+    merge->fill_left = log_bytes;
+}
+
 bool cprof_merge_end(struct cprof_merge *merge, struct cprof_error *error)
 {
     struct cprof_table *table = merge->table;
 
     cprof_comment_on_totals(table, &merge->totals);
+    if (merge->others.count > 0 || merge->others.value_ns > 0) {
+        cprof_table_comment(
+            table,
+            "gateway memory: %llu stacks with %llu samples and %.6f s are shown as " OTHER
+            "; more memory: cloudprofiler-gateway-memory",
+            (unsigned long long)merge->others.stacks, (unsigned long long)merge->others.count,
+            (double)merge->others.value_ns / 1e9);
+    }
     if (table->failed) {
         return cprof_fail(error, "no memory for the profile's table");
     }

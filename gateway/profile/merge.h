@@ -8,6 +8,9 @@
  *           total is CPU time that was used; what was found by the engine itself stands in the
  *           comments. Counts are never changed, nor is time off the CPU.
  * Memory    the table is the caller's; what a slot needs while it is merged is freed at once.
+ * Bounds    optional, of the table's bytes. Each slot gets a part of what is left, by how full its log
+ *           is; there its stacks with most time come first. The others become samples "[other]" with
+ *           the slot's worker and their state: all sums are those of a profile without bounds.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,6 +29,13 @@
 #include "log_reader.h"
 #include "table.h"
 
+/* What became "[other]". */
+struct cprof_merge_others {
+    uint64_t stacks; /* records of them */
+    uint64_t count;  /* their samples */
+    uint64_t value_ns;
+};
+
 /* One profile under way. Fields are private. */
 struct cprof_merge {
     struct cprof_table *table;
@@ -36,6 +46,9 @@ struct cprof_merge {
     uint64_t cpu_ns_max;     /* more CPU time no process can use in the window */
     uint64_t waiting_ns_max; /* nor more time can all its threads be off the CPU */
     struct cprof_totals totals;
+    size_t name_bytes_max, sample_bytes_max; /* 0: no bounds */
+    uint64_t fill_left;                      /* bytes in the logs that were not merged yet */
+    struct cprof_merge_others others;
 };
 
 /* Starts the profile of `window`, which has been checked, of one of its kinds, in an empty table.
@@ -47,6 +60,9 @@ void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
 /* Native functions get the names that the object files give them. `symbols` is borrowed until the
  * end; cprof_symbols_begin was called. */
 void cprof_merge_use_symbols(struct cprof_merge *merge, struct cprof_symbols *symbols);
+
+/* The table shall have at most about so many bytes; `log_bytes` is what all logs hold together. */
+void cprof_merge_bound(struct cprof_merge *merge, size_t table_bytes, uint64_t log_bytes);
 
 /* Adds one slot. The view can be given to the merge of another kind afterwards. */
 bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *view,

@@ -20,14 +20,21 @@
 #include "../../shared/base/error.h"
 #include "table.h"
 
+struct cprof_pprof_writer;
+
 struct cprof_profile {
     struct cprof_table table; /* also says its kind, when it began, how long it lasted */
     uint8_t *bytes;           /* a gzip-compressed pprof file; NULL: not packed yet */
     size_t byte_count;
+    struct cprof_pprof_writer *writer; /* private: being packed */
 };
 
 void cprof_profile_init(struct cprof_profile *profile);
 void cprof_profile_reset(struct cprof_profile *profile);
+
+/* Does a small part of that: false, when it is done or finds no memory, which cprof_profile_pack
+ * says. The table does not change from the first part on. */
+bool cprof_profile_pack_step(struct cprof_profile *profile);
 
 /* Sees to it that the bytes are there; the table does not change from then on. */
 bool cprof_profile_pack(struct cprof_profile *profile, struct cprof_error *error) CPROF_MUST_USE;

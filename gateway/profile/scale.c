@@ -12,6 +12,9 @@
  * its own but time at the borders of the window. */
 #define BORDER_PART 100
 
+/* Where the stacks are that are not listed; no record stands there. */
+#define REST_PLACE UINT32_MAX
+
 /* What a stack's kernel time is looked for by: its innermost function. 0 and 1, which refer to
  * no record, are the two kinds of stacks without one. */
 static uint32_t place_of(const struct cprof_stack_record *stack)
@@ -25,6 +28,8 @@ static uint32_t place_of(const struct cprof_stack_record *stack)
 static void sum_up(struct cprof_scale *scale, const struct cprof_log_view *view,
                    const uint32_t *stacks, size_t stack_count)
 {
+    const struct cprof_log_numbers *rest = &view->rest[CPROF_REST_ON_CPU];
+
     for (size_t i = 0; i < stack_count; i++) {
         const struct cprof_stack_record *stack = cprof_log_stack(view, stacks[i]);
         struct cprof_log_numbers numbers = cprof_log_numbers(view, stacks[i]);
@@ -33,6 +38,8 @@ static void sum_up(struct cprof_scale *scale, const struct cprof_log_view *view,
         cprof_kernel_time_add(&scale->kernel_time, place_of(stack), numbers.timer_weight_ns,
                               numbers.weight_ns);
     }
+    scale->raw_ns = cprof_saturating_add(scale->raw_ns, rest->weight_ns);
+    cprof_kernel_time_add(&scale->kernel_time, REST_PLACE, rest->timer_weight_ns, rest->weight_ns);
     scale->raw_ns = cprof_saturating_add(scale->raw_ns, view->counters[CPROF_COUNTER_LOG_FULL_NS]);
 }
 
@@ -70,7 +77,7 @@ bool cprof_scale_begin(struct cprof_scale *scale, const struct cprof_log_view *v
     uint64_t clock_ns = choose_clock(view);
 
     *scale = (struct cprof_scale){.numerator = 1, .denominator = 1};
-    if (!cprof_kernel_time_init(&scale->kernel_time, stack_count)) {
+    if (!cprof_kernel_time_init(&scale->kernel_time, stack_count + 1)) {
         return false;
     }
     sum_up(scale, view, stacks, stack_count);
@@ -94,17 +101,27 @@ void cprof_scale_reset(struct cprof_scale *scale)
     cprof_kernel_time_reset(&scale->kernel_time);
 }
 
+static uint64_t scale_numbers(struct cprof_scale *scale, const struct cprof_log_numbers *numbers,
+                              uint32_t place)
+{
+    uint64_t share_ns = scale->extra_ns > 0 ? cprof_kernel_time_take(&scale->kernel_time, place,
+                                                                     numbers->timer_weight_ns)
+                                            : 0;
+
+    return cprof_scale_weight(scale, cprof_saturating_add(numbers->weight_ns, share_ns));
+}
+
 uint64_t cprof_scale_stack(struct cprof_scale *scale, const struct cprof_log_view *view,
                            uint32_t ref)
 {
     struct cprof_log_numbers numbers = cprof_log_numbers(view, ref);
-    uint64_t share_ns = 0;
 
-    if (scale->extra_ns > 0) {
-        share_ns = cprof_kernel_time_take(&scale->kernel_time, place_of(cprof_log_stack(view, ref)),
-                                          numbers.timer_weight_ns);
-    }
-    return cprof_scale_weight(scale, cprof_saturating_add(numbers.weight_ns, share_ns));
+    return scale_numbers(scale, &numbers, place_of(cprof_log_stack(view, ref)));
+}
+
+uint64_t cprof_scale_rest(struct cprof_scale *scale, const struct cprof_log_view *view)
+{
+    return scale_numbers(scale, &view->rest[CPROF_REST_ON_CPU], REST_PLACE);
 }
 
 /* The running sum is scaled, not each weight, so that rounding errors do not add up. */

@@ -34,7 +34,7 @@ struct cprof_scale {
     uint64_t weight_seen_ns;
 };
 
-/* Looks at these stacks and leaves, all of them on the CPU, and at the clocks of `view`. False: out
+/* Looks at these stacks and leaves, all of them on the CPU, at the rest and the clocks of `view`. False: out
  * of memory. */
 bool cprof_scale_begin(struct cprof_scale *scale, const struct cprof_log_view *view,
                        const uint32_t *stacks, size_t stack_count) CPROF_MUST_USE;
@@ -43,6 +43,9 @@ void cprof_scale_reset(struct cprof_scale *scale);
 /* The CPU time that the next stack or leaf, view->stacks' `ref`, stands for, ns. */
 uint64_t cprof_scale_stack(struct cprof_scale *scale, const struct cprof_log_view *view,
                            uint32_t ref);
+
+/* The same of view->rest[CPROF_REST_ON_CPU]. */
+uint64_t cprof_scale_rest(struct cprof_scale *scale, const struct cprof_log_view *view);
 
 /* The same for a weight that has no stack. */
 uint64_t cprof_scale_weight(struct cprof_scale *scale, uint64_t weight_ns);

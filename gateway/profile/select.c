@@ -101,7 +101,7 @@ static void copy_sample(struct cprof_table *to, const struct cprof_table *from,
         labels[key.label_count].key = cprof_table_text(to, added->key, strlen(added->key));
         labels[key.label_count++].value = cprof_table_text(to, added->value, strlen(added->value));
     }
-    cprof_table_add_sample(to, &key, sample->count, sample->value_ns);
+    (void)cprof_table_add_sample(to, &key, sample->count, sample->value_ns);
 }
 
 size_t cprof_select(struct cprof_table *to, const struct cprof_table *from,

@@ -16,10 +16,20 @@
 
 #include "clean_text.h"
 
+#define ENTRIES_FIRST 64u
+
 struct cprof_table_slot {
     uint32_t hash;
     uint32_t id_plus_one; /* 0: free */
 };
+
+/* At most: an index is a quarter full. */
+#define INDEX_BYTES (4 * sizeof(struct cprof_table_slot))
+
+#define TEXT_BYTES     (sizeof(struct cprof_table_text) + 1 + INDEX_BYTES)
+#define FUNCTION_BYTES (sizeof(struct cprof_function) + INDEX_BYTES)
+#define LOCATION_BYTES (sizeof(struct cprof_location) + INDEX_BYTES)
+#define MAPPING_BYTES  (sizeof(struct cprof_mapping) + INDEX_BYTES)
 
 /* Is the entry `id` what is looked for? */
 typedef bool entry_equals(const struct cprof_table *table, uint32_t id, const void *wanted);
@@ -64,8 +74,7 @@ static uint32_t fold(uint64_t hash)
 static bool grow(struct cprof_table *table, void *array, size_t *capacity, size_t used, size_t more,
                  size_t entry_bytes)
 {
-    size_t wanted = used + more;
-    size_t next = *capacity ? *capacity : 64;
+    size_t wanted = used + more, next;
     void *old, *grown;
 
     if (table->failed || wanted > CPROF_TABLE_ENTRIES_MAX) {
@@ -75,9 +84,7 @@ static bool grow(struct cprof_table *table, void *array, size_t *capacity, size_
     if (wanted <= *capacity) {
         return true;
     }
-    while (next < wanted) {
-        next *= 2;
-    }
+    next = wanted + wanted / 4 + ENTRIES_FIRST;
     memcpy((void *)&old, array, sizeof(old));
     grown = realloc(old, next * entry_bytes);
     if (!grown) {
@@ -86,6 +93,7 @@ static bool grow(struct cprof_table *table, void *array, size_t *capacity, size_
     }
     memcpy(array, (void *)&grown, sizeof(grown));
     *capacity = next;
+    /* cppcheck-suppress memleak ; memcpy has made it the array's */
     return true;
 }
 
@@ -177,6 +185,12 @@ static bool text_equals(const struct cprof_table *table, uint32_t id, const void
            memcmp(table->text_pool + table->texts[id].offset, text->text, text->bytes) == 0;
 }
 
+static bool names_have_room(const struct cprof_table *table, size_t bytes)
+{
+    return table->name_bytes_limit == 0 || (table->name_bytes <= table->name_bytes_limit &&
+                                            bytes <= table->name_bytes_limit - table->name_bytes);
+}
+
 uint32_t cprof_table_text(struct cprof_table *table, const char *text, size_t bytes)
 {
     struct wanted_text wanted = {.text = text, .bytes = bytes};
@@ -185,6 +199,9 @@ uint32_t cprof_table_text(struct cprof_table *table, const char *text, size_t by
 
     if (index_find(table, &table->text_index, hash, text_equals, &wanted, &id)) {
         return id;
+    }
+    if (!names_have_room(table, bytes + TEXT_BYTES)) {
+        return CPROF_TABLE_NONE;
     }
     if (bytes >= CPROF_TABLE_ENTRIES_MAX || !index_reserve(table, &table->text_index) ||
         !grow(table, (void *)&table->texts, &table->text_capacity, table->text_count, 1,
@@ -200,6 +217,7 @@ uint32_t cprof_table_text(struct cprof_table *table, const char *text, size_t by
     memcpy(table->text_pool + table->text_pool_used, text, bytes);
     table->text_pool[table->text_pool_used + bytes] = '\0';
     table->text_pool_used += bytes + 1;
+    table->name_bytes += bytes + TEXT_BYTES;
     index_put(&table->text_index, hash, id);
     return id;
 }
@@ -214,6 +232,12 @@ static bool function_equals(const struct cprof_table *table, uint32_t id, const 
     return memcmp(&table->functions[id], wanted, sizeof(*table->functions)) == 0;
 }
 
+static bool function_lacks_text(const struct cprof_function *function)
+{
+    return function->name == CPROF_TABLE_NONE || function->system_name == CPROF_TABLE_NONE ||
+           function->file == CPROF_TABLE_NONE;
+}
+
 uint32_t cprof_table_function(struct cprof_table *table, const struct cprof_function *function)
 {
     uint32_t hash = fold(mix(table->hash_seed, function, sizeof(*function)));
@@ -222,6 +246,9 @@ uint32_t cprof_table_function(struct cprof_table *table, const struct cprof_func
     if (index_find(table, &table->function_index, hash, function_equals, function, &id)) {
         return id;
     }
+    if (function_lacks_text(function) || !names_have_room(table, FUNCTION_BYTES)) {
+        return CPROF_TABLE_NONE;
+    }
     if (!index_reserve(table, &table->function_index) ||
         !grow(table, (void *)&table->functions, &table->function_capacity, table->function_count, 1,
               sizeof(*function))) {
@@ -229,6 +256,7 @@ uint32_t cprof_table_function(struct cprof_table *table, const struct cprof_func
     }
     id = (uint32_t)table->function_count++;
     table->functions[id] = *function;
+    table->name_bytes += FUNCTION_BYTES;
     index_put(&table->function_index, hash, id);
     return id;
 }
@@ -246,6 +274,10 @@ uint32_t cprof_table_location(struct cprof_table *table, const struct cprof_loca
     if (index_find(table, &table->location_index, hash, location_equals, location, &id)) {
         return id;
     }
+    if (location->function == CPROF_TABLE_NONE || location->mapping == CPROF_TABLE_NONE ||
+        !names_have_room(table, LOCATION_BYTES)) {
+        return CPROF_TABLE_NONE;
+    }
     if (!index_reserve(table, &table->location_index) ||
         !grow(table, (void *)&table->locations, &table->location_capacity, table->location_count, 1,
               sizeof(*location))) {
@@ -253,6 +285,7 @@ uint32_t cprof_table_location(struct cprof_table *table, const struct cprof_loca
     }
     id = (uint32_t)table->location_count++;
     table->locations[id] = *location;
+    table->name_bytes += LOCATION_BYTES;
     index_put(&table->location_index, hash, id);
     return id;
 }
@@ -270,6 +303,10 @@ uint32_t cprof_table_mapping(struct cprof_table *table, const struct cprof_mappi
     if (index_find(table, &table->mapping_index, hash, mapping_equals, mapping, &id)) {
         return id + 1;
     }
+    if (mapping->file == CPROF_TABLE_NONE || mapping->build_id == CPROF_TABLE_NONE ||
+        !names_have_room(table, MAPPING_BYTES)) {
+        return CPROF_TABLE_NONE;
+    }
     if (!index_reserve(table, &table->mapping_index) ||
         !grow(table, (void *)&table->mappings, &table->mapping_capacity, table->mapping_count, 1,
               sizeof(*mapping))) {
@@ -277,6 +314,7 @@ uint32_t cprof_table_mapping(struct cprof_table *table, const struct cprof_mappi
     }
     id = (uint32_t)table->mapping_count++;
     table->mappings[id] = *mapping;
+    table->name_bytes += MAPPING_BYTES;
     index_put(&table->mapping_index, hash, id);
     return id + 1;
 }
@@ -328,6 +366,36 @@ static bool sample_equals(const struct cprof_table *table, uint32_t id, const vo
                                             key->label_count * sizeof(*key->labels)) == 0);
 }
 
+size_t cprof_table_sample_bytes(uint32_t depth, uint32_t label_count)
+{
+    return sizeof(struct cprof_sample) + INDEX_BYTES + depth * sizeof(uint32_t) +
+           label_count * sizeof(struct cprof_label);
+}
+
+static bool samples_have_room(const struct cprof_table *table, const struct cprof_sample_key *key)
+{
+    size_t bytes = cprof_table_sample_bytes(key->depth, key->label_count);
+
+    return table->sample_bytes_limit == 0 ||
+           (table->sample_bytes <= table->sample_bytes_limit &&
+            bytes <= table->sample_bytes_limit - table->sample_bytes);
+}
+
+static bool key_is_whole(const struct cprof_sample_key *key)
+{
+    for (uint32_t i = 0; i < key->depth; i++) {
+        if (key->locations[i] == CPROF_TABLE_NONE) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < key->label_count; i++) {
+        if (key->labels[i].key == CPROF_TABLE_NONE || key->labels[i].value == CPROF_TABLE_NONE) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool sample_create(struct cprof_table *table, const struct cprof_sample_key *key,
                           uint32_t hash, uint32_t *id)
 {
@@ -353,11 +421,12 @@ static bool sample_create(struct cprof_table *table, const struct cprof_sample_k
     for (uint32_t i = 0; i < key->label_count; i++) {
         table->label_pool[table->label_pool_used++] = key->labels[i];
     }
+    table->sample_bytes += cprof_table_sample_bytes(key->depth, key->label_count);
     index_put(&table->sample_index, hash, *id);
     return true;
 }
 
-void cprof_table_add_sample(struct cprof_table *table, const struct cprof_sample_key *key,
+bool cprof_table_add_sample(struct cprof_table *table, const struct cprof_sample_key *key,
                             uint64_t count, uint64_t value_ns)
 {
     uint64_t hash =
@@ -366,21 +435,28 @@ void cprof_table_add_sample(struct cprof_table *table, const struct cprof_sample
     struct cprof_sample *sample;
     uint32_t id;
 
-    if (!index_find(table, &table->sample_index, folded, sample_equals, key, &id) &&
-        !sample_create(table, key, folded, &id)) {
-        return;
+    if (!index_find(table, &table->sample_index, folded, sample_equals, key, &id)) {
+        if (!key_is_whole(key) || !samples_have_room(table, key)) {
+            return false;
+        }
+        if (!sample_create(table, key, folded, &id)) {
+            return true; /* the table has failed, which is said at the end */
+        }
     }
     sample = &table->samples[id];
     sample->count = cprof_saturating_add(sample->count, count);
     sample->value_ns = cprof_saturating_add(sample->value_ns, value_ns);
+    return true;
 }
 
 void cprof_table_comment(struct cprof_table *table, const char *format, ...)
 {
     char raw[1024], line[CPROF_CLEAN_TEXT_BYTES(sizeof(raw))];
     va_list arguments;
+    size_t limit = table->name_bytes_limit;
     uint32_t text;
 
+    table->name_bytes_limit = 0;
     va_start(arguments, format);
     (void)vsnprintf(raw, sizeof(raw), format, arguments);
     va_end(arguments);
@@ -389,7 +465,9 @@ void cprof_table_comment(struct cprof_table *table, const char *format, ...)
     if (grow(table, (void *)&table->comments, &table->comment_capacity, table->comment_count, 1,
              sizeof(*table->comments))) {
         table->comments[table->comment_count++] = text;
+        table->name_bytes += sizeof(*table->comments);
     }
+    table->name_bytes_limit = limit;
 }
 
 uint64_t cprof_table_total_ns(const struct cprof_table *table)

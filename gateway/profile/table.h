@@ -2,7 +2,11 @@
  *
  * Callers   the gateway's thread, or a program that only reads files.
  * Memory    the struct is the caller's, what it points to the table's own. It grows with what is
- *           added and never beyond CPROF_TABLE_ENTRIES_MAX entries of a sort.
+ *           added and never beyond CPROF_TABLE_ENTRIES_MAX entries of a sort. The table keeps a book
+ *           of the bytes that its entries take, index included; arrays have up to a quarter more.
+ * Limits    of that book, optional. What is new and beyond a limit is not added, which is no failure:
+ *           a text, function or location is then CPROF_TABLE_NONE, and what is made of such a one is,
+ *           too; cprof_table_add_sample is false. What is there already is found as ever.
  * Failure   sticky: once memory or a bound is exhausted, `failed` is set, what is added is
  *           dropped and identifiers are 0. The caller looks once, at the end.
  *
@@ -19,6 +23,9 @@
 #include "../../shared/segment/layout.h"
 
 #define CPROF_TABLE_ENTRIES_MAX (UINT32_C(1) << 28)
+
+/* No identifier: what was to be added found no room (limits below). */
+#define CPROF_TABLE_NONE UINT32_MAX
 
 /* Identifiers count from 0 in the order of adding. Text 0 is the empty text. The structs are
  * compared byte by byte and so have no padding. */
@@ -90,7 +97,12 @@ struct cprof_table {
     struct cprof_label *label_pool;
     size_t text_count, function_count, location_count, mapping_count, sample_count, comment_count;
     size_t text_pool_used, location_pool_used, label_pool_used;
+    size_t name_bytes;   /* the book: of texts, functions, locations, mappings and comments, */
+    size_t sample_bytes; /* and of samples */
     bool failed;
+
+    /* To be set at any time; 0: none. Comments are added beyond it. */
+    size_t name_bytes_limit, sample_bytes_limit;
 
     /* Private. */
     size_t text_capacity, function_capacity, location_capacity, sample_capacity, comment_capacity;
@@ -134,9 +146,13 @@ struct cprof_sample_key {
     uint32_t label_count;
 };
 
-/* Adds to the sample of these locations and labels; sums stop at INT64_MAX. */
-void cprof_table_add_sample(struct cprof_table *table, const struct cprof_sample_key *key,
+/* Adds to the sample of these locations and labels; sums stop at INT64_MAX. False: it would be a new
+ * one, beyond the limit, or a part of the key is CPROF_TABLE_NONE. */
+bool cprof_table_add_sample(struct cprof_table *table, const struct cprof_sample_key *key,
                             uint64_t count, uint64_t value_ns);
+
+/* What a new sample of so many locations and labels takes in the book. */
+size_t cprof_table_sample_bytes(uint32_t depth, uint32_t label_count);
 
 /* Adds one line for people; cut at 1 KiB. */
 void cprof_table_comment(struct cprof_table *table, const char *format, ...) CPROF_PRINTF(2, 3);

@@ -18,7 +18,7 @@
 #include "sink.h"
 
 #define CPROF_RECENT_MAX       32u
-#define CPROF_RECENT_BYTES_MAX (UINT32_C(16) << 20)
+#define CPROF_RECENT_BYTES_MAX (UINT32_C(6) << 20)
 
 struct cprof_recent;
 

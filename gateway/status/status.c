@@ -179,6 +179,7 @@ void cprof_status_window_ended(struct cprof_status *status,
 
     if (result->harvest) {
         status->report.windows_finished++;
+        status->report.stacks_in_other += result->harvest->others;
     } else {
         status->report.windows_lost++;
     }

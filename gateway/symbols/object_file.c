@@ -12,14 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEADERS_MAX       64u
-#define SECTIONS_MAX      65536u
-#define SECTION_BYTES_MAX (UINT64_C(256) << 20)
-#define NOTE_BYTES_MAX    (UINT64_C(64) << 10)
-#define DYNAMIC_MAX       1024
-#define SYMBOLS_MAX       (1u << 19)
-#define TEXT_BYTES_MAX    (UINT32_C(32) << 20)
-#define BUILD_ID_MAX      64u
+#define HEADERS_MAX    64u
+#define SECTIONS_MAX   65536u
+#define NOTE_BYTES_MAX (UINT64_C(64) << 10)
+#define DYNAMIC_MAX    1024
+#define SYMBOLS_MAX    (1u << 19)
+#define TEXT_BYTES_MAX (UINT32_C(32) << 20)
+#define BUILD_ID_MAX   64u
 
 /* Functions around an address that are looked at for the one that encloses it. */
 #define ENCLOSING_MAX 32u
@@ -114,9 +113,10 @@ static void read_segments(struct cprof_object *object, Elf *elf)
 }
 
 /* The bytes of a section that is not too large to be held, or NULL. */
-static Elf_Data *data_of(Elf_Scn *section, const GElf_Shdr *header)
+static Elf_Data *data_of(const struct cprof_object *object, Elf_Scn *section,
+                         const GElf_Shdr *header)
 {
-    return header->sh_size <= SECTION_BYTES_MAX ? elf_getdata(section, NULL) : NULL;
+    return header->sh_size <= object->section_bytes_max ? elf_getdata(section, NULL) : NULL;
 }
 
 /* A section of texts that end with NUL, each and all. */
@@ -126,7 +126,7 @@ struct texts {
 };
 
 /* Empty: there is none, or it is too large to be held. */
-static struct texts texts_of(Elf *elf, size_t section_index)
+static struct texts texts_of(const struct cprof_object *object, Elf *elf, size_t section_index)
 {
     Elf_Scn *section = elf_getscn(elf, section_index);
     GElf_Shdr header;
@@ -136,7 +136,7 @@ static struct texts texts_of(Elf *elf, size_t section_index)
     if (!section || !gelf_getshdr(section, &header) || header.sh_type != SHT_STRTAB) {
         return (struct texts){0};
     }
-    data = data_of(section, &header);
+    data = data_of(object, section, &header);
     bytes = data ? data->d_buf : NULL;
     if (!bytes || data->d_size == 0 || bytes[data->d_size - 1] != '\0') {
         return (struct texts){0};
@@ -161,8 +161,8 @@ static void take_name(struct cprof_object *object, const char *name)
 static void read_name(struct cprof_object *object, Elf *elf, Elf_Scn *section,
                       const GElf_Shdr *header)
 {
-    Elf_Data *data = data_of(section, header);
-    struct texts texts = texts_of(elf, header->sh_link);
+    Elf_Data *data = data_of(object, section, header);
+    struct texts texts = texts_of(object, elf, header->sh_link);
     GElf_Dyn entry;
 
     for (int i = 0; data && i < DYNAMIC_MAX && gelf_getdyn(data, i, &entry); i++) {
@@ -214,9 +214,9 @@ static bool reserve(struct cprof_object *object, size_t symbols, uint64_t sectio
 static bool read_symbols(struct cprof_object *object, Elf *elf, Elf_Scn *section,
                          const GElf_Shdr *header)
 {
-    Elf_Data *data = data_of(section, header);
+    Elf_Data *data = data_of(object, section, header);
     size_t count = data && header->sh_entsize > 0 ? header->sh_size / header->sh_entsize : 0;
-    struct texts texts = texts_of(elf, header->sh_link);
+    struct texts texts = texts_of(object, elf, header->sh_link);
     GElf_Sym symbol;
 
     if (count > SYMBOLS_MAX || !reserve(object, count, texts.count)) {
@@ -315,14 +315,14 @@ static bool is_readable(Elf *elf)
            header.e_machine == OWN_MACHINE && header.e_ident[EI_CLASS] == ELFCLASS64;
 }
 
-bool cprof_object_read(struct cprof_object *object, int found)
+bool cprof_object_read(struct cprof_object *object, int found, size_t section_bytes_max)
 {
     char path[64];
     int file;
     Elf *elf;
     bool ok;
 
-    *object = (struct cprof_object){0};
+    *object = (struct cprof_object){.section_bytes_max = section_bytes_max};
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", found);
     file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0 || elf_version(EV_CURRENT) == EV_NONE) {

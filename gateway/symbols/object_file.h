@@ -39,7 +39,8 @@ struct cprof_object {
     size_t symbol_count;
     char *text; /* names of symbols, private */
     size_t text_bytes, text_capacity;
-    size_t memory_bytes; /* that the object holds */
+    size_t memory_bytes;      /* that the object holds */
+    size_t section_bytes_max; /* private */
 };
 
 /* A function of the file. */
@@ -52,9 +53,10 @@ struct cprof_object_function {
  * closes, and its status; -1: no regular file lies there. */
 int cprof_object_find(const char *path, struct stat *status);
 
-/* Reads the file that cprof_object_find gave. False: no ELF file of this machine, or no memory;
+/* Reads the file that cprof_object_find gave, but for sections larger than section_bytes_max. False: no ELF file of this machine, or no memory;
  * *object is empty then. The caller ends it with cprof_object_reset. */
-bool cprof_object_read(struct cprof_object *object, int found) CPROF_MUST_USE;
+bool cprof_object_read(struct cprof_object *object, int found,
+                       size_t section_bytes_max) CPROF_MUST_USE;
 void cprof_object_reset(struct cprof_object *object);
 
 /* The address, as the file counts, of what lies at an offset of it. False: nothing executable. */

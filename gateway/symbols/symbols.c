@@ -36,14 +36,20 @@ struct answer {
 struct cprof_symbols {
     struct known_object *objects[OBJECTS_MAX];
     size_t object_count;
-    size_t bytes;
+    size_t bytes, bytes_max;
     struct answer answers[ANSWERS_MAX];
     size_t answer_count;
 };
 
-struct cprof_symbols *cprof_symbols_create(void)
+struct cprof_symbols *cprof_symbols_create(size_t bytes_max)
 {
-    return calloc(1, sizeof(struct cprof_symbols));
+    struct cprof_symbols *symbols = calloc(1, sizeof(*symbols));
+
+    if (symbols) {
+        symbols->bytes_max =
+            bytes_max < CPROF_SYMBOLS_BYTES_MAX ? bytes_max : CPROF_SYMBOLS_BYTES_MAX;
+    }
+    return symbols;
 }
 
 static void forget_answers(struct cprof_symbols *symbols)
@@ -76,7 +82,7 @@ void cprof_symbols_free(struct cprof_symbols *symbols)
 void cprof_symbols_begin(struct cprof_symbols *symbols)
 {
     forget_answers(symbols);
-    if (symbols->bytes > CPROF_SYMBOLS_BYTES_MAX || symbols->object_count == OBJECTS_MAX) {
+    if (symbols->bytes > symbols->bytes_max || symbols->object_count == OBJECTS_MAX) {
         forget_objects(symbols);
     }
 }
@@ -104,8 +110,7 @@ static struct known_object *find_object(const struct cprof_symbols *symbols,
 static struct known_object *read_object(struct cprof_symbols *symbols, int found,
                                         const struct stat *status)
 {
-    bool has_room =
-        symbols->object_count < OBJECTS_MAX && symbols->bytes <= CPROF_SYMBOLS_HARVEST_BYTES_MAX;
+    bool has_room = symbols->object_count < OBJECTS_MAX && symbols->bytes <= symbols->bytes_max;
     struct known_object *known = has_room ? calloc(1, sizeof(*known)) : NULL;
 
     if (!known) {
@@ -116,7 +121,7 @@ static struct known_object *read_object(struct cprof_symbols *symbols, int found
     known->bytes = status->st_size;
     known->modified = status->st_mtim;
     known->changed = status->st_ctim;
-    known->is_elf = cprof_object_read(&known->object, found);
+    known->is_elf = cprof_object_read(&known->object, found, symbols->bytes_max / 2);
     symbols->objects[symbols->object_count++] = known;
     symbols->bytes += known->object.memory_bytes;
     return known;

@@ -4,26 +4,28 @@
  *           that was replaced meanwhile has another inode, which the mapping keeps from being used
  *           again. On overlayfs, whose mappings name a device of the layer below, the inode counts.
  * Callers   the gateway's thread.
- * Memory    what object_file.h keeps of each file. Beyond CPROF_SYMBOLS_BYTES_MAX all is forgotten
- *           at the next harvest; beyond CPROF_SYMBOLS_HARVEST_BYTES_MAX, which takes a process that
- *           means harm, no other file is read in this one.
+ * Memory    what object_file.h keeps of each file. Beyond the bound no other file is read in this
+ *           harvest, and all is forgotten at the next one. Tables of a file that are larger than half
+ *           of the bound are not read: its functions have no names.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef CPROF_SYMBOLS_H
 #define CPROF_SYMBOLS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "object_file.h"
 
-#define CPROF_SYMBOLS_BYTES_MAX         (UINT32_C(64) << 20)
-#define CPROF_SYMBOLS_HARVEST_BYTES_MAX (UINT32_C(256) << 20)
+/* Of large files: what libraries of several hundred MB need. */
+#define CPROF_SYMBOLS_BYTES_MAX ((size_t)256 << 20)
 
 struct cprof_symbols; /* private to symbols.c */
 
-/* Empty; NULL without memory. cprof_symbols_free takes NULL, too. */
-struct cprof_symbols *cprof_symbols_create(void);
+/* Empty, bounded by bytes_max, CPROF_SYMBOLS_BYTES_MAX at most; NULL without memory.
+ * cprof_symbols_free takes NULL, too. */
+struct cprof_symbols *cprof_symbols_create(size_t bytes_max);
 void cprof_symbols_free(struct cprof_symbols *symbols);
 
 /* A new harvest: files may have been replaced since the last one. */

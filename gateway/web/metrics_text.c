@@ -68,6 +68,10 @@ static void write_gateway(FILE *out, const struct cprof_status_report *report,
     (void)fprintf(out, PREFIX "windows_open %zu\n", report->window_count);
     write_head(out, "windows_lost", "Windows that no profile was made of", true);
     (void)fprintf(out, PREFIX "windows_lost %llu\n", (unsigned long long)report->windows_lost);
+    write_head(out, "stacks_in_other",
+               "Stacks that found no room in a profile and are shown as [other]", true);
+    (void)fprintf(out, PREFIX "stacks_in_other %llu\n",
+                  (unsigned long long)report->stacks_in_other);
 }
 
 static void write_overhead(FILE *out, const struct cprof_status_overhead *overhead)

@@ -11,6 +11,7 @@
 #include "../../shared/segment/window.h"
 #include "../profile/log_reader.h"
 #include "../profile/merge.h"
+#include "memory_share.h"
 #include "overhead.h"
 
 static bool window_is_sound(const struct cprof_window *window, uint32_t epoch)
@@ -49,16 +50,24 @@ uint32_t cprof_harvest_find_windows(const struct cprof_segment *segment,
     return mask & ((1u << CPROF_WINDOWS_MAX) - 1);
 }
 
-/* The profiles of a window while they are made. */
-struct making {
+/* Smaller profiles are packed in no time, if anybody wants their bytes at all. */
+#define PACK_AHEAD_BYTES ((size_t)256 << 10)
+
+struct cprof_making {
+    struct cprof_harvest harvest;
+    struct cprof_harvest_source source;
+    struct cprof_window window;
     struct cprof_merge merges[CPROF_PROFILE_KINDS];
     struct cprof_request_list *requests; /* of the present slot, NULL: nobody asks */
+    uint32_t next_slot;
+    unsigned next_profile; /* to be ended and packed */
+    bool is_packing;
 };
 
-static bool merge_slot(struct making *making, unsigned count, const struct cprof_log_view *view,
+static bool merge_slot(struct cprof_making *making, const struct cprof_log_view *view,
                        struct cprof_error *error)
 {
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < making->harvest.count; i++) {
         if (!cprof_merge_slot(&making->merges[i], view, error)) {
             return false;
         }
@@ -68,26 +77,31 @@ static bool merge_slot(struct making *making, unsigned count, const struct cprof
 
 /* The window's part of one slot. Its clocks are complete if the process has settled them behind
  * the end, even if it samples on for other windows. */
-static bool read_slot(struct cprof_log_view *view, const struct cprof_segment *segment,
-                      uint32_t slot_index, const struct cprof_window *window,
-                      const struct cprof_snapshot *base, struct cprof_error *error)
+static bool read_slot(const struct cprof_making *making, struct cprof_log_view *view,
+                      uint32_t slot_index, struct cprof_error *error)
 {
-    if (!cprof_log_read(view, segment, slot_index, window->epoch, error)) {
+    const struct cprof_harvest_source *source = &making->source;
+
+    if (!cprof_log_read_part(view, source->segment, slot_index, making->window.epoch,
+                             cprof_memory_log_bytes(source->config), error)) {
         return false;
     }
-    view->closed = view->closed || view->settled_ns >= window->end_ns;
-    cprof_snapshot_subtract(base, view);
+    if (source->end) {
+        cprof_snapshot_cut(source->end, view);
+    }
+    view->closed = view->closed || view->settled_ns >= making->window.end_ns;
+    cprof_snapshot_subtract(source->base, view);
     return true;
 }
 
-static bool merge_one(struct making *making, unsigned count, const struct cprof_segment *segment,
-                      struct cprof_log_view *view, struct cprof_error *error)
+static bool merge_one(struct cprof_making *making, struct cprof_log_view *view,
+                      struct cprof_error *error)
 {
     if (making->requests) {
-        cprof_requests_read(making->requests, segment, view->slot_index);
+        cprof_requests_read(making->requests, making->source.segment, view->slot_index);
         view->requests = making->requests;
     }
-    return merge_slot(making, count, view, error);
+    return merge_slot(making, view, error);
 }
 
 static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_view *view)
@@ -109,22 +123,20 @@ static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_vie
     }
 }
 
-static bool merge_slots(struct making *making, struct cprof_harvest *harvest,
-                        const struct cprof_segment *segment, const struct cprof_window *window,
-                        const struct cprof_snapshot *base, struct cprof_error *error)
+/* What the logs of the epoch hold together. */
+static uint64_t log_bytes(const struct cprof_segment *segment, uint32_t epoch)
 {
-    struct cprof_log_view view;
-    bool ok = true;
+    uint64_t bytes = 0;
 
-    for (uint32_t i = 0; ok && i < segment->slot_count; i++) {
-        ok = read_slot(&view, segment, i, window, base, error) &&
-             merge_one(making, harvest->count, segment, &view, error);
-        if (ok) {
-            weigh_slot(harvest, &view);
+    for (uint32_t i = 0; i < segment->slot_count; i++) {
+        uint64_t claim = atomic_load(&cprof_segment_slot(segment, i)->claim);
+        uint64_t used = (claim & UINT32_MAX) * CPROF_CHUNK_BYTES;
+
+        if (claim >> 32 == epoch) {
+            bytes += used < segment->log_bytes ? used : segment->log_bytes;
         }
-        cprof_log_view_reset(&view);
     }
-    return ok;
+    return bytes;
 }
 
 static void choose_kinds(struct cprof_harvest *harvest, uint32_t kinds)
@@ -140,33 +152,126 @@ static void choose_kinds(struct cprof_harvest *harvest, uint32_t kinds)
     }
 }
 
+static void begin_merges(struct cprof_making *making)
+{
+    const struct cprof_harvest_source *source = &making->source;
+    uint64_t bytes = log_bytes(source->segment, making->window.epoch);
+
+    for (unsigned i = 0; i < making->harvest.count; i++) {
+        struct cprof_table *table = &making->harvest.profiles[i].table;
+
+        cprof_merge_begin(&making->merges[i], table, source->config, &making->window, table->kind);
+        cprof_merge_use_symbols(&making->merges[i], source->symbols);
+        if (source->config->gateway_memory_mib > 0) {
+            cprof_merge_bound(&making->merges[i], cprof_memory_table_bytes(source->config), bytes);
+        }
+    }
+}
+
+struct cprof_making *cprof_making_begin(const struct cprof_harvest_source *source,
+                                        struct cprof_error *error)
+{
+    struct cprof_making *making = calloc(1, sizeof(*making));
+
+    if (!making) {
+        cprof_fail(error, "no memory to make profiles");
+        return NULL;
+    }
+    making->source = *source;
+    making->window = *source->window;
+    making->source.window = &making->window;
+    making->requests = source->window->flags & (uint32_t)CPROF_WINDOW_REQUESTS
+                           ? calloc(1, sizeof(*making->requests))
+                           : NULL;
+    choose_kinds(&making->harvest, source->window->kinds);
+    if (source->symbols) {
+        cprof_symbols_begin(source->symbols);
+    }
+    begin_merges(making);
+    return making;
+}
+
+static enum cprof_step take_slot(struct cprof_making *making, struct cprof_error *error)
+{
+    struct cprof_log_view view;
+    bool ok =
+        read_slot(making, &view, making->next_slot++, error) && merge_one(making, &view, error);
+
+    if (ok) {
+        weigh_slot(&making->harvest, &view);
+    }
+    cprof_log_view_reset(&view);
+    return ok ? CPROF_STEP_MORE : CPROF_STEP_FAILED;
+}
+
+/* Ends the next profile's merge, or goes on to pack it. */
+static enum cprof_step take_profile(struct cprof_making *making, struct cprof_error *error)
+{
+    struct cprof_merge *merge = &making->merges[making->next_profile];
+    struct cprof_profile *profile = &making->harvest.profiles[making->next_profile];
+
+    if (!making->is_packing) {
+        making->harvest.others += merge->others.stacks;
+        if (!cprof_merge_end(merge, error)) {
+            return CPROF_STEP_FAILED;
+        }
+        making->is_packing =
+            profile->table.name_bytes + profile->table.sample_bytes > PACK_AHEAD_BYTES;
+    } else {
+        making->is_packing = cprof_profile_pack_step(profile);
+    }
+    if (!making->is_packing) {
+        making->next_profile++;
+    }
+    return CPROF_STEP_MORE;
+}
+
+enum cprof_step cprof_making_step(struct cprof_making *making, struct cprof_error *error)
+{
+    if (making->next_slot < making->source.segment->slot_count) {
+        return take_slot(making, error);
+    }
+    if (making->next_profile < making->harvest.count) {
+        return take_profile(making, error);
+    }
+    return CPROF_STEP_DONE;
+}
+
+struct cprof_harvest *cprof_making_harvest(struct cprof_making *making)
+{
+    return &making->harvest;
+}
+
+void cprof_making_end(struct cprof_making *making)
+{
+    if (making) {
+        cprof_harvest_reset(&making->harvest);
+        free(making->requests);
+        free(making);
+    }
+}
+
 bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segment *segment,
                         const struct cprof_config *config, const struct cprof_window *window,
                         const struct cprof_snapshot *base, struct cprof_symbols *symbols,
                         struct cprof_error *error)
 {
-    struct making making;
-    bool ok;
+    const struct cprof_harvest_source source = {
+        .segment = segment, .config = config, .window = window, .base = base, .symbols = symbols};
+    struct cprof_making *making = cprof_making_begin(&source, error);
+    enum cprof_step step = CPROF_STEP_MORE;
 
-    making.requests = window->flags & (uint32_t)CPROF_WINDOW_REQUESTS
-                          ? calloc(1, sizeof(*making.requests))
-                          : NULL;
-    choose_kinds(harvest, window->kinds);
-    if (symbols) {
-        cprof_symbols_begin(symbols);
+    if (!making) {
+        choose_kinds(harvest, window->kinds);
+        return false;
     }
-    for (unsigned i = 0; i < harvest->count; i++) {
-        struct cprof_table *table = &harvest->profiles[i].table;
-
-        cprof_merge_begin(&making.merges[i], table, config, window, table->kind);
-        cprof_merge_use_symbols(&making.merges[i], symbols);
+    while (step == CPROF_STEP_MORE) {
+        step = cprof_making_step(making, error);
     }
-    ok = merge_slots(&making, harvest, segment, window, base, error);
-    for (unsigned i = 0; i < harvest->count; i++) {
-        ok = ok && cprof_merge_end(&making.merges[i], error);
-    }
-    free(making.requests);
-    return ok;
+    *harvest = making->harvest;
+    making->harvest = (struct cprof_harvest){.count = 0};
+    cprof_making_end(making);
+    return step == CPROF_STEP_DONE;
 }
 
 void cprof_harvest_reset(struct cprof_harvest *harvest)

@@ -1,5 +1,7 @@
 /* harvest.h - makes profiles, as tables, of what stands in a segment.
  *
+ * Memory    one slot's copy at a time, and the tables, which are bounded (memory_share.h).
+ * Time      is cut into steps: one slot's log, or a part of a file, each.
  * Callers   the gateway's thread.
  * Trust     none: descriptors and logs are checked before they are used.
  *
@@ -37,13 +39,39 @@ struct cprof_harvest {
     uint32_t worst_number;
 
     bool memory_refused; /* in a slot: records found no memory */
+    uint64_t others;     /* stacks that became "[other]", in all profiles */
 };
 
-/* Merges the logs of the window's epoch, of all slots, less what `base` says (zero: nothing), into
- * one profile for each of the window's kinds; the logs are read once, so that the profiles agree.
- * Native functions get their names by `symbols`; NULL: none. Changes nothing in the segment. The
- * caller ends it with cprof_harvest_reset, after an error, too; count and kinds are then set all
- * the same. */
+/* A window's profiles while they are made. */
+struct cprof_making;
+
+/* What is read. All is borrowed, but for the window, until the making ends. */
+struct cprof_harvest_source {
+    const struct cprof_segment *segment;
+    const struct cprof_config *config;
+    const struct cprof_window *window;
+    /* What the logs said when the window began and, where others sample on, when it ended; zero:
+     * nothing was counted then, and what they say when they are read. */
+    const struct cprof_snapshot *base, *end;
+    struct cprof_symbols *symbols; /* names of native functions; NULL: none */
+};
+
+enum cprof_step { CPROF_STEP_MORE, CPROF_STEP_DONE, CPROF_STEP_FAILED };
+
+/* Begins to merge the logs of the window's epoch, of all slots, less what `base` says, into one
+ * profile for each of the window's kinds; each log is read once, so that the profiles agree.
+ * Changes nothing in the segment. NULL without memory. */
+struct cprof_making *cprof_making_begin(const struct cprof_harvest_source *source,
+                                        struct cprof_error *error) CPROF_MUST_USE;
+/* Does a part of it. Large profiles are packed, too, before it is done. */
+enum cprof_step cprof_making_step(struct cprof_making *making, struct cprof_error *error);
+/* The profiles, which stay the making's; count and kinds are set at any time. */
+struct cprof_harvest *cprof_making_harvest(struct cprof_making *making);
+/* NULL is fine. */
+void cprof_making_end(struct cprof_making *making);
+
+/* All steps at once. The caller ends it with cprof_harvest_reset, after an error, too; count and
+ * kinds are then set all the same. */
 bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segment *segment,
                         const struct cprof_config *config, const struct cprof_window *window,
                         const struct cprof_snapshot *base, struct cprof_symbols *symbols,

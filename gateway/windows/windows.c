@@ -6,7 +6,9 @@
  *     open        ticket and descriptor, then the bit. Killed before the bit: there is no window.
  *     sample      killed: the bit stands; the next gateway waits for the end and goes on, unless
  *                 the window has a base, which died: it is lost.
- *     finish      the logs are read, nothing is changed. Killed: the next one reads them again.
+ *     read        the logs are read, slot by slot, in turns of the loop; nothing is changed. Killed:
+ *                 the next one reads them again. Where other windows sample on, a look at all logs
+ *                 comes first, so that each slot's part ends with the window.
  *     deliver     the orderer's. Killed behind that, before the bit is cleared: the next gateway
  *                 makes the same profiles and says that they may be delivered already.
  *     release     the bit is cleared. Killed: nothing is made of the window again.
@@ -27,6 +29,7 @@
 #include "../../shared/segment/pages.h"
 #include "../../shared/segment/window.h"
 #include "left_windows.h"
+#include "memory_share.h"
 #include "slots.h"
 
 /* Slots settle and close within milliseconds; a stopped process never does. A window that begins
@@ -35,6 +38,9 @@
 #define SETTLE_WAIT_NS (200 * NS_PER_MS)
 #define CLOSE_LOOK_NS  (10 * NS_PER_MS)
 #define CLOSE_WAIT_NS  NS_PER_S
+
+/* The loop waits for so long, and for one step of the making, at most. */
+#define TURN_NS (20 * NS_PER_MS)
 
 /* Windows that overlap without end would never let the logs be given back. */
 #define EPOCH_NS_MAX  (600 * NS_PER_S)
@@ -48,6 +54,7 @@ enum stage {
     STAGE_SETTLING, /* open beside others: slots bring their clocks up to date for the base */
     STAGE_OPEN,
     STAGE_CLOSING,  /* it has ended; slots close or settle their logs */
+    STAGE_READING,  /* its profiles are made; one window at a time */
     STAGE_FINISHED, /* handed over, and not released yet */
 };
 
@@ -59,7 +66,9 @@ struct entry {
     size_t ticket_bytes;
     struct cprof_window window;
     struct cprof_snapshot base;
-    bool stands; /* its bit is set */
+    struct cprof_snapshot end;   /* where others sample on */
+    struct cprof_making *making; /* NULL: it is not read now */
+    bool stands;                 /* its bit is set */
     bool adopted;
     bool hurried;         /* a window of a shorter period was open beside it */
     uint64_t look_ns;     /* when it is to be looked at again */
@@ -112,10 +121,19 @@ static void take_back(struct cprof_windows *windows, struct entry *entry)
     }
 }
 
+/* What was noted of the logs, and what was made of them. */
+static void drop_logs(struct entry *entry)
+{
+    cprof_making_end(entry->making);
+    entry->making = NULL;
+    cprof_snapshot_reset(&entry->base);
+    cprof_snapshot_reset(&entry->end);
+}
+
 static void free_entry(struct cprof_windows *windows, struct entry *entry)
 {
     take_back(windows, entry);
-    cprof_snapshot_reset(&entry->base);
+    drop_logs(entry);
     free(entry->ticket);
     *entry = (struct entry){.look_ns = CPROF_LOOP_NEVER};
 }
@@ -157,7 +175,7 @@ static void hand_over(struct cprof_windows *windows, struct entry *entry,
     entry->ticket = NULL;
     entry->stage = STAGE_FINISHED;
     entry->look_ns = CPROF_LOOP_NEVER;
-    cprof_snapshot_reset(&entry->base);
+    drop_logs(entry);
     if (windows->observer.finished) {
         windows->observer.finished(windows->observer.context, &result);
     }
@@ -177,16 +195,66 @@ static void lose(struct cprof_windows *windows, struct entry *entry, const char 
 
 static void finish(struct cprof_windows *windows, struct entry *entry)
 {
-    struct cprof_harvest harvest;
+    struct cprof_making *making = entry->making;
+
+    entry->making = NULL; /* the callee may give the window back, and order the next one */
+    hand_over(windows, entry, cprof_making_harvest(making));
+    cprof_making_end(making);
+}
+
+static bool is_sampled(const struct entry *entry)
+{
+    return entry->stage == STAGE_SETTLING || entry->stage == STAGE_OPEN ||
+           entry->stage == STAGE_CLOSING;
+}
+
+static bool others_sample(const struct cprof_windows *windows, const struct entry *entry)
+{
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
+        if (&windows->entries[i] != entry && is_sampled(&windows->entries[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void begin_reading(struct cprof_windows *windows, struct entry *entry)
+{
+    const struct cprof_harvest_source source = {
+        .segment = windows->segment,
+        .config = windows->config,
+        .window = &entry->window,
+        .base = &entry->base,
+        .end = entry->end.slot_count > 0 ? &entry->end : NULL,
+        .symbols = windows->symbols,
+    };
     struct cprof_error error;
 
-    if (cprof_harvest_make(&harvest, windows->segment, windows->config, &entry->window,
-                           &entry->base, windows->symbols, &error)) {
-        hand_over(windows, entry, &harvest);
+    entry->making = cprof_making_begin(&source, &error);
+    if (entry->making) {
+        entry->stage = STAGE_READING;
+        entry->look_ns = 0;
     } else {
         lose(windows, entry, error.text);
     }
-    cprof_harvest_reset(&harvest);
+}
+
+/* For a while; the loop then answers others. */
+static void look_at_reading(struct cprof_windows *windows, struct entry *entry)
+{
+    uint64_t until_ns = cprof_now_ns() + TURN_NS;
+    enum cprof_step step = CPROF_STEP_MORE;
+    struct cprof_error error;
+
+    while (step == CPROF_STEP_MORE && cprof_now_ns() < until_ns) {
+        step = cprof_making_step(entry->making, &error);
+    }
+    entry->look_ns = 0;
+    if (step == CPROF_STEP_DONE) {
+        finish(windows, entry);
+    } else if (step == CPROF_STEP_FAILED) {
+        lose(windows, entry, error.text);
+    }
 }
 
 static bool is_stale(const struct cprof_windows *windows, uint64_t now_ns)
@@ -206,21 +274,21 @@ static void take_back_finished(struct cprof_windows *windows)
     }
 }
 
-static bool is_closing_one(const struct cprof_windows *windows)
+static bool has_one_at(const struct cprof_windows *windows, enum stage stage)
 {
     for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
-        if (windows->entries[i].stage == STAGE_CLOSING) {
+        if (windows->entries[i].stage == stage) {
             return true;
         }
     }
     return false;
 }
 
-/* Returns when to ask again, or 0: a window may open now. While one is being closed none may: if
- * no other stands, the next one is then the first of a new epoch and needs no base. */
+/* Returns when to ask again, or 0: a window may open now. While one is being closed or read none
+ * may: if no other stands, the next one is then the first of a new epoch and needs no base. */
 static uint64_t opens_at(struct cprof_windows *windows, uint64_t now_ns)
 {
-    if (is_closing_one(windows)) {
+    if (has_one_at(windows, STAGE_CLOSING) || has_one_at(windows, STAGE_READING)) {
         return now_ns + SETTLE_LOOK_NS;
     }
     if (!standing_mask(windows)) {
@@ -242,12 +310,6 @@ static void repair_mask(struct cprof_windows *windows)
     if (atomic_exchange(&windows->control->window_mask, mask) != mask) {
         cprof_log(CPROF_LOG_WARNING, "a process wrote to the window mask in shared memory");
     }
-}
-
-static bool is_sampled(const struct entry *entry)
-{
-    return entry->stage == STAGE_SETTLING || entry->stage == STAGE_OPEN ||
-           entry->stage == STAGE_CLOSING;
 }
 
 /* The shortest period of the windows that are open together is used for all. */
@@ -296,15 +358,43 @@ static void publish(struct cprof_windows *windows, struct entry *entry)
               (double)(entry->window.end_ns - entry->window.start_ns) / 1e9);
 }
 
-static bool take_base(struct cprof_windows *windows, struct entry *entry)
+/* What is left for a snapshot, which notes something of its own already. */
+static struct cprof_snapshot_bounds snapshot_bounds(const struct cprof_windows *windows,
+                                                    const struct cprof_snapshot *snapshot)
 {
+    struct cprof_snapshot_bounds bounds = {
+        .log_bytes = cprof_memory_log_bytes(windows->config),
+        .bytes = cprof_memory_snapshot_bytes(windows->config),
+    };
+    size_t used = 0;
+
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
+        used += windows->entries[i].base.bytes + windows->entries[i].end.bytes;
+    }
+    used -= snapshot->bytes;
+    bounds.bytes = bounds.bytes > used ? bounds.bytes - used : 0;
+    return bounds;
+}
+
+/* Goes on with it for a turn of the loop: whole, to be looked at again, or lost. */
+static enum cprof_step take_snapshot(struct cprof_windows *windows, struct entry *entry,
+                                     struct cprof_snapshot *snapshot)
+{
+    const struct cprof_snapshot_bounds bounds = snapshot_bounds(windows, snapshot);
+    uint64_t until_ns = cprof_now_ns() + TURN_NS;
     struct cprof_error error;
 
-    if (cprof_snapshot_take(&entry->base, windows->segment, epoch_of(windows), &error)) {
-        return true;
+    while (!cprof_snapshot_is_whole(snapshot)) {
+        if (cprof_now_ns() >= until_ns) {
+            entry->look_ns = 0;
+            return CPROF_STEP_MORE;
+        }
+        if (!cprof_snapshot_step(snapshot, windows->segment, epoch_of(windows), &bounds, &error)) {
+            lose(windows, entry, error.text);
+            return CPROF_STEP_FAILED;
+        }
     }
-    lose(windows, entry, error.text);
-    return false;
+    return CPROF_STEP_DONE;
 }
 
 /* Where no slot writes now, the first look comes before the window: nothing is between them. */
@@ -315,7 +405,9 @@ static void open_window(struct cprof_windows *windows, struct entry *entry)
     bool all_still = has_base && cprof_slots_have_closed(windows->segment, epoch_of(windows));
     uint64_t now_ns;
 
-    if (all_still && !take_base(windows, entry)) {
+    if (!all_still) {
+        cprof_snapshot_reset(&entry->base); /* somebody else's window opened meanwhile */
+    } else if (take_snapshot(windows, entry, &entry->base) != CPROF_STEP_DONE) {
         return;
     }
     now_ns = cprof_now_ns();
@@ -348,13 +440,19 @@ static void look_at_settling(struct cprof_windows *windows, struct entry *entry,
         entry->look_ns = now_ns + SETTLE_LOOK_NS;
         return;
     }
-    if (take_base(windows, entry)) {
+    if (take_snapshot(windows, entry, &entry->base) == CPROF_STEP_DONE) {
         entry->stage = STAGE_OPEN;
         entry->look_ns = entry->window.end_ns;
     }
 }
 
-/* Where others sample on, what they add until the second look is in this window, too. */
+/* Where others sample on, what they add until this second look is in this window, too. */
+static bool take_end(struct cprof_windows *windows, struct entry *entry)
+{
+    return (entry->end.slot_count == 0 && !others_sample(windows, entry)) ||
+           take_snapshot(windows, entry, &entry->end) == CPROF_STEP_DONE;
+}
+
 static void look_at_closing(struct cprof_windows *windows, struct entry *entry, uint64_t now_ns)
 {
     bool is_alone = standing_mask(windows) == 1u << (entry - windows->entries);
@@ -364,7 +462,14 @@ static void look_at_closing(struct cprof_windows *windows, struct entry *entry, 
         entry->look_ns = now_ns + (is_alone ? CLOSE_LOOK_NS : SETTLE_LOOK_NS);
         return;
     }
-    finish(windows, entry);
+    if (!take_end(windows, entry)) {
+        return;
+    }
+    if (has_one_at(windows, STAGE_READING)) {
+        entry->look_ns = now_ns + SETTLE_LOOK_NS;
+        return;
+    }
+    begin_reading(windows, entry);
 }
 
 static void look_at(struct cprof_windows *windows, struct entry *entry, uint64_t now_ns)
@@ -383,6 +488,9 @@ static void look_at(struct cprof_windows *windows, struct entry *entry, uint64_t
         break;
     case STAGE_CLOSING:
         look_at_closing(windows, entry, now_ns);
+        break;
+    case STAGE_READING:
+        look_at_reading(windows, entry);
         break;
     case STAGE_FREE:
     case STAGE_FINISHED:
@@ -426,7 +534,7 @@ struct cprof_windows *cprof_windows_create(const struct cprof_config *config,
     windows->segment = segment;
     windows->control = cprof_segment_control(segment);
     windows->loop = loop;
-    windows->symbols = cprof_symbols_create();
+    windows->symbols = cprof_symbols_create(cprof_memory_symbol_bytes(config));
     windows->recycle_look_ns = CPROF_LOOP_NEVER;
     windows->timer =
         (struct cprof_loop_timer){.due_ns = CPROF_LOOP_NEVER, .fire = work, .context = windows};

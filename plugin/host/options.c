@@ -55,6 +55,7 @@ static struct {
             .max_depth = 128,
             .native_leaf = 1,
             .max_overhead_hundredths = 100,
+            .gateway_memory_mib = 64,
             .verbose = CPROF_LOG_WARNING,
             .initial_backoff_s = 60,
             .api_endpoint = ENDPOINT_DEFAULT,
@@ -74,6 +75,8 @@ static struct cprof_number_option depth_range = {&state.options.config.max_depth
                                                  CPROF_DEPTH_MAX, "frames"};
 static struct cprof_number_option slow_range = {&state.options.config.slow_request_s, 1,
                                                 CPROF_SLOW_REQUEST_S_MAX, "seconds"};
+static struct cprof_number_option memory_range = {
+    &state.options.config.gateway_memory_mib, CPROF_GATEWAY_MIB_MIN, CPROF_GATEWAY_MIB_MAX, "MiB"};
 static struct cprof_number_option backoff_range = {&state.options.config.initial_backoff_s, 1,
                                                    CPROF_BACKOFF_S_MAX, "seconds"};
 static struct cprof_number_option verbose_range = {
@@ -351,6 +354,10 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"shared memory for one worker's samples, 256k to 1024m, used only as needed "
              "(default: 4m)",
      set_log_size, NULL, 0},
+    {(char *)PREFIX "gateway-memory", required_argument, 0,
+     (char *)"MiB that the gateway's memory stays below, 64 to 4096; stacks that find no room in a "
+             "profile are shown as [other] (default: 64)",
+     cprof_option_set_number, &memory_range, 0},
     {(char *)PREFIX "http", required_argument, 0,
      (char *)"the local endpoint: the absolute path of a unix socket, 127.0.0.1:PORT or "
              "[::1]:PORT; port 0 is any that is free (default: none)",

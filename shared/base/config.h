@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
-#define CPROF_CONFIG_VERSION 10
+#define CPROF_CONFIG_VERSION 11
 
 /* What a start tries output-dir with, where files need a name. */
 #define CPROF_OUTPUT_TRIAL ".cloudprofiler-check.tmp"
@@ -63,6 +63,8 @@ enum cprof_tag_bit {
 #define CPROF_BACKOFF_S_MAX       3600u
 #define CPROF_OVERHEAD_MAX        5000u /* hundredths of a per cent; 0: no ceiling */
 #define CPROF_OVERHEAD_MIN        5u
+#define CPROF_GATEWAY_MIB_MIN     64u
+#define CPROF_GATEWAY_MIB_MAX     4096u
 
 /* cloudprofiler-root-tag. */
 #define CPROF_ROOT_TAGS_MAX      9u /* cloudprofiler-worker-frame among them */
@@ -109,6 +111,7 @@ struct cprof_config {
     uint32_t slow_request_s; /* a request is slow when it takes longer; 0: none is */
     uint32_t native_leaf;    /* samples in native code tell in which */
     uint32_t max_overhead_hundredths; /* of a per cent of a worker's CPU time; 0: no ceiling */
+    uint32_t gateway_memory_mib;      /* that the gateway's memory stays below */
     uint32_t http_allow_remote;
     uint32_t worker_count; /* the first slots are workers, */
     uint32_t mule_count;   /* then come mules */

@@ -25,6 +25,7 @@ static const struct cprof_config sound = {
     .period_ms = 10,
     .max_depth = 128,
     .initial_backoff_s = 60,
+    .gateway_memory_mib = 64,
     .slot_count = 2,
     .log_bytes = UINT64_C(4) << 20,
 };

@@ -136,9 +136,9 @@ MUTANTS = [
     Mutant(
         "last-slot-left-out",
         "every worker is in the profile",
-        "merge_slots",
-        "i < segment->slot_count",
-        "i + 1 < segment->slot_count",
+        "cprof_making_step",
+        "making->next_slot < making->source.segment->slot_count",
+        "making->next_slot + 1 < making->source.segment->slot_count",
         e2e("truth.py"),
     ),
     Mutant(
@@ -162,8 +162,8 @@ MUTANTS = [
         "earlier-window-counted-again",
         "a profile has the time of its own window alone",
         "read_slot",
-        "cprof_snapshot_subtract(base, view);",
-        "(void)base;",
+        "cprof_snapshot_subtract(source->base, view);",
+        "(void)cprof_snapshot_subtract;",
         e2e("windows.py::test_each_of_two_windows_has_the_time_of_its_own"),
     ),
     Mutant(

@@ -67,6 +67,7 @@ static void begin_test(uint32_t slot_count, uint32_t interval_s, uint32_t durati
         .output_duration_s = duration_s,
         .period_ms = 10,
         .max_depth = 128,
+        .gateway_memory_mib = 64,
         .tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE,
         .slot_count = slot_count,
         .log_bytes = CPROF_LOG_BYTES_MIN,

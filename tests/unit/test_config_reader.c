@@ -23,6 +23,7 @@ static struct cprof_config sound(void)
         .output_dir = "/tmp",
         .api_endpoint = "https://localhost",
         .initial_backoff_s = 60,
+        .gateway_memory_mib = 64,
         .output_interval_s = 60,
         .output_duration_s = 10,
         .period_ms = 10,
@@ -109,6 +110,8 @@ static void numbers_out_of_bounds_are_refused_by_name(void)
     REFUSED(disable_metadata, 2, "disable_metadata");
     REFUSED(initial_backoff_s, 0, "initial_backoff_s");
     REFUSED(initial_backoff_s, 3601, "initial_backoff_s");
+    REFUSED(gateway_memory_mib, 63, "gateway_memory_mib");
+    REFUSED(gateway_memory_mib, 4097, "gateway_memory_mib");
     REFUSED(wall_idle, 2, "wall_idle");
     REFUSED(slot_count, 0, "slot_count");
     REFUSED(log_bytes, 1, "log_bytes");

@@ -53,7 +53,7 @@ static void add_at(uint32_t leaf, const char *worker, uint64_t value_ns)
     struct cprof_sample_key key = {
         .locations = locations, .labels = &label, .depth = 2, .label_count = 1};
 
-    cprof_table_add_sample(&table, &key, 1, value_ns);
+    (void)cprof_table_add_sample(&table, &key, 1, value_ns);
 }
 
 static void add(const char *leaf, const char *worker, uint64_t value_ns)

@@ -402,6 +402,34 @@ static void line_tables_may_not_be_larger_than_the_log_in_all(void)
     end_test();
 }
 
+static void line_tables_that_end_in_nothing_are_not_put_together_for_ever(void)
+{
+    static const uint8_t table[8000];
+    struct fake_code code = {
+        .name = "f", .file = "f.py", .line_table = table, .line_table_bytes = sizeof(table)};
+    struct cprof_code_record *broken;
+    struct cprof_log_writer writer;
+    uint32_t broken_ref, ref;
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    writer = fake_writer(&segment, 0, EPOCH, 1);
+    ref = fake_code(&writer, &code);
+    code.part_bytes = 1000;
+    code.line_table_bytes = 3000;
+    broken_ref = fake_code(&writer, &code);
+    broken = record_of(&writer, broken_ref);
+    broken->line_table_bytes += 1;
+    read_slot(0);
+    EXPECT(cprof_log_line_table(&view, ref, assembled) == sizeof(table));
+    EXPECT(cprof_log_line_table(&view, broken_ref, assembled) == 0 && view.rejected == 1);
+    for (unsigned i = 0; i < 100; i++) {
+        EXPECT(cprof_log_line_table(&view, broken_ref, assembled) == 0);
+    }
+    EXPECT(view.rejected <= 1 + view.byte_count / 3000);
+    EXPECT(cprof_log_line_table(&view, ref, assembled) == 0);
+    end_test();
+}
+
 int main(void)
 {
     RUN(an_untouched_slot_is_empty);
@@ -421,5 +449,6 @@ int main(void)
     RUN(a_line_table_in_parts_is_put_together);
     RUN(a_ring_of_line_table_parts_ends);
     RUN(line_tables_may_not_be_larger_than_the_log_in_all);
+    RUN(line_tables_that_end_in_nothing_are_not_put_together_for_ever);
     return 0;
 }

@@ -31,7 +31,7 @@ static void begin_test(void)
     fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
     writer = fake_writer(&segment, 0, EPOCH, 1);
     cprof_table_init(&table);
-    symbols = cprof_symbols_create();
+    symbols = cprof_symbols_create(CPROF_SYMBOLS_BYTES_MAX);
     EXPECT(symbols != NULL);
 }
 

@@ -34,7 +34,7 @@ static bool read_path(const char *path)
 {
     struct stat status;
     int found = cprof_object_find(path, &status);
-    bool ok = found >= 0 && cprof_object_read(&object, found);
+    bool ok = found >= 0 && cprof_object_read(&object, found, SIZE_MAX);
 
     if (found >= 0) {
         (void)close(found);

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "../../gateway/profile/gzip.h"
+#include "../../gateway/profile/pprof_writer.h"
 #include "expect.h"
+#include "profile.pb-c.h"
 
 static struct cprof_table table;
 
@@ -54,10 +56,10 @@ static void fill_table(void)
     locations[1] = location("root", 9);
     label.key = text("worker");
     label.value = text("1");
-    cprof_table_add_sample(&table, &key, 2, 20);
+    (void)cprof_table_add_sample(&table, &key, 2, 20);
     key.labels = &label;
     key.label_count = 1;
-    cprof_table_add_sample(&table, &key, 3, 30);
+    (void)cprof_table_add_sample(&table, &key, 3, 30);
     cprof_table_comment(&table, "answer: %d", 42);
     table.time_unix_ns = 1700000000;
     table.duration_ns = 10;
@@ -113,7 +115,7 @@ static void native_code_keeps_its_address_and_its_file(void)
     fill_table();
     native = native_location("crc32");
     key.locations = &native;
-    cprof_table_add_sample(&table, &key, 1, 10);
+    (void)cprof_table_add_sample(&table, &key, 1, 10);
     EXPECT(cprof_pprof_write(&bytes, &byte_count, &table, &error));
     cprof_table_reset(&table);
 
@@ -190,6 +192,52 @@ static void equal_tables_give_equal_bytes(void)
     free(second);
 }
 
+static void fill_many(unsigned count)
+{
+    char name[32];
+
+    cprof_table_init(&table);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t text =
+            cprof_table_text(&table, name, (size_t)snprintf(name, sizeof(name), "function %u", i));
+        struct cprof_function function = {.name = text, .system_name = text, .first_line = 1};
+        struct cprof_location location = {.function = cprof_table_function(&table, &function)};
+        uint32_t locations[] = {cprof_table_location(&table, &location), 0};
+        struct cprof_label labels[] = {{text, text}};
+        struct cprof_sample_key key = {
+            .locations = locations, .labels = labels, .depth = 1 + i % 2, .label_count = i % 2};
+
+        (void)cprof_table_add_sample(&table, &key, i, i);
+        cprof_table_comment(&table, "comment %u", i);
+    }
+}
+
+static void a_file_that_is_written_in_parts_has_the_bytes_of_one_message(void)
+{
+    const unsigned counts[] = {1, CPROF_PPROF_STEP_ENTRIES, 3 * CPROF_PPROF_STEP_ENTRIES + 1};
+    Perftools__Profiles__Profile *whole;
+    struct cprof_error error;
+    size_t byte_count, packed_count;
+    uint8_t *bytes, *packed, *again;
+
+    for (unsigned i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+        fill_many(counts[i]);
+        EXPECT(cprof_pprof_write(&bytes, &byte_count, &table, &error));
+        EXPECT(cprof_gunzip(&packed, &packed_count, bytes, byte_count, &error));
+        whole = perftools__profiles__profile__unpack(NULL, packed_count, packed);
+        EXPECT(whole && whole->n_sample == counts[i] && whole->n_comment == counts[i]);
+        again = malloc(packed_count);
+        EXPECT(again && perftools__profiles__profile__get_packed_size(whole) == packed_count);
+        EXPECT(perftools__profiles__profile__pack(whole, again) == packed_count);
+        EXPECT(memcmp(packed, again, packed_count) == 0);
+        perftools__profiles__profile__free_unpacked(whole, NULL);
+        cprof_table_reset(&table);
+        free(bytes);
+        free(packed);
+        free(again);
+    }
+}
+
 static void an_empty_table_is_a_profile_too(void)
 {
     struct cprof_error error;
@@ -256,6 +304,7 @@ int main(void)
     RUN(a_profile_keeps_its_kind_and_no_other_kind_is_added_to_it);
     RUN(profiles_that_are_read_one_after_the_other_add_up);
     RUN(equal_tables_give_equal_bytes);
+    RUN(a_file_that_is_written_in_parts_has_the_bytes_of_one_message);
     RUN(an_empty_table_is_a_profile_too);
     RUN(a_file_that_is_cut_short_is_refused);
     RUN(a_message_with_random_changes_is_survived);

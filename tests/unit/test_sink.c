@@ -72,7 +72,7 @@ static void deliver(const struct cprof_sinks *sinks, enum cprof_reason reason, u
     struct cprof_profile profile;
 
     cprof_profile_init(&profile);
-    cprof_table_add_sample(&profile.table, &key, 1, value_ns);
+    (void)cprof_table_add_sample(&profile.table, &key, 1, value_ns);
     cprof_sinks_deliver(sinks, &profile, &why);
     cprof_profile_reset(&profile);
 }

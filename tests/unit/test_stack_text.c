@@ -55,7 +55,7 @@ static void add(const struct given *given)
     add_label(&key, labels, "request", given->start);
     add_label(&key, labels, "method", given->start ? "GET" : NULL);
     add_label(&key, labels, "uri", given->start ? "/x" : NULL);
-    cprof_table_add_sample(&table, &key, 1, given->value_ns);
+    (void)cprof_table_add_sample(&table, &key, 1, given->value_ns);
 }
 
 static void begin_test(void)
@@ -216,7 +216,7 @@ static void add_native(uint64_t address, uint64_t value_ns)
     location.function = cprof_table_function(&table, &function);
     location.mapping = cprof_table_mapping(&table, &mapping);
     place = cprof_table_location(&table, &location);
-    cprof_table_add_sample(&table, &key, 1, value_ns);
+    (void)cprof_table_add_sample(&table, &key, 1, value_ns);
 }
 
 static void addresses_in_one_native_function_are_one_stack(void)

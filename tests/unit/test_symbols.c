@@ -62,8 +62,8 @@ static void write_at(int file, const void *bytes, size_t count, uint64_t offset)
     EXPECT(pwrite(file, bytes, count, (off_t)offset) == (ssize_t)count);
 }
 
-/* Asks for a new file, which is gone afterwards. */
-static bool is_read(struct cprof_symbols *symbols)
+/* Asks for a new file, which is gone afterwards. NULL: it was not read. */
+static const struct cprof_object *ask(struct cprof_symbols *symbols)
 {
     char path[] = "/tmp/cprof-symbols-XXXXXX";
     int file = mkstemp(path);
@@ -82,29 +82,57 @@ static bool is_read(struct cprof_symbols *symbols)
                                            .device_major = major(status.st_dev),
                                            .device_minor = minor(status.st_dev),
                                        });
-    EXPECT(!object || (object->symbol_count == 1 && object->memory_bytes > TEXT_BYTES));
     EXPECT(unlink(path) == 0 && close(file) == 0);
+    return object;
+}
+
+static bool is_read(struct cprof_symbols *symbols)
+{
+    const struct cprof_object *object = ask(symbols);
+
+    EXPECT(!object || (object->symbol_count == 1 && object->memory_bytes > TEXT_BYTES));
     return object != NULL;
+}
+
+static bool has_functions(struct cprof_symbols *symbols)
+{
+    const struct cprof_object *object = ask(symbols);
+
+    EXPECT(object && object->symbol_count <= 1);
+    return object->symbol_count == 1;
 }
 
 static void large_files_are_read_up_to_a_bound_in_each_harvest(void)
 {
-    struct cprof_symbols *symbols = cprof_symbols_create();
+    struct cprof_symbols *symbols = cprof_symbols_create(CPROF_SYMBOLS_BYTES_MAX);
     unsigned read = 0;
 
     EXPECT(symbols);
     for (unsigned i = 0; i < FILES; i++) {
         read += is_read(symbols);
     }
-    EXPECT(read > 2 && read <= CPROF_SYMBOLS_HARVEST_BYTES_MAX / (2 * TEXT_BYTES));
+    EXPECT(read > 2 && read <= CPROF_SYMBOLS_BYTES_MAX / (2 * TEXT_BYTES));
     EXPECT(!is_read(symbols));
     cprof_symbols_begin(symbols);
     EXPECT(is_read(symbols));
     cprof_symbols_free(symbols);
 }
 
+/* Its table of texts alone would take more than half of the memory. */
+static void a_file_that_is_too_large_for_the_bound_has_no_functions(void)
+{
+    struct cprof_symbols *symbols = cprof_symbols_create(2 * TEXT_BYTES);
+    struct cprof_symbols *small = cprof_symbols_create(2 * TEXT_BYTES - 2);
+
+    EXPECT(symbols && small);
+    EXPECT(has_functions(symbols) && !has_functions(small));
+    cprof_symbols_free(symbols);
+    cprof_symbols_free(small);
+}
+
 int main(void)
 {
     RUN(large_files_are_read_up_to_a_bound_in_each_harvest);
+    RUN(a_file_that_is_too_large_for_the_bound_has_no_functions);
     return 0;
 }

@@ -592,6 +592,77 @@ static void a_cancelled_window_calls_nobody_and_leaves_nothing(void)
     end_test();
 }
 
+/* In the turn behind the one in which a window ended, its profiles are not made yet. */
+static bool is_read_now(const void *window_end_ns)
+{
+    return now_ns > *(const uint64_t *)window_end_ns;
+}
+
+static void what_is_sampled_while_a_window_is_read_is_not_in_it(void)
+{
+    struct end first = {0}, second = {0};
+    uint64_t first_end_ns;
+
+    begin_test();
+    (void)order_for(&first, 300 * MS);
+    await_mask(1);
+    first_end_ns = control->windows[0].end_ns;
+    work(5);
+    (void)order_for(&second, 600 * MS);
+    await_mask(3);
+    work(7);
+    run_until(is_read_now, &first_end_ns);
+    EXPECT(!has_ended(&first));
+    work(11);
+    run_until(has_ended, &first);
+    work(13);
+    run_until(has_ended, &second);
+
+    EXPECT(first.cpu_count == 12 && second.cpu_count == 31);
+    end_test();
+}
+
+static void a_window_that_is_cancelled_while_it_is_read_calls_nobody(void)
+{
+    struct end end = {0};
+    uint64_t end_ns;
+    int handle;
+
+    begin_test();
+    handle = order_for(&end, 300 * MS);
+    await_mask(1);
+    end_ns = control->windows[handle].end_ns;
+    work(5);
+    run_until(is_read_now, &end_ns);
+    EXPECT(!has_ended(&end));
+    cprof_windows_cancel(windows, handle);
+    await_epoch(3);
+
+    EXPECT(!has_ended(&end) && control->window_mask == 0);
+    end_test();
+}
+
+static void a_window_that_a_gateway_was_reading_when_it_was_killed_is_read_by_the_next(void)
+{
+    struct end end = {0}, again = {0};
+    uint64_t end_ns;
+
+    begin_test();
+    (void)order_for(&end, 300 * MS);
+    await_mask(1);
+    end_ns = control->windows[0].end_ns;
+    work(5);
+    run_until(is_read_now, &end_ns);
+    kill_windows();
+    start_windows();
+    cprof_windows_adopt(windows, CPROF_SOURCE_DEMAND, note_end, &again);
+    cprof_windows_begin(windows, NULL, 0);
+    run_until(has_ended, &again);
+
+    EXPECT(!has_ended(&end) && again.calls == 1 && again.cpu_count == 5);
+    end_test();
+}
+
 static void orders_out_of_bounds_and_a_fifth_one_are_refused(void)
 {
     struct end end = {0};
@@ -844,6 +915,9 @@ int main(void)
     RUN(a_log_that_is_half_full_lets_nobody_in_until_it_is_given_back);
     RUN(an_order_that_has_to_wait_for_too_long_is_lost);
     RUN(a_cancelled_window_calls_nobody_and_leaves_nothing);
+    RUN(what_is_sampled_while_a_window_is_read_is_not_in_it);
+    RUN(a_window_that_is_cancelled_while_it_is_read_calls_nobody);
+    RUN(a_window_that_a_gateway_was_reading_when_it_was_killed_is_read_by_the_next);
     RUN(orders_out_of_bounds_and_a_fifth_one_are_refused);
     RUN(a_killed_gateways_window_goes_to_the_adopter_with_its_ticket);
     RUN(a_window_that_was_handed_over_and_not_released_is_made_again);

@@ -1,0 +1,51 @@
+/* memory_share.h - what the gateway does with its memory, cloudprofiler-gateway-memory.
+ *
+ * A third of the least that may be set is for the program with its libraries and connections, for
+ * recent profiles and for those that wait to be sent. The rest is for windows, which are read one after
+ * the other:
+ *
+ *     a tenth        each profile's table (profile/table.h), of which there may be two, and a quarter
+ *                    of that more
+ *     a sixteenth    the copy of one slot's log; half as much again for what merging needs of it
+ *     a twelfth      names of native functions (symbols/symbols.h); as much to read a file
+ *     a sixteenth    what logs said when windows began or ended beside others (snapshot.h)
+ *
+ * Callers   the gateway's thread. Pure.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_MEMORY_SHARE_H
+#define CPROF_MEMORY_SHARE_H
+
+#include <stddef.h>
+
+#include "../../shared/base/config.h"
+
+/* Each is SIZE_MAX without a bound, which only tests have. */
+static inline size_t cprof_memory_part(const struct cprof_config *config, size_t part)
+{
+    return config->gateway_memory_mib > 0 ? ((size_t)config->gateway_memory_mib << 20) / part
+                                          : SIZE_MAX;
+}
+
+static inline size_t cprof_memory_table_bytes(const struct cprof_config *config)
+{
+    return cprof_memory_part(config, 10);
+}
+
+static inline size_t cprof_memory_log_bytes(const struct cprof_config *config)
+{
+    return cprof_memory_part(config, 16);
+}
+
+static inline size_t cprof_memory_symbol_bytes(const struct cprof_config *config)
+{
+    return cprof_memory_part(config, 12);
+}
+
+static inline size_t cprof_memory_snapshot_bytes(const struct cprof_config *config)
+{
+    return cprof_memory_part(config, 16);
+}
+
+#endif

@@ -1,0 +1,114 @@
+"""A gateway that finds logs full of samples, and what that costs it. `make unit` builds the program
+that writes the logs: tests/unit/full_logs_gateway.c.
+
+SPDX-License-Identifier: MIT
+"""
+
+import contextlib
+import os
+import re
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from .build import GATEWAY, PLUGIN_DIR, SOURCE
+from .load import UnixConnection
+from .processes import Thread, cpu_ns
+from .profiles import profile_files
+from .wait import wait_for
+
+WRITER = SOURCE / "build" / "unit" / "full_logs_gateway"
+SORTS = ("busy", "names", "frames", "leaves", "tags", "gevent", "lines")
+
+READ_SECONDS = 120
+
+
+class Reading(NamedTuple):
+    """How a gateway read full logs."""
+
+    expected_ns: dict  # by kind: what the totals of the profiles must be
+    files: dict  # by kind
+    metrics: str  # the last answer
+    idle_peak_bytes: int  # before the window ended
+    peak_bytes: int
+    longest_s: float  # that it took to answer /metrics
+    longest_own_s: float  # the same without what it waited for a processor meanwhile
+    cpu_s: float
+
+
+def peak_bytes(pid):
+    """The most memory that the process ever had."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", text)[1]) * 1024
+
+
+class Asker:
+    """Asks a gateway for /metrics, and keeps the longest time that an answer took."""
+
+    def __init__(self, socket, pid):
+        self._socket = socket
+        self._threads = (Thread(pid, pid, ""), Thread(os.getpid(), threading.get_native_id(), ""))
+        self.longest_s = self.longest_own_s = 0.0
+
+    def ask(self):
+        waited = sum(thread.run_queue_s() for thread in self._threads)
+        text, took = _ask(self._socket)
+        waited = sum(thread.run_queue_s() for thread in self._threads) - waited
+        self.longest_s = max(self.longest_s, took)
+        self.longest_own_s = max(self.longest_own_s, took - waited)
+        return text
+
+
+def _ask(socket, path="/metrics"):
+    connection = UnixConnection(str(socket))
+    with contextlib.closing(connection):
+        begin = time.monotonic()
+        connection.request("GET", path)
+        text = connection.getresponse().read().decode()
+        return text, time.monotonic() - begin
+
+
+def _is_listening(socket):
+    try:
+        return _ask(socket)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+
+
+def read_full_logs(directory, sort, slots=16, log_mib=4, memory_mib=64, program=None):
+    """Asks for /metrics without a pause while the gateway makes the profiles."""
+    socket = directory / "endpoint"
+    command = [WRITER, program or PLUGIN_DIR / GATEWAY, sort, slots, log_mib, socket]
+    command = [str(part) for part in [*command, directory, memory_mib]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as gateway:
+        try:
+            words = gateway.stdout.readline().split()
+            cpu, asleep = int(words[1]), int(words[3])
+            wait_for(lambda: _is_listening(socket), "the endpoint")
+            idle, before = peak_bytes(gateway.pid), cpu_ns(gateway.pid)
+            deadline = time.monotonic() + READ_SECONDS
+            asker, files = Asker(socket, gateway.pid), {}
+            while len(files) < 2:
+                assert time.monotonic() < deadline, f"profiles of {sort} logs never came"
+                asker.ask()
+                found = {kind: profile_files(directory, kind) for kind in ("cpu", "wall")}
+                files = {kind: paths[0] for kind, paths in found.items() if paths}
+            metrics = asker.ask()
+            return Reading(
+                {"cpu": cpu, "wall": cpu + asleep},
+                files,
+                metrics,
+                idle,
+                peak_bytes(gateway.pid),
+                asker.longest_s,
+                asker.longest_own_s,
+                (cpu_ns(gateway.pid) - before) / 1e9,
+            )
+        finally:
+            gateway.terminate()
+            try:
+                gateway.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                gateway.kill()
