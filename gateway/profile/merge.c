@@ -94,16 +94,22 @@ static bool numbers_are_sound(const struct slot_merge *slot, uint32_t ref)
         return numbers.count <= COUNT_MAX && numbers.weight_ns <= merge->cpu_ns_max &&
                numbers.timer_weight_ns <= merge->cpu_ns_max;
     }
-    return numbers.count <= COUNT_MAX && numbers.weight_ns <= merge->waiting_ns_max;
+    return numbers.count <= COUNT_MAX && numbers.weight_ns <= merge->waiting_ns_max &&
+           numbers.timer_weight_ns <= merge->waiting_ns_max;
+}
+
+/* Is the stack's own time left out? A thread that waits for a CPU is not idle any more, though. */
+static bool hides_time(const struct slot_merge *slot, const struct cprof_stack_record *stack)
+{
+    return cprof_stack_is_idle(slot->view, stack) && !slot->merge->config->wall_idle &&
+           !slot->merge->follows_requests;
 }
 
 static void choose_stack(struct slot_merge *slot, uint32_t ref)
 {
-    const struct cprof_merge *merge = slot->merge;
     const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
 
-    if (cprof_stack_is_idle(slot->view, stack) && !merge->config->wall_idle &&
-        !merge->follows_requests) {
+    if (hides_time(slot, stack) && cprof_log_numbers(slot->view, ref).timer_weight_ns == 0) {
         return;
     }
     if (numbers_are_sound(slot, ref)) {
@@ -283,15 +289,16 @@ static void add_root_frames(const struct slot_merge *slot, struct cprof_sample_k
     }
 }
 
-/* The one frame of a stack that has no Python frame to show; NULL: it has. */
+/* The one frame of a stack that has no Python frame to show; NULL: it has. `runs`: it is shown for
+ * time in which the thread ran or waited to run. */
 static const char *special_name(const struct slot_merge *slot,
-                                const struct cprof_stack_record *stack)
+                                const struct cprof_stack_record *stack, bool runs)
 {
     if (stack->kind == CPROF_STACK_RUNNABLE) {
         return "[runnable]";
     }
     if (cprof_stack_is_idle(slot->view, stack)) {
-        return "[idle]";
+        return runs ? "[uWSGI]" : "[idle]";
     }
     if (stack->depth == 0) {
         return stack->flags & CPROF_STACK_NATIVE ? "[native]" : "[uWSGI]";
@@ -332,10 +339,10 @@ static void add_leaf(const struct slot_merge *slot, uint32_t ref, struct cprof_s
 }
 
 static void add_frames(const struct slot_merge *slot, const struct cprof_stack_record *stack,
-                       struct cprof_sample_key *key, uint32_t *locations)
+                       bool runs, struct cprof_sample_key *key, uint32_t *locations)
 {
     struct cprof_table *table = slot->merge->table;
-    const char *special = special_name(slot, stack);
+    const char *special = special_name(slot, stack, runs);
 
     if (special) {
         locations[key->depth++] = special_location(table, special);
@@ -349,6 +356,9 @@ static void add_frames(const struct slot_merge *slot, const struct cprof_stack_r
     }
 }
 
+/* The states of threads that do not sleep. */
+static const char running[] = "running", runnable[] = "runnable";
+
 static void add_sample(const struct slot_merge *slot, uint32_t ref, const char *state,
                        uint64_t count, uint64_t value_ns)
 {
@@ -359,7 +369,7 @@ static void add_sample(const struct slot_merge *slot, uint32_t ref, const char *
     struct cprof_sample_key key = {.locations = locations, .labels = labels};
 
     add_leaf(slot, ref, &key, locations);
-    add_frames(slot, stack, &key, locations);
+    add_frames(slot, stack, state == runnable, &key, locations);
     add_labels(slot, stack->tag_ref, &how, &key, labels);
     add_root_frames(slot, &key, locations);
     cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
@@ -383,16 +393,19 @@ static void add_special(const struct slot_merge *slot, const char *name, const c
     cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
 }
 
-static void note_thread_stack(struct slot_merge *slot, uint32_t ref, uint64_t value_ns)
+static struct cprof_thread_stack *note_thread_stack(struct slot_merge *slot, uint32_t ref,
+                                                    uint64_t value_ns)
 {
     const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
+    struct cprof_thread_stack *noted = &slot->thread_stacks[slot->thread_stack_count++];
 
-    slot->thread_stacks[slot->thread_stack_count++] = (struct cprof_thread_stack){
+    *noted = (struct cprof_thread_stack){
         .thread_ref = cprof_log_thread(slot->view, stack),
         .stack_ref = ref,
         .kind = (enum cprof_stack_kind)stack->kind,
         .value_ns = value_ns,
     };
+    return noted;
 }
 
 static void add_on_cpu(struct slot_merge *slot)
@@ -403,17 +416,34 @@ static void add_on_cpu(struct slot_merge *slot)
         uint32_t ref = slot->stacks[i];
         uint64_t value_ns = cprof_scale_stack(slot->scale, view, ref);
 
-        add_sample(slot, ref, "running", cprof_log_numbers(view, ref).count, value_ns);
-        note_thread_stack(slot, ref, value_ns);
+        add_sample(slot, ref, running, cprof_log_numbers(view, ref).count, value_ns);
+        (void)note_thread_stack(slot, ref, value_ns);
     }
-    add_special(slot, "[log full]", "running", view->counters[CPROF_COUNTER_LOG_FULL],
+    add_special(slot, "[log full]", running, view->counters[CPROF_COUNTER_LOG_FULL],
                 cprof_scale_weight(slot->scale, view->counters[CPROF_COUNTER_LOG_FULL_NS]));
     /* Less than this is the rounding of the scaling. */
     if (view->counters[CPROF_COUNTER_CPU_CLOCK_NS] >
         slot->scale->value_given_ns + UNSAMPLED_NS_MIN) {
-        add_special(slot, "[unsampled]", "running", 0,
+        add_special(slot, "[unsampled]", running, 0,
                     view->counters[CPROF_COUNTER_CPU_CLOCK_NS] - slot->scale->value_given_ns);
     }
+}
+
+/* The time of a stack in which the thread slept, and what looks found of waiting in it. */
+static void add_sleep(struct slot_merge *slot, uint32_t ref)
+{
+    const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
+    struct cprof_log_numbers numbers = cprof_log_numbers(slot->view, ref);
+    char name[CPROF_STATE_NAME_BYTES];
+
+    if (numbers.weight_ns > 0 && !hides_time(slot, stack)) {
+        add_sample(slot, ref, cprof_state_name(cprof_log_state(stack), name), numbers.count,
+                   numbers.weight_ns);
+    }
+    if (cprof_stack_is_idle(slot->view, stack)) {
+        numbers.weight_ns = 0; /* run-queue time is never shared out by that */
+    }
+    note_thread_stack(slot, ref, numbers.weight_ns)->wait_ns = numbers.timer_weight_ns;
 }
 
 static void add_off_cpu(struct slot_merge *slot)
@@ -421,14 +451,13 @@ static void add_off_cpu(struct slot_merge *slot)
     char name[CPROF_STATE_NAME_BYTES];
 
     for (size_t i = slot->on_cpu_count; i < slot->stack_count; i++) {
-        const struct cprof_stack_record *stack = cprof_log_stack(slot->view, slot->stacks[i]);
+        uint32_t ref = slot->stacks[i];
+        const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
 
         if (stack->kind == CPROF_STACK_OFF_CPU) {
-            add_sample(slot, slot->stacks[i], cprof_state_name(cprof_log_state(stack), name),
-                       stack->count, stack->weight_ns);
-        }
-        if (!cprof_stack_is_idle(slot->view, stack)) {
-            note_thread_stack(slot, slot->stacks[i], stack->weight_ns);
+            add_sleep(slot, ref);
+        } else {
+            (void)note_thread_stack(slot, ref, stack->weight_ns);
         }
     }
     add_special(slot, "[log full]", cprof_state_name(CPROF_STATE_UNKNOWN, name), 0,
@@ -443,7 +472,7 @@ static void add_runnable(struct slot_merge *slot)
         const struct cprof_thread_stack *stack = &slot->thread_stacks[i];
 
         if (stack->runnable_ns > 0) {
-            add_sample(slot, stack->stack_ref, "runnable", 0, stack->runnable_ns);
+            add_sample(slot, stack->stack_ref, runnable, 0, stack->runnable_ns);
         }
     }
 }
