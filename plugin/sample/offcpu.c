@@ -34,6 +34,8 @@
 /* Looks in a row that ask; then the 8th, the 16th, the 32nd ... */
 #define ASKING_LOOKS 4u
 
+#define THREADS_AT_ONCE 16u
+
 static struct {
     struct cprof_slot *slot;
     const struct cprof_python *python;
@@ -201,14 +203,8 @@ static void book_pending_wait(struct cprof_thread *thread)
  * next scan looks for its new state. */
 static uintptr_t own_state(struct cprof_thread *thread)
 {
-    struct cprof_remembered_state now;
-
-    if (thread->core >= 0) {
-        return thread->own.address;
-    }
-    if (thread->own.address &&
-        cprof_remember_state(offcpu.python, offcpu.lasting_way, thread->own.address, &now) &&
-        now.id == thread->own.id && now.interpreter == thread->own.interpreter) {
+    if (thread->core >= 0 ||
+        cprof_state_is_still(offcpu.python, offcpu.lasting_way, &thread->own)) {
         return thread->own.address;
     }
     thread->own = (struct cprof_remembered_state){0};
@@ -636,14 +632,19 @@ void cprof_offcpu_follow(void)
     }
 }
 
+/* The time is asked for once for several threads: each look at a thread is late by as little as the
+ * one before it, and what lies between two looks is what counts. */
 bool cprof_offcpu_look(uint64_t gap_mean_ns)
 {
+    uint64_t now_ns = 0;
+    unsigned looked_at = 0;
     bool moved = false;
 
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
         if (can_be_followed(thread)) {
-            moved |= look_at_thread(thread, cprof_now_ns(), gap_mean_ns);
+            now_ns = looked_at++ % THREADS_AT_ONCE == 0 ? cprof_now_ns() : now_ns;
+            moved |= look_at_thread(thread, now_ns, gap_mean_ns);
         }
     }
     return moved;

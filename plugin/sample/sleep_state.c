@@ -165,7 +165,7 @@ static bool read_coarsely(struct cprof_thread *thread, struct cprof_sleep_state 
         return false;
     }
     state->state = CPROF_STATE_UNKNOWN;
-    if (read_file(thread->tid, "wchan", NULL, function) > 0) {
+    if (read_file(thread->tid, "wchan", &thread->sleep.wait_file, function) > 0) {
         state->state = cprof_state_of_kernel_function(function);
         state->is_unsaid = strcmp(function, "0") == 0;
     }
@@ -286,4 +286,5 @@ void cprof_sleep_close_files(struct cprof_thread *thread)
     close_file(&thread->sleep.status_file);
     close_file(&thread->sleep.account_file);
     close_file(&thread->sleep.stat_file);
+    close_file(&thread->sleep.wait_file);
 }

@@ -70,12 +70,13 @@ struct cprof_sleep {
     int status_file;  /* /proc/self/task/TID/syscall, -1: not open */
     int account_file; /* .../schedstat */
     int stat_file;    /* .../stat */
+    int wait_file;    /* .../wchan */
 };
 
 /* No file is open, nothing is known. CPROF_NO_REF is 0. */
 #define CPROF_SLEEP_NONE                                                                           \
     {                                                                                              \
-        .status_file = -1, .account_file = -1, .stat_file = -1                                     \
+        .status_file = -1, .account_file = -1, .stat_file = -1, .wait_file = -1                    \
     }
 
 struct cprof_thread {
