@@ -548,8 +548,7 @@ static void a_thread_that_waits_for_the_interpreter_says_so(void)
     open_gate(2);
     (void)expect_asleep_in("late", CPROF_STATE_GIL, "late", 0);
     EXPECT(frame_is(stack_of(thread), 1, "wait") && stack_of(thread)->flags == 0);
-    EXPECT(!thread_called("keeper")->sleep.is_known ||
-           thread_called("keeper")->sleep.is_queued);
+    EXPECT(!thread_called("keeper")->sleep.is_known || thread_called("keeper")->sleep.is_queued);
     atomic_store(&may_let_go, true);
     (void)expect_asleep_in("keeper", CPROF_STATE_FUTEX, "keep", 0);
     (void)expect_asleep_in("late", CPROF_STATE_FUTEX, "wait", 0);
