@@ -274,7 +274,8 @@ static bool stack_references_are_sound(const struct cprof_log_view *view,
 }
 
 /* On the CPU, a count of 0 is a sample in flight, and timer ticks that are no samples stand beside
- * the count. Off it, looks move time between stacks, so that the weight decides. */
+ * the count. Off it, looks move time between stacks, so that the weight decides, or
+ * the part in run-queue time. */
 static bool says_something(const struct cprof_log_view *view, uint32_t ref)
 {
     struct cprof_log_numbers numbers = cprof_log_numbers(view, ref);
@@ -282,7 +283,7 @@ static bool says_something(const struct cprof_log_view *view, uint32_t ref)
     if (cprof_log_stack(view, ref)->kind == CPROF_STACK_ON_CPU) {
         return numbers.count > 0 || numbers.timer_weight_ns > 0;
     }
-    return numbers.weight_ns > 0;
+    return numbers.weight_ns > 0 || numbers.timer_weight_ns > 0;
 }
 
 /* A leaf costs as much as the stack that it stands on, of which there is one copy in the log. */

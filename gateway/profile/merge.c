@@ -111,16 +111,23 @@ static bool numbers_are_sound(const struct slot_merge *slot, uint32_t ref)
         return numbers.count <= COUNT_MAX && numbers.weight_ns <= merge->cpu_ns_max &&
                numbers.timer_weight_ns <= merge->cpu_ns_max;
     }
-    return numbers.count <= COUNT_MAX && numbers.weight_ns <= merge->waiting_ns_max;
+    return numbers.count <= COUNT_MAX && numbers.weight_ns <= merge->waiting_ns_max &&
+           numbers.timer_weight_ns <= merge->waiting_ns_max;
+}
+
+/* Is the time of idle threads left out? One that waits for a CPU is not idle any more, though. */
+static bool hides_idle(const struct cprof_merge *merge)
+{
+    return !merge->config->wall_idle && !merge->follows_requests;
 }
 
 static void choose_stack(struct slot_merge *slot, uint32_t ref)
 {
-    const struct cprof_merge *merge = slot->merge;
     const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
     bool is_idle = cprof_stack_is_idle(slot->view, stack);
 
-    if (is_idle && !merge->config->wall_idle && !merge->follows_requests) {
+    if (is_idle && hides_idle(slot->merge) &&
+        cprof_log_numbers(slot->view, ref).timer_weight_ns == 0) {
         return;
     }
     if (numbers_are_sound(slot, ref)) {
@@ -160,6 +167,14 @@ static bool choose_all_stacks(struct slot_merge *slot)
     return true;
 }
 
+/* The part of a stack's weight that becomes time of its own. */
+static uint64_t own_ns(const struct slot_merge *slot, uint32_t ref, unsigned mark)
+{
+    bool is_hidden = (mark & MARK_IDLE) && hides_idle(slot->merge);
+
+    return is_hidden ? 0 : cprof_log_numbers(slot->view, ref).weight_ns;
+}
+
 struct ranked_stack {
     uint64_t weight_ns;
     uint32_t place; /* in slot->stacks */
@@ -197,12 +212,13 @@ static bool rank_stacks(struct slot_merge *slot, size_t room)
         return false;
     }
     for (size_t i = 0; i < slot->stack_count; i++) {
-        struct cprof_log_numbers numbers = cprof_log_numbers(slot->view, slot->stacks[i]);
+        uint32_t ref = slot->stacks[i];
 
         ranks[i] = (struct ranked_stack){
-            .weight_ns = cprof_saturating_add(numbers.weight_ns, numbers.timer_weight_ns),
+            .weight_ns = cprof_saturating_add(own_ns(slot, ref, slot->marks[i]),
+                                              cprof_log_numbers(slot->view, ref).timer_weight_ns),
             .place = (uint32_t)i,
-            .bytes = (uint32_t)bytes_of_sample(slot, slot->stacks[i]),
+            .bytes = (uint32_t)bytes_of_sample(slot, ref),
         };
     }
     qsort(ranks, slot->stack_count, sizeof(*ranks), compare_ranks);
@@ -395,14 +411,15 @@ static void add_root_frames(const struct slot_merge *slot, struct cprof_sample_k
     }
 }
 
-/* The one frame of a stack that has no Python frame to show; NULL: it has. */
-static const char *special_name(const struct cprof_stack_record *stack, unsigned mark)
+/* The one frame of a stack that has no Python frame to show; NULL: it has. `runs`: it is shown for
+ * time in which the thread ran or waited to run. */
+static const char *special_name(const struct cprof_stack_record *stack, unsigned mark, bool runs)
 {
     if (stack->kind == CPROF_STACK_RUNNABLE) {
         return "[runnable]";
     }
     if (mark & MARK_IDLE) {
-        return "[idle]";
+        return runs ? "[uWSGI]" : "[idle]";
     }
     if (stack->depth == 0) {
         return stack->flags & CPROF_STACK_NATIVE ? "[native]" : "[uWSGI]";
@@ -443,10 +460,10 @@ static void add_leaf(const struct slot_merge *slot, uint32_t ref, unsigned mark,
 }
 
 static void add_frames(const struct slot_merge *slot, const struct cprof_stack_record *stack,
-                       unsigned mark, struct cprof_sample_key *key, uint32_t *locations)
+                       unsigned mark, bool runs, struct cprof_sample_key *key, uint32_t *locations)
 {
     struct cprof_table *table = slot->merge->table;
-    const char *special = special_name(stack, mark);
+    const char *special = special_name(stack, mark, runs);
 
     if (special) {
         locations[key->depth++] = special_location(table, special);
@@ -459,6 +476,9 @@ static void add_frames(const struct slot_merge *slot, const struct cprof_stack_r
         locations[key->depth++] = special_location(table, "[truncated]");
     }
 }
+
+/* The states of threads that do not sleep. */
+static const char running[] = "running", runnable[] = "runnable";
 
 /* A sample without a stack; false: it finds no room. */
 static bool try_special(const struct slot_merge *slot, const char *name, const char *state,
@@ -535,7 +555,7 @@ static bool try_stack(const struct slot_merge *slot, uint32_t ref, unsigned mark
         return false;
     }
     add_leaf(slot, ref, mark, &key, locations);
-    add_frames(slot, stack, mark, &key, locations);
+    add_frames(slot, stack, mark, state == runnable, &key, locations);
     add_labels(slot, stack->tag_ref, &how, &key, labels);
     add_root_frames(slot, &key, locations);
     return cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
@@ -550,16 +570,19 @@ static void add_sample(const struct slot_merge *slot, uint32_t ref, unsigned mar
     }
 }
 
-static void note_thread_stack(struct slot_merge *slot, uint32_t ref, uint64_t value_ns)
+static struct cprof_thread_stack *note_thread_stack(struct slot_merge *slot, uint32_t ref,
+                                                    uint64_t value_ns)
 {
     const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
+    struct cprof_thread_stack *noted = &slot->thread_stacks[slot->thread_stack_count++];
 
-    slot->thread_stacks[slot->thread_stack_count++] = (struct cprof_thread_stack){
+    *noted = (struct cprof_thread_stack){
         .thread_ref = cprof_log_thread(slot->view, stack),
         .stack_ref = ref,
         .kind = (enum cprof_stack_kind)stack->kind,
         .value_ns = value_ns,
     };
+    return noted;
 }
 
 static void add_on_cpu(struct slot_merge *slot)
@@ -570,36 +593,53 @@ static void add_on_cpu(struct slot_merge *slot)
         uint32_t ref = slot->stacks[i];
         uint64_t value_ns = cprof_scale_stack(slot->scale, view, ref);
 
-        add_sample(slot, ref, slot->marks[i], "running", cprof_log_numbers(view, ref).count,
+        add_sample(slot, ref, slot->marks[i], running, cprof_log_numbers(view, ref).count,
                    value_ns);
-        note_thread_stack(slot, ref, value_ns);
+        (void)note_thread_stack(slot, ref, value_ns);
     }
     slot->merge->others.stacks += view->rest_stacks;
-    add_other(slot, "running", view->rest[CPROF_REST_ON_CPU].count,
+    add_other(slot, running, view->rest[CPROF_REST_ON_CPU].count,
               cprof_scale_rest(slot->scale, view));
-    add_special(slot, "[log full]", "running", view->counters[CPROF_COUNTER_LOG_FULL],
+    add_special(slot, "[log full]", running, view->counters[CPROF_COUNTER_LOG_FULL],
                 cprof_scale_weight(slot->scale, view->counters[CPROF_COUNTER_LOG_FULL_NS]));
     /* Less than this is the rounding of the scaling. */
     if (view->counters[CPROF_COUNTER_CPU_CLOCK_NS] >
         slot->scale->value_given_ns + UNSAMPLED_NS_MIN) {
-        add_special(slot, "[unsampled]", "running", 0,
+        add_special(slot, "[unsampled]", running, 0,
                     view->counters[CPROF_COUNTER_CPU_CLOCK_NS] - slot->scale->value_given_ns);
     }
 }
 
-/* Of stacks that are not listed nobody knows the thread. */
+/* Of stacks that are not listed nobody knows the thread. What looks found of waiting in them is no
+ * time of its own: all run-queue time stands in the threads' accounts. */
 static void add_off_cpu_rest(const struct slot_merge *slot)
 {
-    const struct cprof_merge *merge = slot->merge;
     const struct cprof_log_numbers *rest = slot->view->rest;
     char unknown[CPROF_STATE_NAME_BYTES];
     const char *state = cprof_state_name(CPROF_STATE_UNKNOWN, unknown);
 
     add_other(slot, state, rest[CPROF_REST_OFF_CPU].count, rest[CPROF_REST_OFF_CPU].weight_ns);
-    if (merge->config->wall_idle || merge->follows_requests) {
+    if (!hides_idle(slot->merge)) {
         add_other(slot, state, rest[CPROF_REST_IDLE].count, rest[CPROF_REST_IDLE].weight_ns);
     }
-    add_other(slot, "runnable", 0, rest[CPROF_REST_RUNNABLE].weight_ns);
+    add_other(slot, runnable, 0, rest[CPROF_REST_RUNNABLE].weight_ns);
+}
+
+/* The time of a stack in which the thread slept, and what looks found of waiting in it. */
+static void add_sleep(struct slot_merge *slot, uint32_t ref, unsigned mark)
+{
+    const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
+    struct cprof_log_numbers numbers = cprof_log_numbers(slot->view, ref);
+    char name[CPROF_STATE_NAME_BYTES];
+
+    if (own_ns(slot, ref, mark) > 0) {
+        add_sample(slot, ref, mark, cprof_state_name(cprof_log_state(stack), name), numbers.count,
+                   numbers.weight_ns);
+    }
+    if (mark & MARK_IDLE) {
+        numbers.weight_ns = 0; /* run-queue time is never shared out by that */
+    }
+    note_thread_stack(slot, ref, numbers.weight_ns)->wait_ns = numbers.timer_weight_ns;
 }
 
 static void add_off_cpu(struct slot_merge *slot)
@@ -607,15 +647,13 @@ static void add_off_cpu(struct slot_merge *slot)
     char name[CPROF_STATE_NAME_BYTES];
 
     for (size_t i = slot->on_cpu_count; i < slot->stack_count; i++) {
-        const struct cprof_stack_record *stack = cprof_log_stack(slot->view, slot->stacks[i]);
+        uint32_t ref = slot->stacks[i];
+        const struct cprof_stack_record *stack = cprof_log_stack(slot->view, ref);
 
         if (stack->kind == CPROF_STACK_OFF_CPU) {
-            add_sample(slot, slot->stacks[i], slot->marks[i],
-                       cprof_state_name(cprof_log_state(stack), name), stack->count,
-                       stack->weight_ns);
-        }
-        if (!(slot->marks[i] & MARK_IDLE)) {
-            note_thread_stack(slot, slot->stacks[i], stack->weight_ns);
+            add_sleep(slot, ref, slot->marks[i]);
+        } else {
+            (void)note_thread_stack(slot, ref, stack->weight_ns);
         }
     }
     add_off_cpu_rest(slot);
@@ -649,7 +687,7 @@ static void add_runnable(struct slot_merge *slot)
         const struct cprof_thread_stack *stack = &slot->thread_stacks[i];
 
         if (stack->runnable_ns > 0) {
-            add_sample(slot, stack->stack_ref, mark_of(slot, stack), "runnable", 0,
+            add_sample(slot, stack->stack_ref, mark_of(slot, stack), runnable, 0,
                        stack->runnable_ns);
         }
     }

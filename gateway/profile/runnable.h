@@ -1,9 +1,10 @@
-/* runnable.h - shares a thread's run-queue time out over the stacks that waited for a CPU.
+/* runnable.h - shares a thread's run-queue time out over the stacks in which it waited for a CPU.
  *
  * Callers   the gateway's thread, once for each slot of a wall profile. Pure.
- * Meaning   the kernel tells how long a thread waited in the run queue, not in which stack. A
- *           thread waits where it is about to run: over its stacks on the CPU, in proportion to
- *           their time; where it has none, over those that it slept in.
+ * Meaning   the kernel tells how long a thread waited in the run queue, the looks of the ticker in
+ *           which stacks (plugin/sample/offcpu.h). So the time goes to these, in proportion to what
+ *           the looks give each. Where no look found the thread waiting, it goes to its stacks on
+ *           the CPU, in proportion to their time; where it has none, to those that it slept in.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,6 +22,7 @@ struct cprof_thread_stack {
     uint32_t stack_ref;
     enum cprof_stack_kind kind;
     uint64_t value_ns;    /* its time in the profile; CPROF_STACK_RUNNABLE: what is shared out */
+    uint64_t wait_ns;     /* what looks found of waiting for a CPU in it */
     uint64_t runnable_ns; /* 0 at first; its share */
 };
 

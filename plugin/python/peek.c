@@ -238,6 +238,21 @@ bool cprof_peek_words(enum cprof_peek_way way, uint64_t *to, uintptr_t from, siz
     return cprof_peek_bytes(way, to, from, words * sizeof(uint64_t));
 }
 
+bool cprof_peek_two_words(enum cprof_peek_way way, uint64_t to[2], uintptr_t first,
+                          uintptr_t second)
+{
+    const size_t bytes = sizeof(uint64_t);
+    struct iovec local = {.iov_base = to, .iov_len = 2 * bytes};
+    struct iovec remote[2] = {{.iov_len = bytes}, {.iov_len = bytes}};
+
+    if (way == CPROF_PEEK_DIRECT) {
+        return cprof_peek_words(way, &to[0], first, 1) && cprof_peek_words(way, &to[1], second, 1);
+    }
+    remote[0].iov_base = (void *)first;  /* NOLINT(performance-no-int-to-ptr) */
+    remote[1].iov_base = (void *)second; /* NOLINT(performance-no-int-to-ptr) */
+    return process_vm_readv(getpid(), &local, 1, remote, 2, 0) == (ssize_t)(2 * bytes);
+}
+
 uint64_t cprof_peek_word(enum cprof_peek_way way, uintptr_t from, uint64_t otherwise)
 {
     uint64_t word;

@@ -43,7 +43,11 @@ enum cprof_peek_way cprof_peek_choose_lasting(const sigset_t *blocked);
 CPROF_SIGSAFE bool cprof_peek_words(enum cprof_peek_way way, uint64_t *to, uintptr_t from,
                                     size_t words);
 
-/* The same for bytes. */
+/* Two words from two places, by one system call at most. */
+CPROF_SIGSAFE bool cprof_peek_two_words(enum cprof_peek_way way, uint64_t to[2], uintptr_t first,
+                                        uintptr_t second);
+
+/* Copies bytes. */
 CPROF_SIGSAFE bool cprof_peek_bytes(enum cprof_peek_way way, void *to, uintptr_t from,
                                     size_t bytes);
 

@@ -14,32 +14,34 @@ bool cprof_remember_state(const struct cprof_python *python, enum cprof_peek_way
                           uintptr_t address, struct cprof_remembered_state *remembered)
 {
     const struct cprof_python_layout *layout = &python->layout;
-    uint64_t id, interpreter, thread_id = 0;
+    uint64_t words[2], thread_id = 0;
 
     *remembered = (struct cprof_remembered_state){0};
-    if (!cprof_peek_words(way, &id, address + layout->tstate_id, 1) ||
-        !cprof_peek_words(way, &interpreter, address + layout->tstate_interp, 1) ||
+    if (!cprof_peek_two_words(way, words, address + layout->tstate_id,
+                              address + layout->tstate_interp) ||
         (layout->tstate_thread_id &&
          !cprof_peek_words(way, &thread_id, address + layout->tstate_thread_id, 1))) {
         return false;
     }
     *remembered = (struct cprof_remembered_state){
         .address = address,
-        .id = id,
-        .interpreter = (uintptr_t)interpreter,
+        .id = words[0],
+        .interpreter = (uintptr_t)words[1],
         .thread_id = (uintptr_t)thread_id,
     };
     return true;
 }
 
-static bool is_still_the_same(const struct cprof_python *python, enum cprof_peek_way way,
-                              const struct cprof_remembered_state *remembered)
+bool cprof_state_is_still(const struct cprof_python *python, enum cprof_peek_way way,
+                          const struct cprof_remembered_state *remembered)
 {
-    struct cprof_remembered_state now;
+    const struct cprof_python_layout *layout = &python->layout;
+    uint64_t words[2];
 
     return remembered->address != 0 &&
-           cprof_remember_state(python, way, remembered->address, &now) &&
-           now.id == remembered->id && now.interpreter == remembered->interpreter;
+           cprof_peek_two_words(way, words, remembered->address + layout->tstate_id,
+                                remembered->address + layout->tstate_interp) &&
+           words[0] == remembered->id && words[1] == remembered->interpreter;
 }
 
 /* Does the state at `address` run on this thread? */
@@ -69,7 +71,7 @@ static uintptr_t current_by_holder(const struct cprof_python *python, enum cprof
         (void)cprof_remember_state(python, way, holder, remembered);
         return holder;
     }
-    if (is_still_the_same(python, way, remembered) &&
+    if (cprof_state_is_still(python, way, remembered) &&
         runs_here(python, way, remembered->address, stack, remembered)) {
         return remembered->address;
     }
@@ -85,7 +87,7 @@ static uintptr_t current_by_caller(const struct cprof_python *python, enum cprof
         (void)cprof_remember_state(python, way, own, remembered);
         return own;
     }
-    return is_still_the_same(python, way, remembered) ? remembered->address : 0;
+    return cprof_state_is_still(python, way, remembered) ? remembered->address : 0;
 }
 
 uintptr_t cprof_current_state(const struct cprof_python *python, enum cprof_peek_way way,

@@ -29,6 +29,10 @@ struct cprof_remembered_state {
     uintptr_t thread_id; /* pthread_self() of the state's thread, where the version keeps it */
 };
 
+/* Whether the state is still there, and still the same one. */
+CPROF_SIGSAFE bool cprof_state_is_still(const struct cprof_python *python, enum cprof_peek_way way,
+                                        const struct cprof_remembered_state *remembered);
+
 /* The part of the calling thread's C stack that can hold frames of the interpreter. */
 struct cprof_stack_bounds {
     uintptr_t low; /* the interrupted stack pointer */

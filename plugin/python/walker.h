@@ -8,7 +8,8 @@
  *           that sleep.
  * Exactness read word by word through peek.h; on CPython 3.11 and 3.12 the two instants in which
  *           the innermost frame or its link is not stored yet are recognised and refused
- *           (layout.h: links_late).
+ *           (layout.h: links_late). That takes the program counter: without it, innermost.h is
+ *           asked first, but for threads in a system call.
  *
  * SPDX-License-Identifier: MIT
  */

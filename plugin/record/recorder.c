@@ -649,6 +649,13 @@ int64_t cprof_record_add(struct cprof_recorder *recorder, uint32_t ref, int64_t 
     return change_ns;
 }
 
+void cprof_record_add_wait(struct cprof_recorder *recorder, uint32_t ref, uint64_t waited_ns)
+{
+    struct cprof_stack_record *stack = cprof_log_record(recorder->log, ref);
+
+    atomic_fetch_add_explicit(&stack->timer_weight_ns, waited_ns, memory_order_relaxed);
+}
+
 /* Counted first, looked up second: whoever adds an entry first and reads the counter second
  * cannot miss the death of what it has just added. */
 void cprof_recorder_retire(struct cprof_recorder *recorder, uintptr_t address)

@@ -129,6 +129,9 @@ CPROF_SIGSAFE enum cprof_recorded cprof_record_find(struct cprof_recorder *recor
 CPROF_SIGSAFE int64_t cprof_record_add(struct cprof_recorder *recorder, uint32_t ref,
                                        int64_t change_ns, uint64_t count);
 
+/* To an off-CPU record: the thread was found waiting for a CPU there. The ticker alone. */
+void cprof_record_add_wait(struct cprof_recorder *recorder, uint32_t ref, uint64_t waited_ns);
+
 /* The code object at `address` is about to be freed. */
 CPROF_SIGSAFE void cprof_recorder_retire(struct cprof_recorder *recorder, uintptr_t address);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/states.h"
 #include "../threads/descriptors.h"
 
@@ -23,6 +24,13 @@
 #define PC_WITH_CALL   7
 #define PC_ONLY        1
 #define FIELDS_MAX     8
+
+/* "running": so it says of a thread that waits for a CPU, too. */
+#define AWAKE 'r'
+
+/* Fields of a line of /proc/.../stat, as proc(5) counts them. */
+#define FIELD_STATE     3u
+#define FIELD_PROCESSOR 39u
 
 static struct {
     bool keeps_files;
@@ -105,7 +113,8 @@ static bool parse_status(const struct cprof_thread *thread, const char *text,
     enum cprof_descriptor_kind descriptor = CPROF_DESCRIPTOR_UNKNOWN;
 
     if (end == text) {
-        return false; /* "running" */
+        state->is_awake = text[0] == AWAKE;
+        return false;
     }
     for (unsigned i = 0; i < FIELDS_MAX; i++) {
         fields[i] = strtoull(end, &end, 16);
@@ -125,35 +134,44 @@ static bool parse_status(const struct cprof_thread *thread, const char *text,
     return true;
 }
 
-/* "17 (name) S ...": the name may hold anything, parentheses too. */
-static bool is_asleep(const struct cprof_thread *thread)
+/* "17 (name) S ...": the name may hold anything, parentheses too. Returns what stands behind it, or
+ * NULL. */
+static const char *read_stat(struct cprof_thread *thread, char *text)
 {
-    char text[TEXT_BYTES];
     const char *behind_name;
 
-    if (read_file(thread->tid, "stat", NULL, text) <= 0) {
-        return false;
+    if (read_file(thread->tid, "stat", &thread->sleep.stat_file, text) <= 0) {
+        return NULL;
     }
     behind_name = strrchr(text, ')');
-    return behind_name &&
-           (strncmp(behind_name, ") S", 3) == 0 || strncmp(behind_name, ") D", 3) == 0);
+    return behind_name && behind_name[1] == ' ' ? behind_name + 2 : NULL;
 }
 
-static bool read_coarsely(const struct cprof_thread *thread, struct cprof_sleep_state *state)
+/* False: it is awake or gone. */
+static bool is_asleep(struct cprof_thread *thread, struct cprof_sleep_state *state)
+{
+    char text[TEXT_BYTES];
+    const char *letter = read_stat(thread, text);
+
+    state->is_awake = letter && *letter == 'R';
+    return letter && (*letter == 'S' || *letter == 'D');
+}
+
+static bool read_coarsely(struct cprof_thread *thread, struct cprof_sleep_state *state)
 {
     char function[TEXT_BYTES];
 
-    if (!is_asleep(thread)) {
+    if (!is_asleep(thread, state)) {
         return false;
     }
     state->state = CPROF_STATE_UNKNOWN;
-    if (read_file(thread->tid, "wchan", NULL, function) > 0) {
+    if (read_file(thread->tid, "wchan", &thread->sleep.wait_file, function) > 0) {
         state->state = cprof_state_of_kernel_function(function);
         state->is_unsaid = strcmp(function, "0") == 0;
     }
     /* A thread that has just been woken is in no function, which is written as 0 (proc(5)). So is,
      * since Linux 6.12, one that fell asleep but that the scheduler has kept on its queue. */
-    return state->state != CPROF_STATE_UNKNOWN || is_asleep(thread);
+    return state->state != CPROF_STATE_UNKNOWN || is_asleep(thread, state);
 }
 
 static void become_coarse(int reason)
@@ -182,7 +200,7 @@ bool cprof_sleep_state_read(struct cprof_thread *thread, struct cprof_sleep_stat
         if (reason != EACCES && reason != EPERM && reason != ENOENT && reason != ENOSYS) {
             return false; /* no descriptor is left, or the thread is gone (ESRCH) */
         }
-        if (!is_asleep(thread)) {
+        if (!is_asleep(thread, state)) {
             return false; /* gone, or nothing is known yet */
         }
         become_coarse(reason);
@@ -206,6 +224,55 @@ bool cprof_sleep_run_queue(struct cprof_thread *thread, uint64_t *run_queue_ns)
     return true;
 }
 
+bool cprof_sleep_has_ended(struct cprof_thread *thread)
+{
+    struct cprof_sleep_state state = {0};
+    char text[TEXT_BYTES];
+
+    if (state_source.is_coarse) {
+        return !is_asleep(thread, &state) && state.is_awake;
+    }
+    return read_file(thread->tid, "syscall", &thread->sleep.status_file, text) > 0 &&
+           text[0] == AWAKE;
+}
+
+int cprof_sleep_processor(struct cprof_thread *thread)
+{
+    char text[TEXT_BYTES];
+    const char *field = read_stat(thread, text);
+
+    for (unsigned i = FIELD_STATE; field && i < FIELD_PROCESSOR; i++) {
+        field = strchr(field, ' ');
+        field += field != NULL;
+    }
+    return field ? (int)strtol(field, NULL, 10) : -1;
+}
+
+/* "se.exec_start        :     40293.123456": milliseconds. */
+static bool read_milliseconds(const char *text, const char *name, uint64_t *ns)
+{
+    const char *line = strstr(text, name), *value = line ? strchr(line, ':') : NULL;
+    char *end;
+
+    if (!value) {
+        return false;
+    }
+    *ns = strtoull(value + 1, &end, 10) * NS_PER_MS;
+    if (*end == '.') {
+        *ns += strtoull(end + 1, NULL, 10);
+    }
+    return true;
+}
+
+bool cprof_sleep_last_run(pid_t tid, struct cprof_last_run *run)
+{
+    char text[TEXT_BYTES];
+
+    return read_file(tid, "sched", NULL, text) > 0 &&
+           read_milliseconds(text, "se.exec_start", &run->at_ns) &&
+           read_milliseconds(text, "se.sum_exec_runtime", &run->cpu_ns);
+}
+
 static void close_file(int *descriptor)
 {
     if (*descriptor >= 0) {
@@ -218,4 +285,6 @@ void cprof_sleep_close_files(struct cprof_thread *thread)
 {
     close_file(&thread->sleep.status_file);
     close_file(&thread->sleep.account_file);
+    close_file(&thread->sleep.stat_file);
+    close_file(&thread->sleep.wait_file);
 }

@@ -336,11 +336,14 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
     const struct cprof_control *control = ticker.work.mapping->control;
     struct cprof_window_demand before;
     struct agenda agenda = {.scan_ns = cprof_now_ns() + ROUND_NS, .name_ns = UINT64_MAX};
+    uint64_t pause_ns;
 
     cprof_pace_begin(&agenda.pace, demand.period_ns, cprof_now_ns());
     do {
         before = demand;
-        cprof_window_wait(control, ticker.doorbell, work_off(&agenda, &demand));
+        pause_ns = work_off(&agenda, &demand);
+        cprof_offcpu_rest(cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+        cprof_window_wait(control, ticker.doorbell, pause_ns);
         read_demand(before.epoch, &demand);
         if (demand.kinds && has_changed(&before, &demand, cprof_now_ns())) {
             settle(&agenda, &before, &demand);

@@ -85,7 +85,7 @@ struct cprof_thread *cprof_thread_add(pid_t tid)
         atomic_store(&thread->pointer, 0);
         thread->remembered = (struct cprof_remembered_state){0};
         thread->own = (struct cprof_remembered_state){0};
-        thread->sleep = (struct cprof_sleep){.status_file = -1, .account_file = -1};
+        thread->sleep = (struct cprof_sleep)CPROF_SLEEP_NONE;
         thread->name[0] = '\0';
         atomic_store(&thread->tag_ref, 0);
         atomic_store(&thread->has_state, 0);

@@ -48,8 +48,17 @@ struct cprof_perf_grid {
 /* How the thread's wall time is followed: see offcpu.h. The ticker's alone. */
 struct cprof_sleep {
     bool is_followed;       /* the clocks below are known */
+    bool has_account;       /* the kernel says how long it waits for a CPU */
     bool is_known;          /* the thread is in `ref`, as long as its CPU clock stands still */
+    bool is_queued;         /* it waits for a CPU, and is in `queued_ref` */
+    bool is_pushed_aside;   /* it may wait there because the ticker runs, and for that alone */
     uint32_t ref;           /* record of the stack in which it was last seen asleep, or NO_REF */
+    uint32_t queued_ref;    /* of the one in which it was last seen waiting for a CPU */
+    uint64_t queued_ns;     /* how long it waits there by now, as far as is known */
+    uint32_t still_looks;   /* that have found it where it was asleep, in a row */
+    uint64_t unasked_ns;    /* their weight, as far as none has asked whether it was woken */
+    uint64_t followed_ns;   /* how long it is followed, */
+    uint64_t waited_ns;     /* and what of it went to the run queue */
     uint32_t runnable_ref;  /* where its run-queue time is summed, or NO_REF */
     bool is_unnamed;        /* `ref` says only that it sleeps; the kernel may tell more later */
     uint32_t unnamed_looks; /* booked there in this sleep, to be moved then */
@@ -60,7 +69,15 @@ struct cprof_sleep {
     int64_t due_ns;   /* time off the CPU that is not booked yet; may be negative */
     int status_file;  /* /proc/self/task/TID/syscall, -1: not open */
     int account_file; /* .../schedstat */
+    int stat_file;    /* .../stat */
+    int wait_file;    /* .../wchan */
 };
+
+/* No file is open, nothing is known. CPROF_NO_REF is 0. */
+#define CPROF_SLEEP_NONE                                                                           \
+    {                                                                                              \
+        .status_file = -1, .account_file = -1, .stat_file = -1, .wait_file = -1                    \
+    }
 
 struct cprof_thread {
     _Atomic uint32_t state; /* generation << 2 | enum thread_state of threads.c */

@@ -367,14 +367,15 @@ enum cprof_stack_flag {
 /* How a stack was met. */
 enum cprof_stack_kind {
     CPROF_STACK_ON_CPU = 1,   /* by the running thread itself: CPU profiles, wall profiles too */
-    CPROF_STACK_OFF_CPU = 2,  /* by the ticker, while the thread slept: wall profiles */
-    CPROF_STACK_RUNNABLE = 3, /* no frames: run-queue time of the thread that tag_ref names, to be
-                               * spread over that thread's stacks on the CPU */
+    CPROF_STACK_OFF_CPU = 2,  /* by the ticker, while the thread slept or waited for a CPU: wall
+                               * profiles */
+    CPROF_STACK_RUNNABLE = 3, /* no frames: run-queue time of the thread that tag_ref names, by the
+                               * kernel's account, to be shared out over that thread's stacks */
 };
 
 /* What a sleeping thread waits in. The names are in states.h. */
 enum cprof_state {
-    CPROF_STATE_NONE,     /* a stack on the CPU */
+    CPROF_STATE_NONE,     /* a stack on the CPU, or one that waits for it */
     CPROF_STATE_UNKNOWN,  /* asleep, and the kernel does not say where */
     CPROF_STATE_RECV,     /* data from a socket */
     CPROF_STATE_SEND,     /* room in a socket */
@@ -418,7 +419,10 @@ struct cprof_frame {
  * Where a thread has a perf event, that event gives its user time and the timer's ticks behind
  * system calls give its time in those; both are weight_ns. All ticks of timers stand in
  * timer_weight_ns: where that is more than weight_ns, the thread was in the kernel elsewhere (in
- * page faults, above all). A tick behind no system call is no sample and not in count. */
+ * page faults, above all). A tick behind no system call is no sample and not in count.
+ *
+ * In a stack off the CPU timer_weight_ns says how long looks found the thread waiting for a CPU
+ * there: a part in its run-queue time, and no time of its own. It is in no count. */
 struct cprof_stack_record {
     struct cprof_record record;
     _Atomic uint64_t count;

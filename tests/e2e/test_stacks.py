@@ -4,12 +4,14 @@ SPDX-License-Identifier: MIT
 """
 
 import contextlib
+import os
 import re
 import threading
 
 import pytest
 from testenv.endpoint import Endpoint
 from testenv.load import get
+from testenv.spinners import spinning
 from testenv.wait import wait_for
 
 SECONDS = 20
@@ -79,6 +81,33 @@ def test_one_worker_sleeps_one_spins_and_one_waits_for_a_lock(uwsgi):
         state = re.search(r"^    (\w+), \d+ %$", part, re.MULTILINE).group(1)
         assert state in states, part
         assert re.search(rf"^      {function} \(.*stuck\.py:\d+\)$", part, re.MULTILINE), part
+
+
+def test_a_thread_that_gets_no_cpu_is_shown_where_it_waits_for_one(uwsgi):
+    server = uwsgi(
+        app="stuck",
+        processes=1,
+        cloudprofiler_output_interval=600,
+        cloudprofiler_http="%dprofiler.sock",  # beside the ini file
+    )
+    wait_for((server.directory / "profiler.sock").exists, "the endpoint")
+    path = f"/hold/{SECONDS}"
+
+    with asked(server, [path]), spinning(2):
+        wait_for(lambda: serving(stacks(server), path), "the request", SECONDS / 2)
+        # The thread that serves it alone, not the process.
+        os.sched_setscheduler(server.workers()[1], os.SCHED_IDLE, os.sched_param(0))
+        part = wait_for(
+            lambda: waiting_for_cpu(serving(stacks(server), path)), "a wait for a CPU", SECONDS / 2
+        )
+
+    print(part)
+    assert re.search(r"^      spin_holding_lock \(.*stuck\.py:\d+\)$", part, re.MULTILINE), part
+
+
+def waiting_for_cpu(part):
+    """The part of a text about a thread that did nothing but wait for a CPU, else None."""
+    return part if re.search(r"^    runnable, 100 %$", part or "", re.MULTILINE) else None
 
 
 @pytest.mark.parametrize("threads", [{}, {"threads": 2}], ids=["threads_off", "threads_on"])

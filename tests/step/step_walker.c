@@ -11,6 +11,10 @@
  * Both are asked of all that the profiler does: the thread state is found as the handler does it,
  * incomplete frames are left out as the recorder does it.
  *
+ * At each instant the thread is walked once more as the ticker walks one that waits for a processor:
+ * from the state that is known to be its own, without the program counter. What that finds must be
+ * what the handler finds; where the handler refuses, it must be one change from what it found last.
+ *
  * SPDX-License-Identifier: MIT
  */
 #define PY_SSIZE_T_CLEAN
@@ -27,6 +31,7 @@
 
 #include "../../plugin/ground/machine.h"
 #include "../../plugin/python/code_object.h"
+#include "../../plugin/python/innermost.h"
 #include "../../plugin/python/runtime.h"
 #include "../../plugin/python/thread_state.h"
 #include "../../plugin/python/walker.h"
@@ -54,6 +59,9 @@ static uint32_t thread_count;
 
 static uint64_t walks[CPROF_WALK_UNREADABLE + 1];
 static uint64_t without_state, wrong, checks;
+
+/* The same of walks without the program counter. */
+static uint64_t blind_walks, blind_refused, blind_alone, blind_wrong;
 
 static struct thread *this_thread(void)
 {
@@ -147,6 +155,43 @@ static enum cprof_walk walk(struct thread *thread, uintptr_t pc, uintptr_t stack
     return cprof_walk(&python, CPROF_PEEK_DIRECT, state, pc, frames, DEPTH_MAX, depth, &truncated);
 }
 
+/* False: it is refused. */
+static bool walk_blindly(const struct thread *thread, struct cprof_raw_frame *frames,
+                         uint32_t *depth)
+{
+    bool truncated;
+
+    return cprof_innermost_is_stored(&python, CPROF_PEEK_DIRECT, thread->remembered.address) &&
+           cprof_walk(&python, CPROF_PEEK_DIRECT, thread->remembered.address, 0, frames, DEPTH_MAX,
+                      depth, &truncated) == CPROF_WALK_DONE;
+}
+
+/* `is_known`: the handler has found the thread's last stack at this very instant. */
+static void visit_blindly(const struct thread *thread, bool is_known, uintptr_t pc)
+{
+    struct cprof_raw_frame frames[DEPTH_MAX];
+    uintptr_t codes[DEPTH_MAX];
+    uint32_t depth, complete = 0;
+    uint64_t wrong_before = wrong;
+
+    if (!walk_blindly(thread, frames, &depth)) {
+        blind_refused += is_known;
+        return;
+    }
+    blind_walks++;
+    blind_alone += !is_known;
+    if (!complete_frames(frames, depth, codes, &complete)) {
+        report_wrong("without the pc a frame has no code object", thread, codes, complete, pc);
+    } else if (is_known && !follows(thread->codes, thread->depth, codes, complete, 0, 0)) {
+        report_wrong("without the pc the stack is another", thread, codes, complete, pc);
+    } else if (!is_known && thread->known &&
+               !follows(thread->codes, thread->depth, codes, complete, 1, 0) &&
+               !follows(thread->codes, thread->depth, codes, complete, 0, 1)) {
+        report_wrong("without the pc the stack jumped", thread, codes, complete, pc);
+    }
+    blind_wrong += wrong - wrong_before;
+}
+
 static void visit(const ucontext_t *interrupted)
 {
     struct thread *thread = this_thread();
@@ -163,6 +208,7 @@ static void visit(const ucontext_t *interrupted)
     walks[outcome]++;
     if (outcome != CPROF_WALK_DONE) {
         thread->refused_since = true;
+        visit_blindly(thread, false, pc);
         return;
     }
     if (!complete_frames(frames, depth, codes, &complete)) {
@@ -170,6 +216,7 @@ static void visit(const ucontext_t *interrupted)
         return;
     }
     compare(thread, codes, complete, pc);
+    visit_blindly(thread, true, pc);
 }
 
 /* --- the module `step` -------------------------------------------------------------------- */
@@ -356,6 +403,10 @@ int main(int argument_count, char **arguments)
            (unsigned long long)walks[CPROF_WALK_STARTING],
            (unsigned long long)walks[CPROF_WALK_UNREADABLE], (unsigned long long)without_state,
            (unsigned long long)single_step_different(1, UINTPTR_MAX));
+    printf("CPython %s without the program counter: %llu walks, %llu of them where the handler "
+           "refuses, %llu wrong stacks; refused where it does not %llu\n",
+           python.version, (unsigned long long)blind_walks, (unsigned long long)blind_alone,
+           (unsigned long long)blind_wrong, (unsigned long long)blind_refused);
     if (single_step_instants() < INSTANTS_EXPECTED || checks < (all ? 40 : 20)) {
         fprintf(stderr, "too few instants to prove anything\n");
         return 1;

@@ -287,6 +287,46 @@ static void run_queue_time_goes_to_what_its_thread_ran(void)
     end_test();
 }
 
+/* The waits are in `function`, which has `weight_ns` of sleep. */
+static void wait_in(const char *function, uint8_t flags, uint64_t weight_ns, uint64_t wait_ns)
+{
+    struct cprof_frame frame = {0};
+    struct fake_stack stack = {.frames = &frame,
+                               .kind = CPROF_STACK_OFF_CPU,
+                               .state = weight_ns ? CPROF_STATE_RECV : CPROF_STATE_NONE,
+                               .flags = flags,
+                               .tag_ref = thread,
+                               .weight_ns = weight_ns,
+                               .timer_weight_ns = wait_ns};
+
+    if (function) {
+        frame.code_ref = fake_code(&writer, &(struct fake_code){.name = function, .file = "a.py"});
+        stack.depth = 1;
+    }
+    EXPECT(fake_stack(&writer, &stack));
+}
+
+static void run_queue_time_goes_to_where_looks_found_its_thread_waiting(void)
+{
+    begin_test();
+    queue(80 * MS);
+    run("f", 30 * MS);
+    wait_in("slept", 0, 500 * MS, 50 * MS);
+    wait_in("pushed aside", 0, 0, 20 * MS);
+    wait_in(NULL, CPROF_STACK_IDLE, 9000 * MS, 10 * MS);
+    merge(CPROF_KIND_WALL);
+    EXPECT(ns_of("slept", "runnable") == 50 * MS && ns_of("slept", "recv") == 500 * MS);
+    EXPECT(ns_of("pushed aside", "runnable") == 20 * MS && ns_of("f", "runnable") == 0);
+    EXPECT(sample_of("pushed aside", "runnable").count == 0);
+    /* Work has come: the thread was idle, and is not any more. */
+    EXPECT(ns_of("[uWSGI]", "runnable") == 10 * MS && table.sample_count == 5);
+    EXPECT(cprof_table_total_ns(&table) == 610 * MS);
+
+    merge(CPROF_KIND_CPU);
+    EXPECT(cprof_table_total_ns(&table) == 30 * MS);
+    end_test();
+}
+
 static void run_queue_time_of_a_thread_that_never_ran_goes_to_where_it_slept(void)
 {
     begin_test();
@@ -398,6 +438,7 @@ int main(void)
     RUN(idle_threads_are_left_out_unless_asked_for);
     RUN(only_what_is_all_of_gevent_is_idle);
     RUN(run_queue_time_goes_to_what_its_thread_ran);
+    RUN(run_queue_time_goes_to_where_looks_found_its_thread_waiting);
     RUN(run_queue_time_of_a_thread_that_never_ran_goes_to_where_it_slept);
     RUN(cpu_time_without_a_stack_is_running);
     RUN(impossible_numbers_are_left_out);

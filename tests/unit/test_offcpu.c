@@ -4,6 +4,7 @@
  * sources: tests/unit/python_fixture.c tests/unit/fake_log.c
  * sources: plugin/python/runtime.c plugin/python/walker.c plugin/python/thread_state.c
  * sources: plugin/python/code_object.c plugin/python/text.c plugin/python/peek.c
+ * sources: plugin/python/innermost.c
  * sources: plugin/record/known_text.c plugin/python/gil_state.c
  * sources: plugin/python/gil_wait.c plugin/python/greenlet.c plugin/record/recorder.c
  * sources: plugin/record/intern.c
@@ -117,7 +118,13 @@ static PyObject *probe_hold(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+static _Atomic bool may_stop;
+static PyObject *probe_share_cpu(PyObject *self, PyObject *unused);
+static PyObject *probe_may_stop(PyObject *self, PyObject *unused);
+
 static PyMethodDef functions[] = {
+    {"share_cpu", probe_share_cpu, METH_NOARGS, NULL},
+    {"may_stop", probe_may_stop, METH_NOARGS, NULL},
     {"register", probe_register, METH_O, NULL},
     {"gate", probe_gate, METH_O, NULL},
     {"hold", probe_hold, METH_NOARGS, NULL},
@@ -307,7 +314,7 @@ static void start_walker(void)
 /* Waits until the thread sleeps before the gate, which no look tells it from. */
 static void await_at_gate(const struct cprof_thread *thread, uint32_t number)
 {
-    struct cprof_thread copy = {.tid = thread->tid, .sleep = {.status_file = -1}};
+    struct cprof_thread copy = {.tid = thread->tid, .sleep = CPROF_SLEEP_NONE};
     time_t end = time(NULL) + SECONDS_MAX;
     struct cprof_sleep_state state;
     uintptr_t low = (uintptr_t)&gates[number], high = (uintptr_t)&gates[number + 1];
@@ -554,7 +561,7 @@ static void a_thread_that_waits_for_the_interpreter_says_so(void)
     open_gate(2);
     (void)expect_asleep_in("late", CPROF_STATE_GIL, "late", 0);
     EXPECT(frame_is(stack_of(thread), 1, "wait") && stack_of(thread)->flags == 0);
-    EXPECT(!thread_called("keeper")->sleep.is_known);
+    EXPECT(!thread_called("keeper")->sleep.is_known || thread_called("keeper")->sleep.is_queued);
     atomic_store(&may_let_go, true);
     (void)expect_asleep_in("keeper", CPROF_STATE_FUTEX, "keep", 0);
     (void)expect_asleep_in("late", CPROF_STATE_FUTEX, "wait", 0);
@@ -672,8 +679,6 @@ static void a_stack_that_is_too_deep_is_cut_and_says_so(void)
     Py_END_ALLOW_THREADS;
 }
 
-static _Atomic bool may_stop;
-
 static void *spin(void *name)
 {
     register_thread(name, -1, NULL);
@@ -683,19 +688,26 @@ static void *spin(void *name)
     return NULL;
 }
 
-/* Two threads that share one CPU always leave one of them waiting for it. */
-static void start_spinners(pthread_t spinners[2], char names[2][8])
+static cpu_set_t first_cpu(void)
 {
-    pthread_attr_t attributes;
     cpu_set_t cpus;
     size_t first = 0;
 
-    EXPECT(sched_getaffinity(0, sizeof(cpus), &cpus) == 0);
+    EXPECT(sched_getaffinity(getpid(), sizeof(cpus), &cpus) == 0);
     while (!CPU_ISSET(first, &cpus)) {
         first++;
     }
     CPU_ZERO(&cpus);
     CPU_SET(first, &cpus);
+    return cpus;
+}
+
+/* Two threads that share one CPU always leave one of them waiting for it. */
+static void start_spinners(pthread_t spinners[2], char names[2][8])
+{
+    pthread_attr_t attributes;
+    cpu_set_t cpus = first_cpu();
+
     EXPECT(pthread_attr_init(&attributes) == 0);
     EXPECT(pthread_attr_setaffinity_np(&attributes, sizeof(cpus), &cpus) == 0);
     for (uint32_t i = 0; i < 2; i++) {
@@ -731,12 +743,93 @@ static void a_thread_that_waits_for_a_cpu_is_not_asleep(void)
     } while (runnable_time_of(thread_called("one")) < 20000000 ||
              runnable_time_of(thread_called("two")) < 20000000);
     for (uint32_t i = 0; i < 2; i++) {
-        const struct cprof_thread *thread = thread_called(names[i]);
-
-        EXPECT(!thread->sleep.is_known && thread->sleep.ref == CPROF_NO_REF);
+        EXPECT(thread_called(names[i])->sleep.ref == CPROF_NO_REF);
     }
     atomic_store(&may_stop, true);
     EXPECT(pthread_join(spinners[0], NULL) == 0 && pthread_join(spinners[1], NULL) == 0);
+    Py_END_ALLOW_THREADS;
+}
+
+/* A thread of Python's that shares its CPU with one that spins. It leaves the interpreter's lock to
+ * others between its steps. */
+static PyObject *probe_share_cpu(PyObject *self, PyObject *unused)
+{
+    cpu_set_t cpus = first_cpu();
+
+    (void)self, (void)unused;
+    EXPECT(sched_setaffinity(0, sizeof(cpus), &cpus) == 0);
+    Py_RETURN_NONE;
+}
+
+static PyObject *probe_may_stop(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    return PyBool_FromLong(atomic_load(&may_stop));
+}
+
+static uint64_t wait_in(const struct cprof_thread *thread, const char *leaf)
+{
+    const struct cprof_stack_record *stack;
+
+    if (!thread->sleep.is_known || !thread->sleep.is_queued) {
+        return 0;
+    }
+    stack = cprof_log_record(recorder.log, thread->sleep.queued_ref);
+    EXPECT(stack->kind == CPROF_STACK_OFF_CPU && stack->tag_ref == atomic_load(&thread->tag_ref));
+    return frame_is(stack, 0, leaf) ? atomic_load(&stack->timer_weight_ns) : 0;
+}
+
+static void a_thread_that_waits_for_a_cpu_is_seen_where_it_waits(void)
+{
+    static char names[2][8] = {"three", "four"};
+    time_t end = time(NULL) + SECONDS_MAX;
+    struct cprof_thread *thread;
+    pthread_t spinners[2];
+
+    atomic_store(&may_stop, false);
+    python_fixture_run("import probe, _thread\n"
+                       "def turn():\n"
+                       "    while not probe.may_stop():\n"
+                       "        pass\n"
+                       "def work():\n"
+                       "    probe.register('worker')\n"
+                       "    probe.share_cpu()\n"
+                       "    turn()\n"
+                       "    probe.gate(7)\n"
+                       "_thread.start_new_thread(work, ())\n");
+    Py_BEGIN_ALLOW_THREADS;
+    start_spinners(spinners, names);
+    while (!(thread = thread_called("worker")) || wait_in(thread, "turn") == 0) {
+        EXPECT(has_time_left(end));
+        (void)cprof_offcpu_look(UINT64_C(1000000));
+    }
+    EXPECT(frame_is(cprof_log_record(recorder.log, thread->sleep.queued_ref), 1, "work"));
+    atomic_store(&may_stop, true);
+    EXPECT(pthread_join(spinners[0], NULL) == 0 && pthread_join(spinners[1], NULL) == 0);
+    Py_END_ALLOW_THREADS;
+}
+
+/* As a thread that has just been found waiting: the account of that wait comes when it ends. */
+static void a_wait_that_has_not_ended_is_told_in_advance(void)
+{
+    struct cprof_thread *thread = thread_called("walker");
+    struct sums before, after;
+
+    Py_BEGIN_ALLOW_THREADS;
+    settle();
+    thread->sleep.is_queued = true;
+    thread->sleep.queued_ref = thread->sleep.ref;
+    thread->sleep.queued_ns = 0;
+    before = sum_up();
+    (void)cprof_offcpu_look(UINT64_C(1000000));
+    EXPECT(thread->sleep.due_ns > 0 && thread->sleep.queued_ns >= (uint64_t)thread->sleep.due_ns);
+    cprof_offcpu_settle();
+    after = sum_up();
+    EXPECT(thread->sleep.due_ns == 0 && after.runnable_ns > before.runnable_ns);
+    EXPECT(after.off_cpu_ns - before.off_cpu_ns + after.runnable_ns - before.runnable_ns +
+               after.due_ns - before.due_ns ==
+           after.wall_ns - before.wall_ns);
+    thread->sleep.is_queued = false;
     Py_END_ALLOW_THREADS;
 }
 
@@ -807,6 +900,8 @@ int main(void)
     RUN(a_thread_without_state_or_tags_is_not_looked_at);
     RUN(a_stack_that_is_too_deep_is_cut_and_says_so);
     RUN(a_thread_that_waits_for_a_cpu_is_not_asleep);
+    RUN(a_thread_that_waits_for_a_cpu_is_seen_where_it_waits);
+    RUN(a_wait_that_has_not_ended_is_told_in_advance);
     RUN(a_thread_that_waits_for_the_interpreter_says_so);
     RUN(a_process_that_ends_is_not_read_any_more);
     RUN(a_thread_that_is_forgotten_is_followed_anew);

@@ -38,6 +38,23 @@ static void a_thread_waits_where_it_runs_in_proportion(void)
     EXPECT(find(stacks, 5, 5)->runnable_ns == 0);
 }
 
+static void a_thread_waits_where_looks_found_it_waiting(void)
+{
+    struct cprof_thread_stack stacks[] = {
+        {.thread_ref = 9, .stack_ref = 1, .kind = ON_CPU, .value_ns = 30},
+        {.thread_ref = 9, .stack_ref = 2, .kind = OFF_CPU, .value_ns = 1000, .wait_ns = 3},
+        {.thread_ref = 9, .stack_ref = 3, .kind = RUNNABLE, .value_ns = 80},
+        {.thread_ref = 9, .stack_ref = 4, .kind = OFF_CPU, .wait_ns = 1},
+        {.thread_ref = 8, .stack_ref = 5, .kind = ON_CPU, .value_ns = 10},
+        {.thread_ref = 8, .stack_ref = 6, .kind = RUNNABLE, .value_ns = 7},
+    };
+
+    cprof_runnable_share_out(stacks, 6);
+    EXPECT(find(stacks, 6, 2)->runnable_ns == 60 && find(stacks, 6, 4)->runnable_ns == 20);
+    EXPECT(find(stacks, 6, 1)->runnable_ns == 0 && find(stacks, 6, 3)->runnable_ns == 0);
+    EXPECT(find(stacks, 6, 5)->runnable_ns == 7); /* no look found this thread waiting */
+}
+
 static void threads_do_not_wait_for_each_other(void)
 {
     struct cprof_thread_stack stacks[] = {
@@ -99,6 +116,7 @@ static void sums_that_are_too_large_stop(void)
 int main(void)
 {
     RUN(a_thread_waits_where_it_runs_in_proportion);
+    RUN(a_thread_waits_where_looks_found_it_waiting);
     RUN(threads_do_not_wait_for_each_other);
     RUN(stacks_without_time_get_nothing);
     RUN(nothing_is_lost_by_rounding);

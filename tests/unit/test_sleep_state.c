@@ -112,8 +112,7 @@ static pthread_t start(struct sleeper *sleeper, void (*body)(void))
         (void)sched_yield();
     }
     sleeper->thread.tid = atomic_load(&sleeper->tid);
-    sleeper->thread.sleep.status_file = -1;
-    sleeper->thread.sleep.account_file = -1;
+    sleeper->thread.sleep = (struct cprof_sleep)CPROF_SLEEP_NONE;
     return thread;
 }
 

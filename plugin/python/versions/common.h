@@ -74,6 +74,17 @@
     .code_first_traceable = offsetof(PyCodeObject, _co_firsttraceable),                            \
     .code_bytecode = offsetof(PyCodeObject, co_code_adaptive)
 
+/* 3.11 and 3.12: what tells a stored innermost frame from garbage. */
+#define LAYOUT_OF_INNERMOST_FRAMES                                                                 \
+    .cframe_previous = offsetof(_PyCFrame, previous),                                              \
+    .tstate_root_cframe = offsetof(PyThreadState, root_cframe),                                    \
+    .tstate_data_top = offsetof(PyThreadState, datastack_top),                                     \
+    .code_locals = offsetof(PyCodeObject, co_nlocalsplus),                                         \
+    .code_stack = offsetof(PyCodeObject, co_stacksize),                                            \
+    .generator_state_before =                                                                      \
+        offsetof(PyGenObject, gi_iframe) - offsetof(PyGenObject, gi_frame_state),                  \
+    .generator_executing = FRAME_EXECUTING
+
 /* 3.12 and later: interpreters point to their lock. */
 #define LAYOUT_OF_OWN_LOCKS                                                                        \
     .gil_place = CPROF_GIL_BY_INTERPRETER, .interp_gil = offsetof(PyInterpreterState, ceval.gil),  \

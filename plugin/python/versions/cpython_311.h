@@ -18,6 +18,8 @@ static const struct cprof_python_layout built_layout = {
     .tstate_native_thread_id = offsetof(PyThreadState, native_thread_id),
     .tstate_head = offsetof(PyThreadState, cframe),
     .cframe_current_frame = offsetof(_PyCFrame, current_frame),
+    LAYOUT_OF_INNERMOST_FRAMES,
+    .frame_is_entry = offsetof(_PyInterpreterFrame, is_entry),
     .interp_next = offsetof(PyInterpreterState, next),
     .interp_threads_head = offsetof(PyInterpreterState, threads.head),
     .frame_bytes = offsetof(_PyInterpreterFrame, localsplus),

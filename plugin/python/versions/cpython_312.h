@@ -18,6 +18,7 @@ static const struct cprof_python_layout built_layout = {
     .tstate_native_thread_id = offsetof(PyThreadState, native_thread_id),
     .tstate_head = offsetof(PyThreadState, cframe),
     .cframe_current_frame = offsetof(_PyCFrame, current_frame),
+    LAYOUT_OF_INNERMOST_FRAMES,
     .interp_next = offsetof(PyInterpreterState, next),
     .interp_threads_head = offsetof(PyInterpreterState, threads.head),
     LAYOUT_OF_OWN_LOCKS,

@@ -77,6 +77,16 @@ struct cprof_python_layout {
 
     /* _PyCFrame. */
     uint16_t cframe_current_frame;
+    uint16_t cframe_previous;
+
+    /* What innermost.c asks, with links_late. */
+    uint16_t tstate_root_cframe;     /* the _PyCFrame that is there before any call */
+    uint16_t tstate_data_top;        /* datastack_top: where the next frame will be pushed */
+    uint16_t frame_is_entry;         /* 0: the evaluation loop has a frame of its own (3.12) */
+    uint16_t code_locals;            /* co_nlocalsplus, an int */
+    uint16_t code_stack;             /* co_stacksize, an int */
+    uint16_t generator_state_before; /* a generator's frame follows its state by so many bytes */
+    int8_t generator_executing;
 
     /* PyInterpreterState. */
     uint16_t interp_next;
