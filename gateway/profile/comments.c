@@ -93,7 +93,27 @@ static void comment_on_engine(struct cprof_table *table, const uint64_t *counter
                         perf_refused ? "perf_event_open was refused" : "no perf event ticked");
 }
 
-void cprof_comment_on_window(struct cprof_table *table, const struct cprof_config *config)
+/* Why the period is another one than what was set. */
+static void comment_on_limits(struct cprof_table *table, const struct cprof_config *config)
+{
+    char samples[32] = "off", percent[32] = "off";
+
+    if (config->max_samples > 0) {
+        (void)snprintf(samples, sizeof(samples), "%u a second", config->max_samples);
+    }
+    if (config->max_overhead_hundredths > 0) {
+        (void)snprintf(percent, sizeof(percent), "%u.%02u %%",
+                       config->max_overhead_hundredths / 100,
+                       config->max_overhead_hundredths % 100);
+    }
+    cprof_table_comment(table,
+                        "period: longer than the %u ms that are set, to keep within "
+                        "cloudprofiler-max-samples (%s) and cloudprofiler-max-overhead (%s)",
+                        config->set_period_ms, samples, percent);
+}
+
+void cprof_comment_on_window(struct cprof_table *table, const struct cprof_config *config,
+                             const struct cprof_window *window)
 {
     double period_ms = (double)table->period_ns / 1e6;
     char looks[64] = "";
@@ -111,6 +131,9 @@ void cprof_comment_on_window(struct cprof_table *table, const struct cprof_confi
     }
     cprof_table_comment(table, "window: %.3f s, one sample each %.3f ms of CPU time%s",
                         (double)table->duration_ns / 1e9, period_ms, looks);
+    if (window->flags & (uint32_t)CPROF_WINDOW_STRETCHED) {
+        comment_on_limits(table, config);
+    }
 }
 
 static void comment_on_number(struct cprof_table *table, const char *title, uint64_t value)

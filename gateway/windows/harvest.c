@@ -100,6 +100,8 @@ static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_vie
     };
     double percent = cprof_overhead_percent(&measure);
 
+    harvest->samples =
+        cprof_saturating_add(harvest->samples, view->counters[CPROF_COUNTER_SAMPLES]);
     harvest->memory_refused =
         harvest->memory_refused || view->counters[CPROF_COUNTER_MEMORY_REFUSED] > 0;
     if (percent > harvest->worst_percent) {

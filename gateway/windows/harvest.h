@@ -36,6 +36,8 @@ struct cprof_harvest {
     uint32_t worst_kind;  /* enum cprof_slot_kind */
     uint32_t worst_number;
 
+    uint64_t samples; /* that gave a stack, of all slots */
+
     bool memory_refused; /* in a slot: records found no memory */
 };
 

@@ -60,6 +60,8 @@ enum cprof_window_flag {
     CPROF_WINDOW_REQUESTS = 1u << 1,
     /* and with this one also if it did not. */
     CPROF_WINDOW_NEW_REQUESTS = 1u << 2,
+    /* Its period is longer than the one that is set: the profiler would pass its ceilings. */
+    CPROF_WINDOW_STRETCHED = 1u << 3,
 };
 
 /* A window descriptor: immutable while its bit stands in window_mask. Written by the gateway. */
