@@ -10,7 +10,7 @@ import math
 import re
 
 import pytest
-from testenv import bounds, known
+from testenv import bounds, known, needs
 from testenv.endpoint import TOKEN, Endpoint
 from testenv.uwsgi import QUICK
 from testenv.wait import wait_for
@@ -113,3 +113,24 @@ def test_samples_beyond_the_budget_lengthen_the_period_and_totals_stay(start, pr
     assert status["samples_per_second"] > 0
     assert status["period_ms"] > PERIOD_MS
     assert re.search(r"\ncloudprofiler_samples_per_second [0-9.]+\n", metrics)
+
+
+def test_perf_events_that_cost_a_fast_app_too_much_are_given_up_and_that_is_shown(
+    uwsgi, profile_reader
+):
+    server = uwsgi(app="trivial_wsgi", processes=1, cloudprofiler_verbose=2, **QUICK)
+    if "perf_event_open is refused" in server.log:
+        pytest.skip(needs.PERF_EVENTS)
+
+    with server.load("/", threads=4):
+        server.wait_for_log(r"perf events took [\d.]+ s of this process's [\d.]+ s", seconds=60)
+        server.wait_for_profiles(1)  # its window may have been open already
+        profile = profile_reader.read(server.wait_for_profiles(1)[-1])
+
+    assert "perf events were given up" in profile.comment("engine")
+    assert profile.comment("perf events given up").startswith("1 processes")
+    (worker,) = known.worker_accounts(profile)
+    assert worker["perf_given_up"] == 1
+    assert worker["samples"] == worker["timer_ticks"] - known.missed_ticks(worker)
+    clock_ns = worker["cpu_clock_ns"]
+    assert abs(profile.total_ns / clock_ns - 1) <= bounds.MODEL + bounds.UNSAMPLED

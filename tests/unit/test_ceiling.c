@@ -39,8 +39,10 @@ static struct cprof_window_result a_result(struct cprof_window *window,
                                            struct cprof_harvest *harvest, double percent)
 {
     *window = (struct cprof_window){.period_ns = cprof_ceiling_period_ms(&ceiling, SET_MS) * MS};
-    *harvest = (struct cprof_harvest){
-        .worst_percent = percent, .worst_kind = CPROF_SLOT_WORKER, .worst_number = 2};
+    *harvest = (struct cprof_harvest){.worst_percent = percent,
+                                      .worst_samples_percent = percent,
+                                      .worst_kind = CPROF_SLOT_WORKER,
+                                      .worst_number = 2};
     logged[0] = '\0';
     return (struct cprof_window_result){.window = window, .harvest = harvest, .steady = true};
 }
