@@ -78,11 +78,12 @@ class _Clocks:
 
 def measure(make, reader, count, windows):
     server = make(
-        app="truth",
+        app="short_requests",  # the mix is whole many times in a window, in each of 64 processes
         processes=count,
         listen=100,
         cloudprofiler_period_ms=PERIOD_MS,
         cloudprofiler_max_samples=MAX_SAMPLES,
+        cloudprofiler_disable_wall_profiling="true",  # looks have a pace of their own
         cloudprofiler_output_keep=0,
         cloudprofiler_output_interval=SECONDS,
         cloudprofiler_output_duration=SECONDS,
