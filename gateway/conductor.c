@@ -222,7 +222,7 @@ static void begin(void *context, uint64_t now_ns)
 }
 
 /* The windows that are ordered from now on have the set period, or a longer one that keeps them
- * below the ceiling. */
+ * below the ceilings. */
 static void choose_period(struct conductor *conductor, uint32_t set_ms)
 {
     const struct cprof_ceiling *ceiling = &conductor->ceiling;
@@ -230,8 +230,11 @@ static void choose_period(struct conductor *conductor, uint32_t set_ms)
         .percent = ceiling->percent,
         .ceiling_percent = ceiling->rule.ceiling_percent,
         .period_ms = cprof_ceiling_period_ms(ceiling, set_ms),
+        .samples_per_s = ceiling->samples_per_s,
+        .max_samples = ceiling->budget.samples_per_s,
     };
 
+    conductor->config.set_period_ms = set_ms;
     conductor->config.period_ms = overhead.period_ms;
     cprof_status_set_overhead(conductor->site.status, &overhead);
 }

@@ -21,6 +21,7 @@ static const struct {
     uint32_t least, most;
 } bounds[] = {
     {NUMBER(period_ms), 1, CPROF_PERIOD_MS_MAX},
+    {NUMBER(set_period_ms), 1, CPROF_PERIOD_MS_MAX},
     {NUMBER(max_depth), 1, CPROF_DEPTH_MAX},
     {NUMBER(verbose), 0, CPROF_LOG_DEBUG},
     {NUMBER(output_interval_s), 1, CPROF_INTERVAL_S_MAX},
@@ -39,6 +40,7 @@ static const struct {
     {NUMBER(native_leaf), 0, 1},
     {NUMBER(max_overhead_hundredths), 0, CPROF_OVERHEAD_MAX},
     {NUMBER(gateway_memory_mib), CPROF_GATEWAY_MIB_MIN, CPROF_GATEWAY_MIB_MAX},
+    {NUMBER(max_samples), 0, CPROF_MAX_SAMPLES_MAX},
     {NUMBER(http_allow_remote), 0, 1},
     {NUMBER(slot_count), 1, CPROF_SLOTS_MAX},
 };

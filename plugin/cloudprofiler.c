@@ -125,6 +125,7 @@ static void start_sampling(void)
     start.native_leaf = options->config.native_leaf;
     cprof_request_note_path_segments(options->config.path_segments);
     start.core_count = cprof_processes_core_count();
+    start.ceiling_hundredths = options->config.max_overhead_hundredths;
     start.request_count = cprof_processes_request_count();
     if (!cprof_sampler_start(&start, &error)) {
         cprof_log(CPROF_LOG_ERROR, "%s: this process is not profiled", error.text);

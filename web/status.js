@@ -23,13 +23,18 @@ export function showStatus(status, requests) {
   showSettings(status.settings);
 }
 
-// "Costs 0.3 % of the workers' CPU time, at most 1 %; a sample every 10 ms."
+// "Costs 0.30 % of the workers' CPU time, at most 1 %; 200 samples a second, at most 1000; a sample
+// every 10 ms of CPU time."
 function costLine(overhead) {
   const known = overhead.percent ?? null;
   const most = overhead.max_percent ?? null;
   const cost = known === null ? "Cost not measured yet" : `Costs ${known.toFixed(2)} % of the workers' CPU time`;
   const ceiling = most === null ? "no ceiling" : `at most ${most} %`;
-  return `${cost}, ${ceiling}; a sample every ${overhead.period_ms ?? DASH} ms.`;
+  const rate = overhead.samples_per_second ?? null;
+  const most_samples = overhead.max_samples ?? null;
+  const samples = rate === null ? "" : `; ${count(Math.round(rate))} samples a second`;
+  const budget = rate === null || most_samples === null ? "" : `, at most ${count(most_samples)}`;
+  return `${cost}, ${ceiling}${samples}${budget}; a sample every ${overhead.period_ms ?? DASH} ms.`;
 }
 
 function slotRow(slot, requests) {

@@ -4,8 +4,11 @@
  */
 #include "scheduled_windows.h"
 
+#include <unistd.h>
+
 #include "../../shared/base/log.h"
 #include "../../shared/base/units.h"
+#include "../../shared/segment/window.h"
 #include "hand_over.h"
 
 static void finished(void *context, const struct cprof_window_result *result)
@@ -78,8 +81,12 @@ bool cprof_scheduled_windows_begin(struct cprof_scheduled_windows *scheduled,
 
 void cprof_scheduled_windows_start(struct cprof_scheduled_windows *scheduled, uint64_t now_ns)
 {
-    cprof_schedule_init(&scheduled->schedule, now_ns, scheduled->config->output_interval_s,
-                        scheduled->config->output_duration_s);
+    const struct cprof_config *config = scheduled->config;
+    /* Instances of one machine differ in the process, those of a cluster in the time as well. */
+    uint64_t seed = cprof_now_unix_ns() ^ (uint64_t)getpid() << 32 ^ config->server_key;
+
+    cprof_schedule_init(&scheduled->schedule, now_ns, config->output_interval_s,
+                        config->output_duration_s, seed);
     scheduled->timer.due_ns = 0;
 }
 

@@ -56,7 +56,7 @@ void cprof_comment_on_slot(struct cprof_table *table, const struct cprof_log_vie
                            const char *slot_name, uint64_t extra_ns)
 {
     const uint64_t *counters = view->counters;
-    char line[1000] = "";
+    char line[1200] = "";
 
     append_counters(line, sizeof(line), table, counters, 0, CPROF_COUNTER_PERF_TICKS);
     append(line, sizeof(line), "expected_timer_ticks", expected_ticks(table->period_ns, counters));
@@ -79,6 +79,7 @@ void cprof_comment_on_slot(struct cprof_table *table, const struct cprof_log_vie
 static void comment_on_engine(struct cprof_table *table, const uint64_t *counters)
 {
     uint64_t perf_refused = counters[CPROF_COUNTER_PERF_REFUSED];
+    const char *why = perf_refused ? "perf_event_open was refused" : "no perf event ticked";
 
     if (counters[CPROF_COUNTER_PERF_WEIGHT_NS] > 0) {
         cprof_table_comment(table,
@@ -87,16 +88,39 @@ static void comment_on_engine(struct cprof_table *table, const uint64_t *counter
                             (unsigned long long)perf_refused);
         return;
     }
+    if (counters[CPROF_COUNTER_PERF_GIVEN_UP] > 0) {
+        why = "perf events were given up, as they cost too much here";
+    }
     cprof_table_comment(table,
                         "engine: timer (thread CPU timers, which expire on the kernel's tick: "
                         "shares of short requests may be off; %s)",
-                        perf_refused ? "perf_event_open was refused" : "no perf event ticked");
+                        why);
 }
 
-void cprof_comment_on_window(struct cprof_table *table, const struct cprof_config *config)
+/* Why the period is another one than what was set. */
+static void comment_on_limits(struct cprof_table *table, const struct cprof_config *config)
+{
+    char samples[32] = "off", percent[32] = "off";
+
+    if (config->max_samples > 0) {
+        (void)snprintf(samples, sizeof(samples), "%u a second", config->max_samples);
+    }
+    if (config->max_overhead_hundredths > 0) {
+        (void)snprintf(percent, sizeof(percent), "%u.%02u %%",
+                       config->max_overhead_hundredths / 100,
+                       config->max_overhead_hundredths % 100);
+    }
+    cprof_table_comment(table,
+                        "period: longer than the %u ms that are set, to keep within "
+                        "cloudprofiler-max-samples (%s) and cloudprofiler-max-overhead (%s)",
+                        config->set_period_ms, samples, percent);
+}
+
+void cprof_comment_on_window(struct cprof_table *table, const struct cprof_config *config,
+                             const struct cprof_window *window)
 {
     double period_ms = (double)table->period_ns / 1e6;
-    char looks[64] = "";
+    char looks[80] = "";
 
     cprof_table_comment(table, "program: uwsgi-cloudprofiler %s", CPROF_VERSION);
     cprof_table_comment(table, "server: uWSGI %s, CPython %s", config->uwsgi_version,
@@ -106,11 +130,14 @@ void cprof_comment_on_window(struct cprof_table *table, const struct cprof_confi
     }
     cprof_table_comment(table, "instance: %s", config->instance);
     if (table->kind == CPROF_KIND_WALL) {
-        (void)snprintf(looks, sizeof(looks), ", a look at sleeping threads each %.3f to 100 ms",
-                       period_ms);
+        (void)snprintf(looks, sizeof(looks),
+                       ", looks at sleeping threads %.3f ms to a second apart", period_ms);
     }
     cprof_table_comment(table, "window: %.3f s, one sample each %.3f ms of CPU time%s",
                         (double)table->duration_ns / 1e9, period_ms, looks);
+    if (window->flags & (uint32_t)CPROF_WINDOW_STRETCHED) {
+        comment_on_limits(table, config);
+    }
 }
 
 static void comment_on_number(struct cprof_table *table, const char *title, uint64_t value)

@@ -26,7 +26,8 @@ void cprof_totals_add(struct cprof_totals *totals, const struct cprof_log_view *
                       uint64_t extra_ns);
 
 /* Program, server, service, instance and window: the first comments. */
-void cprof_comment_on_window(struct cprof_table *table, const struct cprof_config *config);
+void cprof_comment_on_window(struct cprof_table *table, const struct cprof_config *config,
+                             const struct cprof_window *window);
 
 /* One line for a slot, "worker 1: ...". extra_ns: kernel time outside system calls. */
 void cprof_comment_on_slot(struct cprof_table *table, const struct cprof_log_view *view,

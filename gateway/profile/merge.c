@@ -802,7 +802,7 @@ void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
     table->time_unix_ns = window->start_unix_ns;
     table->duration_ns = duration_ns;
     table->period_ns = window->period_ns;
-    cprof_comment_on_window(table, config);
+    cprof_comment_on_window(table, config, window);
 }
 
 void cprof_merge_use_symbols(struct cprof_merge *merge, struct cprof_symbols *symbols)

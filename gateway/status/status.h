@@ -52,6 +52,8 @@ struct cprof_status_window {
 struct cprof_status_overhead {
     double percent;         /* as in struct cprof_ceiling */
     double ceiling_percent; /* 0: there is none */
+    double samples_per_s;   /* likewise */
+    uint32_t max_samples;   /* a second; 0: there is no budget */
     uint32_t period_ms;     /* of the windows that are ordered without one of their own */
 };
 

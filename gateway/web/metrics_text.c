@@ -80,6 +80,11 @@ static void write_overhead(FILE *out, const struct cprof_status_overhead *overhe
                false);
     (void)fprintf(out, PREFIX "period_ns %llu\n",
                   (unsigned long long)(overhead->period_ms * NS_PER_MS));
+    if (overhead->samples_per_s >= 0) {
+        write_head(out, "samples_per_second",
+                   "Samples a second of all processes together in the last window", false);
+        (void)fprintf(out, PREFIX "samples_per_second %.2f\n", overhead->samples_per_s);
+    }
     if (overhead->percent >= 0) {
         write_head(out, "overhead_percent",
                    "What profiling took of a worker's CPU time, where it took most", false);

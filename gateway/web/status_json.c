@@ -185,10 +185,14 @@ static json_t *settings_as_json(const struct cprof_settings *settings)
 static json_t *overhead_as_json(const struct cprof_status_overhead *overhead)
 {
     return json_pack(
-        "{so, so, si}", "percent",
+        "{so, so, so, so, si}", "percent",
         overhead->percent < 0 ? json_null() : json_real(overhead->percent), "max_percent",
         overhead->ceiling_percent > 0 ? json_real(overhead->ceiling_percent) : json_null(),
-        "period_ms", (int)overhead->period_ms);
+        "samples_per_second",
+        overhead->samples_per_s < 0 ? json_null() : json_real(overhead->samples_per_s),
+        "max_samples",
+        overhead->max_samples > 0 ? json_integer(overhead->max_samples) : json_null(), "period_ms",
+        (int)overhead->period_ms);
 }
 
 char *cprof_status_as_json(const struct cprof_status_report *report,

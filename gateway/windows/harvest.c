@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/segment/ledger.h"
 #include "../../shared/segment/window.h"
 #include "../profile/log_reader.h"
 #include "../profile/merge.h"
 #include "memory_share.h"
-#include "overhead.h"
 
 static bool window_is_sound(const struct cprof_window *window, uint32_t epoch)
 {
@@ -106,18 +106,19 @@ static bool merge_one(struct cprof_making *making, struct cprof_log_view *view,
 
 static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_view *view)
 {
-    const struct cprof_overhead_measure measure = {
-        .handler_cpu_ns = view->counters[CPROF_COUNTER_HANDLER_CPU_NS],
-        .ticker_cpu_ns = view->counters[CPROF_COUNTER_TICKER_CPU_NS],
-        .worker_cpu_ns = view->counters[CPROF_COUNTER_CPU_CLOCK_NS],
-        .wall_ns = view->counters[CPROF_COUNTER_SAMPLING_NS],
-    };
-    double percent = cprof_overhead_percent(&measure);
+    struct cprof_ledger ledger;
+    double percent;
 
+    cprof_ledger_read(&ledger, view->counters);
+    percent = cprof_ledger_percent(&ledger, cprof_ledger_sum_ns(&ledger));
+    harvest->samples =
+        cprof_saturating_add(harvest->samples, view->counters[CPROF_COUNTER_SAMPLES]);
     harvest->memory_refused =
         harvest->memory_refused || view->counters[CPROF_COUNTER_MEMORY_REFUSED] > 0;
     if (percent > harvest->worst_percent) {
         harvest->worst_percent = percent;
+        harvest->worst_samples_percent =
+            cprof_ledger_percent(&ledger, ledger.cost_ns[CPROF_COST_SAMPLES]);
         harvest->worst_kind = view->kind;
         harvest->worst_number = view->number;
     }

@@ -33,10 +33,14 @@ struct cprof_harvest {
     struct cprof_profile profiles[CPROF_PROFILE_KINDS];
     unsigned count; /* of the kinds that the window asks for, which their tables name */
 
-    /* The share of the profiler in the slot that paid most (overhead.h), and which one that is. */
+    /* The share of the profiler in the slot that paid most (ledger.h), what of it goes with the
+     * number of samples, and which slot that is. */
     double worst_percent; /* CPROF_OVERHEAD_UNKNOWN: no slot can tell */
-    uint32_t worst_kind;  /* enum cprof_slot_kind */
+    double worst_samples_percent;
+    uint32_t worst_kind; /* enum cprof_slot_kind */
     uint32_t worst_number;
+
+    uint64_t samples; /* that gave a stack, of all slots */
 
     bool memory_refused; /* in a slot: records found no memory */
     uint64_t others;     /* stacks that became "[other]", in all profiles */

@@ -1,8 +1,9 @@
 /* overhead.h - the rule that keeps the profiler's own cost below its ceiling.
  *
  * After each window, the CPU time that the profiler burnt in a worker is compared with the CPU
- * time of the worker. Above the ceiling the period of the next windows is doubled, up to
- * CPROF_PERIOD_NS_MAX, as long as that helps: a part of the cost does not go with the rate. Well
+ * time of the worker (ledger.h). Above the ceiling the period of the next windows is doubled, up to
+ * CPROF_PERIOD_NS_MAX, as long as that helps. Where samples are less than a third of the cost it
+ * would not: what is dearer has its own way to become cheaper. Well
  * below the ceiling for some windows in a row it is halved again, until it is the configured one.
  * Halving it doubles the cost at most, so that a rate that is taken back stays below the ceiling.
  *
@@ -16,21 +17,13 @@
 
 #include <stdint.h>
 
-#define CPROF_OVERHEAD_UNKNOWN (-1.0) /* a share in per cent that nobody can tell */
+#include "../../shared/segment/ledger.h"
 
 struct cprof_overhead {
     double ceiling_percent; /* 0: there is no ceiling */
     unsigned doublings;     /* of the configured period, at present */
     double before_percent;  /* the share that the last doubling answered; 0: none did */
     unsigned quiet_windows; /* that were well below the ceiling, in a row */
-};
-
-/* What one worker did in one window. The figures come from shared memory: any value is fine. */
-struct cprof_overhead_measure {
-    uint64_t handler_cpu_ns;
-    uint64_t ticker_cpu_ns;
-    uint64_t worker_cpu_ns; /* all of the worker's threads, without the ticker */
-    uint64_t wall_ns;       /* how long the worker was sampled */
 };
 
 enum cprof_overhead_change {
@@ -40,20 +33,15 @@ enum cprof_overhead_change {
     CPROF_OVERHEAD_RESTORED, /* the configured period is back */
 };
 
-/* The profiler's share in per cent of the worker's CPU time. A worker that used less than a
- * quarter of a processor counts as if it had used a quarter: the ticker's small constant cost is
- * no reason to sample it less. CPROF_OVERHEAD_UNKNOWN for one that used less than a tenth, or was
- * sampled for less than half a second. */
-double cprof_overhead_percent(const struct cprof_overhead_measure *measure);
-
 /* The period to order windows with, for a configured one, which may change at any time. At least
  * the configured one; at most CPROF_PERIOD_NS_MAX, if the configured one is. */
 uint64_t cprof_overhead_period_ns(const struct cprof_overhead *overhead, uint64_t configured_ns);
 
-/* A window of window_period_ns is over; percent is the share in the worker that paid most. An
- * unknown share says nothing, nor does a window of another period than the one in force: it was
+/* A window of window_period_ns is over; percent is the share in the worker that paid most, of which
+ * samples_percent goes with the rate. An unknown share says nothing, nor does a window of another period than the one in force: it was
  * ordered before the last change, or has a period of its own. */
 enum cprof_overhead_change cprof_overhead_judge(struct cprof_overhead *overhead, double percent,
-                                                uint64_t configured_ns, uint64_t window_period_ns);
+                                                double samples_percent, uint64_t configured_ns,
+                                                uint64_t window_period_ns);
 
 #endif

@@ -657,6 +657,15 @@ static struct entry *find_free(struct cprof_windows *windows)
     return NULL;
 }
 
+/* Whoever orders a window takes the period in force, or has one of his own. */
+static uint32_t stretched(const struct cprof_config *config, uint64_t period_ns)
+{
+    bool is_stretched =
+        config->period_ms > config->set_period_ms && period_ns == config->period_ms * NS_PER_MS;
+
+    return is_stretched ? (uint32_t)CPROF_WINDOW_STRETCHED : 0;
+}
+
 int cprof_windows_order(struct cprof_windows *windows, const struct cprof_window_order *order,
                         struct cprof_error *error)
 {
@@ -681,6 +690,7 @@ int cprof_windows_order(struct cprof_windows *windows, const struct cprof_window
                             .ticket = ticket,
                             .ticket_bytes = order->ticket_bytes};
     entry->order.ticket = NULL;
+    entry->order.flags |= stretched(windows->config, order->period_ns);
     entry->window.kinds = order->kinds;
     entry->window.source = order->source;
     entry->window.period_ns = order->period_ns;

@@ -56,6 +56,7 @@ static struct {
             .native_leaf = 1,
             .max_overhead_hundredths = 100,
             .gateway_memory_mib = 64,
+            .max_samples = 1000,
             .verbose = CPROF_LOG_WARNING,
             .initial_backoff_s = 60,
             .api_endpoint = ENDPOINT_DEFAULT,
@@ -239,6 +240,18 @@ static void set_max_overhead(char *option, char *value, void *data)
     state.options.config.max_overhead_hundredths = (uint32_t)(number * scale);
 }
 
+static void set_max_samples(char *option, char *value, void *data)
+{
+    uint64_t number = 0;
+
+    (void)data;
+    if ((!value || strcmp(value, "off") != 0) &&
+        !cprof_option_parse_number(value, CPROF_MAX_SAMPLES_MIN, CPROF_MAX_SAMPLES_MAX, &number)) {
+        cprof_option_refuse(option, value, "samples a second from 10 to 1000000, or off: no bound");
+    }
+    state.options.config.max_samples = (uint32_t)number;
+}
+
 static uint32_t disable_flag, disable_upload_flag, worker_frame_flag;
 
 /* NOLINTBEGIN(readability-redundant-casting): uWSGI's table has no const in it. */
@@ -300,6 +313,10 @@ struct uwsgi_option cprof_option_table[] = {
      (char *)"per cent of a worker's CPU time that profiling may take, 0.05 to 50, or off; what "
              "takes more is sampled more rarely from then on (default: 1)",
      set_max_overhead, NULL, 0},
+    {(char *)PREFIX "max-samples", required_argument, 0,
+     (char *)"CPU samples a second of all processes together, 10 to 1000000, or off; where there "
+             "are more the period is longer from then on, in all of them (default: 1000)",
+     set_max_samples, NULL, 0},
     {(char *)PREFIX "max-depth", required_argument, 0,
      (char *)"frames kept of a stack, 1 to 1024, the innermost ones (default: 128)",
      cprof_option_set_number, &depth_range, 0},
@@ -459,6 +476,7 @@ const struct cprof_options *cprof_options_finish(void)
     if (worker_frame_flag) {
         add_worker_frame(config);
     }
+    config->set_period_ms = config->period_ms;
     config->server_key = cprof_server_key();
     cprof_option_checks_make(&state.options, &given);
     return &state.options;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../../shared/base/kernel_clock.h"
+#include "../../shared/segment/ledger.h"
 #include "../ground/guard.h"
 #include "../ground/machine.h"
 #include "../python/gil_state.h"
@@ -307,7 +308,7 @@ static void take_tick(const siginfo_t *info, const ucontext_t *interrupted, uint
 }
 
 /* Takes the tick, and the time if it is this one's turn. What the kernel needs to deliver the
- * signal is not seen here. */
+ * signal is not seen here and stands for itself. */
 static void take_and_time_tick(const siginfo_t *info, const ucontext_t *interrupted)
 {
     _Atomic uint64_t *counters = recorder_of_process->slot->counters;
@@ -317,6 +318,8 @@ static void take_and_time_tick(const siginfo_t *info, const ucontext_t *interrup
     if (period_ns == 0) {
         return; /* a tick that was on its way when the window ended */
     }
+    atomic_fetch_add_explicit(&counters[CPROF_COUNTER_DELIVERY_CPU_NS], CPROF_DELIVERY_NS,
+                              memory_order_relaxed);
     is_timed = atomic_fetch_add_explicit(&ticks_begun, 1, memory_order_relaxed) % TIMED_TICKS ==
                TIMED_TICKS - 1;
     if (is_timed) {

@@ -6,8 +6,15 @@
 
 #include "../../shared/base/random.h"
 
-/* Looks take at most one part in so many of the time. */
-#define COST_PARTS 50u
+/* What a worker counts as using at least, as a part of a processor. */
+#define LIGHT_PART 4u
+
+/* Looks may take a third of the ceiling, scans a sixth: half of it together. */
+#define CEILING_PART UINT64_C(3)
+#define HUNDREDTHS   UINT64_C(10000) /* of a per cent in the whole */
+
+/* A gap is at most this part of the time that nothing ran for. */
+#define QUIET_PART 4u
 
 /* A gap is drawn in steps, each of which is the last with a chance of one in STEP_ODDS, and ends
  * anywhere in its last step: (STEP_ODDS - 1/2) steps are its mean. */
@@ -30,17 +37,46 @@ static uint64_t draw_gap(struct cprof_pace *pace)
     return steps * step_ns + cprof_random_below(&pace->random, step_ns);
 }
 
-uint64_t cprof_pace_next(struct cprof_pace *pace, bool moved, uint64_t cost_ns)
+static uint64_t longer(uint64_t left_ns, uint64_t right_ns)
+{
+    return left_ns > right_ns ? left_ns : right_ns;
+}
+
+static uint64_t shorter(uint64_t left_ns, uint64_t right_ns)
+{
+    return left_ns < right_ns ? left_ns : right_ns;
+}
+
+uint64_t cprof_pace_look_parts(uint32_t ceiling_hundredths, uint64_t used_ns, uint64_t wall_ns)
+{
+    uint64_t base_ns = longer(used_ns, wall_ns / LIGHT_PART), allowed_ns;
+
+    if (ceiling_hundredths == 0 || base_ns == 0) {
+        return CPROF_PACE_LOOK_PARTS_MIN;
+    }
+    allowed_ns = base_ns / HUNDREDTHS * ceiling_hundredths / CEILING_PART;
+    return allowed_ns ? longer(wall_ns / allowed_ns, CPROF_PACE_LOOK_PARTS_MIN)
+                      : CPROF_PACE_LOOK_PARTS_MIN;
+}
+
+uint64_t cprof_pace_affordable_ns(uint64_t cost_ns, uint64_t parts, uint64_t parts_min)
+{
+    return longer(shorter(cost_ns * parts, CPROF_PACE_DEAR_MAX_NS), cost_ns * parts_min);
+}
+
+uint64_t cprof_pace_idle_ns(uint64_t quiet_ns, uint64_t least_ns)
+{
+    return longer(least_ns, shorter(quiet_ns / QUIET_PART, CPROF_PACE_IDLE_MAX_NS));
+}
+
+uint64_t cprof_pace_next(struct cprof_pace *pace, bool moved, uint64_t cost_ns, uint64_t parts)
 {
     uint64_t slowest_ns =
-        pace->period_ns > CPROF_PACE_MEAN_MAX_NS ? pace->period_ns : CPROF_PACE_MEAN_MAX_NS;
+        longer(pace->period_ns, cprof_pace_idle_ns(pace->quiet_ns, CPROF_PACE_MEAN_MAX_NS));
 
-    pace->mean_ns = moved ? pace->period_ns : pace->mean_ns * 2;
-    if (pace->mean_ns < cost_ns * COST_PARTS) {
-        pace->mean_ns = cost_ns * COST_PARTS;
-    }
-    if (pace->mean_ns > slowest_ns) {
-        pace->mean_ns = slowest_ns;
-    }
+    pace->mean_ns = moved ? pace->period_ns : shorter(pace->mean_ns * 2, slowest_ns);
+    pace->mean_ns =
+        longer(pace->mean_ns, cprof_pace_affordable_ns(cost_ns, parts, CPROF_PACE_LOOK_PARTS_MIN));
+    pace->quiet_ns = moved ? 0 : pace->quiet_ns + pace->mean_ns;
     return draw_gap(pace);
 }

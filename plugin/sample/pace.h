@@ -1,11 +1,18 @@
 /* pace.h - when the next look at sleeping threads is due: each period while something moves, more
- * and more rarely while nothing does.
+ * and more rarely while nothing does; and never so often that the ticker costs too much.
  *
  * A look that finds a new stack stands for the time since the look before. That gap's length must
  * not depend on what happens in it, and the chance to be looked at must be the same at each
  * instant: then `mean` is the right weight for what is found, whatever the gap really was (each
  * instant is sampled at the rate 1 / mean). With even gaps, a stack that was met in a long gap and
  * left in a short one would lose what it had of the short one.
+ *
+ * Cost      a ticker, which looks at sleepers and scans for threads, takes at most one part in
+ *           fifty of a processor, whatever there is to look at. Below that, looks and scans
+ *           together take at most half of the ceiling that is set (cloudprofiler-max-overhead) of
+ *           the worker's own CPU time, where gaps of a second do for that. A worker that uses less
+ *           than a quarter of a processor counts as if it used that: its wall profile is why it is
+ *           looked at.
  *
  * Callers   the ticker. Pure: no clock is read.
  *
@@ -18,17 +25,36 @@
 #include <stdint.h>
 
 #define CPROF_PACE_MEAN_MAX_NS UINT64_C(100000000)
+#define CPROF_PACE_IDLE_MAX_NS UINT64_C(1000000000) /* where nothing ran for long */
+#define CPROF_PACE_DEAR_MAX_NS UINT64_C(1000000000) /* where looks cost much */
+
+/* At most one part in so many of a processor: of looks, and of scans. */
+#define CPROF_PACE_LOOK_PARTS_MIN 100u
+#define CPROF_PACE_SCAN_PARTS_MIN 200u
 
 struct cprof_pace {
     uint64_t period_ns;
-    uint64_t mean_ns; /* of gaps like the one that was planned last */
-    uint64_t random;  /* state of the generator (random.h) */
+    uint64_t mean_ns;  /* of gaps like the one that was planned last */
+    uint64_t quiet_ns; /* planned gaps since something moved */
+    uint64_t random;   /* state of the generator (random.h) */
 };
 
 void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t seed);
 
-/* A look has ended, which took cost_ns of CPU time; `moved`: some thread had run since the look
- * before. Returns the time until the next one. */
-uint64_t cprof_pace_next(struct cprof_pace *pace, bool moved, uint64_t cost_ns);
+/* A look has ended. It and all that the ticker did for it took cost_ns of CPU time, of which it may
+ * take one part in `parts`; `moved`: some thread had run since the look before. Returns the time
+ * until the next one. */
+uint64_t cprof_pace_next(struct cprof_pace *pace, bool moved, uint64_t cost_ns, uint64_t parts);
+
+/* One part in how many of a processor looks may take, of a worker that used used_ns of CPU time in
+ * wall_ns, under a ceiling in hundredths of a per cent (0: none). Scans may take half of that. */
+uint64_t cprof_pace_look_parts(uint32_t ceiling_hundredths, uint64_t used_ns, uint64_t wall_ns);
+
+/* The shortest gap behind something that cost so much of CPU time and may take one part in `parts`
+ * of it; parts_min are those of a processor, which hold whatever the gap. */
+uint64_t cprof_pace_affordable_ns(uint64_t cost_ns, uint64_t parts, uint64_t parts_min);
+
+/* The gap where nothing ran for quiet_ns; `least_ns` is the shortest one. */
+uint64_t cprof_pace_idle_ns(uint64_t quiet_ns, uint64_t least_ns);
 
 #endif

@@ -50,6 +50,7 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start, struct cprof_e
         .python = &interpreter,
         .recorder = &recorder,
         .core_count = start->core_count,
+        .ceiling_hundredths = start->ceiling_hundredths,
         .request_count = start->request_count,
         .requests = start->requests,
     };

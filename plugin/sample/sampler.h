@@ -21,9 +21,10 @@ struct cprof_sampler_start {
     int segment_fd;      /* borrowed for the call */
     uint32_t slot_index; /* whose place this process takes */
     uint32_t max_depth;
-    bool native_leaf;       /* samples on the CPU tell in which native code they stood */
-    uint32_t core_count;    /* threads of uWSGI's that this process will have */
-    uint32_t request_count; /* requests that it can serve at the same time */
+    bool native_leaf;            /* samples on the CPU tell in which native code they stood */
+    uint32_t core_count;         /* threads of uWSGI's that this process will have */
+    uint32_t ceiling_hundredths; /* cloudprofiler-max-overhead, of a per cent; 0: none */
+    uint32_t request_count;      /* requests that it can serve at the same time */
     struct cprof_request_view requests;
     const struct cprof_python *python; /* as found in the master; copied */
 };

@@ -27,10 +27,10 @@
 #include "oncpu.h"
 #include "pace.h"
 #include "self_check.h"
+#include "switches.h"
 #include "thread_watch.h"
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
-#define ROUND_COST_MAX   50u              /* a look takes at most one part in so many of the time */
 #define NAME_NS          UINT64_C(500000) /* between two questions for what a sleep that has no name is */
 #define DRAIN_NS         UINT64_C(1000000) /* between two looks at handlers that are inside */
 #define PATH_BYTES       512u
@@ -52,6 +52,7 @@ static struct {
     uint64_t sampling_base_ns;
     uint64_t sampling_start_ns;
     uint64_t settled_ns; /* as in the slot */
+    uint64_t ran_ns;     /* the others' CPU time when they were last known to have run; at most */
 } ticker;
 
 static void sleep_ns(long ns)
@@ -74,6 +75,7 @@ static void start_clocks(void)
     ticker.ticker_start_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     ticker.sampling_base_ns = atomic_load(&counters[CPROF_COUNTER_SAMPLING_NS]);
     ticker.sampling_start_ns = cprof_now_ns();
+    cprof_switches_begin(counters);
     cprof_self_check_begin(counters);
 }
 
@@ -83,6 +85,22 @@ static void publish_sampling_clock(void)
                  ticker.sampling_base_ns + cprof_now_ns() - ticker.sampling_start_ns);
 }
 
+/* Has any thread but the ticker run since this was last true? The two clocks are not read at the
+ * same instant: the others have used at least what the process had when the ticker read its own
+ * clock behind it, and at most what it had before it. What is too little to tell adds up. */
+static bool have_others_run(void)
+{
+    uint64_t before_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    uint64_t process_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    uint64_t behind_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+    if (process_ns - behind_ns <= ticker.ran_ns) {
+        return false;
+    }
+    ticker.ran_ns = process_ns - before_ns;
+    return true;
+}
+
 /* The process's clock counts threads that have ended, too. */
 static void publish_clocks(void)
 {
@@ -90,6 +108,7 @@ static void publish_clocks(void)
     uint64_t own_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - ticker.ticker_start_ns;
     uint64_t process_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ticker.process_start_ns;
 
+    cprof_switches_publish(counters);
     atomic_store(&counters[CPROF_COUNTER_TICKER_CPU_NS], ticker.ticker_cpu_base_ns + own_ns);
     atomic_store(&counters[CPROF_COUNTER_CPU_CLOCK_NS],
                  ticker.cpu_clock_base_ns + process_ns - own_ns);
@@ -184,6 +203,7 @@ static void leave_epoch(uint32_t epoch)
 {
     cprof_thread_watch_follow_clocks();
     publish_clocks();
+    cprof_switches_end(ticker.work.mapping->slot->counters, ticker.work.ceiling_hundredths);
     cprof_self_check_end(ticker.work.mapping->slot->counters, !ticker.warned_of_taken_signal);
     cprof_oncpu_close();
     while (!cprof_oncpu_drained()) {
@@ -201,14 +221,38 @@ struct agenda {
     uint64_t scan_ns; /* the threads and their clocks */
     uint64_t look_ns; /* sleeping threads */
     uint64_t name_ns; /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
+    uint64_t ran_ns;  /* when something had run, at the latest */
+    bool is_known;    /* nothing ran since a look that found nothing moved, */
+    bool is_scanned;  /* or since the last scan */
+    uint64_t paid_ns; /* the ticker's CPU time that is no part of the next look's cost */
+    uint64_t parts;   /* cprof_pace_look_parts() */
     struct cprof_pace pace;
 };
+
+static void note_whether_others_ran(struct agenda *agenda, uint64_t now_ns)
+{
+    if (have_others_run()) {
+        agenda->ran_ns = now_ns;
+        agenda->is_known = agenda->is_scanned = false;
+    }
+}
+
+/* Of the windows that the process has sampled until now. */
+static uint64_t choose_parts(void)
+{
+    const _Atomic uint64_t *counters = ticker.work.mapping->slot->counters;
+    uint64_t used_ns =
+        atomic_load(&counters[CPROF_COUNTER_CPU_CLOCK_NS]) - ticker.cpu_clock_base_ns;
+    uint64_t wall_ns = atomic_load(&counters[CPROF_COUNTER_SAMPLING_NS]) - ticker.sampling_base_ns;
+
+    return cprof_pace_look_parts(ticker.work.ceiling_hundredths, used_ns, wall_ns);
+}
 
 /* Scans are rarer where they are expensive. They come at random: perf events begin another step
  * then, and must not do so in step with the app. */
 static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
 {
-    uint64_t before_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID), pause_ns;
+    uint64_t before_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns, pause_ns;
 
     cprof_thread_watch_look(signal_is_ours());
     publish_sampling_clock();
@@ -217,10 +261,40 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
         cprof_offcpu_follow();
     }
     cprof_mappings_look(ticker.work.recorder);
-    pause_ns = (cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns) * ROUND_COST_MAX;
+    cost_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
+    agenda->is_scanned = true;
+    agenda->paid_ns += cost_ns;
+    agenda->parts = choose_parts();
+    pause_ns = cprof_pace_affordable_ns(cost_ns, 2 * agenda->parts, CPROF_PACE_SCAN_PARTS_MIN);
     pause_ns = pause_ns > ROUND_NS ? pause_ns : ROUND_NS;
     agenda->scan_ns =
         now_ns + pause_ns * 3 / 4 + cprof_random_below(&agenda->pace.random, pause_ns / 2);
+}
+
+/* No thread was born, has ended or used anything since the last scan, so it would find nothing. */
+static void put_off_scan(struct agenda *agenda, uint64_t now_ns)
+{
+    publish_sampling_clock();
+    agenda->scan_ns = now_ns + cprof_pace_idle_ns(now_ns - agenda->ran_ns, ROUND_NS);
+}
+
+static void scan_or_wait(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
+{
+    if (agenda->is_scanned) {
+        put_off_scan(agenda, now_ns);
+    } else {
+        scan(agenda, wants_wall, now_ns);
+    }
+}
+
+/* One waking does for both where nothing runs. */
+static void join_scan_to_look(struct agenda *agenda, uint64_t now_ns)
+{
+    uint64_t latest_ns = now_ns + CPROF_PACE_IDLE_MAX_NS + ROUND_NS;
+
+    if (agenda->is_scanned) {
+        agenda->scan_ns = agenda->look_ns < latest_ns ? agenda->look_ns : latest_ns;
+    }
 }
 
 /* How long gaps like the last one are on average. A look that comes late stands for that much
@@ -230,14 +304,34 @@ static uint64_t mean_gap_ns(const struct agenda *agenda, uint64_t now_ns)
     return agenda->pace.mean_ns + (agenda->look_ns ? now_ns - agenda->look_ns : 0);
 }
 
+/* The cost is all that the ticker has used since the last look, without scans: waking up, too. */
+static void plan_look(struct agenda *agenda, uint64_t now_ns, bool moved)
+{
+    uint64_t own_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+    agenda->look_ns =
+        now_ns + cprof_pace_next(&agenda->pace, moved, own_ns - agenda->paid_ns, agenda->parts);
+    agenda->paid_ns = own_ns;
+}
+
 static void look_at_sleepers(struct agenda *agenda, uint64_t now_ns, uint64_t gap_mean_ns)
 {
-    uint64_t before_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns;
     bool moved = cprof_offcpu_look(gap_mean_ns);
 
-    cost_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
-    agenda->look_ns = now_ns + cprof_pace_next(&agenda->pace, moved, cost_ns);
+    plan_look(agenda, now_ns, moved);
+    agenda->is_known = !moved;
     agenda->name_ns = 0;
+}
+
+/* Where nothing ran since a look that found nothing moved, the next one would find the same: all
+ * stand still in the stacks that are known, and what they sleep is booked when they move. */
+static void look_or_wait(struct agenda *agenda, uint64_t now_ns)
+{
+    if (agenda->is_known && agenda->name_ns == UINT64_MAX) {
+        plan_look(agenda, now_ns, false);
+        return;
+    }
+    look_at_sleepers(agenda, now_ns, mean_gap_ns(agenda, now_ns));
 }
 
 static void name_sleeps(struct agenda *agenda)
@@ -254,12 +348,14 @@ static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand
     if (demand->requests_before_ns) {
         cprof_request_table_update(demand->requests_before_ns);
     }
+    note_whether_others_ran(agenda, now_ns);
     if (now_ns >= agenda->scan_ns) {
-        scan(agenda, wants_wall, now_ns);
+        scan_or_wait(agenda, wants_wall, now_ns);
     }
     if (wants_wall && now_ns >= agenda->look_ns) {
         now_ns = cprof_now_ns();
-        look_at_sleepers(agenda, now_ns, mean_gap_ns(agenda, now_ns));
+        look_or_wait(agenda, now_ns);
+        join_scan_to_look(agenda, now_ns);
     }
     if (wants_wall && now_ns >= agenda->name_ns) {
         name_sleeps(agenda);
@@ -324,6 +420,7 @@ static void settle(struct agenda *agenda, const struct cprof_window_demand *befo
     cprof_thread_watch_follow_clocks();
     publish_clocks();
     publish_settled(now_ns);
+    agenda->is_known = false;
     if (wants_wall && !had_wall) {
         cprof_offcpu_follow();
         agenda->look_ns = 0;
@@ -335,10 +432,17 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
 {
     const struct cprof_control *control = ticker.work.mapping->control;
     struct cprof_window_demand before;
-    struct agenda agenda = {.scan_ns = cprof_now_ns() + ROUND_NS, .name_ns = UINT64_MAX};
+    uint64_t now_ns = cprof_now_ns();
+    struct agenda agenda = {
+        .scan_ns = now_ns + ROUND_NS,
+        .name_ns = UINT64_MAX,
+        .ran_ns = now_ns,
+        .paid_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID),
+        .parts = CPROF_PACE_LOOK_PARTS_MIN,
+    };
     uint64_t pause_ns;
 
-    cprof_pace_begin(&agenda.pace, demand.period_ns, cprof_now_ns());
+    cprof_pace_begin(&agenda.pace, demand.period_ns, now_ns);
     do {
         before = demand;
         pause_ns = work_off(&agenda, &demand);

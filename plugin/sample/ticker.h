@@ -25,8 +25,9 @@ struct cprof_ticker_work {
     const struct cprof_python *python;
     struct cprof_recorder *recorder;
     uint32_t incarnation;
-    uint32_t core_count;    /* threads of uWSGI's that the process will have */
-    uint32_t request_count; /* requests that it can serve at the same time */
+    uint32_t ceiling_hundredths; /* cloudprofiler-max-overhead, of a per cent; 0: none */
+    uint32_t core_count;         /* threads of uWSGI's that the process will have */
+    uint32_t request_count;      /* requests that it can serve at the same time */
     struct cprof_request_view requests;
 };
 

@@ -28,6 +28,17 @@
  * are: their running time is sampled by the same engine. */
 const char *cprof_engine_perf_ask(void);
 
+/* May this process's threads have perf events now? */
+bool cprof_engine_perf_is_used(void);
+
+/* From the next arming on no thread of this process gets one. */
+void cprof_engine_perf_give_up(void);
+bool cprof_engine_perf_is_given_up(void);
+
+/* What it costs, in ns of CPU time, that an event is switched off and on: by one of the calling
+ * thread's own, which never signals. 0: cannot be told. Some hundred system calls. */
+uint64_t cprof_engine_perf_measure_switch(void);
+
 /* Gives the thread a perf event, for a sample each period_ns of user time on average. False if it
  * is not allowed (cprof_engine_perf_ask; or this process has got a filter since), if the kernel
  * refuses or too few descriptors are left (descriptors.h), with errno set: the thread has none

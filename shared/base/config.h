@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
-#define CPROF_CONFIG_VERSION 11
+#define CPROF_CONFIG_VERSION 12
 
 /* What a start tries output-dir with, where files need a name. */
 #define CPROF_OUTPUT_TRIAL ".cloudprofiler-check.tmp"
@@ -65,6 +65,8 @@ enum cprof_tag_bit {
 #define CPROF_OVERHEAD_MIN        5u
 #define CPROF_GATEWAY_MIB_MIN     64u
 #define CPROF_GATEWAY_MIB_MAX     4096u
+#define CPROF_MAX_SAMPLES_MIN     10u /* a second; 0: no budget */
+#define CPROF_MAX_SAMPLES_MAX     1000000u
 
 /* cloudprofiler-root-tag. */
 #define CPROF_ROOT_TAGS_MAX      9u /* cloudprofiler-worker-frame among them */
@@ -95,7 +97,8 @@ struct cprof_config {
     uint32_t output_interval_s;
     uint32_t output_duration_s;
     uint32_t output_keep;
-    uint32_t period_ms;
+    uint32_t period_ms;     /* of windows; the gateway's own copy may have a longer one */
+    uint32_t set_period_ms; /* as an option or an operator has set it */
     uint32_t max_depth;
     uint32_t verbose;        /* enum cprof_log_level */
     uint32_t tags;           /* enum cprof_tag_bit */
@@ -112,6 +115,7 @@ struct cprof_config {
     uint32_t native_leaf;    /* samples in native code tell in which */
     uint32_t max_overhead_hundredths; /* of a per cent of a worker's CPU time; 0: no ceiling */
     uint32_t gateway_memory_mib;      /* that the gateway's memory stays below */
+    uint32_t max_samples; /* a second, of all processes together; 0: as many as there are */
     uint32_t http_allow_remote;
     uint32_t worker_count; /* the first slots are workers, */
     uint32_t mule_count;   /* then come mules */

@@ -78,6 +78,14 @@ static const struct cprof_counter_text texts[CPROF_COUNTER_COUNT] = {
                                      .title = "off-cpu moved"},
     [CPROF_COUNTER_OFF_CPU_WALKS] = {CPROF_SHOWN_WALL, .key = "off_cpu_walks",
                                      .title = "off-cpu walks"},
+    [CPROF_COUNTER_DELIVERY_CPU_NS] = {CPROF_SHOWN_ALWAYS, .key = "delivery_cpu_ns",
+                                       .title = "delivery cpu nanoseconds"},
+    [CPROF_COUNTER_SWITCH_CPU_NS] = {CPROF_SHOWN_WITH_PERF, .key = "switch_cpu_ns",
+                                     .title = "switch cpu nanoseconds"},
+    [CPROF_COUNTER_PERF_GIVEN_UP] =
+        {CPROF_SHOWN_COUNTED, .counts_threads = true, .key = "perf_given_up",
+         .title = "perf events given up",
+         .note = " processes are sampled by CPU timers alone, as perf events cost them too much"},
 };
 
 struct cprof_counter_text cprof_counter_text(unsigned counter)

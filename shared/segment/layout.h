@@ -60,6 +60,8 @@ enum cprof_window_flag {
     CPROF_WINDOW_REQUESTS = 1u << 1,
     /* and with this one also if it did not. */
     CPROF_WINDOW_NEW_REQUESTS = 1u << 2,
+    /* Its period is longer than the one that is set: the profiler would pass its ceilings. */
+    CPROF_WINDOW_STRETCHED = 1u << 3,
 };
 
 /* A window descriptor: immutable while its bit stands in window_mask. Written by the gateway. */
@@ -126,6 +128,10 @@ enum cprof_counter {
     CPROF_COUNTER_OFF_CPU_LOG_FULL_NS, /* time asleep in stacks that found no room */
     CPROF_COUNTER_OFF_CPU_MOVED,       /* looks that were dropped because the thread moved */
     CPROF_COUNTER_OFF_CPU_WALKS,       /* looks that had to walk a stack */
+    /* Parts of what profiling costs (ledger.h), beside those of ticker and handlers. */
+    CPROF_COUNTER_DELIVERY_CPU_NS, /* the kernel's, for signals: their number times a constant */
+    CPROF_COUNTER_SWITCH_CPU_NS,   /* of perf events that are switched with their threads */
+    CPROF_COUNTER_PERF_GIVEN_UP,   /* processes that have no perf events for what that cost */
     CPROF_COUNTER_COUNT,
 };
 

@@ -274,9 +274,9 @@ MUTANTS = [
     Mutant(
         "handlers-cost-nothing",
         "the ceiling judges handlers and ticker together",
-        "cprof_overhead_percent",
-        "bounded_sum(measure->handler_cpu_ns, measure->ticker_cpu_ns)",
-        "bounded_sum(0, measure->ticker_cpu_ns)",
-        unit("test_overhead"),
+        "cprof_ledger_read",
+        "bounded_sum(*cost_ns, counters[parts[i].counter])",
+        "bounded_sum(*cost_ns, i ? counters[parts[i].counter] : 0)",
+        unit("test_ledger"),
     ),
 ]

@@ -106,9 +106,13 @@ def missed_ticks(worker):
 
 
 def worker_accounts(profile):
-    """The comments 'worker N: key=value ...', as dicts of integers."""
+    """The comments 'worker N: key=value ...', as dicts of integers; N is the number."""
     lines = [line for line in profile.comments if re.match(r"worker \d+:", line)]
-    return [{key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line)} for line in lines]
+    return [
+        {"number": int(line.split()[1].rstrip(":"))}
+        | {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line)}
+        for line in lines
+    ]
 
 
 def _workers_cpu_ns(server):

@@ -146,8 +146,9 @@ class Uwsgi:
                 "cloudprofiler-output-duration": 1,
                 # Tests talk to loopback alone; those of uploads take this away.
                 "cloudprofiler-disable-upload": "true",
-                # A busy machine makes profiling dear; only tests of the ceiling depend on that.
+                # A busy machine makes profiling dear; only tests of the ceilings depend on that.
                 "cloudprofiler-max-overhead": "off",
+                "cloudprofiler-max-samples": "off",
             }
         if user:
             for path in (directory, self.profiles):

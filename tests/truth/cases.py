@@ -10,6 +10,7 @@ SPDX-License-Identifier: MIT
 import sys
 from typing import NamedTuple
 
+import budget
 import crowds
 import repeats
 import routes
@@ -146,4 +147,4 @@ def _cases():
 
 
 KNOWN_CASES = list(_cases())
-CASES = [*KNOWN_CASES, *repeats.CASES, *crowds.CASES, *routes.CASES]
+CASES = [*KNOWN_CASES, *repeats.CASES, *crowds.CASES, *routes.CASES, *budget.CASES]

@@ -6,6 +6,7 @@ SPDX-License-Identifier: MIT
 """
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 
@@ -56,9 +57,10 @@ def run_case(case, samples, workspace, plugin_dir, reader):
 
 def run_windows(case, samples, workspace, plugin_dir, reader):
     """A case that looks at many windows, and at what they have in common."""
+    numbers = itertools.count()
 
     def make(**options):
-        return Uwsgi(workspace / case.name, plugin_dir, **options)
+        return Uwsgi(workspace / f"{case.name}-{next(numbers)}", plugin_dir, **options)
 
     print(case.name, file=sys.stderr, flush=True)
     return case.run(make, reader, samples)

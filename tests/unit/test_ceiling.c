@@ -1,4 +1,5 @@
-/* test_ceiling.c - see gateway/windows/ceiling.h. The rule itself: test_overhead.c.
+/* test_ceiling.c - see gateway/windows/ceiling.h. The rules: test_overhead.c and
+ * test_budget.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,6 +13,8 @@
 #define MS     UINT64_C(1000000)
 #define SET_MS 10u
 
+#define MAX_SAMPLES 1000u
+
 static struct cprof_ceiling ceiling;
 static char logged[512]; /* since the last window */
 
@@ -22,11 +25,13 @@ static void keep_line(const char *line)
 
 static void begin_test(uint32_t hundredths)
 {
-    const struct cprof_config config = {.max_overhead_hundredths = hundredths};
+    const struct cprof_config config = {.max_overhead_hundredths = hundredths,
+                                        .max_samples = MAX_SAMPLES};
 
     cprof_log_setup(keep_line, CPROF_LOG_DEBUG);
     cprof_ceiling_init(&ceiling, &config);
-    EXPECT(ceiling.percent < 0 && cprof_ceiling_period_ms(&ceiling, SET_MS) == SET_MS);
+    EXPECT(ceiling.percent < 0 && ceiling.samples_per_s < 0);
+    EXPECT(cprof_ceiling_period_ms(&ceiling, SET_MS) == SET_MS);
 }
 
 /* A window of the period in force ends, in which the second worker paid so much. */
@@ -34,8 +39,10 @@ static struct cprof_window_result a_result(struct cprof_window *window,
                                            struct cprof_harvest *harvest, double percent)
 {
     *window = (struct cprof_window){.period_ns = cprof_ceiling_period_ms(&ceiling, SET_MS) * MS};
-    *harvest = (struct cprof_harvest){
-        .worst_percent = percent, .worst_kind = CPROF_SLOT_WORKER, .worst_number = 2};
+    *harvest = (struct cprof_harvest){.worst_percent = percent,
+                                      .worst_samples_percent = percent,
+                                      .worst_kind = CPROF_SLOT_WORKER,
+                                      .worst_number = 2};
     logged[0] = '\0';
     return (struct cprof_window_result){.window = window, .harvest = harvest, .steady = true};
 }
@@ -113,6 +120,74 @@ static void another_setting_keeps_the_stretch(void)
     EXPECT(cprof_ceiling_period_ms(&ceiling, 1000) == 1000);
 }
 
+/* The same of 10 s, while so many processors are busy. */
+static void end_busy_window(uint64_t processors, double percent)
+{
+    struct cprof_window window;
+    struct cprof_harvest harvest;
+    struct cprof_window_result result = a_result(&window, &harvest, percent);
+
+    window.end_ns = 10000 * MS;
+    harvest.samples = processors * window.end_ns / window.period_ns;
+    cprof_ceiling_window_ended(&ceiling, &result, SET_MS);
+}
+
+static void a_window_of_too_many_samples_lengthens_the_period_and_says_so(void)
+{
+    begin_test(100);
+    end_busy_window(64, 0.5);
+
+    EXPECT(cprof_ceiling_period_ms(&ceiling, SET_MS) == 64 && ceiling.samples_per_s == 6400);
+    EXPECT(strstr(logged, "all processes together gave 6400 samples a second, where "
+                          "cloudprofiler-max-samples is 1000: one sample each 64 ms from now on"));
+    end_busy_window(2, 0.5);
+    EXPECT(cprof_ceiling_period_ms(&ceiling, SET_MS) == SET_MS);
+    EXPECT(strstr(logged, "one sample each 10 ms from now on, as is set"));
+}
+
+/* What the window cost is known, but the next one has a tenth of its samples. */
+static void a_window_of_too_many_samples_is_not_judged_by_its_cost(void)
+{
+    begin_test(100);
+    end_busy_window(100, 9);
+    EXPECT(cprof_ceiling_period_ms(&ceiling, SET_MS) == 100 && ceiling.percent == 9);
+    end_busy_window(100, 3);
+    EXPECT(cprof_ceiling_period_ms(&ceiling, SET_MS) == 200);
+    EXPECT(strstr(logged, "profiling took 3.00 %"));
+}
+
+/* The ceiling's stretch is no reason for more samples than the budget has room for. */
+static void both_ceilings_hold_together_and_ease_together(void)
+{
+    begin_test(100);
+    end_busy_window(40, 2);
+    end_busy_window(40, 2);
+    EXPECT(cprof_ceiling_period_ms(&ceiling, SET_MS) == 80);
+    for (int i = 0; i < 4; i++) {
+        end_busy_window(40, 0.1);
+    }
+    EXPECT(cprof_ceiling_period_ms(&ceiling, SET_MS) == 40);
+    for (int i = 0; i < 4; i++) {
+        end_busy_window(40, 0.1);
+    }
+    EXPECT(cprof_ceiling_period_ms(&ceiling, SET_MS) == 40);
+}
+
+static void samples_of_windows_beside_shorter_periods_are_not_counted(void)
+{
+    struct cprof_window window;
+    struct cprof_harvest harvest;
+    struct cprof_window_result result;
+
+    begin_test(100);
+    result = a_result(&window, &harvest, 0.1);
+    window.end_ns = 10000 * MS;
+    harvest.samples = 1000000;
+    result.steady = false;
+    cprof_ceiling_window_ended(&ceiling, &result, SET_MS);
+    EXPECT(cprof_ceiling_period_ms(&ceiling, SET_MS) == SET_MS && ceiling.samples_per_s < 0);
+}
+
 int main(void)
 {
     RUN(a_window_that_cost_too_much_slows_the_next_ones_and_says_so);
@@ -120,5 +195,9 @@ int main(void)
     RUN(without_a_ceiling_the_cost_is_known_and_nothing_changes);
     RUN(windows_that_say_nothing_about_the_period_are_left_out);
     RUN(another_setting_keeps_the_stretch);
+    RUN(a_window_of_too_many_samples_lengthens_the_period_and_says_so);
+    RUN(a_window_of_too_many_samples_is_not_judged_by_its_cost);
+    RUN(both_ceilings_hold_together_and_ease_together);
+    RUN(samples_of_windows_beside_shorter_periods_are_not_counted);
     return 0;
 }

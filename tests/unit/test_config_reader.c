@@ -27,6 +27,7 @@ static struct cprof_config sound(void)
         .output_interval_s = 60,
         .output_duration_s = 10,
         .period_ms = 10,
+        .set_period_ms = 10,
         .max_depth = 128,
         .slot_count = 2,
         .log_bytes = UINT64_C(4) << 20,
@@ -96,6 +97,7 @@ static void numbers_out_of_bounds_are_refused_by_name(void)
 {
     REFUSED(period_ms, 0, "period_ms");
     REFUSED(period_ms, 1001, "period_ms");
+    REFUSED(set_period_ms, 0, "set_period_ms");
     REFUSED(max_depth, 0, "max_depth");
     REFUSED(verbose, 4, "verbose");
     REFUSED(output_interval_s, 0, "output_interval_s");
@@ -116,6 +118,7 @@ static void numbers_out_of_bounds_are_refused_by_name(void)
     REFUSED(slot_count, 0, "slot_count");
     REFUSED(log_bytes, 1, "log_bytes");
     REFUSED(max_overhead_hundredths, 5001, "max_overhead_hundredths");
+    REFUSED(max_samples, CPROF_MAX_SAMPLES_MAX + 1, "max_samples");
     REFUSED(root_tag_count, CPROF_ROOT_TAGS_MAX + 1, "root_tag_count");
 }
 

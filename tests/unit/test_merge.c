@@ -422,7 +422,7 @@ static void comments_say_what_was_found(void)
         has_comment("worker 1: samples=2 timer_ticks=5 expected_timer_ticks=2 "
                     "timer_raw_ns=20000000 cpu_clock_ns=21000000 ticker_cpu_ns=0 handler_cpu_ns=0 "
                     "sampling_ns=0 "
-                    "missed_entry=3"));
+                    "missed_entry=3 delivery_cpu_ns=0"));
     end_test();
 }
 

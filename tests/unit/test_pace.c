@@ -16,6 +16,9 @@
 #define PERIOD_NS (10 * MS)
 #define DRAWS     200000u
 
+#define S          (1000 * MS)
+#define LOOK_PARTS CPROF_PACE_LOOK_PARTS_MIN
+
 /* What pace.c may draw: 64 whole steps and a part, of which 7.5 make the mean. */
 #define GAP_MEANS_MAX 8.7
 
@@ -24,7 +27,7 @@ static double mean_of_gaps(struct cprof_pace *pace, bool moved, uint64_t cost_ns
     double sum_ns = 0;
 
     for (uint32_t i = 0; i < DRAWS; i++) {
-        sum_ns += (double)cprof_pace_next(pace, moved, cost_ns);
+        sum_ns += (double)cprof_pace_next(pace, moved, cost_ns, LOOK_PARTS);
     }
     return sum_ns / DRAWS;
 }
@@ -51,7 +54,7 @@ static void a_gap_does_not_know_how_long_it_was(void)
 
     cprof_pace_begin(&pace, 15 * MS, 8); /* of whole steps of 2 ms */
     for (uint32_t i = 0; i < 10 * DRAWS; i++) {
-        uint64_t gap_ns = cprof_pace_next(&pace, true, 0);
+        uint64_t gap_ns = cprof_pace_next(&pace, true, 0, LOOK_PARTS);
 
         for (uint32_t ms = 0; ms < 60 && gap_ns >= ms * MS; ms++) {
             longer[ms]++;
@@ -71,10 +74,10 @@ static void gaps_double_while_nothing_moves_up_to_a_bound(void)
 
     cprof_pace_begin(&pace, PERIOD_NS, 2);
     for (size_t i = 0; i < sizeof(means_ms) / sizeof(means_ms[0]); i++) {
-        (void)cprof_pace_next(&pace, false, 0);
+        (void)cprof_pace_next(&pace, false, 0, LOOK_PARTS);
         EXPECT(pace.mean_ns == means_ms[i] * MS);
     }
-    (void)cprof_pace_next(&pace, true, 0);
+    (void)cprof_pace_next(&pace, true, 0, LOOK_PARTS);
     EXPECT(pace.mean_ns == PERIOD_NS);
 }
 
@@ -83,10 +86,11 @@ static void the_slowest_gaps_have_the_mean_that_is_said(void)
     struct cprof_pace pace;
 
     cprof_pace_begin(&pace, PERIOD_NS, 3);
-    for (uint32_t i = 0; i < 5; i++) {
-        (void)cprof_pace_next(&pace, false, 0);
+    for (uint32_t i = 0; i < 100; i++) {
+        (void)cprof_pace_next(&pace, false, 0, LOOK_PARTS);
     }
-    EXPECT(is_close(mean_of_gaps(&pace, false, 0), (double)pace.mean_ns));
+    EXPECT(pace.mean_ns == CPROF_PACE_IDLE_MAX_NS);
+    EXPECT(is_close(mean_of_gaps(&pace, false, 0), (double)CPROF_PACE_IDLE_MAX_NS));
 }
 
 static void gaps_on_the_way_there_have_their_mean(void)
@@ -96,9 +100,9 @@ static void gaps_on_the_way_there_have_their_mean(void)
 
     cprof_pace_begin(&pace, PERIOD_NS, 4);
     for (uint32_t i = 0; i < DRAWS; i++) {
-        (void)cprof_pace_next(&pace, true, 0);
+        (void)cprof_pace_next(&pace, true, 0, LOOK_PARTS);
         for (uint32_t j = 0; j < 3; j++) {
-            sums_ns[j] += (double)cprof_pace_next(&pace, false, 0);
+            sums_ns[j] += (double)cprof_pace_next(&pace, false, 0, LOOK_PARTS);
         }
     }
     for (uint32_t j = 0; j < 3; j++) {
@@ -113,12 +117,12 @@ static void no_gap_is_longer_than_the_bound_on_its_steps(void)
 
     cprof_pace_begin(&pace, PERIOD_NS, 5);
     for (uint32_t i = 0; i < 20 * DRAWS; i++) {
-        uint64_t gap_ns = cprof_pace_next(&pace, false, 0);
+        uint64_t gap_ns = cprof_pace_next(&pace, false, 0, LOOK_PARTS);
 
         longest_ns = gap_ns > longest_ns ? gap_ns : longest_ns;
     }
-    EXPECT((double)longest_ns < GAP_MEANS_MAX * (double)CPROF_PACE_MEAN_MAX_NS);
-    EXPECT((double)longest_ns > 8.0 * (double)CPROF_PACE_MEAN_MAX_NS); /* the bound was met */
+    EXPECT((double)longest_ns < GAP_MEANS_MAX * (double)CPROF_PACE_IDLE_MAX_NS);
+    EXPECT((double)longest_ns > 8.0 * (double)CPROF_PACE_IDLE_MAX_NS); /* the bound was met */
 }
 
 static void looks_that_cost_much_are_rare_even_while_something_moves(void)
@@ -126,11 +130,59 @@ static void looks_that_cost_much_are_rare_even_while_something_moves(void)
     struct cprof_pace pace;
 
     cprof_pace_begin(&pace, PERIOD_NS, 6);
-    (void)cprof_pace_next(&pace, true, PERIOD_NS / 50); /* just cheap enough */
+    (void)cprof_pace_next(&pace, true, PERIOD_NS / LOOK_PARTS, LOOK_PARTS); /* just cheap enough */
     EXPECT(pace.mean_ns == PERIOD_NS);
-    EXPECT(is_close(mean_of_gaps(&pace, true, MS), 50.0 * MS));
-    (void)cprof_pace_next(&pace, true, 1000 * MS);
-    EXPECT(pace.mean_ns == CPROF_PACE_MEAN_MAX_NS);
+    EXPECT(is_close(mean_of_gaps(&pace, true, MS), 100.0 * MS));
+    (void)cprof_pace_next(&pace, true, 20 * MS, LOOK_PARTS);
+    EXPECT(pace.mean_ns == 2000 * MS);
+    (void)cprof_pace_next(&pace, true, 0, LOOK_PARTS);
+    EXPECT(pace.mean_ns == PERIOD_NS);
+}
+
+static void where_nothing_ran_for_long_gaps_are_a_quarter_of_that(void)
+{
+    struct cprof_pace pace;
+
+    cprof_pace_begin(&pace, PERIOD_NS, 9);
+    while (pace.quiet_ns < 2 * S) {
+        (void)cprof_pace_next(&pace, false, 0, LOOK_PARTS);
+    }
+    (void)cprof_pace_next(&pace, false, 0, LOOK_PARTS);
+    EXPECT(pace.mean_ns >= 500 * MS && pace.mean_ns < 650 * MS);
+    (void)cprof_pace_next(&pace, true, 0, LOOK_PARTS);
+    (void)cprof_pace_next(&pace, false, 0, LOOK_PARTS);
+    EXPECT(pace.mean_ns == 2 * PERIOD_NS);
+    EXPECT(cprof_pace_idle_ns(0, 100 * MS) == 100 * MS);
+    EXPECT(cprof_pace_idle_ns(2 * S, 100 * MS) == 500 * MS);
+    EXPECT(cprof_pace_idle_ns(3600 * S, 100 * MS) == CPROF_PACE_IDLE_MAX_NS);
+}
+
+/* At a ceiling of 1 %, of which looks get a third. */
+static void looks_take_a_third_of_the_ceiling(void)
+{
+    EXPECT(cprof_pace_look_parts(100, 10 * S, 10 * S) == 300);
+    EXPECT(cprof_pace_look_parts(200, 10 * S, 10 * S) == 150);
+    EXPECT(cprof_pace_look_parts(100, 5 * S, 10 * S) == 600);
+    EXPECT(cprof_pace_look_parts(100, 2 * S, 10 * S) == 1200); /* as if it used a quarter */
+    EXPECT(cprof_pace_look_parts(100, 0, 10 * S) == 1200);
+}
+
+static void no_ceiling_is_high_enough_for_more_than_a_part_of_a_processor(void)
+{
+    EXPECT(cprof_pace_look_parts(0, 10 * S, 10 * S) == LOOK_PARTS);
+    EXPECT(cprof_pace_look_parts(100, 640 * S, 10 * S) == LOOK_PARTS);
+    EXPECT(cprof_pace_look_parts(5000, 10 * S, 10 * S) == LOOK_PARTS);
+    EXPECT(cprof_pace_look_parts(1, 0, 0) == LOOK_PARTS);
+    EXPECT(cprof_pace_look_parts(5000, UINT64_MAX, UINT64_MAX) == LOOK_PARTS);
+}
+
+/* Gaps of more than a second, for the worker's sake, would leave nothing of a window; for the
+ * processor's they are as long as it takes. */
+static void what_is_dear_for_its_worker_comes_once_a_second_at_least(void)
+{
+    EXPECT(cprof_pace_affordable_ns(MS, 300, 100) == 300 * MS);
+    EXPECT(cprof_pace_affordable_ns(10 * MS, 300, 100) == 1000 * MS);
+    EXPECT(cprof_pace_affordable_ns(20 * MS, 300, 100) == 2000 * MS);
 }
 
 static void a_long_period_is_kept(void)
@@ -140,7 +192,7 @@ static void a_long_period_is_kept(void)
 
     cprof_pace_begin(&pace, period_ns, 7);
     for (uint32_t i = 0; i < 1000; i++) {
-        (void)cprof_pace_next(&pace, i % 2, 100 * MS);
+        (void)cprof_pace_next(&pace, i % 2, 10 * MS, LOOK_PARTS);
         EXPECT(pace.mean_ns == period_ns);
     }
 }
@@ -154,10 +206,10 @@ static void any_seed_draws_gaps_of_its_own(void)
     cprof_pace_begin(&one, PERIOD_NS, 1);
     cprof_pace_begin(&three, PERIOD_NS, 3);
     for (uint32_t i = 0; i < 1000; i++) {
-        uint64_t gap_ns = cprof_pace_next(&one, false, 0);
+        uint64_t gap_ns = cprof_pace_next(&one, false, 0, LOOK_PARTS);
 
-        equal += cprof_pace_next(&zero, false, 0) == gap_ns;
-        equal += cprof_pace_next(&three, false, 0) == gap_ns;
+        equal += cprof_pace_next(&zero, false, 0, LOOK_PARTS) == gap_ns;
+        equal += cprof_pace_next(&three, false, 0, LOOK_PARTS) == gap_ns;
     }
     EXPECT(equal < 10);
 }
@@ -213,10 +265,10 @@ static void look(struct books *books, const struct life *life)
     book(books, books->number, gap_ns - new_ns);
     books->number = life->number;
     books->last_ns = books->now_ns;
-    books->now_ns += (double)cprof_pace_next(&books->pace, moved, 0);
+    books->now_ns += (double)cprof_pace_next(&books->pace, moved, 0, LOOK_PARTS);
 }
 
-#define BATCHES 200u
+#define BATCHES 400u
 #define CYCLES  2500u /* a batch has so many requests, about */
 
 struct estimate {
@@ -285,6 +337,10 @@ int main(void)
     RUN(gaps_on_the_way_there_have_their_mean);
     RUN(no_gap_is_longer_than_the_bound_on_its_steps);
     RUN(looks_that_cost_much_are_rare_even_while_something_moves);
+    RUN(where_nothing_ran_for_long_gaps_are_a_quarter_of_that);
+    RUN(looks_take_a_third_of_the_ceiling);
+    RUN(no_ceiling_is_high_enough_for_more_than_a_part_of_a_processor);
+    RUN(what_is_dear_for_its_worker_comes_once_a_second_at_least);
     RUN(a_long_period_is_kept);
     RUN(any_seed_draws_gaps_of_its_own);
     RUN(the_looks_do_not_bend_what_requests_get);

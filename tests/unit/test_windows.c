@@ -30,6 +30,8 @@ struct end {
     int handle;
     bool is_lost, adopted, steady, released_at_once;
     double worst_percent;
+    uint64_t samples;
+    char period_comment[200]; /* why it is longer; "": it is not */
     struct cprof_window window;
     uint64_t cpu_count, wall_count; /* samples of the function `work` */
     uint64_t wall_ns;
@@ -221,6 +223,17 @@ static uint64_t count_in(const struct cprof_table *table, uint64_t *sum_ns)
     return count;
 }
 
+static void note_period(struct end *end, const struct cprof_table *table)
+{
+    for (size_t i = 0; i < table->comment_count; i++) {
+        const char *comment = cprof_table_text_at(table, table->comments[i]);
+
+        if (strncmp(comment, "period:", 7) == 0) {
+            (void)snprintf(end->period_comment, sizeof(end->period_comment), "%s", comment);
+        }
+    }
+}
+
 static void note_end(void *context, const struct cprof_window_result *result)
 {
     struct end *end = context;
@@ -230,6 +243,7 @@ static void note_end(void *context, const struct cprof_window_result *result)
     end->handle = result->handle;
     end->adopted = result->adopted;
     end->steady = result->steady;
+    end->samples = result->harvest ? result->harvest->samples : 0;
     end->worst_percent = result->harvest ? result->harvest->worst_percent : 0;
     end->window = *result->window;
     end->is_lost = !result->harvest;
@@ -240,6 +254,7 @@ static void note_end(void *context, const struct cprof_window_result *result)
 
         if (table->kind == CPROF_KIND_CPU) {
             end->cpu_count = count_in(table, &cpu_ns);
+            note_period(end, table);
         } else {
             end->wall_count = count_in(table, &end->wall_ns);
         }
@@ -373,6 +388,50 @@ static void a_window_says_what_it_cost_alone(void)
 
     EXPECT(first.worst_percent == 5.75);
     EXPECT(second.worst_percent == 1.5);
+    end_test();
+}
+
+static void a_window_counts_its_own_samples_of_all_slots(void)
+{
+    struct end first = {0}, second = {0};
+
+    begin_test();
+    (void)order_for(&first, 300 * MS);
+    await_mask(1);
+    atomic_fetch_add(&slot->counters[CPROF_COUNTER_SAMPLES], 7);
+    (void)order_for(&second, 600 * MS);
+    await_mask(3);
+    atomic_fetch_add(&slot->counters[CPROF_COUNTER_SAMPLES], 5);
+    run_until(has_ended, &first);
+    run_until(has_ended, &second);
+
+    EXPECT(first.samples == 12 && second.samples == 5);
+    end_test();
+}
+
+static void a_profile_says_why_its_period_is_longer_than_the_one_that_is_set(void)
+{
+    struct end stretched = {0}, own = {0};
+    struct cprof_window_order wanted;
+
+    begin_test();
+    config.set_period_ms = 5;
+    config.period_ms = 10;
+    config.max_samples = 1000;
+    config.max_overhead_hundredths = 105;
+    (void)order_for(&stretched, 100 * MS);
+    run_until(has_ended, &stretched);
+    wanted = an_order(&own, CPROF_SOURCE_DEMAND, 100 * MS);
+    wanted.period_ns = 40 * MS;
+    (void)order(&wanted);
+    run_until(has_ended, &own);
+
+    EXPECT(stretched.window.flags & CPROF_WINDOW_STRETCHED);
+    EXPECT(strcmp(stretched.period_comment,
+                  "period: longer than the 5 ms that are set, to keep within "
+                  "cloudprofiler-max-samples (1000 a second) and cloudprofiler-max-overhead "
+                  "(1.05 %)") == 0);
+    EXPECT(!(own.window.flags & CPROF_WINDOW_STRETCHED) && own.period_comment[0] == '\0');
     end_test();
 }
 
@@ -905,6 +964,8 @@ int main(void)
     RUN(each_of_two_that_overlap_gets_what_was_sampled_while_it_was_open);
     RUN(only_a_window_that_no_shorter_period_changed_is_steady);
     RUN(a_window_says_what_it_cost_alone);
+    RUN(a_window_counts_its_own_samples_of_all_slots);
+    RUN(a_profile_says_why_its_period_is_longer_than_the_one_that_is_set);
     RUN(a_window_without_a_busy_worker_does_not_say_what_it_cost);
     RUN(a_stack_that_is_new_in_the_second_window_is_in_it_whole);
     RUN(a_wall_window_beside_a_cpu_window_takes_its_own_sleep_alone);

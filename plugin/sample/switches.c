@@ -1,0 +1,79 @@
+/* switches.c - see switches.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "switches.h"
+
+#include <stdatomic.h>
+#include <sys/resource.h>
+
+#include "../../shared/base/log.h"
+#include "../../shared/segment/layout.h"
+#include "../../shared/segment/ledger.h"
+#include "../threads/engine_perf.h"
+
+static struct {
+    bool is_measured;
+    uint64_t cost_ns; /* of one switch */
+    uint64_t base_ns; /* the counter when sampling began, */
+    uint64_t begun;   /* and the process's switches */
+} switches;
+
+/* Of all threads but the ticker. Its own are read first: one that comes between the two is taken for
+ * one of the others, and none is taken off that is not in the sum. */
+static uint64_t count_of_others(void)
+{
+    struct rusage own = {0}, all = {0};
+
+    (void)getrusage(RUSAGE_THREAD, &own);
+    (void)getrusage(RUSAGE_SELF, &all);
+    return (uint64_t)(all.ru_nvcsw + all.ru_nivcsw - own.ru_nvcsw - own.ru_nivcsw);
+}
+
+void cprof_switches_begin(_Atomic uint64_t *counters)
+{
+    if (!cprof_engine_perf_is_used()) {
+        switches.cost_ns = 0;
+        atomic_fetch_add(&counters[CPROF_COUNTER_PERF_GIVEN_UP],
+                         cprof_engine_perf_is_given_up() ? 1 : 0);
+        return;
+    }
+    if (!switches.is_measured) {
+        switches.is_measured = true;
+        switches.cost_ns = cprof_engine_perf_measure_switch();
+    }
+    switches.base_ns = atomic_load(&counters[CPROF_COUNTER_SWITCH_CPU_NS]);
+    switches.begun = count_of_others();
+}
+
+void cprof_switches_publish(_Atomic uint64_t *counters)
+{
+    if (switches.cost_ns > 0) {
+        uint64_t count = count_of_others() - switches.begun;
+
+        atomic_store(&counters[CPROF_COUNTER_SWITCH_CPU_NS],
+                     switches.base_ns + count * switches.cost_ns);
+    }
+}
+
+void cprof_switches_end(const _Atomic uint64_t *counters, uint32_t ceiling_hundredths)
+{
+    uint64_t copy[CPROF_COUNTER_COUNT];
+    struct cprof_ledger ledger;
+
+    if (switches.cost_ns == 0) {
+        return;
+    }
+    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
+        copy[i] = atomic_load(&counters[i]);
+    }
+    cprof_ledger_read(&ledger, copy);
+    if (cprof_ledger_switches_are_too_dear(&ledger, ceiling_hundredths)) {
+        cprof_engine_perf_give_up();
+        cprof_log(
+            CPROF_LOG_INFO,
+            "perf events took %.2f s of this process's %.2f s of CPU time, because its threads "
+            "start and stop so often: CPU timers sample it from the next window on",
+            (double)ledger.cost_ns[CPROF_COST_SWITCHES] / 1e9, (double)ledger.worker_ns / 1e9);
+    }
+}

@@ -1,0 +1,91 @@
+/* ledger.c - see ledger.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "ledger.h"
+
+#include <stddef.h>
+
+#include "layout.h"
+
+#define PER_CENT    100.0
+#define IDLE_PART   10 /* a worker below this part of a processor is idle */
+#define LIGHT_PART  4  /* and one below this is judged as if it had used that much */
+#define WALL_NS_MIN UINT64_C(500000000)
+
+#define SWITCHES_PART 50   /* of the worker's CPU time */
+#define NOTICED_PART  1000 /* of a processor: less is no reason for anything */
+#define HUNDREDTHS    100.0
+
+static const struct {
+    enum cprof_counter counter;
+    enum cprof_cost cost;
+} parts[] = {
+    {CPROF_COUNTER_HANDLER_CPU_NS, CPROF_COST_SAMPLES},
+    {CPROF_COUNTER_DELIVERY_CPU_NS, CPROF_COST_SAMPLES},
+    {CPROF_COUNTER_TICKER_CPU_NS, CPROF_COST_TICKER},
+    {CPROF_COUNTER_SWITCH_CPU_NS, CPROF_COST_SWITCHES},
+};
+
+static uint64_t bounded_sum(uint64_t left, uint64_t right)
+{
+    return left > UINT64_MAX - right ? UINT64_MAX : left + right;
+}
+
+void cprof_ledger_read(struct cprof_ledger *ledger, const uint64_t *counters)
+{
+    *ledger = (struct cprof_ledger){
+        .worker_ns = counters[CPROF_COUNTER_CPU_CLOCK_NS],
+        .wall_ns = counters[CPROF_COUNTER_SAMPLING_NS],
+    };
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        uint64_t *cost_ns = &ledger->cost_ns[parts[i].cost];
+
+        *cost_ns = bounded_sum(*cost_ns, counters[parts[i].counter]);
+    }
+}
+
+uint64_t cprof_ledger_sum_ns(const struct cprof_ledger *ledger)
+{
+    uint64_t sum_ns = 0;
+
+    for (unsigned i = 0; i < CPROF_COST_COUNT; i++) {
+        sum_ns = bounded_sum(sum_ns, ledger->cost_ns[i]);
+    }
+    return sum_ns;
+}
+
+enum cprof_cost cprof_ledger_dearest(const struct cprof_ledger *ledger)
+{
+    unsigned dearest = 0;
+
+    for (unsigned i = 1; i < CPROF_COST_COUNT; i++) {
+        dearest = ledger->cost_ns[i] > ledger->cost_ns[dearest] ? i : dearest;
+    }
+    return (enum cprof_cost)dearest;
+}
+
+double cprof_ledger_percent(const struct cprof_ledger *ledger, uint64_t cost_ns)
+{
+    uint64_t light_ns = ledger->wall_ns / LIGHT_PART, base_ns = ledger->worker_ns;
+
+    if (ledger->wall_ns < WALL_NS_MIN || base_ns < ledger->wall_ns / IDLE_PART) {
+        return CPROF_OVERHEAD_UNKNOWN;
+    }
+    base_ns = base_ns > light_ns ? base_ns : light_ns;
+    return PER_CENT * (double)cost_ns / (double)base_ns;
+}
+
+bool cprof_ledger_switches_are_too_dear(const struct cprof_ledger *ledger,
+                                        uint32_t ceiling_hundredths)
+{
+    uint64_t switches_ns = ledger->cost_ns[CPROF_COST_SWITCHES];
+    double sum = cprof_ledger_percent(ledger, cprof_ledger_sum_ns(ledger));
+    bool are_dearest = cprof_ledger_dearest(ledger) == CPROF_COST_SWITCHES;
+
+    if (ledger->wall_ns < WALL_NS_MIN || switches_ns < ledger->wall_ns / NOTICED_PART) {
+        return false;
+    }
+    return switches_ns > ledger->worker_ns / SWITCHES_PART ||
+           (ceiling_hundredths > 0 && are_dearest && sum > (double)ceiling_hundredths / HUNDREDTHS);
+}

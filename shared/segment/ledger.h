@@ -1,0 +1,62 @@
+/* ledger.h - what profiling costs a worker: one table of parts, each a counter of its slot in
+ * nanoseconds of CPU time, and what is compared with them.
+ *
+ * Who gives way when a worker pays too much depends on what is dear there:
+ *
+ *     samples    the handlers, and what the kernel needs to deliver their signals. They grow with
+ *                the rate: the gateway lengthens the period (gateway/windows/overhead.h).
+ *     ticker     looks and scans. The ticker holds itself back (plugin/sample/pace.h).
+ *     switches   perf events are switched on and off with their threads, whatever the period. The
+ *                worker goes over to the next engine (plugin/sample/switches.h).
+ *
+ * Callers   the ticker and the gateway. Pure. Any figure is fine: the gateway's come from shared
+ *           memory.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROF_LEDGER_H
+#define CPROF_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CPROF_OVERHEAD_UNKNOWN (-1.0) /* a share in per cent that nobody can tell */
+
+/* What the kernel needs for a tick's signal: the overflow with an empty handler less the kernel's
+ * own tick, which comes in any case (docs/performance.md, table (a)). */
+#define CPROF_DELIVERY_NS UINT64_C(10000)
+
+enum cprof_cost {
+    CPROF_COST_SAMPLES,
+    CPROF_COST_TICKER,
+    CPROF_COST_SWITCHES,
+    CPROF_COST_COUNT,
+};
+
+struct cprof_ledger {
+    uint64_t cost_ns[CPROF_COST_COUNT];
+    uint64_t worker_ns; /* CPU time of all of the worker's threads, without the ticker */
+    uint64_t wall_ns;   /* how long the worker was sampled */
+};
+
+/* Of counters[CPROF_COUNTER_COUNT], or of what they grew by. */
+void cprof_ledger_read(struct cprof_ledger *ledger, const uint64_t *counters);
+
+uint64_t cprof_ledger_sum_ns(const struct cprof_ledger *ledger);
+
+enum cprof_cost cprof_ledger_dearest(const struct cprof_ledger *ledger);
+
+/* `cost_ns` in per cent of the worker's CPU time. A worker that used less than a quarter of a
+ * processor counts as if it had used a quarter: the ticker's small constant cost is no reason to
+ * sample it less. CPROF_OVERHEAD_UNKNOWN for one that used less than a tenth, or was sampled for
+ * less than half a second. */
+double cprof_ledger_percent(const struct cprof_ledger *ledger, uint64_t cost_ns);
+
+/* Is what a process pays for its perf events too much? It is if they took more than 2 % of its CPU
+ * time, whatever that is and the ceiling, since it distorts what is measured; or if they are dearest
+ * of what passed the ceiling, in hundredths of a per cent (0: none). Less than a thousandth of a
+ * processor is not. */
+bool cprof_ledger_switches_are_too_dear(const struct cprof_ledger *ledger,
+                                        uint32_t ceiling_hundredths);
+
+#endif

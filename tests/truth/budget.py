@@ -1,0 +1,146 @@
+"""Many busy processes under one budget of samples: whether the instance takes as many as it may,
+whether shares and totals stay right, and whether more processes cost no more.
+
+How busy a machine of 32 processors is cannot be had here. What is asked of the budget is the same
+on two: a period so short that the samples would be twice too many.
+
+SPDX-License-Identifier: MIT
+"""
+
+import sys
+import time
+from typing import NamedTuple
+
+from finding import Finding
+from testenv import bounds, known, processes
+from testenv.profiles import merged
+from testenv.uwsgi import APPS
+
+sys.path.insert(0, str(APPS))
+import truth  # its shares; the app's own process has its own copy
+
+MAX_SAMPLES = 500
+PERIOD_MS = 2
+SECONDS = 10  # a window
+WARM_UP = 3  # windows until the load is up and the period is chosen by one that saw it whole
+RATE = 0.20
+POINTS = 0.015
+DEARER = 0.25
+
+
+class Many(NamedTuple):
+    """What so many processes gave and cost."""
+
+    processes: int
+    profile: object
+    seconds: float  # of the windows
+    samples: int
+    off_total: float
+    cost_s: float  # of the profiler's CPU time, a second
+
+
+def _own_ns(profiles):
+    """The profiler's CPU time in the workers, by its own books."""
+    return sum(
+        worker[key]
+        for profile in profiles
+        for worker in known.worker_accounts(profile)
+        for key in ("ticker_cpu_ns", "handler_cpu_ns", "delivery_cpu_ns", "switch_cpu_ns")
+        if key in worker
+    )
+
+
+def _busy(profile):
+    """How many processors the workers used by this profile. On processors that are as busy as this
+    a ticker ends its window late, and what was used until then is in it."""
+    seconds = {
+        worker["number"]: worker["sampling_ns"] / 1e9 for worker in known.worker_accounts(profile)
+    }
+    return sum(
+        sample.ns / 1e9 / seconds[int(sample.labels["worker"])] for sample in profile.samples
+    )
+
+
+class _Clocks:
+    def __init__(self, server):
+        self.workers = list(server.workers().values())
+        self.gateway = server.gateway()
+        self.began = self._read()
+
+    def _read(self):
+        workers_ns = sum(processes.cpu_ns_without_ticker(pid) for pid in self.workers)
+        return time.monotonic(), workers_ns, processes.cpu_ns(self.gateway)
+
+    def since(self):
+        """Seconds, and what workers and gateway used in them, ns."""
+        return [now - before for now, before in zip(self._read(), self.began, strict=True)]
+
+
+def measure(make, reader, count, windows):
+    server = make(
+        app="short_requests",  # the mix is whole many times in a window, in each of 64 processes
+        processes=count,
+        listen=100,
+        cloudprofiler_period_ms=PERIOD_MS,
+        cloudprofiler_max_samples=MAX_SAMPLES,
+        cloudprofiler_disable_wall_profiling="true",  # looks have a pace of their own
+        cloudprofiler_output_keep=0,
+        cloudprofiler_output_interval=SECONDS,
+        cloudprofiler_output_duration=SECONDS,
+    )
+    try:
+        known.start(server, perf_events=True)
+        server.wait_for_workers(count)
+        with server.load("/truth", threads=count, seconds=600):
+            server.wait_for_profiles(WARM_UP, seconds=120)
+            clocks = _Clocks(server)
+            paths = server.wait_for_profiles(windows, seconds=60 * windows)
+            elapsed_s, workers_ns, gateway_ns = clocks.since()
+        server.stop()
+    finally:
+        server.end()
+    profiles = [reader.read(path) for path in paths]
+    seconds = sum(profile.message.duration_nanos for profile in profiles) / 1e9
+    total = merged(profiles)
+    return Many(
+        processes=count,
+        profile=total,
+        seconds=seconds,
+        samples=total.total_count,
+        off_total=sum(map(_busy, profiles)) / len(profiles) / (workers_ns / 1e9 / elapsed_s) - 1,
+        cost_s=_own_ns(profiles) / 1e9 / seconds + gateway_ns / 1e9 / elapsed_s,
+    )
+
+
+def judge(many):
+    rate = many.samples / many.seconds
+    yield Finding(f"{many.processes}: samples/s {rate:.0f}", rate / MAX_SAMPLES - 1, RATE)
+    together = sum(many.profile.ns_of(name, flat=True) for name in truth.SHARES)
+    for name, percent in truth.SHARES.items():
+        off = many.profile.ns_of(name, flat=True) / together - percent / 100
+        yield Finding(f"{many.processes}: {name}", off, POINTS)
+    yield Finding(f"{many.processes}: total", many.off_total, bounds.MODEL)
+    part = many.cost_s
+    yield Finding(f"{many.processes}: profiler's CPU a second", part, None)
+
+
+class Budget(NamedTuple):
+    few: int = 16
+    many: int = 64
+
+    @property
+    def name(self):
+        return f"budget-{self.few}-{self.many}"
+
+    def run(self, make, reader, samples):
+        windows = max(1, round(3 * samples / (MAX_SAMPLES * SECONDS)))
+        few, many = (measure(make, reader, count, windows) for count in (self.few, self.many))
+        dearer = max(0.0, many.cost_s / few.cost_s - 1)
+        return few.samples + many.samples, [
+            *judge(few),
+            *judge(many),
+            Finding("more processes cost more by", dearer, DEARER),
+        ]
+
+
+CASES = [Budget()]
