@@ -46,6 +46,7 @@ static struct {
     uint32_t vain_questions;
     bool sees_waits;        /* a thread that stands still without being asleep waits for a CPU */
     bool has_one_processor; /* on which the ticker runs, too */
+    bool may_be_waiting;    /* some thread, at the last look or soon after it */
     uint64_t rest_cpu_ns;   /* the ticker's CPU clock when it went to sleep last */
 } offcpu;
 
@@ -501,11 +502,15 @@ static void begin_wait(struct cprof_thread *thread, uint32_t ref, uint64_t weigh
     book_wait(sleep, weight_ns);
 }
 
+static bool waits_often(const struct cprof_sleep *sleep)
+{
+    return offcpu.sees_waits && sleep->waited_ns > sleep->followed_ns / WAIT_PART_MIN;
+}
+
 static bool is_worth_asking(const struct cprof_sleep *sleep)
 {
-    return offcpu.sees_waits && sleep->waited_ns > sleep->followed_ns / WAIT_PART_MIN &&
-           (sleep->still_looks <= ASKING_LOOKS ||
-            (sleep->still_looks & (sleep->still_looks - 1)) == 0);
+    return waits_often(sleep) && (sleep->still_looks <= ASKING_LOOKS ||
+                                  (sleep->still_looks & (sleep->still_looks - 1)) == 0);
 }
 
 /* The thread was asleep, and its clock stands still; but it may have been woken and wait for a CPU
@@ -640,14 +645,21 @@ bool cprof_offcpu_look(uint64_t gap_mean_ns)
     unsigned looked_at = 0;
     bool moved = false;
 
+    offcpu.may_be_waiting = false;
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
         if (can_be_followed(thread)) {
             now_ns = looked_at++ % THREADS_AT_ONCE == 0 ? cprof_now_ns() : now_ns;
             moved |= look_at_thread(thread, now_ns, gap_mean_ns);
+            offcpu.may_be_waiting |= thread->sleep.is_queued || waits_often(&thread->sleep);
         }
     }
     return moved;
+}
+
+bool cprof_offcpu_may_be_waiting(void)
+{
+    return offcpu.may_be_waiting;
 }
 
 bool cprof_offcpu_name_sleeps(void)

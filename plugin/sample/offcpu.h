@@ -59,6 +59,10 @@ void cprof_offcpu_rest(uint64_t ticker_cpu_ns);
  * thread has run since the last look. */
 bool cprof_offcpu_look(uint64_t gap_mean_ns);
 
+/* Did the last look find a thread that waits for a CPU, or one that often does? Then the next look has
+ * something to find, though no thread runs until then. */
+bool cprof_offcpu_may_be_waiting(void);
+
 /* Asks again what threads sleep in of which the kernel said nothing at the last look; what is
  * found holds for the whole sleep. Returns whether it is worth to ask once more. */
 bool cprof_offcpu_name_sleeps(void);

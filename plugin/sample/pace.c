@@ -69,14 +69,21 @@ uint64_t cprof_pace_idle_ns(uint64_t quiet_ns, uint64_t least_ns)
     return longer(least_ns, shorter(quiet_ns / QUIET_PART, CPROF_PACE_IDLE_MAX_NS));
 }
 
+static uint64_t dear_ns(struct cprof_pace *pace, uint64_t cost_ns, uint64_t parts)
+{
+    uint64_t gap_ns = cprof_pace_affordable_ns(cost_ns, parts, CPROF_PACE_LOOK_PARTS_MIN);
+
+    return pace->looks++ < CPROF_PACE_FIRST_LOOKS ? shorter(gap_ns, CPROF_PACE_FIRST_MAX_NS)
+                                                  : gap_ns;
+}
+
 uint64_t cprof_pace_next(struct cprof_pace *pace, bool moved, uint64_t cost_ns, uint64_t parts)
 {
     uint64_t slowest_ns =
         longer(pace->period_ns, cprof_pace_idle_ns(pace->quiet_ns, CPROF_PACE_MEAN_MAX_NS));
 
     pace->mean_ns = moved ? pace->period_ns : shorter(pace->mean_ns * 2, slowest_ns);
-    pace->mean_ns =
-        longer(pace->mean_ns, cprof_pace_affordable_ns(cost_ns, parts, CPROF_PACE_LOOK_PARTS_MIN));
+    pace->mean_ns = longer(pace->mean_ns, dear_ns(pace, cost_ns, parts));
     pace->quiet_ns = moved ? 0 : pace->quiet_ns + pace->mean_ns;
     return draw_gap(pace);
 }

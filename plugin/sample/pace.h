@@ -12,7 +12,8 @@
  *           together take at most half of the ceiling that is set (cloudprofiler-max-overhead) of
  *           the worker's own CPU time, where gaps of a second do for that. A worker that uses less
  *           than a quarter of a processor counts as if it used that: its wall profile is why it is
- *           looked at.
+ *           looked at. The first looks of a window come soon whatever they cost: the very first ones
+ *           are the dearest, as stacks and names are new, and a short window would be over.
  *
  * Callers   the ticker. Pure: no clock is read.
  *
@@ -28,6 +29,10 @@
 #define CPROF_PACE_IDLE_MAX_NS UINT64_C(1000000000) /* where nothing ran for long */
 #define CPROF_PACE_DEAR_MAX_NS UINT64_C(1000000000) /* where looks cost much */
 
+/* The first looks of a window, and how far apart these are at most for what they cost. */
+#define CPROF_PACE_FIRST_LOOKS  6u
+#define CPROF_PACE_FIRST_MAX_NS UINT64_C(50000000)
+
 /* At most one part in so many of a processor: of looks, and of scans. */
 #define CPROF_PACE_LOOK_PARTS_MIN 100u
 #define CPROF_PACE_SCAN_PARTS_MIN 200u
@@ -36,9 +41,11 @@ struct cprof_pace {
     uint64_t period_ns;
     uint64_t mean_ns;  /* of gaps like the one that was planned last */
     uint64_t quiet_ns; /* planned gaps since something moved */
+    uint64_t looks;    /* since the beginning */
     uint64_t random;   /* state of the generator (random.h) */
 };
 
+/* A window begins. */
 void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t seed);
 
 /* A look has ended. It and all that the ticker did for it took cost_ns of CPU time, of which it may

@@ -319,12 +319,13 @@ static void look_at_sleepers(struct agenda *agenda, uint64_t now_ns, uint64_t ga
     bool moved = cprof_offcpu_look(gap_mean_ns);
 
     plan_look(agenda, now_ns, moved);
-    agenda->is_known = !moved;
+    agenda->is_known = !moved && !cprof_offcpu_may_be_waiting();
     agenda->name_ns = 0;
 }
 
 /* Where nothing ran since a look that found nothing moved, the next one would find the same: all
- * stand still in the stacks that are known, and what they sleep is booked when they move. */
+ * stand still in the stacks that are known, and what they sleep is booked when they move. Threads
+ * that wait for a CPU stand still, too, but how long they do is for the looks to find. */
 static void look_or_wait(struct agenda *agenda, uint64_t now_ns)
 {
     if (agenda->is_known && agenda->name_ns == UINT64_MAX) {
@@ -376,11 +377,10 @@ static bool has_changed(const struct cprof_window_demand *before,
            after->requests_before_ns != before->requests_before_ns;
 }
 
-static void change_period(struct agenda *agenda, uint64_t period_ns, uint64_t now_ns)
+static void change_period(uint64_t period_ns)
 {
     cprof_thread_watch_set_period(period_ns);
     cprof_oncpu_open(period_ns);
-    cprof_pace_begin(&agenda->pace, period_ns, now_ns);
 }
 
 /* Sleeping stacks of before have other marks than is asked for now. */
@@ -398,6 +398,10 @@ static void settle(struct agenda *agenda, const struct cprof_window_demand *befo
     bool had_wall = before->kinds & CPROF_KIND_WALL, wants_wall = after->kinds & CPROF_KIND_WALL;
     uint64_t now_ns = cprof_now_ns();
 
+    /* A window may be short: its looks begin a period apart, however rare they had become. */
+    if (after->last_start_ns > ticker.settled_ns || after->period_ns != before->period_ns) {
+        cprof_pace_begin(&agenda->pace, after->period_ns, now_ns);
+    }
     if (had_wall) {
         look_at_sleepers(agenda, now_ns, 0);
         cprof_offcpu_settle();
@@ -408,7 +412,7 @@ static void settle(struct agenda *agenda, const struct cprof_window_demand *befo
         agenda->name_ns = UINT64_MAX;
     }
     if (after->period_ns != before->period_ns) {
-        change_period(agenda, after->period_ns, now_ns);
+        change_period(after->period_ns);
     }
     if (before->requests_before_ns) {
         cprof_request_table_update(before->requests_before_ns);

@@ -19,6 +19,15 @@
 #define S          (1000 * MS)
 #define LOOK_PARTS CPROF_PACE_LOOK_PARTS_MIN
 
+/* Behind the first looks of a window, which have a rule of their own. */
+static void begin_behind_first_looks(struct cprof_pace *pace, uint64_t seed)
+{
+    cprof_pace_begin(pace, PERIOD_NS, seed);
+    for (uint32_t i = 0; i < CPROF_PACE_FIRST_LOOKS; i++) {
+        (void)cprof_pace_next(pace, true, 0, LOOK_PARTS);
+    }
+}
+
 /* What pace.c may draw: 64 whole steps and a part, of which 7.5 make the mean. */
 #define GAP_MEANS_MAX 8.7
 
@@ -129,7 +138,7 @@ static void looks_that_cost_much_are_rare_even_while_something_moves(void)
 {
     struct cprof_pace pace;
 
-    cprof_pace_begin(&pace, PERIOD_NS, 6);
+    begin_behind_first_looks(&pace, 6);
     (void)cprof_pace_next(&pace, true, PERIOD_NS / LOOK_PARTS, LOOK_PARTS); /* just cheap enough */
     EXPECT(pace.mean_ns == PERIOD_NS);
     EXPECT(is_close(mean_of_gaps(&pace, true, MS), 100.0 * MS));
@@ -137,6 +146,27 @@ static void looks_that_cost_much_are_rare_even_while_something_moves(void)
     EXPECT(pace.mean_ns == 2000 * MS);
     (void)cprof_pace_next(&pace, true, 0, LOOK_PARTS);
     EXPECT(pace.mean_ns == PERIOD_NS);
+}
+
+/* However much they cost: a window may be over soon. */
+static void the_first_looks_of_a_window_come_soon(void)
+{
+    struct cprof_pace pace;
+
+    cprof_pace_begin(&pace, PERIOD_NS, 10);
+    (void)cprof_pace_next(&pace, true, MS, 1200);
+    EXPECT(pace.mean_ns == CPROF_PACE_FIRST_MAX_NS);
+    (void)cprof_pace_next(&pace, true, 0, 1200);
+    EXPECT(pace.mean_ns == PERIOD_NS);
+    for (uint32_t i = 2; i < CPROF_PACE_FIRST_LOOKS; i++) {
+        (void)cprof_pace_next(&pace, true, 50 * MS, LOOK_PARTS);
+        EXPECT(pace.mean_ns == CPROF_PACE_FIRST_MAX_NS);
+    }
+    (void)cprof_pace_next(&pace, true, MS, 1200);
+    EXPECT(pace.mean_ns == 1000 * MS);
+    cprof_pace_begin(&pace, PERIOD_NS, 10);
+    (void)cprof_pace_next(&pace, true, MS, 1200);
+    EXPECT(pace.mean_ns == CPROF_PACE_FIRST_MAX_NS);
 }
 
 static void where_nothing_ran_for_long_gaps_are_a_quarter_of_that(void)
@@ -337,6 +367,7 @@ int main(void)
     RUN(gaps_on_the_way_there_have_their_mean);
     RUN(no_gap_is_longer_than_the_bound_on_its_steps);
     RUN(looks_that_cost_much_are_rare_even_while_something_moves);
+    RUN(the_first_looks_of_a_window_come_soon);
     RUN(where_nothing_ran_for_long_gaps_are_a_quarter_of_that);
     RUN(looks_take_a_third_of_the_ceiling);
     RUN(no_ceiling_is_high_enough_for_more_than_a_part_of_a_processor);
