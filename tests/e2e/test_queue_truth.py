@@ -10,6 +10,7 @@ import os
 import pytest
 from testenv import books, bounds
 from testenv.build import PYTHON_PREFIX, others_may_enter
+from testenv.endpoint import TOKEN
 from testenv.spinners import spinning
 
 SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "10"))
@@ -28,16 +29,16 @@ def mix(request, make_uwsgi_for_module, profile_reader):
         pytest.skip(f"needs an interpreter that {user} may run")
     server = make_uwsgi_for_module(
         app="queue_mix",
-        cloudprofiler_output_interval=60,
-        cloudprofiler_output_duration=SECONDS,
-        cloudprofiler_max_overhead="off",
+        cloudprofiler_output_dir=None,
+        cloudprofiler_http="127.0.0.1:0",
+        cloudprofiler_http_token=TOKEN,
         user=user,
     ).start()
     with spinning(spinners_per_cpu):
-        profile, answers = books.keep_busy(server, "/mix", 1, SECONDS, profile_reader)
+        profile, found = books.look_at_busy(server, "/mix", 1, 1, SECONDS, profile_reader)
     server.stop()
     assert bool(user) == ("come from wchan" in server.log), server.log_tail()
-    return profile, answers[0]["books"][0]
+    return profile, found[0]
 
 
 def test_run_queue_time_stands_in_the_function_that_waited(mix):

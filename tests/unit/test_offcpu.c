@@ -804,6 +804,8 @@ static void a_thread_that_waits_for_a_cpu_is_seen_where_it_waits(void)
         (void)cprof_offcpu_look(UINT64_C(1000000));
     }
     EXPECT(frame_is(cprof_log_record(recorder.log, thread->sleep.queued_ref), 1, "work"));
+    /* The next look weighs that wait, whether anything runs until then or not. */
+    EXPECT(cprof_offcpu_may_be_waiting());
     atomic_store(&may_stop, true);
     EXPECT(pthread_join(spinners[0], NULL) == 0 && pthread_join(spinners[1], NULL) == 0);
     Py_END_ALLOW_THREADS;
