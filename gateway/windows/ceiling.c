@@ -54,9 +54,10 @@ static void say_cost(const struct cprof_ceiling *ceiling, const struct cprof_har
         return;
     }
     cprof_log(CPROF_LOG_INFO,
-              "profiling took at most %.2f %% of a worker's CPU time, well below "
-              "cloudprofiler-max-overhead (%.2f): one sample each %u ms from now on%s",
-              ceiling->percent, ceiling_percent, period_ms, as_is_set(period_ms, set_ms));
+              "profiling took at most %.2f %% of a worker's CPU time, %.2f %% for samples, where "
+              "cloudprofiler-max-overhead is %.2f: one sample each %u ms from now on%s",
+              ceiling->percent, harvest->worst_samples_percent, ceiling_percent, period_ms,
+              as_is_set(period_ms, set_ms));
 }
 
 /* No warning: totals are right, and shares as exact as the budget promises. */

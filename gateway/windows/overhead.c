@@ -8,7 +8,7 @@
 
 #include "../../shared/segment/window.h"
 
-#define EASE_BELOW    0.4 /* of the ceiling: room for twice the cost and for chance */
+#define EASED_BELOW   0.8 /* of what would slow it down again: room for chance */
 #define QUIET_WINDOWS 3u
 
 /* Of the cost: where samples are less, fewer of them do not help. */
@@ -56,6 +56,16 @@ static enum cprof_overhead_change ease(struct cprof_overhead *overhead)
     return overhead->doublings == 0 ? CPROF_OVERHEAD_RESTORED : CPROF_OVERHEAD_EASED;
 }
 
+/* At half the period samples cost twice as much, and nothing else does. Would the share stay below the
+ * ceiling then, or would samples be too little of it to matter? */
+static bool may_ease(const struct cprof_overhead *overhead, double percent, double samples_percent)
+{
+    double eased_percent = percent + samples_percent;
+
+    return eased_percent < EASED_BELOW * overhead->ceiling_percent ||
+           2 * samples_percent < EASED_BELOW * SAMPLES_PART_MIN * eased_percent;
+}
+
 enum cprof_overhead_change cprof_overhead_judge(struct cprof_overhead *overhead, double percent,
                                                 double samples_percent, uint64_t configured_ns,
                                                 uint64_t window_period_ns)
@@ -68,7 +78,7 @@ enum cprof_overhead_change cprof_overhead_judge(struct cprof_overhead *overhead,
     if (percent > overhead->ceiling_percent && samples_percent >= SAMPLES_PART_MIN * percent) {
         return slow(overhead, percent, period_ns);
     }
-    if (percent < overhead->ceiling_percent * EASE_BELOW) {
+    if (may_ease(overhead, percent, samples_percent)) {
         return ease(overhead);
     }
     overhead->quiet_windows = 0;

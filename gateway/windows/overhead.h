@@ -3,9 +3,9 @@
  * After each window, the CPU time that the profiler burnt in a worker is compared with the CPU
  * time of the worker (ledger.h). Above the ceiling the period of the next windows is doubled, up to
  * CPROF_PERIOD_NS_MAX, as long as that helps. Where samples are less than a third of the cost it
- * would not: what is dearer has its own way to become cheaper. Well
- * below the ceiling for some windows in a row it is halved again, until it is the configured one.
- * Halving it doubles the cost at most, so that a rate that is taken back stays below the ceiling.
+ * would not: what is dearer has its own way to become cheaper. It is halved again, until it is the
+ * configured one, when for some windows in a row twice the samples would have kept the share well
+ * below the ceiling, or would have been well below that third: a rate that is taken back lasts.
  *
  * Callers   the gateway's thread. Pure.
  * Memory    the caller's; nothing to give back.
@@ -23,7 +23,7 @@ struct cprof_overhead {
     double ceiling_percent; /* 0: there is no ceiling */
     unsigned doublings;     /* of the configured period, at present */
     double before_percent;  /* the share that the last doubling answered; 0: none did */
-    unsigned quiet_windows; /* that were well below the ceiling, in a row */
+    unsigned quiet_windows; /* in a row, that had room for twice the samples */
 };
 
 enum cprof_overhead_change {
@@ -38,8 +38,8 @@ enum cprof_overhead_change {
 uint64_t cprof_overhead_period_ns(const struct cprof_overhead *overhead, uint64_t configured_ns);
 
 /* A window of window_period_ns is over; percent is the share in the worker that paid most, of which
- * samples_percent goes with the rate. An unknown share says nothing, nor does a window of another period than the one in force: it was
- * ordered before the last change, or has a period of its own. */
+ * samples_percent goes with the rate. An unknown share says nothing, nor does a window of another
+ * period than the one in force: it was ordered before the last change, or has a period of its own. */
 enum cprof_overhead_change cprof_overhead_judge(struct cprof_overhead *overhead, double percent,
                                                 double samples_percent, uint64_t configured_ns,
                                                 uint64_t window_period_ns);

@@ -40,6 +40,26 @@ static void what_samples_do_not_cost_is_no_reason_for_fewer(void)
     EXPECT(cprof_overhead_judge(&overhead, 6, 2.1, 10 * MS, 10 * MS) == CPROF_OVERHEAD_SLOWED);
 }
 
+/* A ticker may take half of the ceiling for ever: the period gets shorter all the same. */
+static void what_samples_do_not_cost_does_not_keep_the_period_long(void)
+{
+    struct cprof_overhead overhead = {.ceiling_percent = 1, .doublings = 2};
+
+    for (int i = 0; i < 3; i++) {
+        (void)cprof_overhead_judge(&overhead, 0.65, 0.1, 10 * MS, 40 * MS);
+    }
+    EXPECT(overhead.doublings == 1);
+    for (int i = 0; i < 6; i++) {
+        (void)cprof_overhead_judge(&overhead, 0.65, 0.2, 10 * MS, 20 * MS);
+    }
+    EXPECT(overhead.doublings == 1);
+    for (int i = 0; i < 3; i++) { /* the ticker alone is above the ceiling */
+        (void)cprof_overhead_judge(&overhead, 2, 0.2, 10 * MS, 20 * MS);
+    }
+    EXPECT(overhead.doublings == 0);
+    EXPECT(cprof_overhead_judge(&overhead, 2.2, 0.4, 10 * MS, 10 * MS) == CPROF_OVERHEAD_SAME);
+}
+
 static void the_period_has_an_upper_bound(void)
 {
     struct cprof_overhead overhead = {.ceiling_percent = 1};
@@ -130,6 +150,7 @@ int main(void)
 {
     RUN(above_the_ceiling_the_period_doubles_as_long_as_that_helps);
     RUN(what_samples_do_not_cost_is_no_reason_for_fewer);
+    RUN(what_samples_do_not_cost_does_not_keep_the_period_long);
     RUN(the_period_has_an_upper_bound);
     RUN(three_windows_well_below_it_bring_the_period_back);
     RUN(one_window_that_is_not_so_low_begins_the_count_anew);
