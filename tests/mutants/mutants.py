@@ -193,10 +193,18 @@ MUTANTS = [
     Mutant(
         "run-queue-time-counted-twice",
         "a busy thread has the window's length of wall time",
-        "take_run_queue_time",
+        "book_run_queue",
         "sleep->due_ns -= (int64_t)waited_ns;",
         "",
         unit("test_offcpu"),
+    ),
+    Mutant(
+        "waits-without-room-are-lost",
+        "sums with [other] are those without a bound",
+        "add_sample",
+        "add_other(slot, state, count, value_ns);",
+        "add_other(slot, state, count, state == runnable ? 0 : value_ns);",
+        unit("test_bounded_profile"),
     ),
     Mutant(
         "new-stack-gets-the-accidental-gap",
