@@ -11,4 +11,5 @@ eintr: deps-test ## Look for interrupted sleeps, beside a plain timer's (EINTR_S
 wall-truth: deps-test ## Wall profiles of apps that keep their own books (WALL_TRUTH_SECONDS).
 	@$(MAKE) --no-print-directory build
 	@$(ON_THIS_BUILD) CPROF_WALL_SECONDS=$(WALL_TRUTH_SECONDS) \
-		$(PYTHON) -m pytest -s -v tests/e2e/test_wall_truth.py tests/e2e/test_gevent.py
+		$(PYTHON) -m pytest -s -v tests/e2e/test_wall_truth.py tests/e2e/test_queue_truth.py \
+		tests/e2e/test_gevent.py
