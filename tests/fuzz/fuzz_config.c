@@ -23,6 +23,7 @@ static const struct cprof_config sound = {
     .output_interval_s = 60,
     .output_duration_s = 10,
     .period_ms = 10,
+    .set_period_ms = 10,
     .max_depth = 128,
     .initial_backoff_s = 60,
     .gateway_memory_mib = 64,

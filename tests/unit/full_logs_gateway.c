@@ -291,6 +291,7 @@ static int sealed_config(const struct logs *logs, const char *socket, const char
         .output_interval_s = 86400,
         .output_duration_s = 1,
         .period_ms = 10,
+        .set_period_ms = 10,
         .max_depth = 128,
         .tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE,
         .native_leaf = 1,
