@@ -121,6 +121,7 @@ void cprof_log_add_to_rest(struct cprof_log_view *view, enum cprof_rest rest,
 /* What an earlier look at the same epoch of the slot said of one stack or leaf. */
 struct cprof_log_base {
     uint32_t ref;
+    uint32_t rest; /* enum cprof_rest, of the sum that its numbers are in where none are listed */
     struct cprof_log_numbers numbers;
 };
 
