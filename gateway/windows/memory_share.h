@@ -20,6 +20,11 @@
 #include <stddef.h>
 
 #include "../../shared/base/config.h"
+#include "../profile/gzip.h"
+
+/* A profile's file, unpacked, is smaller than its table, and may not be larger than this, or nobody
+ * could read it (profile/gzip.h). */
+#define CPROF_MEMORY_TABLE_BYTES_MAX ((size_t)CPROF_GUNZIP_BYTES_MAX)
 
 /* Each is SIZE_MAX without a bound, which only tests have. */
 static inline size_t cprof_memory_part(const struct cprof_config *config, size_t part)
@@ -30,7 +35,9 @@ static inline size_t cprof_memory_part(const struct cprof_config *config, size_t
 
 static inline size_t cprof_memory_table_bytes(const struct cprof_config *config)
 {
-    return cprof_memory_part(config, 10);
+    size_t bytes = cprof_memory_part(config, 10);
+
+    return bytes < CPROF_MEMORY_TABLE_BYTES_MAX ? bytes : CPROF_MEMORY_TABLE_BYTES_MAX;
 }
 
 static inline size_t cprof_memory_log_bytes(const struct cprof_config *config)
