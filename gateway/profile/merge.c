@@ -224,7 +224,7 @@ static bool bound_slot(struct slot_merge *slot)
 {
     struct cprof_merge *merge = slot->merge;
     struct cprof_table *table = merge->table;
-    uint64_t fill = slot->view->log_bytes;
+    uint64_t fill = cprof_log_copied_bytes(slot->view);
     uint64_t left = merge->fill_left > fill ? merge->fill_left : fill;
     size_t room, names;
 
@@ -492,6 +492,13 @@ static void add_special(const struct slot_merge *slot, const char *name, const c
     table->sample_bytes_limit = sample_bytes_limit;
 }
 
+/* What "[other]" may use beyond a slot's limit, which is no more than OTHER_BYTES beyond the whole
+ * table's in all slots together. */
+static size_t limit_of_others(size_t slot_limit, size_t bytes_max)
+{
+    return (slot_limit < bytes_max ? slot_limit : bytes_max) + OTHER_BYTES;
+}
+
 /* A stack that finds no room. A stranger's log may have thousands of states: those that find none
  * either are one. */
 static void add_other(const struct slot_merge *slot, const char *state, uint64_t count,
@@ -499,6 +506,8 @@ static void add_other(const struct slot_merge *slot, const char *state, uint64_t
 {
     struct cprof_merge *merge = slot->merge;
     struct cprof_table *table = merge->table;
+    size_t name_bytes_limit = table->name_bytes_limit;
+    size_t sample_bytes_limit = table->sample_bytes_limit;
     char unknown[CPROF_STATE_NAME_BYTES];
     bool found_room;
 
@@ -511,11 +520,11 @@ static void add_other(const struct slot_merge *slot, const char *state, uint64_t
         add_special(slot, OTHER, state, count, value_ns);
         return;
     }
-    table->name_bytes_limit += OTHER_BYTES;
-    table->sample_bytes_limit += OTHER_BYTES;
+    table->name_bytes_limit = limit_of_others(name_bytes_limit, merge->name_bytes_max);
+    table->sample_bytes_limit = limit_of_others(sample_bytes_limit, merge->sample_bytes_max);
     found_room = try_special(slot, OTHER, state, count, value_ns);
-    table->name_bytes_limit -= OTHER_BYTES;
-    table->sample_bytes_limit -= OTHER_BYTES;
+    table->name_bytes_limit = name_bytes_limit;
+    table->sample_bytes_limit = sample_bytes_limit;
     if (!found_room) {
         add_special(slot, OTHER, cprof_state_name(CPROF_STATE_UNKNOWN, unknown), count, value_ns);
     }
@@ -541,11 +550,24 @@ static bool try_stack(const struct slot_merge *slot, uint32_t ref, unsigned mark
     return cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
 }
 
-static void add_sample(const struct slot_merge *slot, uint32_t ref, unsigned mark,
+/* A stack may have several samples, of which the first one counts it. */
+static void add_sample(const struct slot_merge *slot, uint32_t ref, unsigned mark, bool is_first,
                        const char *state, uint64_t count, uint64_t value_ns)
 {
     if (!try_stack(slot, ref, mark, state, count, value_ns)) {
-        slot->merge->others.stacks++;
+        slot->merge->others.stacks += is_first;
+        add_other(slot, state, count, value_ns);
+    }
+}
+
+/* What stacks have together that are not listed. */
+static void add_rest(const struct slot_merge *slot, enum cprof_rest rest, const char *state,
+                     uint64_t value_ns)
+{
+    uint64_t count = rest == CPROF_REST_RUNNABLE ? 0 : slot->view->rest[rest].count;
+
+    if (count > 0 || value_ns > 0) {
+        slot->merge->others.stacks += slot->view->rest_stacks[rest];
         add_other(slot, state, count, value_ns);
     }
 }
@@ -570,13 +592,11 @@ static void add_on_cpu(struct slot_merge *slot)
         uint32_t ref = slot->stacks[i];
         uint64_t value_ns = cprof_scale_stack(slot->scale, view, ref);
 
-        add_sample(slot, ref, slot->marks[i], "running", cprof_log_numbers(view, ref).count,
+        add_sample(slot, ref, slot->marks[i], true, "running", cprof_log_numbers(view, ref).count,
                    value_ns);
         note_thread_stack(slot, ref, value_ns);
     }
-    slot->merge->others.stacks += view->rest_stacks;
-    add_other(slot, "running", view->rest[CPROF_REST_ON_CPU].count,
-              cprof_scale_rest(slot->scale, view));
+    add_rest(slot, CPROF_REST_ON_CPU, "running", cprof_scale_rest(slot->scale, view));
     add_special(slot, "[log full]", "running", view->counters[CPROF_COUNTER_LOG_FULL],
                 cprof_scale_weight(slot->scale, view->counters[CPROF_COUNTER_LOG_FULL_NS]));
     /* Less than this is the rounding of the scaling. */
@@ -595,11 +615,11 @@ static void add_off_cpu_rest(const struct slot_merge *slot)
     char unknown[CPROF_STATE_NAME_BYTES];
     const char *state = cprof_state_name(CPROF_STATE_UNKNOWN, unknown);
 
-    add_other(slot, state, rest[CPROF_REST_OFF_CPU].count, rest[CPROF_REST_OFF_CPU].weight_ns);
+    add_rest(slot, CPROF_REST_OFF_CPU, state, rest[CPROF_REST_OFF_CPU].weight_ns);
     if (merge->config->wall_idle || merge->follows_requests) {
-        add_other(slot, state, rest[CPROF_REST_IDLE].count, rest[CPROF_REST_IDLE].weight_ns);
+        add_rest(slot, CPROF_REST_IDLE, state, rest[CPROF_REST_IDLE].weight_ns);
     }
-    add_other(slot, "runnable", 0, rest[CPROF_REST_RUNNABLE].weight_ns);
+    add_rest(slot, CPROF_REST_RUNNABLE, "runnable", rest[CPROF_REST_RUNNABLE].weight_ns);
 }
 
 static void add_off_cpu(struct slot_merge *slot)
@@ -610,7 +630,7 @@ static void add_off_cpu(struct slot_merge *slot)
         const struct cprof_stack_record *stack = cprof_log_stack(slot->view, slot->stacks[i]);
 
         if (stack->kind == CPROF_STACK_OFF_CPU) {
-            add_sample(slot, slot->stacks[i], slot->marks[i],
+            add_sample(slot, slot->stacks[i], slot->marks[i], true,
                        cprof_state_name(cprof_log_state(stack), name), stack->count,
                        stack->weight_ns);
         }
@@ -649,8 +669,8 @@ static void add_runnable(struct slot_merge *slot)
         const struct cprof_thread_stack *stack = &slot->thread_stacks[i];
 
         if (stack->runnable_ns > 0) {
-            add_sample(slot, stack->stack_ref, mark_of(slot, stack), "runnable", 0,
-                       stack->runnable_ns);
+            add_sample(slot, stack->stack_ref, mark_of(slot, stack),
+                       stack->kind == CPROF_STACK_RUNNABLE, "runnable", 0, stack->runnable_ns);
         }
     }
 }

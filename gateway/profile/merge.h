@@ -31,7 +31,7 @@
 
 /* What became "[other]". */
 struct cprof_merge_others {
-    uint64_t stacks; /* records of them */
+    uint64_t stacks; /* records of them, each once; at most so many, where it is a difference */
     uint64_t count;  /* their samples */
     uint64_t value_ns;
 };

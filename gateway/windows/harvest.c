@@ -123,9 +123,10 @@ static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_vie
     }
 }
 
-/* What the logs of the epoch hold together. */
-static uint64_t log_bytes(const struct cprof_segment *segment, uint32_t epoch)
+/* What is copied of all logs of the epoch together. */
+static uint64_t log_bytes(const struct cprof_segment *segment, uint32_t epoch, uint64_t part_bytes)
 {
+    uint64_t bytes_max = part_bytes < segment->log_bytes ? part_bytes : segment->log_bytes;
     uint64_t bytes = 0;
 
     for (uint32_t i = 0; i < segment->slot_count; i++) {
@@ -133,7 +134,7 @@ static uint64_t log_bytes(const struct cprof_segment *segment, uint32_t epoch)
         uint64_t used = (claim & UINT32_MAX) * CPROF_CHUNK_BYTES;
 
         if (claim >> 32 == epoch) {
-            bytes += used < segment->log_bytes ? used : segment->log_bytes;
+            bytes += used < bytes_max ? used : bytes_max;
         }
     }
     return bytes;
@@ -155,7 +156,8 @@ static void choose_kinds(struct cprof_harvest *harvest, uint32_t kinds)
 static void begin_merges(struct cprof_making *making)
 {
     const struct cprof_harvest_source *source = &making->source;
-    uint64_t bytes = log_bytes(source->segment, making->window.epoch);
+    uint64_t bytes =
+        log_bytes(source->segment, making->window.epoch, cprof_memory_log_bytes(source->config));
 
     for (unsigned i = 0; i < making->harvest.count; i++) {
         struct cprof_table *table = &making->harvest.profiles[i].table;
@@ -211,7 +213,9 @@ static enum cprof_step take_profile(struct cprof_making *making, struct cprof_er
     struct cprof_profile *profile = &making->harvest.profiles[making->next_profile];
 
     if (!making->is_packing) {
-        making->harvest.others += merge->others.stacks;
+        if (merge->others.stacks > making->harvest.others) {
+            making->harvest.others = merge->others.stacks;
+        }
         if (!cprof_merge_end(merge, error)) {
             return CPROF_STEP_FAILED;
         }

@@ -39,7 +39,7 @@ struct cprof_harvest {
     uint32_t worst_number;
 
     bool memory_refused; /* in a slot: records found no memory */
-    uint64_t others;     /* stacks that became "[other]", in all profiles */
+    uint64_t others;     /* stacks that became "[other]", in the profile that has most of them */
 };
 
 /* A window's profiles while they are made. */

@@ -81,6 +81,9 @@ bool cprof_snapshot_step(struct cprof_snapshot *snapshot, const struct cprof_seg
                          uint32_t epoch, const struct cprof_snapshot_bounds *bounds,
                          struct cprof_error *error)
 {
+    if (snapshot->epoch != epoch) {
+        cprof_snapshot_reset(snapshot);
+    }
     if (snapshot->slot_count == 0) {
         snapshot->slots = calloc(segment->slot_count, sizeof(*snapshot->slots));
         if (!snapshot->slots) {
@@ -88,6 +91,8 @@ bool cprof_snapshot_step(struct cprof_snapshot *snapshot, const struct cprof_seg
                               segment->slot_count);
         }
         snapshot->slot_count = segment->slot_count;
+        snapshot->epoch = epoch;
+        snapshot->bytes = segment->slot_count * sizeof(*snapshot->slots);
     }
     if (!cprof_snapshot_is_whole(snapshot) && !take_slot(snapshot, segment, epoch, bounds, error)) {
         cprof_snapshot_reset(snapshot);
