@@ -59,6 +59,7 @@ struct slot_merge {
     struct cprof_log_view *view; /* counters of its own; the log behind it is the caller's */
     uint32_t *stacks; /* stacks and leaves that count: on the CPU first, then the others */
     uint8_t *marks;   /* of each */
+    uint32_t *ranked; /* places of all in stacks, most time first */
     size_t on_cpu_count, stack_count;
     struct cprof_thread_stack *thread_stacks; /* what run-queue time can be shared out over */
     size_t thread_stack_count;
@@ -148,8 +149,9 @@ static bool choose_all_stacks(struct slot_merge *slot)
 
     slot->stacks = calloc(stack_count + 1, sizeof(*slot->stacks));
     slot->marks = calloc(stack_count + 1, sizeof(*slot->marks));
+    slot->ranked = calloc(stack_count + 1, sizeof(*slot->ranked));
     slot->thread_stacks = calloc(stack_count + 1, sizeof(*slot->thread_stacks));
-    if (!slot->stacks || !slot->marks || !slot->thread_stacks) {
+    if (!slot->ranked || !slot->stacks || !slot->marks || !slot->thread_stacks) {
         return false;
     }
     choose_stacks(slot, true);
@@ -213,6 +215,7 @@ static bool rank_stacks(struct slot_merge *slot, size_t room)
             slot->marks[ranks[i].place] |= MARK_OTHER;
             room = 0;
         }
+        slot->ranked[i] = ranks[i].place;
     }
     free(ranks);
     return true;
@@ -229,7 +232,7 @@ static bool bound_slot(struct slot_merge *slot)
     size_t room, names;
 
     if (merge->sample_bytes_max == 0) {
-        return true;
+        return rank_stacks(slot, SIZE_MAX);
     }
     room = merge->sample_bytes_max > table->sample_bytes
                ? merge->sample_bytes_max - table->sample_bytes
@@ -243,7 +246,7 @@ static bool bound_slot(struct slot_merge *slot)
     return rank_stacks(slot, room);
 }
 
-/* Locations for the stacks that find room. */
+/* Locations for the stacks that find room; where names find little, most time comes first. */
 static bool resolve_frames(struct slot_merge *slot)
 {
     uint32_t *wanted = calloc(slot->stack_count + 1, sizeof(*wanted));
@@ -251,8 +254,8 @@ static bool resolve_frames(struct slot_merge *slot)
     bool ok;
 
     for (size_t i = 0; wanted && i < slot->stack_count; i++) {
-        if (!(slot->marks[i] & MARK_OTHER)) {
-            wanted[count++] = slot->stacks[i];
+        if (!(slot->marks[slot->ranked[i]] & MARK_OTHER)) {
+            wanted[count++] = slot->stacks[slot->ranked[i]];
         }
     }
     ok =
@@ -759,6 +762,7 @@ out:
     cprof_native_reset(&native);
     cprof_frames_reset(&frames);
     free(slot.thread_stacks);
+    free(slot.ranked);
     free(slot.marks);
     free(slot.stacks);
     return ok;

@@ -252,6 +252,47 @@ static void stacks_with_most_time_find_room_first_in_each_slot(void)
     fake_segment_close(&segment);
 }
 
+/* Each stack has a function of its own with a long name; later ones have more time. */
+static void write_names(uint32_t slot_index)
+{
+    struct cprof_log_writer writer = fake_writer(&segment, slot_index, EPOCH, 1);
+    struct cprof_frame frame = {0};
+    struct fake_stack stack = {.frames = &frame, .depth = 1};
+    char name[201];
+
+    for (uint32_t i = 0; i < STACKS; i++) {
+        (void)snprintf(name, sizeof(name), "%0200u", i);
+        frame.code_ref = fake_code(&writer, &(struct fake_code){.name = name, .file = "a.py"});
+        stack.count = i + 1;
+        stack.weight_ns = (i + 1) * 10000;
+        EXPECT(fake_stack(&writer, &stack) != CPROF_NO_REF);
+    }
+    fake_close(&segment, slot_index, EPOCH, 0);
+}
+
+static void stacks_with_most_time_get_the_room_that_there_is_for_names(void)
+{
+    struct cprof_table table;
+    uint64_t least = UINT64_MAX, kept = 0;
+
+    begin_test(1);
+    fake_segment_close(&segment);
+    fake_segment_open(&segment, 1, LOG_BYTES);
+    write_names(0);
+    (void)merge(&table, CPROF_KIND_CPU, 1 << 18);
+    for (size_t i = 0; i < table.sample_count; i++) {
+        const struct cprof_sample *sample = &table.samples[i];
+
+        if (sample->count > 0 && !is_other(&table, sample)) {
+            kept++;
+            least = sample->count < least ? sample->count : least;
+        }
+    }
+    EXPECT(kept > 50 && kept < STACKS / 2 && least == STACKS - kept + 1);
+    cprof_table_reset(&table);
+    fake_segment_close(&segment);
+}
+
 static size_t array_bytes(const struct cprof_table *table)
 {
     return table->text_capacity * sizeof(*table->texts) +
@@ -521,6 +562,7 @@ int main(void)
     RUN(sums_with_other_are_those_without_bounds);
     RUN(what_is_other_is_counted);
     RUN(stacks_with_most_time_find_room_first_in_each_slot);
+    RUN(stacks_with_most_time_get_the_room_that_there_is_for_names);
     RUN(the_bound_holds_by_the_tables_own_book);
     RUN(a_profile_that_fits_is_the_same_with_and_without_bounds);
     RUN(a_part_of_a_log_and_the_rest_have_the_sums_of_the_whole);
