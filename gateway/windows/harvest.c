@@ -50,7 +50,8 @@ uint32_t cprof_harvest_find_windows(const struct cprof_segment *segment,
     return mask & ((1u << CPROF_WINDOWS_MAX) - 1);
 }
 
-/* Smaller profiles are packed in no time, if anybody wants their bytes at all. */
+/* Smaller profiles are packed in no time, if anybody wants their bytes at all. Of a watch's window
+ * nobody does. */
 #define PACK_AHEAD_BYTES ((size_t)256 << 10)
 
 struct cprof_making {
@@ -220,6 +221,7 @@ static enum cprof_step take_profile(struct cprof_making *making, struct cprof_er
             return CPROF_STEP_FAILED;
         }
         making->is_packing =
+            making->window.source != CPROF_SOURCE_WATCH &&
             profile->table.name_bytes + profile->table.sample_bytes > PACK_AHEAD_BYTES;
     } else {
         making->is_packing = cprof_profile_pack_step(profile);
