@@ -1,14 +1,18 @@
 /* memory_share.h - what the gateway does with its memory, cloudprofiler-gateway-memory.
  *
  * A third of the least that may be set is for the program with its libraries and connections, for
- * recent profiles and for those that wait to be sent. The rest is for windows, which are read one after
- * the other:
+ * recent profiles and for those that wait to be sent. The rest is for windows, which are read one
+ * after the other:
  *
- *     a tenth        each profile's table (profile/table.h), of which there may be two, and a quarter
- *                    of that more
+ *     a tenth        each profile's table (profile/table.h), of which there may be two, and a
+ *                    quarter of that more
  *     a sixteenth    the copy of one slot's log; half as much again for what merging needs of it
- *     a twelfth      names of native functions (symbols/symbols.h); as much to read a file
+ *     a twelfth      names of native functions (symbols/symbols.h) before a file is read, which may
+ *                    add half of that; as much to read it
  *     a sixteenth    what logs said when windows began or ended beside others (snapshot.h)
+ *
+ * On top of it comes what is made of profiles: the text of an upload (cloud/api.h), formats that the
+ * endpoint converts to, and what a watch gathers of slow requests (askers/watch.h).
  *
  * Callers   the gateway's thread. Pure.
  *
