@@ -75,8 +75,8 @@ struct cprof_log_view {
  * only without memory. The caller ends it with cprof_log_view_reset. */
 bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *segment,
                     uint32_t slot_index, uint32_t epoch, struct cprof_error *error) CPROF_MUST_USE;
-/* The same of the log's first bytes_max bytes. Of what lies behind, the numbers of stacks and leaves
- * that are sound in themselves stand in `rest`. */
+/* The same of the log's first bytes_max bytes. Of what lies behind, or names a record that lies
+ * there, the numbers of stacks and leaves that are sound in themselves stand in `rest`. */
 bool cprof_log_read_part(struct cprof_log_view *view, const struct cprof_segment *segment,
                          uint32_t slot_index, uint32_t epoch, uint64_t bytes_max,
                          struct cprof_error *error) CPROF_MUST_USE;
