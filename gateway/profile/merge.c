@@ -720,6 +720,18 @@ static bool is_worth_a_line(const struct cprof_log_view *view)
            view->counters[CPROF_COUNTER_WALL_CLOCK_NS] > 0 || view->rejected > 0;
 }
 
+/* On top of the bounds: it takes no room from the names of the slots behind it. */
+static void comment_on_slot(const struct slot_merge *slot)
+{
+    struct cprof_merge *merge = slot->merge;
+    size_t before = merge->table->name_bytes;
+
+    cprof_comment_on_slot(merge->table, slot->view, slot->long_name, slot->scale->extra_ns);
+    if (merge->name_bytes_max > 0) {
+        merge->name_bytes_max += merge->table->name_bytes - before;
+    }
+}
+
 bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *view,
                       struct cprof_error *error)
 {
@@ -752,7 +764,7 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
         add_runnable(&slot);
     }
     if (is_worth_a_line(&own_view)) {
-        cprof_comment_on_slot(merge->table, &own_view, slot.long_name, scale.extra_ns);
+        comment_on_slot(&slot);
     }
     cprof_totals_add(&merge->totals, &own_view, scale.extra_ns);
     ok = true;

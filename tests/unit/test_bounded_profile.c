@@ -293,6 +293,33 @@ static void stacks_with_most_time_get_the_room_that_there_is_for_names(void)
     fake_segment_close(&segment);
 }
 
+/* Nearly idle workers have a comment each, which is longer than their names. */
+static void comments_on_many_slots_leave_the_last_one_its_room_for_names(void)
+{
+    enum { SLOTS = 30 };
+    struct cprof_table table;
+    unsigned kept = 0;
+
+    begin_test(1);
+    fake_segment_close(&segment);
+    fake_segment_open(&segment, SLOTS, LOG_BYTES);
+    for (uint32_t i = 0; i < SLOTS - 1; i++) {
+        struct cprof_log_writer writer = fake_writer(&segment, i, EPOCH, 1);
+
+        EXPECT(fake_stack(&writer, &(struct fake_stack){.count = 1}) != CPROF_NO_REF);
+        fake_close(&segment, i, EPOCH, MS);
+    }
+    write_names(SLOTS - 1);
+    (void)merge(&table, CPROF_KIND_CPU, 1 << 15);
+    for (size_t i = 0; i < table.sample_count; i++) {
+        kept += table.samples[i].count > 0 && !is_other(&table, &table.samples[i]) &&
+                has_label(&table, &table.samples[i], "worker", "30");
+    }
+    EXPECT(kept > 10);
+    cprof_table_reset(&table);
+    fake_segment_close(&segment);
+}
+
 static size_t array_bytes(const struct cprof_table *table)
 {
     return table->text_capacity * sizeof(*table->texts) +
@@ -563,6 +590,7 @@ int main(void)
     RUN(what_is_other_is_counted);
     RUN(stacks_with_most_time_find_room_first_in_each_slot);
     RUN(stacks_with_most_time_get_the_room_that_there_is_for_names);
+    RUN(comments_on_many_slots_leave_the_last_one_its_room_for_names);
     RUN(the_bound_holds_by_the_tables_own_book);
     RUN(a_profile_that_fits_is_the_same_with_and_without_bounds);
     RUN(a_part_of_a_log_and_the_rest_have_the_sums_of_the_whole);
