@@ -13,7 +13,8 @@
 /* Who comes so much later than the first still gets the same profile. */
 #define SHARE_NS (500 * NS_PER_MS)
 
-/* Others hold a window up for milliseconds, as a rule (windows.h). */
+/* Others hold a window up for milliseconds as a rule, and for as long as it takes to read their
+ * logs (windows.h). */
 #define START_WAIT_NS (30 * NS_PER_S)
 
 /* A window that was ordered. */

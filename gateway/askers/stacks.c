@@ -19,7 +19,8 @@
 /* Long enough for the looks at sleepers, which may be 100 ms apart. */
 #define WINDOW_NS (200 * NS_PER_MS)
 
-/* Others hold a window up for milliseconds, as a rule (windows.h). */
+/* Others hold a window up for milliseconds as a rule, and for as long as it takes to read their
+ * logs (windows.h). */
 #define START_WAIT_NS (5000 * NS_PER_MS)
 
 #define LOG_LINES_MAX 1000u

@@ -14,18 +14,30 @@
 struct cprof_frame_location {
     uint32_t code_ref;
     int32_t byte_offset;
+    int32_t line;
+    uint32_t code; /* the number of the code object among those of all pairs */
     uint32_t location;
 };
 
 /* What is needed only while locations are made. */
 struct scratch {
+    uint32_t *order;     /* places of pairs, by code and offset */
+    uint32_t *functions; /* of each code object, + 1; 0: not asked for yet */
     struct cprof_log_code code;
     uint8_t line_table[CPROF_LINE_TABLE_BYTES_MAX];
 };
 
-static int compare_pairs(const void *left, const void *right)
+/* A stack that others may be equal to. */
+struct listed_stack {
+    uint32_t ref;
+    uint32_t place; /* in the caller's order */
+};
+
+static int compare_pairs(const void *left, const void *right, void *context)
 {
-    const struct cprof_frame_location *a = left, *b = right;
+    const struct cprof_frame_location *pairs = context;
+    const struct cprof_frame_location *a = &pairs[*(const uint32_t *)left];
+    const struct cprof_frame_location *b = &pairs[*(const uint32_t *)right];
 
     if (a->code_ref != b->code_ref) {
         return a->code_ref < b->code_ref ? -1 : 1;
@@ -33,32 +45,41 @@ static int compare_pairs(const void *left, const void *right)
     return (a->byte_offset > b->byte_offset) - (a->byte_offset < b->byte_offset);
 }
 
-static int compare_refs(const void *left, const void *right)
+static int compare_places(const void *left, const void *right)
 {
-    const uint32_t *a = left, *b = right;
+    const struct listed_stack *a = left, *b = right;
 
-    return (*a > *b) - (*a < *b);
+    return (a->place > b->place) - (a->place < b->place);
 }
 
-/* The stacks, each once, however many leaves stand on it. The caller frees them; NULL without
- * memory. */
-static uint32_t *list_stacks(const struct cprof_log_view *view, const uint32_t *refs, size_t *count)
+static int compare_refs(const void *left, const void *right)
 {
-    uint32_t *stacks = calloc(*count + 1, sizeof(*stacks));
+    const struct listed_stack *a = left, *b = right;
+
+    return a->ref != b->ref ? (a->ref > b->ref) - (a->ref < b->ref) : compare_places(left, right);
+}
+
+/* The stacks, each once, at the first of its places, however many leaves stand on it. The caller
+ * frees them; NULL without memory. */
+static struct listed_stack *list_stacks(const struct cprof_log_view *view, const uint32_t *refs,
+                                        size_t *count)
+{
+    struct listed_stack *stacks = calloc(*count + 1, sizeof(*stacks));
     size_t kept = 0;
 
     if (!stacks) {
         return NULL;
     }
     for (size_t i = 0; i < *count; i++) {
-        stacks[i] = cprof_log_stack_ref(view, refs[i]);
+        stacks[i] = (struct listed_stack){cprof_log_stack_ref(view, refs[i]), (uint32_t)i};
     }
     qsort(stacks, *count, sizeof(*stacks), compare_refs);
     for (size_t i = 0; i < *count; i++) {
-        if (kept == 0 || stacks[kept - 1] != stacks[i]) {
+        if (kept == 0 || stacks[kept - 1].ref != stacks[i].ref) {
             stacks[kept++] = stacks[i];
         }
     }
+    qsort(stacks, kept, sizeof(*stacks), compare_places);
     *count = kept;
     return stacks;
 }
@@ -142,18 +163,14 @@ static bool add_pairs(struct cprof_frames *frames, const struct cprof_stack_reco
     return true;
 }
 
-/* The pairs (code, offset) of these stacks, sorted, each once. */
+/* The pairs (code, offset) of these stacks, in the order of the stacks, each once. */
 static bool collect_pairs(struct cprof_frames *frames, const struct cprof_log_view *view,
-                          const uint32_t *stacks, size_t stack_count)
+                          const struct listed_stack *stacks, size_t stack_count)
 {
     for (size_t i = 0; i < stack_count; i++) {
-        if (!add_pairs(frames, cprof_log_stack(view, stacks[i]))) {
+        if (!add_pairs(frames, cprof_log_stack(view, stacks[i].ref))) {
             return false;
         }
-    }
-    if (frames->pair_count > 0) {
-        qsort(frames->pairs, frames->pair_count, sizeof(*frames->pairs), compare_pairs);
-        fill_index(frames);
     }
     return true;
 }
@@ -175,38 +192,83 @@ static uint32_t function_of_code(struct cprof_table *table, const struct cprof_l
     return cprof_table_function(table, &function);
 }
 
-/* Gives every pair its location. */
-static void locate_pairs(struct cprof_frames *frames, struct cprof_table *table,
-                         struct cprof_log_view *view, struct scratch *scratch)
+/* Gives every pair its line: each line table is walked once. */
+static void find_lines(struct cprof_frames *frames, struct cprof_log_view *view,
+                       struct scratch *scratch)
 {
     struct cprof_line_cursor cursor = {0};
-    struct cprof_location location = {0};
+    uint32_t code_count = 0;
 
     for (size_t i = 0; i < frames->pair_count; i++) {
-        struct cprof_frame_location *pair = &frames->pairs[i];
+        struct cprof_frame_location *pair = &frames->pairs[scratch->order[i]];
 
-        if (i == 0 || pair->code_ref != frames->pairs[i - 1].code_ref) {
+        if (i == 0 || pair->code_ref != frames->pairs[scratch->order[i - 1]].code_ref) {
             size_t bytes = cprof_log_line_table(view, pair->code_ref, scratch->line_table);
 
             cprof_log_code(view, pair->code_ref, &scratch->code);
-            location.function = function_of_code(table, &scratch->code);
             cprof_lines_begin(&cursor, bytes ? scratch->code.line_format : CPROF_LINES_NONE,
                               scratch->line_table, bytes, scratch->code.first_line);
+            code_count++;
         }
-        location.line = cprof_lines_seek(&cursor, pair->byte_offset);
-        if (location.line == 0) {
-            location.line = scratch->code.first_line;
+        pair->code = code_count - 1;
+        pair->line = cprof_lines_seek(&cursor, pair->byte_offset);
+        if (pair->line == 0) {
+            pair->line = scratch->code.first_line;
         }
-        pair->location = cprof_table_location(table, &location);
     }
+}
+
+/* Gives every pair its location, in the order of the stacks: where the table has little room left
+ * for names, those of the first stacks get it. */
+static void locate_pairs(struct cprof_frames *frames, struct cprof_table *table,
+                         const struct cprof_log_view *view, struct scratch *scratch)
+{
+    for (size_t i = 0; i < frames->pair_count; i++) {
+        struct cprof_frame_location *pair = &frames->pairs[i];
+        uint32_t *function = &scratch->functions[pair->code];
+
+        if (*function == 0) {
+            cprof_log_code(view, pair->code_ref, &scratch->code);
+            *function = function_of_code(table, &scratch->code) + 1; /* none: it is 0 again */
+        }
+        pair->location = cprof_table_location(
+            table, &(struct cprof_location){.function = *function - 1, .line = pair->line});
+    }
+}
+
+/* False without memory. */
+static bool find_locations(struct cprof_frames *frames, struct cprof_table *table,
+                           struct cprof_log_view *view)
+{
+    struct scratch *scratch = calloc(1, sizeof(*scratch));
+    bool ok = false;
+
+    if (!scratch) {
+        return false;
+    }
+    scratch->order = calloc(frames->pair_count + 1, sizeof(*scratch->order));
+    scratch->functions = calloc(frames->pair_count + 1, sizeof(*scratch->functions));
+    if (scratch->order && scratch->functions) {
+        for (size_t i = 0; i < frames->pair_count; i++) {
+            scratch->order[i] = (uint32_t)i;
+        }
+        qsort_r(scratch->order, frames->pair_count, sizeof(*scratch->order), compare_pairs,
+                frames->pairs);
+        find_lines(frames, view, scratch);
+        locate_pairs(frames, table, view, scratch);
+        ok = true;
+    }
+    free(scratch->functions);
+    free(scratch->order);
+    free(scratch);
+    return ok;
 }
 
 bool cprof_frames_resolve(struct cprof_frames *frames, struct cprof_table *table,
                           struct cprof_log_view *view, const uint32_t *stacks, size_t stack_count)
 {
-    struct scratch *scratch = malloc(sizeof(*scratch));
     size_t distinct_count = stack_count;
-    uint32_t *distinct = list_stacks(view, stacks, &distinct_count);
+    struct listed_stack *distinct = list_stacks(view, stacks, &distinct_count);
     bool ok;
 
     *frames = (struct cprof_frames){
@@ -215,12 +277,9 @@ bool cprof_frames_resolve(struct cprof_frames *frames, struct cprof_table *table
                          ? table->name_bytes_limit / sizeof(struct cprof_location)
                          : SIZE_MAX,
     };
-    ok = scratch && distinct && collect_pairs(frames, view, distinct, distinct_count);
-    if (ok) {
-        locate_pairs(frames, table, view, scratch);
-    }
+    ok = distinct && collect_pairs(frames, view, distinct, distinct_count) &&
+         find_locations(frames, table, view);
     free(distinct);
-    free(scratch);
     return ok;
 }
 

@@ -6,7 +6,8 @@
  * Memory    owned by the struct; cprof_frames_reset frees it. It follows the number of different
  *           pairs, not of frames, of which a full log has very many.
  * Limits    where the table has one for its names, no more pairs are kept than could be new locations
- *           in it: frames beyond have none, and neither have those that the table refuses.
+ *           in it: frames beyond have none, and neither have those that the table refuses. The
+ *           first stacks come first.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,7 +25,7 @@
 
 /* Finds locations by frame. Fields are private. */
 struct cprof_frames {
-    struct cprof_frame_location *pairs; /* sorted, each once */
+    struct cprof_frame_location *pairs; /* each once, in the order of the stacks */
     size_t pair_count, pair_capacity, pairs_max;
     uint32_t *index; /* of pairs, by a hash; number + 1, 0: free */
     size_t index_capacity;

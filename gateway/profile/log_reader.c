@@ -19,6 +19,12 @@
  * the deepest stacks that are common. Without a bound a small log could make a huge profile. */
 #define LEAF_FRAMES_MAX (CPROF_LEAVES_MAX * 512u)
 
+/* The process that wrote the chunk that was looked at last. */
+struct last_writer {
+    bool any;
+    uint32_t incarnation;
+};
+
 static const void *record_at(const struct cprof_log_view *view, uint32_t ref)
 {
     return view->bytes + (size_t)ref * 8;
@@ -136,7 +142,7 @@ void cprof_log_add_to_rest(struct cprof_log_view *view, enum cprof_rest rest,
     add_saturating(&sum->count, numbers->count);
     add_saturating(&sum->weight_ns, numbers->weight_ns);
     add_saturating(&sum->timer_weight_ns, numbers->timer_weight_ns);
-    view->rest_stacks++;
+    view->rest_stacks[rest]++;
 }
 
 /* A stack off the CPU that nobody lists is not looked at for what it waits in. */
@@ -191,8 +197,8 @@ static void sum_up_records(struct cprof_log_view *view, uint32_t fill)
     }
 }
 
-/* Copies what the chunk at `offset` published to view->bytes + to; returns the number of bytes. How much that is comes
- * first, in a call of its own: all that it counts was written before. */
+/* Copies what the chunk at `offset` published to view->bytes + to; returns the number of bytes. How
+ * much that is comes first, in a call of its own: all that it counts was written before. */
 static uint32_t copy_chunk(struct cprof_log_view *view, const struct cprof_segment *segment,
                            size_t offset, size_t to, uint32_t epoch, uint32_t *incarnation)
 {
@@ -216,24 +222,33 @@ static uint32_t copy_chunk(struct cprof_log_view *view, const struct cprof_segme
     return fill;
 }
 
+/* Looks at the processes of chunks that say something. */
+static void note_writer(struct cprof_log_view *view, struct last_writer *last, uint32_t incarnation)
+{
+    view->successors = view->successors || (last->any && incarnation != last->incarnation);
+    *last = (struct last_writer){.any = true, .incarnation = incarnation};
+}
+
 /* What lies behind the part that is copied, chunk by chunk, before anything else is. */
 static void sum_up_rest(struct cprof_log_view *view, const struct cprof_segment *segment,
-                        uint32_t epoch)
+                        uint32_t epoch, struct last_writer *last)
 {
-    uint32_t incarnation = 0;
-
     for (size_t offset = view->byte_count; offset < view->log_bytes; offset += CPROF_CHUNK_BYTES) {
-        sum_up_records(view, copy_chunk(view, segment, offset, 0, epoch, &incarnation));
+        uint32_t incarnation = 0;
+        uint32_t fill = copy_chunk(view, segment, offset, 0, epoch, &incarnation);
+
+        if (fill > 0) {
+            note_writer(view, last, incarnation);
+            sum_up_records(view, fill);
+        }
         memset(view->bytes, 0, CPROF_CHUNK_BYTES);
     }
 }
 
 /* Returns the number of stack and leaf records that are sound in themselves. */
 static size_t copy_chunks(struct cprof_log_view *view, const struct cprof_segment *segment,
-                          uint32_t epoch)
+                          uint32_t epoch, struct last_writer *last)
 {
-    uint32_t first_incarnation = 0;
-    bool any = false;
     size_t stacks = 0;
 
     for (size_t offset = 0; offset < view->byte_count; offset += CPROF_CHUNK_BYTES) {
@@ -243,9 +258,7 @@ static size_t copy_chunks(struct cprof_log_view *view, const struct cprof_segmen
         if (fill == 0) {
             continue;
         }
-        view->successors = view->successors || (any && incarnation != first_incarnation);
-        first_incarnation = incarnation;
-        any = true;
+        note_writer(view, last, incarnation);
         stacks += mark_records(view, offset, fill);
     }
     return stacks;
@@ -303,6 +316,26 @@ static bool leaf_references_are_sound(struct cprof_log_view *view,
     return true;
 }
 
+/* Where a part of the log is not copied, what a record names may lie there: an honest writer's
+ * record at the border is summed up as those behind it are. */
+static void leave_out_stack(struct cprof_log_view *view, const struct cprof_stack_record *stack)
+{
+    if (view->byte_count < view->log_bytes) {
+        sum_up_stack(view, stack);
+    } else {
+        view->rejected++;
+    }
+}
+
+static void leave_out_leaf(struct cprof_log_view *view, const struct cprof_leaf_record *leaf)
+{
+    if (view->byte_count < view->log_bytes) {
+        sum_up_leaf(view, leaf);
+    } else {
+        view->rejected++;
+    }
+}
+
 /* Before any leaf is looked at: very many may stand on one stack. */
 static void reject_stacks(struct cprof_log_view *view)
 {
@@ -310,7 +343,7 @@ static void reject_stacks(struct cprof_log_view *view)
         if (view->types[ref] == CPROF_RECORD_STACK &&
             !stack_references_are_sound(view, record_at(view, ref))) {
             view->types[ref] = 0;
-            view->rejected++;
+            leave_out_stack(view, record_at(view, ref));
         }
     }
 }
@@ -338,7 +371,8 @@ static void list_records(struct cprof_log_view *view)
             continue;
         }
         if (type == CPROF_RECORD_LEAF && !leaf_references_are_sound(view, record_at(view, ref))) {
-            view->rejected++;
+            view->types[ref] = 0;
+            leave_out_leaf(view, record_at(view, ref));
         } else if (says_something(view, ref)) {
             view->stacks[view->stack_count++] = ref;
         }
@@ -374,6 +408,7 @@ bool cprof_log_read_part(struct cprof_log_view *view, const struct cprof_segment
     const struct cprof_slot *slot = cprof_segment_slot(segment, slot_index);
     uint64_t claim = atomic_load_explicit(&slot->claim, memory_order_acquire);
     uint64_t chunks = claim & UINT32_MAX;
+    struct last_writer last = {.any = false};
     size_t stacks;
 
     *view = (struct cprof_log_view){.slot_index = slot_index};
@@ -403,8 +438,8 @@ bool cprof_log_read_part(struct cprof_log_view *view, const struct cprof_segment
     if (!view->bytes || !view->types) {
         goto no_memory;
     }
-    sum_up_rest(view, segment, epoch);
-    stacks = copy_chunks(view, segment, epoch);
+    sum_up_rest(view, segment, epoch, &last);
+    stacks = copy_chunks(view, segment, epoch, &last);
     view->stacks = calloc(stacks + 1, sizeof(*view->stacks));
     view->mappings = calloc(CPROF_MAPPINGS_MAX, sizeof(*view->mappings));
     if (!view->stacks || !view->mappings) {
@@ -477,6 +512,20 @@ static void subtract_numbers(struct cprof_log_view *view, const struct cprof_log
     set_numbers(view, base->ref, &numbers);
 }
 
+/* Which of the records have something left is not known: each has a sample, where there are any. */
+static void subtract_rest(struct cprof_log_view *view, const struct cprof_log_view *earlier,
+                          unsigned rest)
+{
+    struct cprof_log_numbers *left = &view->rest[rest];
+    uint64_t stacks_max;
+
+    take_off_numbers(left, &earlier->rest[rest]);
+    stacks_max = left->count > 0 ? left->count : left->weight_ns > 0 || left->timer_weight_ns > 0;
+    if (view->rest_stacks[rest] > stacks_max) {
+        view->rest_stacks[rest] = stacks_max;
+    }
+}
+
 void cprof_log_subtract(struct cprof_log_view *view, const struct cprof_log_view *earlier,
                         const struct cprof_log_base *bases, size_t count)
 {
@@ -484,7 +533,7 @@ void cprof_log_subtract(struct cprof_log_view *view, const struct cprof_log_view
 
     subtract_counters(view, earlier);
     for (unsigned i = 0; i < CPROF_REST_COUNT; i++) {
-        take_off_numbers(&view->rest[i], &earlier->rest[i]);
+        subtract_rest(view, earlier, i);
     }
     for (size_t i = 0; i < view->stack_count; i++) {
         uint32_t ref = view->stacks[i];
@@ -512,7 +561,7 @@ void cprof_log_cut(struct cprof_log_view *view, const struct cprof_log_view *ear
     view->successors = earlier->successors;
     view->settled_ns = earlier->settled_ns;
     memcpy(view->rest, earlier->rest, sizeof(view->rest));
-    view->rest_stacks = earlier->rest_stacks;
+    memcpy(view->rest_stacks, earlier->rest_stacks, sizeof(view->rest_stacks));
     view->is_folded = earlier->is_folded;
     for (size_t i = 0; i < view->stack_count; i++) {
         while (next < count && bases[next].ref < view->stacks[i]) {
@@ -524,6 +573,11 @@ void cprof_log_cut(struct cprof_log_view *view, const struct cprof_log_view *ear
         }
     }
     view->stack_count = kept;
+}
+
+size_t cprof_log_copied_bytes(const struct cprof_log_view *view)
+{
+    return view->byte_count;
 }
 
 uint32_t cprof_log_stack_ref(const struct cprof_log_view *view, uint32_t ref)

@@ -60,8 +60,8 @@ struct cprof_log_view {
     uint64_t log_bytes; /* that the slot claimed, whether they were copied or not */
 
     struct cprof_log_numbers rest[CPROF_REST_COUNT];
-    uint64_t rest_stacks; /* records in these sums */
-    bool is_folded;       /* no stack is listed: all are in the sums */
+    uint64_t rest_stacks[CPROF_REST_COUNT]; /* records in each; in a difference, at most so many */
+    bool is_folded;                         /* no stack is listed: all are in the sums */
 
     /* Private. */
     uint8_t *bytes; /* copied chunks, at their offsets in the log */
@@ -75,12 +75,15 @@ struct cprof_log_view {
  * only without memory. The caller ends it with cprof_log_view_reset. */
 bool cprof_log_read(struct cprof_log_view *view, const struct cprof_segment *segment,
                     uint32_t slot_index, uint32_t epoch, struct cprof_error *error) CPROF_MUST_USE;
-/* The same of the log's first bytes_max bytes. Of what lies behind, the numbers of stacks and leaves
- * that are sound in themselves stand in `rest`. */
+/* The same of the log's first bytes_max bytes. Of what lies behind, or names a record that lies
+ * there, the numbers of stacks and leaves that are sound in themselves stand in `rest`. */
 bool cprof_log_read_part(struct cprof_log_view *view, const struct cprof_segment *segment,
                          uint32_t slot_index, uint32_t epoch, uint64_t bytes_max,
                          struct cprof_error *error) CPROF_MUST_USE;
 void cprof_log_view_reset(struct cprof_log_view *view);
+
+/* How much of the log was copied: the slot's claim alone says little. */
+size_t cprof_log_copied_bytes(const struct cprof_log_view *view);
 
 /* The stack behind a reference in view->stacks; a leaf's is the one it stands on. Its kind is one
  * of enum cprof_stack_kind, all its frames name sound code records and its tags are a sound chain.
@@ -121,6 +124,7 @@ void cprof_log_add_to_rest(struct cprof_log_view *view, enum cprof_rest rest,
 /* What an earlier look at the same epoch of the slot said of one stack or leaf. */
 struct cprof_log_base {
     uint32_t ref;
+    uint32_t rest; /* enum cprof_rest, of the sum that its numbers are in where none are listed */
     struct cprof_log_numbers numbers;
 };
 

@@ -59,6 +59,7 @@ struct slot_merge {
     struct cprof_log_view *view; /* counters of its own; the log behind it is the caller's */
     uint32_t *stacks; /* stacks and leaves that count: on the CPU first, then the others */
     uint8_t *marks;   /* of each */
+    uint32_t *ranked; /* places of all in stacks, most time first */
     size_t on_cpu_count, stack_count;
     struct cprof_thread_stack *thread_stacks; /* what run-queue time can be shared out over */
     size_t thread_stack_count;
@@ -155,8 +156,9 @@ static bool choose_all_stacks(struct slot_merge *slot)
 
     slot->stacks = calloc(stack_count + 1, sizeof(*slot->stacks));
     slot->marks = calloc(stack_count + 1, sizeof(*slot->marks));
+    slot->ranked = calloc(stack_count + 1, sizeof(*slot->ranked));
     slot->thread_stacks = calloc(stack_count + 1, sizeof(*slot->thread_stacks));
-    if (!slot->stacks || !slot->marks || !slot->thread_stacks) {
+    if (!slot->ranked || !slot->stacks || !slot->marks || !slot->thread_stacks) {
         return false;
     }
     choose_stacks(slot, true);
@@ -229,6 +231,7 @@ static bool rank_stacks(struct slot_merge *slot, size_t room)
             slot->marks[ranks[i].place] |= MARK_OTHER;
             room = 0;
         }
+        slot->ranked[i] = ranks[i].place;
     }
     free(ranks);
     return true;
@@ -240,12 +243,12 @@ static bool bound_slot(struct slot_merge *slot)
 {
     struct cprof_merge *merge = slot->merge;
     struct cprof_table *table = merge->table;
-    uint64_t fill = slot->view->log_bytes;
+    uint64_t fill = cprof_log_copied_bytes(slot->view);
     uint64_t left = merge->fill_left > fill ? merge->fill_left : fill;
     size_t room, names;
 
     if (merge->sample_bytes_max == 0) {
-        return true;
+        return rank_stacks(slot, SIZE_MAX);
     }
     room = merge->sample_bytes_max > table->sample_bytes
                ? merge->sample_bytes_max - table->sample_bytes
@@ -259,7 +262,7 @@ static bool bound_slot(struct slot_merge *slot)
     return rank_stacks(slot, room);
 }
 
-/* Locations for the stacks that find room. */
+/* Locations for the stacks that find room; where names find little, most time comes first. */
 static bool resolve_frames(struct slot_merge *slot)
 {
     uint32_t *wanted = calloc(slot->stack_count + 1, sizeof(*wanted));
@@ -267,8 +270,8 @@ static bool resolve_frames(struct slot_merge *slot)
     bool ok;
 
     for (size_t i = 0; wanted && i < slot->stack_count; i++) {
-        if (!(slot->marks[i] & MARK_OTHER)) {
-            wanted[count++] = slot->stacks[i];
+        if (!(slot->marks[slot->ranked[i]] & MARK_OTHER)) {
+            wanted[count++] = slot->stacks[slot->ranked[i]];
         }
     }
     ok =
@@ -512,6 +515,13 @@ static void add_special(const struct slot_merge *slot, const char *name, const c
     table->sample_bytes_limit = sample_bytes_limit;
 }
 
+/* What "[other]" may use beyond a slot's limit, which is no more than OTHER_BYTES beyond the whole
+ * table's in all slots together. */
+static size_t limit_of_others(size_t slot_limit, size_t bytes_max)
+{
+    return (slot_limit < bytes_max ? slot_limit : bytes_max) + OTHER_BYTES;
+}
+
 /* A stack that finds no room. A stranger's log may have thousands of states: those that find none
  * either are one. */
 static void add_other(const struct slot_merge *slot, const char *state, uint64_t count,
@@ -519,6 +529,8 @@ static void add_other(const struct slot_merge *slot, const char *state, uint64_t
 {
     struct cprof_merge *merge = slot->merge;
     struct cprof_table *table = merge->table;
+    size_t name_bytes_limit = table->name_bytes_limit;
+    size_t sample_bytes_limit = table->sample_bytes_limit;
     char unknown[CPROF_STATE_NAME_BYTES];
     bool found_room;
 
@@ -531,11 +543,11 @@ static void add_other(const struct slot_merge *slot, const char *state, uint64_t
         add_special(slot, OTHER, state, count, value_ns);
         return;
     }
-    table->name_bytes_limit += OTHER_BYTES;
-    table->sample_bytes_limit += OTHER_BYTES;
+    table->name_bytes_limit = limit_of_others(name_bytes_limit, merge->name_bytes_max);
+    table->sample_bytes_limit = limit_of_others(sample_bytes_limit, merge->sample_bytes_max);
     found_room = try_special(slot, OTHER, state, count, value_ns);
-    table->name_bytes_limit -= OTHER_BYTES;
-    table->sample_bytes_limit -= OTHER_BYTES;
+    table->name_bytes_limit = name_bytes_limit;
+    table->sample_bytes_limit = sample_bytes_limit;
     if (!found_room) {
         add_special(slot, OTHER, cprof_state_name(CPROF_STATE_UNKNOWN, unknown), count, value_ns);
     }
@@ -561,11 +573,24 @@ static bool try_stack(const struct slot_merge *slot, uint32_t ref, unsigned mark
     return cprof_table_add_sample(slot->merge->table, &key, count, value_ns);
 }
 
-static void add_sample(const struct slot_merge *slot, uint32_t ref, unsigned mark,
+/* A stack may have several samples, of which the first one counts it. */
+static void add_sample(const struct slot_merge *slot, uint32_t ref, unsigned mark, bool is_first,
                        const char *state, uint64_t count, uint64_t value_ns)
 {
     if (!try_stack(slot, ref, mark, state, count, value_ns)) {
-        slot->merge->others.stacks++;
+        slot->merge->others.stacks += is_first;
+        add_other(slot, state, count, value_ns);
+    }
+}
+
+/* What stacks have together that are not listed. */
+static void add_rest(const struct slot_merge *slot, enum cprof_rest rest, const char *state,
+                     uint64_t value_ns)
+{
+    uint64_t count = rest == CPROF_REST_RUNNABLE ? 0 : slot->view->rest[rest].count;
+
+    if (count > 0 || value_ns > 0) {
+        slot->merge->others.stacks += slot->view->rest_stacks[rest];
         add_other(slot, state, count, value_ns);
     }
 }
@@ -593,13 +618,11 @@ static void add_on_cpu(struct slot_merge *slot)
         uint32_t ref = slot->stacks[i];
         uint64_t value_ns = cprof_scale_stack(slot->scale, view, ref);
 
-        add_sample(slot, ref, slot->marks[i], running, cprof_log_numbers(view, ref).count,
+        add_sample(slot, ref, slot->marks[i], true, running, cprof_log_numbers(view, ref).count,
                    value_ns);
         (void)note_thread_stack(slot, ref, value_ns);
     }
-    slot->merge->others.stacks += view->rest_stacks;
-    add_other(slot, running, view->rest[CPROF_REST_ON_CPU].count,
-              cprof_scale_rest(slot->scale, view));
+    add_rest(slot, CPROF_REST_ON_CPU, running, cprof_scale_rest(slot->scale, view));
     add_special(slot, "[log full]", running, view->counters[CPROF_COUNTER_LOG_FULL],
                 cprof_scale_weight(slot->scale, view->counters[CPROF_COUNTER_LOG_FULL_NS]));
     /* Less than this is the rounding of the scaling. */
@@ -618,11 +641,11 @@ static void add_off_cpu_rest(const struct slot_merge *slot)
     char unknown[CPROF_STATE_NAME_BYTES];
     const char *state = cprof_state_name(CPROF_STATE_UNKNOWN, unknown);
 
-    add_other(slot, state, rest[CPROF_REST_OFF_CPU].count, rest[CPROF_REST_OFF_CPU].weight_ns);
+    add_rest(slot, CPROF_REST_OFF_CPU, state, rest[CPROF_REST_OFF_CPU].weight_ns);
     if (!hides_idle(slot->merge)) {
-        add_other(slot, state, rest[CPROF_REST_IDLE].count, rest[CPROF_REST_IDLE].weight_ns);
+        add_rest(slot, CPROF_REST_IDLE, state, rest[CPROF_REST_IDLE].weight_ns);
     }
-    add_other(slot, runnable, 0, rest[CPROF_REST_RUNNABLE].weight_ns);
+    add_rest(slot, CPROF_REST_RUNNABLE, runnable, rest[CPROF_REST_RUNNABLE].weight_ns);
 }
 
 /* The time of a stack in which the thread slept, and what looks found of waiting in it. */
@@ -633,8 +656,8 @@ static void add_sleep(struct slot_merge *slot, uint32_t ref, unsigned mark)
     char name[CPROF_STATE_NAME_BYTES];
 
     if (own_ns(slot, ref, mark) > 0) {
-        add_sample(slot, ref, mark, cprof_state_name(cprof_log_state(stack), name), numbers.count,
-                   numbers.weight_ns);
+        add_sample(slot, ref, mark, true, cprof_state_name(cprof_log_state(stack), name),
+                   numbers.count, numbers.weight_ns);
     }
     if (mark & MARK_IDLE) {
         numbers.weight_ns = 0; /* run-queue time is never shared out by that */
@@ -679,6 +702,14 @@ static unsigned mark_of(const struct slot_merge *slot, const struct cprof_thread
     return slot->marks[low];
 }
 
+/* Has the stack no sample yet? */
+static bool is_shown_first(const struct slot_merge *slot, const struct cprof_thread_stack *stack,
+                           unsigned mark)
+{
+    return stack->kind == CPROF_STACK_RUNNABLE ||
+           (stack->kind == CPROF_STACK_OFF_CPU && own_ns(slot, stack->stack_ref, mark) == 0);
+}
+
 /* Run-queue time is time of a stack, but no sample of it. */
 static void add_runnable(struct slot_merge *slot)
 {
@@ -687,7 +718,9 @@ static void add_runnable(struct slot_merge *slot)
         const struct cprof_thread_stack *stack = &slot->thread_stacks[i];
 
         if (stack->runnable_ns > 0) {
-            add_sample(slot, stack->stack_ref, mark_of(slot, stack), runnable, 0,
+            unsigned mark = mark_of(slot, stack);
+
+            add_sample(slot, stack->stack_ref, mark, is_shown_first(slot, stack, mark), runnable, 0,
                        stack->runnable_ns);
         }
     }
@@ -735,6 +768,18 @@ static bool is_worth_a_line(const struct cprof_log_view *view)
            view->counters[CPROF_COUNTER_WALL_CLOCK_NS] > 0 || view->rejected > 0;
 }
 
+/* On top of the bounds: it takes no room from the names of the slots behind it. */
+static void comment_on_slot(const struct slot_merge *slot)
+{
+    struct cprof_merge *merge = slot->merge;
+    size_t before = merge->table->name_bytes;
+
+    cprof_comment_on_slot(merge->table, slot->view, slot->long_name, slot->scale->extra_ns);
+    if (merge->name_bytes_max > 0) {
+        merge->name_bytes_max += merge->table->name_bytes - before;
+    }
+}
+
 bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *view,
                       struct cprof_error *error)
 {
@@ -767,7 +812,7 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
         add_runnable(&slot);
     }
     if (is_worth_a_line(&own_view)) {
-        cprof_comment_on_slot(merge->table, &own_view, slot.long_name, scale.extra_ns);
+        comment_on_slot(&slot);
     }
     cprof_totals_add(&merge->totals, &own_view, scale.extra_ns);
     ok = true;
@@ -777,6 +822,7 @@ out:
     cprof_native_reset(&native);
     cprof_frames_reset(&frames);
     free(slot.thread_stacks);
+    free(slot.ranked);
     free(slot.marks);
     free(slot.stacks);
     return ok;

@@ -31,7 +31,7 @@
 
 /* What became "[other]". */
 struct cprof_merge_others {
-    uint64_t stacks; /* records of them */
+    uint64_t stacks; /* records of them, each once; at most so many, where it is a difference */
     uint64_t count;  /* their samples */
     uint64_t value_ns;
 };
@@ -46,7 +46,7 @@ struct cprof_merge {
     uint64_t cpu_ns_max;     /* more CPU time no process can use in the window */
     uint64_t waiting_ns_max; /* nor more time can all its threads be off the CPU */
     struct cprof_totals totals;
-    size_t name_bytes_max, sample_bytes_max; /* 0: no bounds */
+    size_t name_bytes_max, sample_bytes_max; /* 0: no bounds; comments of slots are beyond them */
     uint64_t fill_left;                      /* bytes in the logs that were not merged yet */
     struct cprof_merge_others others;
 };

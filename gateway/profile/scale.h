@@ -34,8 +34,8 @@ struct cprof_scale {
     uint64_t weight_seen_ns;
 };
 
-/* Looks at these stacks and leaves, all of them on the CPU, at the rest and the clocks of `view`. False: out
- * of memory. */
+/* Looks at these stacks and leaves, all of them on the CPU, at the rest and the clocks of `view`.
+ * False: out of memory. */
 bool cprof_scale_begin(struct cprof_scale *scale, const struct cprof_log_view *view,
                        const uint32_t *stacks, size_t stack_count) CPROF_MUST_USE;
 void cprof_scale_reset(struct cprof_scale *scale);

@@ -50,7 +50,8 @@ uint32_t cprof_harvest_find_windows(const struct cprof_segment *segment,
     return mask & ((1u << CPROF_WINDOWS_MAX) - 1);
 }
 
-/* Smaller profiles are packed in no time, if anybody wants their bytes at all. */
+/* Smaller profiles are packed in no time, if anybody wants their bytes at all. Of a watch's window
+ * nobody does. */
 #define PACK_AHEAD_BYTES ((size_t)256 << 10)
 
 struct cprof_making {
@@ -124,9 +125,10 @@ static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_vie
     }
 }
 
-/* What the logs of the epoch hold together. */
-static uint64_t log_bytes(const struct cprof_segment *segment, uint32_t epoch)
+/* What is copied of all logs of the epoch together. */
+static uint64_t log_bytes(const struct cprof_segment *segment, uint32_t epoch, uint64_t part_bytes)
 {
+    uint64_t bytes_max = part_bytes < segment->log_bytes ? part_bytes : segment->log_bytes;
     uint64_t bytes = 0;
 
     for (uint32_t i = 0; i < segment->slot_count; i++) {
@@ -134,7 +136,7 @@ static uint64_t log_bytes(const struct cprof_segment *segment, uint32_t epoch)
         uint64_t used = (claim & UINT32_MAX) * CPROF_CHUNK_BYTES;
 
         if (claim >> 32 == epoch) {
-            bytes += used < segment->log_bytes ? used : segment->log_bytes;
+            bytes += used < bytes_max ? used : bytes_max;
         }
     }
     return bytes;
@@ -156,7 +158,8 @@ static void choose_kinds(struct cprof_harvest *harvest, uint32_t kinds)
 static void begin_merges(struct cprof_making *making)
 {
     const struct cprof_harvest_source *source = &making->source;
-    uint64_t bytes = log_bytes(source->segment, making->window.epoch);
+    uint64_t bytes =
+        log_bytes(source->segment, making->window.epoch, cprof_memory_log_bytes(source->config));
 
     for (unsigned i = 0; i < making->harvest.count; i++) {
         struct cprof_table *table = &making->harvest.profiles[i].table;
@@ -212,11 +215,14 @@ static enum cprof_step take_profile(struct cprof_making *making, struct cprof_er
     struct cprof_profile *profile = &making->harvest.profiles[making->next_profile];
 
     if (!making->is_packing) {
-        making->harvest.others += merge->others.stacks;
+        if (merge->others.stacks > making->harvest.others) {
+            making->harvest.others = merge->others.stacks;
+        }
         if (!cprof_merge_end(merge, error)) {
             return CPROF_STEP_FAILED;
         }
         making->is_packing =
+            making->window.source != CPROF_SOURCE_WATCH &&
             profile->table.name_bytes + profile->table.sample_bytes > PACK_AHEAD_BYTES;
     } else {
         making->is_packing = cprof_profile_pack_step(profile);

@@ -43,7 +43,7 @@ struct cprof_harvest {
     uint64_t samples; /* that gave a stack, of all slots */
 
     bool memory_refused; /* in a slot: records found no memory */
-    uint64_t others;     /* stacks that became "[other]", in all profiles */
+    uint64_t others;     /* stacks that became "[other]", in the profile that has most of them */
 };
 
 /* A window's profiles while they are made. */

@@ -1,14 +1,18 @@
 /* memory_share.h - what the gateway does with its memory, cloudprofiler-gateway-memory.
  *
  * A third of the least that may be set is for the program with its libraries and connections, for
- * recent profiles and for those that wait to be sent. The rest is for windows, which are read one after
- * the other:
+ * recent profiles and for those that wait to be sent. The rest is for windows, which are read one
+ * after the other:
  *
- *     a tenth        each profile's table (profile/table.h), of which there may be two, and a quarter
- *                    of that more
+ *     a tenth        each profile's table (profile/table.h), of which there may be two, and a
+ *                    quarter of that more
  *     a sixteenth    the copy of one slot's log; half as much again for what merging needs of it
- *     a twelfth      names of native functions (symbols/symbols.h); as much to read a file
+ *     a twelfth      names of native functions (symbols/symbols.h) before a file is read, which may
+ *                    add half of that; as much to read it
  *     a sixteenth    what logs said when windows began or ended beside others (snapshot.h)
+ *
+ * On top of it comes what is made of profiles: the text of an upload (cloud/api.h), formats that the
+ * endpoint converts to, and what a watch gathers of slow requests (askers/watch.h).
  *
  * Callers   the gateway's thread. Pure.
  *
@@ -20,6 +24,11 @@
 #include <stddef.h>
 
 #include "../../shared/base/config.h"
+#include "../profile/gzip.h"
+
+/* A profile's file, unpacked, is smaller than its table, and may not be larger than this, or nobody
+ * could read it (profile/gzip.h). */
+#define CPROF_MEMORY_TABLE_BYTES_MAX ((size_t)CPROF_GUNZIP_BYTES_MAX)
 
 /* Each is SIZE_MAX without a bound, which only tests have. */
 static inline size_t cprof_memory_part(const struct cprof_config *config, size_t part)
@@ -30,7 +39,9 @@ static inline size_t cprof_memory_part(const struct cprof_config *config, size_t
 
 static inline size_t cprof_memory_table_bytes(const struct cprof_config *config)
 {
-    return cprof_memory_part(config, 10);
+    size_t bytes = cprof_memory_part(config, 10);
+
+    return bytes < CPROF_MEMORY_TABLE_BYTES_MAX ? bytes : CPROF_MEMORY_TABLE_BYTES_MAX;
 }
 
 static inline size_t cprof_memory_log_bytes(const struct cprof_config *config)

@@ -8,6 +8,7 @@
 
 #include "../profile/idle.h"
 
+/* `ref` is in view->stacks: of no other one is it known that it may be followed. */
 static enum cprof_rest rest_of(const struct cprof_log_view *view, uint32_t ref)
 {
     const struct cprof_stack_record *stack = cprof_log_stack(view, ref);
@@ -43,6 +44,7 @@ static bool keep(struct cprof_snapshot_slot *slot, const struct cprof_log_view *
     for (size_t i = 0; i < view->stack_count; i++) {
         slot->stacks[i] = (struct cprof_log_base){
             .ref = view->stacks[i],
+            .rest = rest_of(view, view->stacks[i]),
             .numbers = cprof_log_numbers(view, view->stacks[i]),
         };
     }
@@ -79,6 +81,9 @@ bool cprof_snapshot_step(struct cprof_snapshot *snapshot, const struct cprof_seg
                          uint32_t epoch, const struct cprof_snapshot_bounds *bounds,
                          struct cprof_error *error)
 {
+    if (snapshot->epoch != epoch) {
+        cprof_snapshot_reset(snapshot);
+    }
     if (snapshot->slot_count == 0) {
         snapshot->slots = calloc(segment->slot_count, sizeof(*snapshot->slots));
         if (!snapshot->slots) {
@@ -86,6 +91,8 @@ bool cprof_snapshot_step(struct cprof_snapshot *snapshot, const struct cprof_seg
                               segment->slot_count);
         }
         snapshot->slot_count = segment->slot_count;
+        snapshot->epoch = epoch;
+        snapshot->bytes = segment->slot_count * sizeof(*snapshot->slots);
     }
     if (!cprof_snapshot_is_whole(snapshot) && !take_slot(snapshot, segment, epoch, bounds, error)) {
         cprof_snapshot_reset(snapshot);
@@ -118,14 +125,15 @@ void cprof_snapshot_reset(struct cprof_snapshot *snapshot)
     *snapshot = (struct cprof_snapshot){0};
 }
 
-/* What the slot's listed stacks had, for a view in which all stacks are sums. */
-static struct cprof_log_view folded(const struct cprof_snapshot_slot *slot,
-                                    const struct cprof_log_view *view)
+/* What the slot's listed stacks had, for a view in which all stacks are sums. The log may say
+ * anything by now: what they are was noted with them. */
+static struct cprof_log_view folded(const struct cprof_snapshot_slot *slot)
 {
     struct cprof_log_view sums = slot->counters;
 
     for (size_t i = 0; i < slot->stack_count; i++) {
-        cprof_log_add_to_rest(&sums, rest_of(view, slot->stacks[i].ref), &slot->stacks[i].numbers);
+        cprof_log_add_to_rest(&sums, (enum cprof_rest)slot->stacks[i].rest,
+                              &slot->stacks[i].numbers);
     }
     return sums;
 }
@@ -143,7 +151,7 @@ void cprof_snapshot_subtract(const struct cprof_snapshot *snapshot, struct cprof
         fold(view);
     }
     if (view->is_folded) {
-        sums = folded(slot, view);
+        sums = folded(slot);
         cprof_log_subtract(view, &sums, NULL, 0);
     } else {
         cprof_log_subtract(view, &slot->counters, slot->stacks, slot->stack_count);

@@ -35,9 +35,10 @@ struct cprof_snapshot_slot {
 /* Zero: nothing was counted yet. Fields are private. */
 struct cprof_snapshot {
     struct cprof_snapshot_slot *slots;
+    uint32_t epoch;
     uint32_t slot_count; /* 0: not begun */
     uint32_t next_slot;
-    size_t bytes; /* of all stacks */
+    size_t bytes; /* of slots and stacks */
 };
 
 /* How much may be used. */
@@ -46,7 +47,8 @@ struct cprof_snapshot_bounds {
     size_t bytes;       /* for stacks, of this snapshot */
 };
 
-/* Reads the log of the next slot in `epoch`; the first call begins. False without memory: the
+/* Reads the log of the next slot in `epoch`; the first call begins. What was read of another epoch
+ * is dropped: it begins anew. False without memory: the
  * snapshot is zero then. The caller ends it with cprof_snapshot_reset, which makes it zero. */
 bool cprof_snapshot_step(struct cprof_snapshot *snapshot, const struct cprof_segment *segment,
                          uint32_t epoch, const struct cprof_snapshot_bounds *bounds,

@@ -208,10 +208,18 @@ static bool is_sampled(const struct entry *entry)
            entry->stage == STAGE_CLOSING;
 }
 
+/* One that ended, too, may get samples until the slots know it. */
+static bool still_samples(const struct cprof_windows *windows, const struct entry *entry)
+{
+    return is_sampled(entry) &&
+           (cprof_now_ns() < entry->window.end_ns ||
+            !cprof_slots_have_settled(windows->segment, epoch_of(windows), entry->window.end_ns));
+}
+
 static bool others_sample(const struct cprof_windows *windows, const struct entry *entry)
 {
     for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
-        if (&windows->entries[i] != entry && is_sampled(&windows->entries[i])) {
+        if (&windows->entries[i] != entry && still_samples(windows, &windows->entries[i])) {
             return true;
         }
     }
@@ -397,32 +405,43 @@ static enum cprof_step take_snapshot(struct cprof_windows *windows, struct entry
     return CPROF_STEP_DONE;
 }
 
-/* Where no slot writes now, the first look comes before the window: nothing is between them. */
-static void open_window(struct cprof_windows *windows, struct entry *entry)
+/* It begins now. False: that is too late, and it is lost. */
+static bool set_times(struct cprof_windows *windows, struct entry *entry, bool has_base)
 {
     const struct cprof_window_order *order = &entry->order;
-    bool has_base = !windows->fresh;
-    bool all_still = has_base && cprof_slots_have_closed(windows->segment, epoch_of(windows));
-    uint64_t now_ns;
+    uint64_t now_ns = cprof_now_ns();
 
-    if (!all_still) {
-        cprof_snapshot_reset(&entry->base); /* somebody else's window opened meanwhile */
-    } else if (take_snapshot(windows, entry, &entry->base) != CPROF_STEP_DONE) {
-        return;
-    }
-    now_ns = cprof_now_ns();
     entry->window.start_ns = now_ns;
     entry->window.end_ns = order->end_ns ? order->end_ns : now_ns + order->duration_ns;
     entry->window.start_unix_ns = cprof_now_unix_ns();
     entry->window.flags = order->flags | (has_base ? (uint32_t)CPROF_WINDOW_HAS_BASE : 0);
     if (entry->window.end_ns <= now_ns || now_ns > order->latest_start_ns) {
         lose(windows, entry, "it had to wait for others until it was too late");
+        return false;
+    }
+    return true;
+}
+
+/* Where no slot writes now, the first look comes before the window: nothing is between them. It may
+ * take long, so that the time is looked at before and after it. */
+static void open_window(struct cprof_windows *windows, struct entry *entry)
+{
+    bool has_base = !windows->fresh;
+    bool all_still = has_base && cprof_slots_have_closed(windows->segment, epoch_of(windows));
+
+    if (!set_times(windows, entry, has_base)) {
+        return;
+    }
+    if (!all_still) {
+        cprof_snapshot_reset(&entry->base); /* somebody else's window opened meanwhile */
+    } else if (take_snapshot(windows, entry, &entry->base) != CPROF_STEP_DONE ||
+               !set_times(windows, entry, has_base)) {
         return;
     }
     publish(windows, entry);
     entry->stage = has_base && !all_still ? STAGE_SETTLING : STAGE_OPEN;
-    entry->deadline_ns = now_ns + SETTLE_WAIT_NS;
-    entry->look_ns = entry->stage == STAGE_SETTLING ? now_ns : entry->window.end_ns;
+    entry->deadline_ns = entry->window.start_ns + SETTLE_WAIT_NS;
+    entry->look_ns = entry->stage == STAGE_SETTLING ? entry->window.start_ns : entry->window.end_ns;
 }
 
 static void look_at_waiting(struct cprof_windows *windows, struct entry *entry, uint64_t now_ns)

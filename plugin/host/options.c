@@ -372,8 +372,8 @@ struct uwsgi_option cprof_option_table[] = {
              "(default: 4m)",
      set_log_size, NULL, 0},
     {(char *)PREFIX "gateway-memory", required_argument, 0,
-     (char *)"MiB that the gateway's memory stays below, 64 to 4096; stacks that find no room in a "
-             "profile are shown as [other] (default: 64)",
+     (char *)"MiB of memory for the gateway to make profiles with, 64 to 4096; stacks that find no "
+             "room in a profile are shown as [other] (default: 64)",
      cprof_option_set_number, &memory_range, 0},
     {(char *)PREFIX "http", required_argument, 0,
      (char *)"the local endpoint: the absolute path of a unix socket, 127.0.0.1:PORT or "

@@ -114,7 +114,7 @@ struct cprof_config {
     uint32_t slow_request_s; /* a request is slow when it takes longer; 0: none is */
     uint32_t native_leaf;    /* samples in native code tell in which */
     uint32_t max_overhead_hundredths; /* of a per cent of a worker's CPU time; 0: no ceiling */
-    uint32_t gateway_memory_mib;      /* that the gateway's memory stays below */
+    uint32_t gateway_memory_mib;      /* to make profiles with (windows/memory_share.h) */
     uint32_t max_samples; /* a second, of all processes together; 0: as many as there are */
     uint32_t http_allow_remote;
     uint32_t worker_count; /* the first slots are workers, */

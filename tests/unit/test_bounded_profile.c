@@ -167,12 +167,13 @@ static bool is_other(const struct cprof_table *table, const struct cprof_sample 
 
 struct sums {
     uint64_t count, value_ns;
+    uint64_t others; /* of a harvest */
 };
 
 /* Of the samples with this label; NULL: of all. */
 static struct sums sum(const struct cprof_table *table, const char *key, const char *value)
 {
-    struct sums sums = {0, 0};
+    struct sums sums = {0};
 
     for (size_t i = 0; i < table->sample_count; i++) {
         if (!key || has_label(table, &table->samples[i], key, value)) {
@@ -203,7 +204,8 @@ static void sums_with_other_are_those_without_bounds(void)
     EXPECT(without.others.stacks == 0 && without.others.count == 0);
     for (size_t bytes = 4096; bytes <= 1 << 18; bytes *= 2) {
         with = merge(&bounded, CPROF_KIND_WALL, bytes);
-        EXPECT(with.others.stacks > 0);
+        /* Run-queue time is no stack of its own. */
+        EXPECT(with.others.stacks > 0 && with.others.stacks <= 3 * STACKS);
         expect_equal_sums(&whole, &bounded, NULL, NULL);
         for (unsigned i = 0; i < sizeof(states) / sizeof(*states); i++) {
             expect_equal_sums(&whole, &bounded, "state", states[i]);
@@ -265,7 +267,7 @@ static void what_is_other_is_counted(void)
 {
     struct cprof_table table;
     struct cprof_merge bounded;
-    struct sums other = {0, 0};
+    struct sums other = {0};
     char comment[256];
     bool is_told = false;
     size_t unsampled = 0;
@@ -326,6 +328,74 @@ static void stacks_with_most_time_find_room_first_in_each_slot(void)
     fake_segment_close(&segment);
 }
 
+/* Each stack has a function of its own with a long name; later ones have more time. */
+static void write_names(uint32_t slot_index)
+{
+    struct cprof_log_writer writer = fake_writer(&segment, slot_index, EPOCH, 1);
+    struct cprof_frame frame = {0};
+    struct fake_stack stack = {.frames = &frame, .depth = 1};
+    char name[201];
+
+    for (uint32_t i = 0; i < STACKS; i++) {
+        (void)snprintf(name, sizeof(name), "%0200u", i);
+        frame.code_ref = fake_code(&writer, &(struct fake_code){.name = name, .file = "a.py"});
+        stack.count = i + 1;
+        stack.weight_ns = (i + 1) * 10000;
+        EXPECT(fake_stack(&writer, &stack) != CPROF_NO_REF);
+    }
+    fake_close(&segment, slot_index, EPOCH, 0);
+}
+
+static void stacks_with_most_time_get_the_room_that_there_is_for_names(void)
+{
+    struct cprof_table table;
+    uint64_t least = UINT64_MAX, kept = 0;
+
+    begin_test(1);
+    fake_segment_close(&segment);
+    fake_segment_open(&segment, 1, LOG_BYTES);
+    write_names(0);
+    (void)merge(&table, CPROF_KIND_CPU, 1 << 18);
+    for (size_t i = 0; i < table.sample_count; i++) {
+        const struct cprof_sample *sample = &table.samples[i];
+
+        if (sample->count > 0 && !is_other(&table, sample)) {
+            kept++;
+            least = sample->count < least ? sample->count : least;
+        }
+    }
+    EXPECT(kept > 50 && kept < STACKS / 2 && least == STACKS - kept + 1);
+    cprof_table_reset(&table);
+    fake_segment_close(&segment);
+}
+
+/* Nearly idle workers have a comment each, which is longer than their names. */
+static void comments_on_many_slots_leave_the_last_one_its_room_for_names(void)
+{
+    enum { SLOTS = 30 };
+    struct cprof_table table;
+    unsigned kept = 0;
+
+    begin_test(1);
+    fake_segment_close(&segment);
+    fake_segment_open(&segment, SLOTS, LOG_BYTES);
+    for (uint32_t i = 0; i < SLOTS - 1; i++) {
+        struct cprof_log_writer writer = fake_writer(&segment, i, EPOCH, 1);
+
+        EXPECT(fake_stack(&writer, &(struct fake_stack){.count = 1}) != CPROF_NO_REF);
+        fake_close(&segment, i, EPOCH, MS);
+    }
+    write_names(SLOTS - 1);
+    (void)merge(&table, CPROF_KIND_CPU, 1 << 15);
+    for (size_t i = 0; i < table.sample_count; i++) {
+        kept += table.samples[i].count > 0 && !is_other(&table, &table.samples[i]) &&
+                has_label(&table, &table.samples[i], "worker", "30");
+    }
+    EXPECT(kept > 10);
+    cprof_table_reset(&table);
+    fake_segment_close(&segment);
+}
+
 static size_t array_bytes(const struct cprof_table *table)
 {
     return table->text_capacity * sizeof(*table->texts) +
@@ -370,6 +440,16 @@ static void a_profile_that_fits_is_the_same_with_and_without_bounds(void)
     fake_segment_close(&segment);
 }
 
+static uint64_t rest_stacks(const struct cprof_log_view *view)
+{
+    uint64_t stacks = 0;
+
+    for (unsigned i = 0; i < CPROF_REST_COUNT; i++) {
+        stacks += view->rest_stacks[i];
+    }
+    return stacks;
+}
+
 /* What lies behind the part of a log that is copied is in [other], whatever was asked for. */
 static void expect_part_and_rest_to_be_the_whole(void)
 {
@@ -386,10 +466,10 @@ static void expect_part_and_rest_to_be_the_whole(void)
         cprof_merge_begin(&part_merge, &part, &config, &window, CPROF_KIND_WALL);
         EXPECT(cprof_log_read_part(&view, &segment, 0, EPOCH, parts[i], &error));
         EXPECT(view.byte_count == (parts[i] ? parts[i] : CPROF_CHUNK_BYTES));
-        EXPECT(view.rejected == 0 && view.rest_stacks > 0);
-        EXPECT(looks_found_waits || view.stack_count + view.rest_stacks == STACKS + 1);
+        EXPECT(view.rejected == 0 && rest_stacks(&view) > 0);
+        EXPECT(looks_found_waits || view.stack_count + rest_stacks(&view) == STACKS + 1);
         EXPECT(cprof_merge_slot(&part_merge, &view, &error));
-        EXPECT(part_merge.others.stacks == view.rest_stacks);
+        EXPECT(part_merge.others.stacks == rest_stacks(&view));
         cprof_log_view_reset(&view);
         EXPECT(cprof_merge_end(&part_merge, &error));
         expect_equal_sums(&whole, &part, NULL, NULL);
@@ -418,7 +498,7 @@ static void take(struct cprof_snapshot *snapshot, size_t bytes)
     while (!cprof_snapshot_is_whole(snapshot)) {
         EXPECT(cprof_snapshot_step(snapshot, &segment, EPOCH, &bounds, &error));
     }
-    EXPECT(snapshot->bytes <= bytes);
+    EXPECT(bytes > 0 || snapshot->bytes == segment.slot_count * sizeof(*snapshot->slots));
 }
 
 static struct sums difference(const struct cprof_snapshot *base, const struct cprof_snapshot *end)
@@ -436,6 +516,7 @@ static struct sums difference(const struct cprof_snapshot *base, const struct cp
     }
     EXPECT(step == CPROF_STEP_DONE && cprof_making_harvest(making)->count == 2);
     sums = sum(&cprof_making_harvest(making)->profiles[1].table, NULL, NULL);
+    sums.others = cprof_making_harvest(making)->others;
     cprof_making_end(making);
     return sums;
 }
@@ -465,6 +546,7 @@ static void a_window_between_two_looks_has_what_was_sampled_between_them(void)
         add_more(); /* after the end: another window's */
         sums = difference(&base, &end);
         EXPECT(sums.count == 2 && sums.value_ns == 5 * MS);
+        EXPECT(sums.others == (i > 0 ? 2 : 0)); /* of very many: one a sample, at most */
         sums = difference(&base, NULL);
         EXPECT(sums.count == 4 && sums.value_ns == 10 * MS);
         cprof_snapshot_reset(&base);
@@ -473,15 +555,135 @@ static void a_window_between_two_looks_has_what_was_sampled_between_them(void)
     }
 }
 
+static void a_look_that_goes_on_in_another_epoch_begins_anew(void)
+{
+    const struct cprof_snapshot_bounds bounds = {.log_bytes = LOG_BYTES, .bytes = SIZE_MAX};
+    struct cprof_snapshot snapshot = {0};
+    struct cprof_error error;
+
+    begin_test(2);
+    EXPECT(cprof_snapshot_step(&snapshot, &segment, EPOCH, &bounds, &error));
+    EXPECT(snapshot.slots[0].stack_count == STACKS + 1);
+    /* The logs are given back meanwhile: nobody wrote in this epoch yet. */
+    EXPECT(cprof_snapshot_step(&snapshot, &segment, EPOCH + 1, &bounds, &error));
+    EXPECT(snapshot.slots[0].stack_count == 0 && !cprof_snapshot_is_whole(&snapshot));
+    EXPECT(snapshot.slots[0].counters.counters[CPROF_COUNTER_CPU_CLOCK_NS] == 0);
+    EXPECT(cprof_snapshot_step(&snapshot, &segment, EPOCH + 1, &bounds, &error));
+    EXPECT(cprof_snapshot_is_whole(&snapshot));
+    cprof_snapshot_reset(&snapshot);
+    fake_segment_close(&segment);
+}
+
+/* What a process says of its log's fill gets it no room: it may say anything. */
+static void a_slot_that_claims_all_of_its_log_leaves_the_others_their_room(void)
+{
+    const uint64_t part_bytes = 8 * CPROF_CHUNK_BYTES;
+    struct cprof_table table;
+    struct cprof_merge bounded;
+    struct cprof_log_view view;
+    struct cprof_error error;
+    unsigned kept[2] = {0, 0};
+
+    begin_test(2);
+    atomic_store(&cprof_segment_slot(&segment, 0)->claim,
+                 (uint64_t)EPOCH << 32 | LOG_BYTES / CPROF_CHUNK_BYTES);
+    cprof_table_init(&table);
+    cprof_merge_begin(&bounded, &table, &config, &window, CPROF_KIND_CPU);
+    cprof_merge_bound(&bounded, 1 << 17, 2 * part_bytes);
+    for (uint32_t i = 0; i < 2; i++) {
+        EXPECT(cprof_log_read_part(&view, &segment, i, EPOCH, part_bytes, &error));
+        EXPECT(cprof_log_copied_bytes(&view) == part_bytes);
+        EXPECT(cprof_merge_slot(&bounded, &view, &error));
+        cprof_log_view_reset(&view);
+    }
+    for (size_t i = 0; i < table.sample_count; i++) {
+        if (!is_other(&table, &table.samples[i])) {
+            kept[0] += has_label(&table, &table.samples[i], "worker", "1");
+            kept[1] += has_label(&table, &table.samples[i], "worker", "2");
+        }
+    }
+    EXPECT(kept[0] > 50 && kept[1] >= kept[0]);
+    cprof_table_reset(&table);
+    fake_segment_close(&segment);
+}
+
+/* Of a part of a log, stacks that a kind does not have are none of its others either. */
+static void a_cpu_profile_counts_no_other_stacks_off_the_cpu(void)
+{
+    struct cprof_table table;
+    struct cprof_merge part_merge;
+    struct cprof_log_view view;
+    struct cprof_error error;
+
+    begin_test(1);
+    cprof_table_init(&table);
+    cprof_merge_begin(&part_merge, &table, &config, &window, CPROF_KIND_CPU);
+    EXPECT(cprof_log_read_part(&view, &segment, 0, EPOCH, CPROF_CHUNK_BYTES, &error));
+    EXPECT(cprof_merge_slot(&part_merge, &view, &error));
+    EXPECT(view.rest_stacks[CPROF_REST_OFF_CPU] > 0);
+    EXPECT(part_merge.others.stacks == view.rest_stacks[CPROF_REST_ON_CPU]);
+    cprof_log_view_reset(&view);
+    cprof_table_reset(&table);
+    fake_segment_close(&segment);
+}
+
+/* Thousands of states, as no honest slot has them. */
+static void write_states(uint32_t slot_index)
+{
+    struct cprof_log_writer writer = fake_writer(&segment, slot_index, EPOCH, 1);
+    struct fake_stack stack = {.kind = CPROF_STACK_OFF_CPU, .count = 1, .weight_ns = MS};
+
+    for (uint32_t i = 0; i < CPROF_SYSTEM_CALLS_MAX && i < STACKS; i++) {
+        stack.state = CPROF_STATE_SYSTEM_CALL + i;
+        EXPECT(fake_stack(&writer, &stack) != CPROF_NO_REF);
+    }
+    fake_close(&segment, slot_index, EPOCH, 0);
+}
+
+static void other_takes_no_more_of_many_slots_than_of_one(void)
+{
+    enum { SLOTS = 16 };
+    struct cprof_table table;
+    struct cprof_merge bounded;
+
+    begin_test(1);
+    fake_segment_close(&segment);
+    fake_segment_open(&segment, SLOTS, LOG_BYTES);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        write_states(i);
+    }
+    bounded = merge(&table, CPROF_KIND_WALL, 4096);
+    /* And one sample of each slot that is always there. */
+    EXPECT(table.sample_bytes <= bounded.sample_bytes_max + (16 << 10) + SLOTS * 512);
+    cprof_table_reset(&table);
+    fake_segment_close(&segment);
+}
+
+static void a_table_stays_below_what_a_file_may_have(void)
+{
+    struct cprof_config largest = {.gateway_memory_mib = CPROF_GATEWAY_MIB_MAX};
+
+    EXPECT(cprof_memory_table_bytes(&largest) <= CPROF_GUNZIP_BYTES_MAX);
+    largest.gateway_memory_mib = CPROF_GATEWAY_MIB_MIN;
+    EXPECT(cprof_memory_table_bytes(&largest) == (CPROF_GATEWAY_MIB_MIN << 20) / 10);
+}
+
 int main(void)
 {
     RUN(sums_with_other_are_those_without_bounds);
     RUN(run_queue_time_of_stacks_without_room_is_other);
     RUN(what_is_other_is_counted);
     RUN(stacks_with_most_time_find_room_first_in_each_slot);
+    RUN(stacks_with_most_time_get_the_room_that_there_is_for_names);
+    RUN(comments_on_many_slots_leave_the_last_one_its_room_for_names);
     RUN(the_bound_holds_by_the_tables_own_book);
     RUN(a_profile_that_fits_is_the_same_with_and_without_bounds);
     RUN(a_part_of_a_log_and_the_rest_have_the_sums_of_the_whole);
     RUN(a_window_between_two_looks_has_what_was_sampled_between_them);
+    RUN(a_look_that_goes_on_in_another_epoch_begins_anew);
+    RUN(a_slot_that_claims_all_of_its_log_leaves_the_others_their_room);
+    RUN(a_cpu_profile_counts_no_other_stacks_off_the_cpu);
+    RUN(other_takes_no_more_of_many_slots_than_of_one);
+    RUN(a_table_stays_below_what_a_file_may_have);
     return 0;
 }

@@ -9,6 +9,7 @@
  */
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -55,6 +56,18 @@ static uint64_t next_random(void)
 static uint64_t below(uint64_t bound)
 {
     return next_random() % bound;
+}
+
+/* Samples at an address, of a stack of one frame. */
+static void write_leaf(struct cprof_log_writer *writer, uint32_t code)
+{
+    struct cprof_frame frame = {.code_ref = code, .byte_offset = 2};
+    uint32_t stack = fake_stack(writer, &(struct fake_stack){.frames = &frame, .depth = 1});
+
+    EXPECT(fake_leaf(
+               writer,
+               &(struct fake_leaf){.stack_ref = stack, .pc = 4096, .count = 1, .weight_ns = MS}) !=
+           CPROF_NO_REF);
 }
 
 static void write_slot(uint32_t slot_index)
@@ -107,6 +120,7 @@ static void write_slot(uint32_t slot_index)
                                                        .weight_ns = below(100 * MS),
                                                        .timer_weight_ns = below(4) * MS}));
     }
+    write_leaf(&writers[0], codes[0]);
     fake_close(&segment, slot_index, EPOCH, 2000 * MS);
 }
 
@@ -219,35 +233,153 @@ static void read_and_merge(enum cprof_kind kind)
     cprof_table_reset(&table);
 }
 
-/* As the gateway itself goes about it, from the descriptor to the file. */
-static void harvest(void)
+/* A look at the logs that lists all stacks, or none and their sums. */
+static void look(struct cprof_snapshot *snapshot, bool is_folded)
 {
-    static struct cprof_config config = {.tags = CPROF_TAG_WORKER};
-    struct cprof_window found[CPROF_WINDOWS_MAX];
-    uint32_t mask = cprof_harvest_find_windows(&segment, found);
-    bool has_base = below(2) == 0; /* and then something changes */
-    struct cprof_snapshot base = {0};
-    struct change change;
-    struct cprof_harvest made;
+    const struct cprof_snapshot_bounds bounds = {.log_bytes = CPROF_LOG_BYTES_MIN,
+                                                 .bytes = is_folded ? 0 : SIZE_MAX};
     struct cprof_error error;
 
+    *snapshot = (struct cprof_snapshot){0};
+    while (!cprof_snapshot_is_whole(snapshot)) {
+        EXPECT(cprof_snapshot_step(snapshot, &segment, EPOCH, &bounds, &error));
+    }
+}
+
+static void make_and_pack(const struct cprof_window *wanted, const struct cprof_snapshot *base,
+                          const struct cprof_snapshot *end)
+{
+    static const struct cprof_config config = {.tags = CPROF_TAG_WORKER};
+    const struct cprof_harvest_source source = {
+        .segment = &segment, .config = &config, .window = wanted, .base = base, .end = end};
+    struct cprof_error error;
+    struct cprof_making *making = cprof_making_begin(&source, &error);
+    enum cprof_step step = CPROF_STEP_MORE;
+    struct cprof_harvest *made;
+
+    EXPECT(making);
+    while (step == CPROF_STEP_MORE) {
+        step = cprof_making_step(making, &error);
+    }
+    EXPECT(step == CPROF_STEP_DONE);
+    made = cprof_making_harvest(making);
+    for (unsigned i = 0; i < made->count; i++) {
+        EXPECT(cprof_table_total_ns(&made->profiles[i].table) < (uint64_t)INT64_MAX);
+        EXPECT(cprof_profile_pack(&made->profiles[i], &error));
+    }
+    cprof_making_end(making);
+}
+
+/* As the gateway itself goes about it, from the descriptor to the file. Something changes behind
+ * each look. */
+static void harvest(void)
+{
+    struct cprof_window found[CPROF_WINDOWS_MAX];
+    uint32_t mask = cprof_harvest_find_windows(&segment, found);
+    bool has_base = below(2) == 0, has_end = below(2) == 0;
+    struct cprof_snapshot base = {0}, end = {0};
+    struct change changes[2];
+    unsigned count = 0;
+
     if (has_base) {
-        EXPECT(cprof_snapshot_take(&base, &segment, EPOCH, &error));
-        make_change(&change);
+        look(&base, below(2) == 0);
+        make_change(&changes[count++]);
+    }
+    if (has_end) {
+        look(&end, below(2) == 0);
+        make_change(&changes[count++]);
     }
     for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
         if (mask & (1u << i)) {
-            EXPECT(cprof_harvest_make(&made, &segment, &config, &found[i], &base, NULL, &error));
-            for (unsigned k = 0; k < made.count; k++) {
-                EXPECT(cprof_profile_pack(&made.profiles[k], &error));
-            }
-            cprof_harvest_reset(&made);
+            make_and_pack(&found[i], &base, has_end ? &end : NULL);
         }
     }
     cprof_snapshot_reset(&base);
-    if (has_base) {
-        undo_change(&change);
+    cprof_snapshot_reset(&end);
+    while (count > 0) {
+        undo_change(&changes[--count]);
     }
+}
+
+static void claim(uint64_t value)
+{
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        atomic_store(&cprof_segment_slot(&segment, i)->claim, value);
+    }
+}
+
+static void claim_nothing(void)
+{
+    claim((uint64_t)EPOCH << 32);
+}
+
+static void claim_another_epoch(void)
+{
+    claim((uint64_t)(EPOCH + 1) << 32 | 1);
+}
+
+static void claim_one_chunk(void)
+{
+    claim((uint64_t)EPOCH << 32 | 1);
+}
+
+/* Each stack and leaf refers to somewhere far away. A stack looks like one that gevent may wait in,
+ * for which its frames are looked at. */
+static void point_far_away(void)
+{
+    struct cprof_log_view view;
+    struct cprof_error error;
+
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        uint8_t *log = segment.base + cprof_segment_log_offset(i, segment.log_bytes);
+
+        EXPECT(cprof_log_read(&view, &segment, i, EPOCH, &error));
+        for (size_t k = 0; k < view.stack_count; k++) {
+            struct cprof_log_leaf ignored;
+            uint32_t ref = view.stacks[k];
+            void *body = cprof_log_record(log, ref);
+
+            if (cprof_log_leaf(&view, ref, &ignored)) {
+                ((struct cprof_leaf_record *)body)->stack_ref = UINT32_MAX / 8;
+            } else {
+                struct cprof_stack_record *stack = body;
+
+                stack->kind = CPROF_STACK_OFF_CPU;
+                stack->state = CPROF_STATE_POLL;
+                stack->flags = 0;
+                for (unsigned frame = 0; frame < stack->depth; frame++) {
+                    stack->frames[frame].code_ref = UINT32_MAX / 8;
+                }
+            }
+        }
+        cprof_log_view_reset(&view);
+    }
+}
+
+/* Whatever the looks noted of each stack, nothing of it is looked for in the log that is read. */
+static void a_log_that_is_another_one_behind_each_look_is_survived(void)
+{
+    static void (*const ways[])(void) = {claim_nothing, claim_another_epoch, claim_one_chunk,
+                                         point_far_away};
+    size_t bytes = cprof_segment_commands_offset(SLOTS, segment.log_bytes);
+    uint8_t *before = malloc(bytes);
+    struct cprof_snapshot base, end;
+
+    EXPECT(before);
+    memcpy(before, segment.base, bytes);
+    for (unsigned i = 0; i < 4 * sizeof(ways) / sizeof(*ways); i++) {
+        for (unsigned has_end = 0; has_end < 2; has_end++) {
+            look(&base, i & 1);
+            look(&end, i & 2);
+            EXPECT(i & 1 || base.slots[0].stack_count > STACKS / 2);
+            ways[i / 4]();
+            make_and_pack(&window, &base, has_end ? &end : NULL);
+            memcpy(segment.base, before, bytes);
+            cprof_snapshot_reset(&base);
+            cprof_snapshot_reset(&end);
+        }
+    }
+    free(before);
 }
 
 static void any_mutation_is_survived(uint64_t mutations)
@@ -289,6 +421,7 @@ int main(int argc, char **argv)
     (void)fflush(stdout);
     (void)alarm(SECONDS_MAX);
     write_segment();
+    a_log_that_is_another_one_behind_each_look_is_survived();
     any_mutation_is_survived(mutations);
     (void)printf("%" PRIu64 " stacks accepted, %" PRIu64 " records rejected\n", accepted, rejected);
     EXPECT(accepted > mutations && rejected > mutations / 10);

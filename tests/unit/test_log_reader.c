@@ -131,6 +131,63 @@ static void chunks_that_were_never_written_are_read_without_making_their_pages(v
     end_test();
 }
 
+static void read_part(uint64_t bytes)
+{
+    struct cprof_error error;
+
+    EXPECT(cprof_log_read_part(&view, &segment, 0, EPOCH, bytes, &error));
+    EXPECT(cprof_log_copied_bytes(&view) == bytes);
+}
+
+static void a_process_that_wrote_behind_the_part_that_is_copied_is_a_successor_as_well(void)
+{
+    struct cprof_log_writer writer;
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    for (uint32_t incarnation = 1; incarnation <= 3; incarnation++) {
+        writer = fake_writer(&segment, 0, EPOCH, incarnation);
+        EXPECT(simple_stack(&writer, 1) != CPROF_NO_REF);
+        read_part(CPROF_CHUNK_BYTES);
+        EXPECT(view.successors == (incarnation > 1) && view.stack_count == 1);
+        EXPECT(view.rest[CPROF_REST_ON_CPU].count == incarnation - 1);
+        cprof_log_view_reset(&view);
+    }
+    fake_segment_close(&segment);
+}
+
+static void what_names_a_record_behind_the_part_that_is_copied_is_summed_up(void)
+{
+    struct cprof_log_writer early, late;
+    struct cprof_frame frame;
+    struct fake_stack stack = {.frames = &frame, .depth = 1, .count = 1, .weight_ns = 10};
+    struct fake_leaf leaf = {.pc = 4096, .count = 2, .weight_ns = 20};
+
+    fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
+    early = fake_writer(&segment, 0, EPOCH, 1);
+    late = fake_writer(&segment, 0, EPOCH, 1);
+    EXPECT(simple_stack(&early, 1) != CPROF_NO_REF);
+    frame = (struct cprof_frame){.code_ref = simple_code(&late)};
+    leaf.stack_ref = fake_stack(&early, &stack); /* its code is there */
+    EXPECT(fake_leaf(&early, &leaf) != CPROF_NO_REF);
+    leaf.stack_ref = simple_stack(&late, 4);
+    leaf.count = 8;
+    EXPECT(fake_leaf(&early, &leaf) != CPROF_NO_REF); /* and its stack */
+    stack = (struct fake_stack){.kind = CPROF_STACK_OFF_CPU,
+                                .tag_ref = fake_tag(&late, CPROF_NO_REF, "thread", "main"),
+                                .count = 16,
+                                .weight_ns = 160};
+    EXPECT(fake_stack(&early, &stack) != CPROF_NO_REF); /* and its tag */
+
+    read_part(CPROF_CHUNK_BYTES);
+    EXPECT(view.rejected == 0 && view.stack_count == 1);
+    EXPECT(view.rest[CPROF_REST_ON_CPU].count == 1 + 2 + 4 + 8);
+    EXPECT(view.rest_stacks[CPROF_REST_ON_CPU] == 4);
+    EXPECT(view.rest[CPROF_REST_OFF_CPU].count == 16);
+    EXPECT(view.rest[CPROF_REST_OFF_CPU].weight_ns == 160);
+    EXPECT(view.rest_stacks[CPROF_REST_OFF_CPU] == 1);
+    end_test();
+}
+
 static void a_record_may_name_one_in_a_later_chunk(void)
 {
     struct cprof_log_writer early, late;
@@ -437,6 +494,8 @@ int main(void)
     RUN(a_log_that_is_full_is_read_to_its_end);
     RUN(chunks_that_were_never_written_are_read_without_making_their_pages);
     RUN(a_record_may_name_one_in_a_later_chunk);
+    RUN(a_process_that_wrote_behind_the_part_that_is_copied_is_a_successor_as_well);
+    RUN(what_names_a_record_behind_the_part_that_is_copied_is_summed_up);
     RUN(a_sample_in_flight_does_not_count);
     RUN(off_the_cpu_the_weight_decides);
     RUN(a_state_that_is_none_is_unknown);

@@ -3,7 +3,7 @@
  * not else, so that each profile's samples are known to the last one.
  *
  * sources: tests/unit/fake_log.c
- * flags: -Wl,--wrap=cprof_now_ns -Wl,--wrap=cprof_pages_take
+ * flags: -Wl,--wrap=cprof_now_ns -Wl,--wrap=cprof_pages_take -Wl,--wrap=cprof_snapshot_step
  *
  * SPDX-License-Identifier: MIT
  */
@@ -49,6 +49,27 @@ bool __wrap_cprof_pages_take(void *start, size_t bytes)
 {
     return !memory_is_refused && __real_cprof_pages_take(start, bytes);
 }
+
+static unsigned slots_looked_at; /* for a look at all logs */
+
+bool __real_cprof_snapshot_step(struct cprof_snapshot *snapshot,
+                                const struct cprof_segment *segment, uint32_t epoch,
+                                const struct cprof_snapshot_bounds *bounds,
+                                struct cprof_error *error);
+bool __wrap_cprof_snapshot_step(struct cprof_snapshot *snapshot,
+                                const struct cprof_segment *segment, uint32_t epoch,
+                                const struct cprof_snapshot_bounds *bounds,
+                                struct cprof_error *error);
+
+bool __wrap_cprof_snapshot_step(struct cprof_snapshot *snapshot,
+                                const struct cprof_segment *looked_at, uint32_t epoch,
+                                const struct cprof_snapshot_bounds *bounds,
+                                struct cprof_error *error)
+{
+    slots_looked_at++;
+    return __real_cprof_snapshot_step(snapshot, looked_at, epoch, bounds, error);
+}
+
 static struct cprof_slot *slot;
 static struct cprof_log_writer writer;
 static struct cprof_loop loop;
@@ -193,6 +214,7 @@ static void work(uint64_t count)
 
 static void begin_test(void)
 {
+    slots_looked_at = 0;
     fake_segment_open(&segment, 1, CPROF_LOG_BYTES_MIN);
     control = cprof_segment_control(&segment);
     config = (struct cprof_config){.tags = CPROF_TAG_WORKER, .max_depth = 128};
@@ -332,6 +354,28 @@ static void each_of_two_that_overlap_gets_what_was_sampled_while_it_was_open(voi
     EXPECT(atomic_load(&control->window_mask) == 2 && atomic_load(&control->epoch) == 2);
     cprof_windows_release(windows, second.handle);
     EXPECT(atomic_load(&control->window_mask) == 0 && atomic_load(&control->epoch) == 3);
+    end_test();
+}
+
+/* There is nothing between the end and the reading that one more look at the logs would find. */
+static void two_that_end_together_are_read_without_a_look_at_their_end(void)
+{
+    struct end first = {0}, second = {0};
+    struct cprof_window_order wanted = an_order(&second, CPROF_SOURCE_DEMAND, 0);
+
+    begin_test();
+    (void)order_for(&first, 300 * MS);
+    await_mask(1);
+    work(5);
+    wanted.end_ns = control->windows[0].end_ns;
+    (void)order(&wanted);
+    await_mask(3);
+    EXPECT(slots_looked_at == 1); /* the base of the second one */
+    work(7);
+    run_until(has_ended, &first);
+    run_until(has_ended, &second);
+
+    EXPECT(first.cpu_count == 12 && second.cpu_count == 7 && slots_looked_at == 1);
     end_test();
 }
 
@@ -628,6 +672,7 @@ static void an_order_that_has_to_wait_for_too_long_is_lost(void)
     run_until(has_ended, &second);
 
     EXPECT(second.is_lost && !has_ended(&first) && atomic_load(&control->profiles_failed) == 1);
+    EXPECT(slots_looked_at == 0);
     end_test();
 }
 
@@ -962,6 +1007,7 @@ int main(void)
 {
     RUN(a_window_alone_gets_all_samples_and_the_logs_are_given_back);
     RUN(each_of_two_that_overlap_gets_what_was_sampled_while_it_was_open);
+    RUN(two_that_end_together_are_read_without_a_look_at_their_end);
     RUN(only_a_window_that_no_shorter_period_changed_is_steady);
     RUN(a_window_says_what_it_cost_alone);
     RUN(a_window_counts_its_own_samples_of_all_slots);
