@@ -218,13 +218,13 @@ def test_one_thread_runs_while_three_wait_for_the_interpreter(taking_turns):
     gil = truth.wall - truth.cpu - truth.run_queue
     print(f"truth: {truth}, gil {gil:.3f}; found {found}, runnable {runnable:.3f}")
 
+    rest = sum(ns for state, ns in found.items() if state not in ANYWHERE)
+    unnamed_s = seen.unnamed_s(rest / 1e9)
     # The kernel books a wait for a CPU when it ends, which those at the window's end do later.
     bound = bounds.MODEL * truth.wall
     assert abs(found["running"] / 1e9 - truth.cpu) <= bound
-    assert abs(found["gil"] / 1e9 - gil) <= bound
     assert abs(runnable - truth.run_queue) <= bound
-    rest = sum(ns for state, ns in found.items() if state not in ANYWHERE)
-    unnamed_s = seen.unnamed_s(rest / 1e9)
+    assert -bound <= gil - found["gil"] / 1e9 <= bound + unnamed_s
     assert rest <= bounds.MODEL_OF_STATES * sum(found.values()) + 1e9 * unnamed_s, found
 
 

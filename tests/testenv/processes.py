@@ -108,8 +108,9 @@ def tickers(pid):
 
 
 def cpu_ns_without_ticker(pid):
-    """CPU time of all threads but the profiler's own. Exact while they sleep."""
-    return sum(thread.cpu_ns() for thread in threads(pid) if thread.name != TICKER_NAME)
+    """CPU time of all threads but the profiler's own, those that have ended included. Exact while
+    they sleep."""
+    return cpu_ns(pid) - sum(thread.cpu_ns() for thread in tickers(pid))
 
 
 def cpu_ns(pid):
