@@ -392,24 +392,40 @@ static void start_following(struct cprof_thread *thread, uint64_t now_ns, uint64
     (void)cprof_sleep_run_queue(thread, &sleep->run_queue_seen_ns);
 }
 
+/* The thread has not run since its stack was recorded. */
+static void book_unchanged(struct cprof_thread *thread, uint64_t now_ns, uint64_t gap_mean_ns)
+{
+    book_due(thread);
+    if (cprof_greenlets_belong_to(thread->tid)) {
+        cprof_parked_book(offcpu.recorder, now_ns, gap_mean_ns);
+    }
+}
+
+/* As look_at_thread, where the thread's clock is known to stand: it is not read. */
+static void stay_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
+{
+    uint64_t now_ns = cprof_now_ns();
+
+    (void)advance(&thread->sleep, now_ns, thread->sleep.cpu_seen_ns);
+    book_unchanged(thread, now_ns, gap_mean_ns);
+}
+
 /* Returns whether the thread has run since the last look. */
 static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
 {
     struct cprof_sleep *sleep = &thread->sleep;
     uint64_t cpu_ns, now_ns = cprof_now_ns();
-    bool owns_greenlets = cprof_greenlets_belong_to(thread->tid), is_unnamed = false;
+    bool is_unnamed = false;
     uint32_t ref;
 
     if (!cprof_engine_timer_clock(thread->tid, &cpu_ns)) {
+        sleep->is_known = false;
         return false; /* gone: the next scan will see it */
     }
     if (!sleep->is_followed) {
         start_following(thread, now_ns, cpu_ns);
     } else if (advance(sleep, now_ns, cpu_ns) == 0 && sleep->is_known) {
-        book_due(thread);
-        if (owns_greenlets) {
-            cprof_parked_book(offcpu.recorder, now_ns, gap_mean_ns);
-        }
+        book_unchanged(thread, now_ns, gap_mean_ns);
         return false;
     }
     take_run_queue_time(thread);
@@ -423,7 +439,7 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t gap_mean_ns)
         sleep->ref = ref;
         book_due(thread);
     }
-    if (owns_greenlets) {
+    if (cprof_greenlets_belong_to(thread->tid)) {
         look_at_greenlets(thread, sleep->is_known, now_ns, gap_mean_ns);
     }
     return true;
@@ -455,6 +471,24 @@ bool cprof_offcpu_look(uint64_t gap_mean_ns)
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
         if (can_be_followed(thread)) {
+            moved |= look_at_thread(thread, gap_mean_ns);
+        }
+    }
+    return moved;
+}
+
+bool cprof_offcpu_stay(uint64_t gap_mean_ns)
+{
+    bool moved = false;
+
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        if (!can_be_followed(thread)) {
+            continue;
+        }
+        if (thread->sleep.is_known) {
+            stay_at_thread(thread, gap_mean_ns);
+        } else {
             moved |= look_at_thread(thread, gap_mean_ns);
         }
     }
