@@ -43,8 +43,9 @@ void cprof_offcpu_follow(void);
  * thread has run since the last look. */
 bool cprof_offcpu_look(uint64_t gap_mean_ns);
 
-/* A look where no thread has run since the last one: books the same, and asks nothing of those whose
- * stack is known. Others, which a scan may have found since, are looked at: as cprof_offcpu_look. */
+/* A look where no thread has run since the last one: books the same, and asks nothing of those
+ * whose stack is known. Others, which a scan may have found since, are looked at. Returns as
+ * cprof_offcpu_look does. */
 bool cprof_offcpu_stay(uint64_t gap_mean_ns);
 
 /* Asks again what threads sleep in of which the kernel said nothing at the last look; what is

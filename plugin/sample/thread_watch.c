@@ -25,7 +25,7 @@
 #define EAGER_LOOKS 5u
 #define RARE_LOOKS  16u
 
-/* Each costs a perf event, a timer and a look ten times a second. */
+/* Each costs a perf event, a timer and a look five to ten times a second. */
 #define APP_THREADS_MAX 512u
 
 /* Records by thread id, for one look: open addressing, at most half full. */

@@ -338,8 +338,8 @@ static void scan_or_wait(struct agenda *agenda, bool wants_wall, uint64_t now_ns
     }
 }
 
-/* One waking does for both where nothing runs. A scan is only put off, so that it never comes before
- * it is paid for. */
+/* One waking does for both where nothing runs. A scan is only put off, so that it never comes
+ * before it is paid for. */
 static void join_scan_to_look(struct agenda *agenda, uint64_t now_ns)
 {
     uint64_t latest_ns = now_ns + CPROF_PACE_IDLE_MAX_NS + ROUND_NS;
