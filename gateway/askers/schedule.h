@@ -5,9 +5,9 @@
  *           second one comes a random part of an interval late, drawn once, and all that follow keep
  *           their distance. Instances that start together would else open, and end, their windows
  *           together for ever.
- * Drift     none: later turns begin at start + wait + n * interval. A window that is opened late still ends
- *           when its turn says; a turn of which more than half is lost is left out, so that
- *           nothing piles up after a stall.
+ * Drift     none: later turns begin at start + wait + n * interval. A window that is opened late
+ *           still ends when its turn says; a turn of which more than half is lost is left out, so
+ *           that nothing piles up after a stall.
  *
  * SPDX-License-Identifier: MIT
  */

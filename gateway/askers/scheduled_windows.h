@@ -38,9 +38,8 @@ bool cprof_scheduled_windows_begin(struct cprof_scheduled_windows *scheduled,
                                    const struct cprof_sinks *sinks, struct cprof_loop *loop,
                                    struct cprof_error *error) CPROF_MUST_USE;
 
-/* From now on: a turn each config->output_interval_s, the first at once, the second after
- * a random wait (schedule.h); or none. A window that is
- * open stays. */
+/* From now on: a turn each config->output_interval_s, the first at once, the second after a random
+ * wait (schedule.h); or none. A window that is open stays. */
 void cprof_scheduled_windows_start(struct cprof_scheduled_windows *scheduled, uint64_t now_ns);
 void cprof_scheduled_windows_pause(struct cprof_scheduled_windows *scheduled);
 

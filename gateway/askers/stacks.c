@@ -16,7 +16,8 @@
 #include "../profile/stack_text.h"
 #include "../profile/table.h"
 
-/* Long enough for the looks at sleepers, which may be 100 ms apart. */
+/* Sleepers are looked at when it begins and when it ends; this is long enough for those that moved
+ * in a look, and for samples of those that run. */
 #define WINDOW_NS (200 * NS_PER_MS)
 
 /* Others hold a window up for milliseconds as a rule, and for as long as it takes to read their

@@ -131,7 +131,8 @@ void cprof_comment_on_window(struct cprof_table *table, const struct cprof_confi
     cprof_table_comment(table, "instance: %s", config->instance);
     if (table->kind == CPROF_KIND_WALL) {
         (void)snprintf(looks, sizeof(looks),
-                       ", looks at sleeping threads %.3f ms to a second apart", period_ms);
+                       ", looks at sleeping threads %.3f ms to a second apart on average",
+                       period_ms);
     }
     cprof_table_comment(table, "window: %.3f s, one sample each %.3f ms of CPU time%s",
                         (double)table->duration_ns / 1e9, period_ms, looks);

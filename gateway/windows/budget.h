@@ -6,7 +6,8 @@
  * next windows have that one, in all processes alike: none stands for more than others.
  *
  * A period is kept as long as the samples stay between four fifths and eleven tenths of the budget,
- * so that chance does not change it with each window.
+ * give or take two standard deviations of that many samples, so that chance does not change it with
+ * each window.
  *
  * Callers   the gateway's thread. Pure.
  * Memory    the caller's; nothing to give back.

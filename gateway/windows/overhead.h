@@ -39,7 +39,8 @@ uint64_t cprof_overhead_period_ns(const struct cprof_overhead *overhead, uint64_
 
 /* A window of window_period_ns is over; percent is the share in the worker that paid most, of which
  * samples_percent goes with the rate. An unknown share says nothing, nor does a window of another
- * period than the one in force: it was ordered before the last change, or has a period of its own. */
+ * period than the one in force: it was ordered before the last change, or has a period of its
+ * own. */
 enum cprof_overhead_change cprof_overhead_judge(struct cprof_overhead *overhead, double percent,
                                                 double samples_percent, uint64_t configured_ns,
                                                 uint64_t window_period_ns);

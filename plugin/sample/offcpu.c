@@ -589,6 +589,25 @@ static void look_anew(struct cprof_thread *thread, uint64_t now_ns, uint64_t gap
     }
 }
 
+/* The thread has not run since its stack was recorded, and its clocks are up to date. */
+static void book_still(struct cprof_thread *thread, uint64_t now_ns, uint64_t gap_ns,
+                       uint64_t gap_mean_ns)
+{
+    book_unchanged(thread, gap_ns, gap_mean_ns);
+    if (cprof_greenlets_belong_to(thread->tid)) {
+        cprof_parked_book(offcpu.recorder, now_ns, gap_mean_ns);
+    }
+}
+
+/* As look_at_thread, where the thread's clock is known to stand: it is not read. */
+static void stay_at_thread(struct cprof_thread *thread, uint64_t now_ns, uint64_t gap_mean_ns)
+{
+    uint64_t gap_ns = now_ns - thread->sleep.wall_seen_ns;
+
+    (void)advance(&thread->sleep, now_ns, thread->sleep.cpu_seen_ns);
+    book_still(thread, now_ns, gap_ns, gap_mean_ns);
+}
+
 /* Returns whether the thread has run since the last look. */
 static bool look_at_thread(struct cprof_thread *thread, uint64_t now_ns, uint64_t gap_mean_ns)
 {
@@ -596,6 +615,7 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t now_ns, uint64_
     uint64_t cpu_ns, gap_ns;
 
     if (!cprof_engine_timer_clock(thread->tid, &cpu_ns)) {
+        sleep->is_known = false;
         return false; /* gone: the next scan will see it */
     }
     if (!sleep->is_followed) {
@@ -606,10 +626,7 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t now_ns, uint64_
         look_anew(thread, now_ns, gap_ns, gap_mean_ns);
         return true;
     }
-    book_unchanged(thread, gap_ns, gap_mean_ns);
-    if (cprof_greenlets_belong_to(thread->tid)) {
-        cprof_parked_book(offcpu.recorder, now_ns, gap_mean_ns);
-    }
+    book_still(thread, now_ns, gap_ns, gap_mean_ns);
     return false;
 }
 
@@ -660,6 +677,24 @@ bool cprof_offcpu_look(uint64_t gap_mean_ns)
 bool cprof_offcpu_may_be_waiting(void)
 {
     return offcpu.may_be_waiting;
+}
+
+bool cprof_offcpu_stay(uint64_t gap_mean_ns)
+{
+    bool moved = false;
+
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        if (!can_be_followed(thread)) {
+            continue;
+        }
+        if (thread->sleep.is_known) {
+            stay_at_thread(thread, cprof_now_ns(), gap_mean_ns);
+        } else {
+            moved |= look_at_thread(thread, cprof_now_ns(), gap_mean_ns);
+        }
+    }
+    return moved;
 }
 
 bool cprof_offcpu_name_sleeps(void)

@@ -59,9 +59,16 @@ uint64_t cprof_pace_look_parts(uint32_t ceiling_hundredths, uint64_t used_ns, ui
                       : CPROF_PACE_LOOK_PARTS_MIN;
 }
 
-uint64_t cprof_pace_affordable_ns(uint64_t cost_ns, uint64_t parts, uint64_t parts_min)
+static uint64_t affordable_ns(uint64_t cost_ns, uint64_t parts)
 {
-    return longer(shorter(cost_ns * parts, CPROF_PACE_DEAR_MAX_NS), cost_ns * parts_min);
+    return shorter(cost_ns * longer(parts, CPROF_PACE_LOOK_PARTS_MIN), CPROF_PACE_DEAR_MAX_NS);
+}
+
+uint64_t cprof_pace_scan_ns(uint64_t cost_ns, uint64_t parts, uint64_t least_ns)
+{
+    uint64_t pause_ns = shorter(2 * parts * cost_ns, CPROF_PACE_SCAN_MAX_NS);
+
+    return longer(longer(pause_ns, cost_ns * CPROF_PACE_SCAN_PARTS_MIN), least_ns);
 }
 
 uint64_t cprof_pace_idle_ns(uint64_t quiet_ns, uint64_t least_ns)
@@ -71,7 +78,7 @@ uint64_t cprof_pace_idle_ns(uint64_t quiet_ns, uint64_t least_ns)
 
 static uint64_t dear_ns(struct cprof_pace *pace, uint64_t cost_ns, uint64_t parts)
 {
-    uint64_t gap_ns = cprof_pace_affordable_ns(cost_ns, parts, CPROF_PACE_LOOK_PARTS_MIN);
+    uint64_t gap_ns = affordable_ns(cost_ns, parts);
 
     return pace->looks++ < CPROF_PACE_FIRST_LOOKS ? shorter(gap_ns, CPROF_PACE_FIRST_MAX_NS)
                                                   : gap_ns;

@@ -7,13 +7,14 @@
  * instant is sampled at the rate 1 / mean). With even gaps, a stack that was met in a long gap and
  * left in a short one would lose what it had of the short one.
  *
- * Cost      a ticker, which looks at sleepers and scans for threads, takes at most one part in
- *           fifty of a processor, whatever there is to look at. Below that, looks and scans
- *           together take at most half of the ceiling that is set (cloudprofiler-max-overhead) of
- *           the worker's own CPU time, where gaps of a second do for that. A worker that uses less
- *           than a quarter of a processor counts as if it used that: its wall profile is why it is
- *           looked at. The first looks of a window come soon whatever they cost: the very first ones
- *           are the dearest, as stacks and names are new, and a short window would be over.
+ * Cost      looks at sleepers take at most one part in a hundred of a processor, scans for threads
+ *           one in two hundred. Below that, both together take at most half of the ceiling that is
+ *           set (cloudprofiler-max-overhead) of the worker's own CPU time. Gaps are not lengthened
+ *           beyond what a window can bear for either: a second between looks, a fifth of one
+ *           between scans, but for scans of more than a millisecond. A worker that uses less than
+ *           a quarter of a processor counts as if it used that: its wall profile is why it is
+ *           looked at. The first looks of a window come soon whatever they cost: the very first
+ *           ones are the dearest, as stacks and names are new, and a short window would be over.
  *
  * Callers   the ticker. Pure: no clock is read.
  *
@@ -28,6 +29,7 @@
 #define CPROF_PACE_MEAN_MAX_NS UINT64_C(100000000)
 #define CPROF_PACE_IDLE_MAX_NS UINT64_C(1000000000) /* where nothing ran for long */
 #define CPROF_PACE_DEAR_MAX_NS UINT64_C(1000000000) /* where looks cost much */
+#define CPROF_PACE_SCAN_MAX_NS UINT64_C(200000000)  /* where scans do */
 
 /* The first looks of a window, and how far apart these are at most for what they cost. */
 #define CPROF_PACE_FIRST_LOOKS  6u
@@ -57,9 +59,9 @@ uint64_t cprof_pace_next(struct cprof_pace *pace, bool moved, uint64_t cost_ns, 
  * wall_ns, under a ceiling in hundredths of a per cent (0: none). Scans may take half of that. */
 uint64_t cprof_pace_look_parts(uint32_t ceiling_hundredths, uint64_t used_ns, uint64_t wall_ns);
 
-/* The shortest gap behind something that cost so much of CPU time and may take one part in `parts`
- * of it; parts_min are those of a processor, which hold whatever the gap. */
-uint64_t cprof_pace_affordable_ns(uint64_t cost_ns, uint64_t parts, uint64_t parts_min);
+/* The mean pause behind a scan that cost so much of CPU time, where looks may take one part in
+ * `parts` of a processor; least_ns is the shortest one. */
+uint64_t cprof_pace_scan_ns(uint64_t cost_ns, uint64_t parts, uint64_t least_ns);
 
 /* The gap where nothing ran for quiet_ns; `least_ns` is the shortest one. */
 uint64_t cprof_pace_idle_ns(uint64_t quiet_ns, uint64_t least_ns);

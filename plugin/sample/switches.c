@@ -15,8 +15,9 @@
 static struct {
     bool is_measured;
     uint64_t cost_ns; /* of one switch */
-    uint64_t base_ns; /* the counter when sampling began, */
-    uint64_t begun;   /* and the process's switches */
+    uint64_t begun;   /* the process's switches when sampling began, */
+    uint64_t
+        base[CPROF_COUNTER_COUNT]; /* and the counters: a process before may have had the slot */
 } switches;
 
 /* Of all threads but the ticker. Its own are read first: one that comes between the two is taken for
@@ -42,32 +43,34 @@ void cprof_switches_begin(_Atomic uint64_t *counters)
         switches.is_measured = true;
         switches.cost_ns = cprof_engine_perf_measure_switch();
     }
-    switches.base_ns = atomic_load(&counters[CPROF_COUNTER_SWITCH_CPU_NS]);
+    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
+        switches.base[i] = atomic_load(&counters[i]);
+    }
     switches.begun = count_of_others();
 }
 
 void cprof_switches_publish(_Atomic uint64_t *counters)
 {
     if (switches.cost_ns > 0) {
-        uint64_t count = count_of_others() - switches.begun;
+        uint64_t now = count_of_others(), count = now > switches.begun ? now - switches.begun : 0;
 
         atomic_store(&counters[CPROF_COUNTER_SWITCH_CPU_NS],
-                     switches.base_ns + count * switches.cost_ns);
+                     switches.base[CPROF_COUNTER_SWITCH_CPU_NS] + count * switches.cost_ns);
     }
 }
 
 void cprof_switches_end(const _Atomic uint64_t *counters, uint32_t ceiling_hundredths)
 {
-    uint64_t copy[CPROF_COUNTER_COUNT];
+    uint64_t grown[CPROF_COUNTER_COUNT];
     struct cprof_ledger ledger;
 
     if (switches.cost_ns == 0) {
         return;
     }
     for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
-        copy[i] = atomic_load(&counters[i]);
+        grown[i] = atomic_load(&counters[i]) - switches.base[i];
     }
-    cprof_ledger_read(&ledger, copy);
+    cprof_ledger_read(&ledger, grown);
     if (cprof_ledger_switches_are_too_dear(&ledger, ceiling_hundredths)) {
         cprof_engine_perf_give_up();
         cprof_log(

@@ -25,7 +25,7 @@
 #define EAGER_LOOKS 5u
 #define RARE_LOOKS  16u
 
-/* Each costs a perf event, a timer and a look ten times a second. */
+/* Each costs a perf event, a timer and a look five to ten times a second. */
 #define APP_THREADS_MAX 512u
 
 /* Records by thread id, for one look: open addressing, at most half full. */
@@ -279,7 +279,8 @@ static void arm(struct cprof_thread *thread)
     if (!of_look.ticks) {
         return;
     }
-    if (!cprof_engine_perf_arm(thread, watch.period_ns) && errno != ESRCH) { /* it has not ended */
+    if (!cprof_engine_perf_arm(thread, watch.period_ns) && errno != ESRCH && /* it has not ended */
+        !cprof_engine_perf_is_given_up()) {
         atomic_fetch_add(&counters[CPROF_COUNTER_PERF_REFUSED], 1);
     }
     if (!cprof_engine_timer_arm(thread, watch.period_ns)) {

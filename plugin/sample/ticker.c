@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #include "../../shared/base/kernel_clock.h"
 #include "../../shared/base/log.h"
 #include "../../shared/base/random.h"
+#include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
 #include "../ground/guard.h"
 #include "../record/mappings.h"
@@ -33,6 +36,7 @@
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
 #define NAME_NS          UINT64_C(500000) /* between two questions for what a sleep that has no name is */
 #define DRAIN_NS         UINT64_C(1000000) /* between two looks at handlers that are inside */
+#define ROUNDED_NS       UINT64_C(2000)    /* what getrusage cuts off: two times, in microseconds */
 #define PATH_BYTES       512u
 #define STACK_BYTES      (256 * 1024)
 #define LEAVE_NS         1000000
@@ -52,7 +56,10 @@ static struct {
     uint64_t sampling_base_ns;
     uint64_t sampling_start_ns;
     uint64_t settled_ns; /* as in the slot */
-    uint64_t ran_ns;     /* the others' CPU time when they were last known to have run; at most */
+    /* Of the others, when they were last known to have run. */
+    uint64_t ran_ns;   /* their CPU time, at most, */
+    uint64_t switches; /* and how often they had left a processor, */
+    uint64_t threads;  /* and how many there were; UINT64_MAX: not known */
 } ticker;
 
 static void sleep_ns(long ns)
@@ -85,19 +92,61 @@ static void publish_sampling_clock(void)
                  ticker.sampling_base_ns + cprof_now_ns() - ticker.sampling_start_ns);
 }
 
-/* Has any thread but the ticker run since this was last true? The two clocks are not read at the
- * same instant: the others have used at least what the process had when the ticker read its own
- * clock behind it, and at most what it had before it. What is too little to tell adds up. */
+/* What the kernel has counted of a thread, or of all of them. */
+struct usage {
+    uint64_t cpu_ns;
+    uint64_t switches; /* how often a processor was left */
+};
+
+static uint64_t of_time(const struct timeval *time)
+{
+    return (uint64_t)time->tv_sec * NS_PER_S + (uint64_t)time->tv_usec * NS_PER_US;
+}
+
+static struct usage usage_of(int who)
+{
+    struct rusage usage = {0};
+
+    (void)getrusage(who, &usage);
+    return (struct usage){
+        .cpu_ns = of_time(&usage.ru_utime) + of_time(&usage.ru_stime),
+        .switches = (uint64_t)usage.ru_nvcsw + (uint64_t)usage.ru_nivcsw,
+    };
+}
+
+/* A directory of threads has two links, and one more for each. */
+static uint64_t count_threads(void)
+{
+    struct stat directory;
+
+    return stat("/proc/self/task", &directory) == 0 ? directory.st_nlink : UINT64_MAX;
+}
+
+/* Has any thread but the ticker run since this was last asked? One that ran and sleeps again has
+ * left its processor, and that is counted, however little it used; one that has ended is missing.
+ * One that runs now is noticed by its CPU time, which is in the process's sum only up to the
+ * kernel's last tick on its processor: until then it is taken for asleep, and the next look puts
+ * right what was booked.
+ *
+ * The figures are not read at the same instant. The others have used at least what the process had
+ * less what the ticker has behind that, and at most the same with what it had before; what is too
+ * little to tell adds up. Their switches are known if the ticker was not switched meanwhile. */
 static bool have_others_run(void)
 {
-    uint64_t before_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    uint64_t process_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    uint64_t behind_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    struct usage before = usage_of(RUSAGE_THREAD), all = usage_of(RUSAGE_SELF);
+    struct usage behind = usage_of(RUSAGE_THREAD);
+    bool is_exact = before.switches == behind.switches;
+    uint64_t switches = is_exact ? all.switches - behind.switches : UINT64_MAX;
+    uint64_t threads = count_threads(), at_most_ns = all.cpu_ns + ROUNDED_NS - before.cpu_ns;
 
-    if (process_ns - behind_ns <= ticker.ran_ns) {
+    if (switches == ticker.switches && threads == ticker.threads && switches != UINT64_MAX &&
+        threads != UINT64_MAX && all.cpu_ns <= ticker.ran_ns + behind.cpu_ns + ROUNDED_NS) {
+        ticker.ran_ns = at_most_ns < ticker.ran_ns ? at_most_ns : ticker.ran_ns;
         return false;
     }
-    ticker.ran_ns = process_ns - before_ns;
+    ticker.switches = switches;
+    ticker.threads = threads;
+    ticker.ran_ns = at_most_ns;
     return true;
 }
 
@@ -218,8 +267,9 @@ static void leave_epoch(uint32_t epoch)
 
 /* When what is due next, in a window. */
 struct agenda {
-    uint64_t scan_ns; /* the threads and their clocks */
-    uint64_t look_ns; /* sleeping threads */
+    uint64_t scan_ns;      /* the threads and their clocks */
+    uint64_t scan_pays_ns; /* from when on the next scan costs no more than it may */
+    uint64_t look_ns;      /* sleeping threads */
     uint64_t name_ns; /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
     uint64_t ran_ns;  /* when something had run, at the latest */
     bool is_known;    /* nothing ran since a look that found nothing moved, */
@@ -234,10 +284,11 @@ static void note_whether_others_ran(struct agenda *agenda, uint64_t now_ns)
     if (have_others_run()) {
         agenda->ran_ns = now_ns;
         agenda->is_known = agenda->is_scanned = false;
+        agenda->scan_ns = agenda->scan_pays_ns;
     }
 }
 
-/* Of the windows that the process has sampled until now. */
+/* Of the process's part in the present epoch, until now. */
 static uint64_t choose_parts(void)
 {
     const _Atomic uint64_t *counters = ticker.work.mapping->slot->counters;
@@ -265,10 +316,10 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
     agenda->is_scanned = true;
     agenda->paid_ns += cost_ns;
     agenda->parts = choose_parts();
-    pause_ns = cprof_pace_affordable_ns(cost_ns, 2 * agenda->parts, CPROF_PACE_SCAN_PARTS_MIN);
-    pause_ns = pause_ns > ROUND_NS ? pause_ns : ROUND_NS;
+    pause_ns = cprof_pace_scan_ns(cost_ns, agenda->parts, ROUND_NS);
     agenda->scan_ns =
         now_ns + pause_ns * 3 / 4 + cprof_random_below(&agenda->pace.random, pause_ns / 2);
+    agenda->scan_pays_ns = agenda->scan_ns;
 }
 
 /* No thread was born, has ended or used anything since the last scan, so it would find nothing. */
@@ -287,12 +338,13 @@ static void scan_or_wait(struct agenda *agenda, bool wants_wall, uint64_t now_ns
     }
 }
 
-/* One waking does for both where nothing runs. */
+/* One waking does for both where nothing runs. A scan is only put off, so that it never comes
+ * before it is paid for. */
 static void join_scan_to_look(struct agenda *agenda, uint64_t now_ns)
 {
     uint64_t latest_ns = now_ns + CPROF_PACE_IDLE_MAX_NS + ROUND_NS;
 
-    if (agenda->is_scanned) {
+    if (agenda->is_scanned && agenda->is_known && agenda->scan_ns < agenda->look_ns) {
         agenda->scan_ns = agenda->look_ns < latest_ns ? agenda->look_ns : latest_ns;
     }
 }
@@ -314,25 +366,31 @@ static void plan_look(struct agenda *agenda, uint64_t now_ns, bool moved)
     agenda->paid_ns = own_ns;
 }
 
-static void look_at_sleepers(struct agenda *agenda, uint64_t now_ns, uint64_t gap_mean_ns)
+static void note_look(struct agenda *agenda, uint64_t now_ns, bool moved)
 {
-    bool moved = cprof_offcpu_look(gap_mean_ns);
-
     plan_look(agenda, now_ns, moved);
     agenda->is_known = !moved && !cprof_offcpu_may_be_waiting();
     agenda->name_ns = 0;
 }
 
-/* Where nothing ran since a look that found nothing moved, the next one would find the same: all
- * stand still in the stacks that are known, and what they sleep is booked when they move. Threads
- * that wait for a CPU stand still, too, but how long they do is for the looks to find. */
-static void look_or_wait(struct agenda *agenda, uint64_t now_ns)
+static void look_at_sleepers(struct agenda *agenda, uint64_t now_ns, uint64_t gap_mean_ns)
 {
-    if (agenda->is_known && agenda->name_ns == UINT64_MAX) {
+    note_look(agenda, now_ns, cprof_offcpu_look(gap_mean_ns));
+}
+
+/* Where nothing ran since a look that found nothing moved, all stand still in the stacks that are
+ * known. */
+static void look_or_stay(struct agenda *agenda, uint64_t now_ns)
+{
+    uint64_t gap_mean_ns = mean_gap_ns(agenda, now_ns);
+
+    if (!agenda->is_known || agenda->name_ns != UINT64_MAX) {
+        look_at_sleepers(agenda, now_ns, gap_mean_ns);
+    } else if (cprof_offcpu_stay(gap_mean_ns)) {
+        note_look(agenda, now_ns, true);
+    } else {
         plan_look(agenda, now_ns, false);
-        return;
     }
-    look_at_sleepers(agenda, now_ns, mean_gap_ns(agenda, now_ns));
 }
 
 static void name_sleeps(struct agenda *agenda)
@@ -355,7 +413,7 @@ static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand
     }
     if (wants_wall && now_ns >= agenda->look_ns) {
         now_ns = cprof_now_ns();
-        look_or_wait(agenda, now_ns);
+        look_or_stay(agenda, now_ns);
         join_scan_to_look(agenda, now_ns);
     }
     if (wants_wall && now_ns >= agenda->name_ns) {
@@ -439,6 +497,7 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
     uint64_t now_ns = cprof_now_ns();
     struct agenda agenda = {
         .scan_ns = now_ns + ROUND_NS,
+        .scan_pays_ns = now_ns + ROUND_NS,
         .name_ns = UINT64_MAX,
         .ran_ns = now_ns,
         .paid_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID),

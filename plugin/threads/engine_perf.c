@@ -96,38 +96,6 @@ bool cprof_engine_perf_is_given_up(void)
     return permission.given_up;
 }
 
-/* One of its own thread is switched at once by these calls, as it is with its thread. */
-static uint64_t time_of_pairs(int descriptor, unsigned long first, unsigned long second)
-{
-    uint64_t began_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID), id;
-
-    for (unsigned i = 0; i < PAIRS; i++) {
-        (void)ioctl(descriptor, first, &id);
-        (void)ioctl(descriptor, second, &id);
-    }
-    return cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - began_ns;
-}
-
-/* What the calls cost by themselves is taken off. The least of some rounds is the one that nobody
- * disturbed. */
-uint64_t cprof_engine_perf_measure_switch(void)
-{
-    int descriptor = is_allowed() ? open_event(0, NS_PER_S) : -1;
-    uint64_t pairs_ns = UINT64_MAX, calls_ns = UINT64_MAX, round_ns;
-
-    if (descriptor < 0) {
-        return 0;
-    }
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        round_ns = time_of_pairs(descriptor, PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_DISABLE);
-        pairs_ns = round_ns < pairs_ns ? round_ns : pairs_ns;
-        round_ns = time_of_pairs(descriptor, PERF_EVENT_IOC_ID, PERF_EVENT_IOC_ID);
-        calls_ns = round_ns < calls_ns ? round_ns : calls_ns;
-    }
-    (void)close(descriptor);
-    return pairs_ns > calls_ns ? (pairs_ns - calls_ns) / PAIRS : 0;
-}
-
 /* Signals of the event go to its thread and carry the descriptor (F_SETSIG, fcntl(2)). */
 static bool direct_signals(int descriptor, pid_t tid)
 {
@@ -179,6 +147,62 @@ static bool is_event(int descriptor, uint64_t perf_id)
     uint64_t id = 0;
 
     return ioctl(descriptor, PERF_EVENT_IOC_ID, &id) == 0 && id == perf_id;
+}
+
+/* An event of its own thread is switched at once by these calls, as it is with its thread. */
+static uint64_t time_of_switches(int descriptor)
+{
+    uint64_t began_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+    for (unsigned i = 0; i < PAIRS; i++) {
+        (void)ioctl(descriptor, PERF_EVENT_IOC_ENABLE, 0);
+        (void)ioctl(descriptor, PERF_EVENT_IOC_DISABLE, 0);
+    }
+    return cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - began_ns;
+}
+
+/* As many calls that switch nothing. */
+static uint64_t time_of_calls(int descriptor)
+{
+    uint64_t began_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID), id;
+
+    for (unsigned i = 0; i < 2 * PAIRS; i++) {
+        (void)ioctl(descriptor, PERF_EVENT_IOC_ID, &id);
+    }
+    return cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - began_ns;
+}
+
+/* The least of some rounds is the one that nobody disturbed. */
+static uint64_t cost_of_switch(int descriptor, uint64_t perf_id)
+{
+    uint64_t switches_ns = UINT64_MAX, calls_ns = UINT64_MAX, round_ns;
+
+    for (unsigned i = 0; i < ROUNDS && is_event(descriptor, perf_id); i++) {
+        round_ns = time_of_switches(descriptor);
+        switches_ns = round_ns < switches_ns ? round_ns : switches_ns;
+        round_ns = time_of_calls(descriptor);
+        calls_ns = round_ns < calls_ns ? round_ns : calls_ns;
+    }
+    return switches_ns > calls_ns ? (switches_ns - calls_ns) / PAIRS : 0;
+}
+
+uint64_t cprof_engine_perf_measure_switch(void)
+{
+    int descriptor = is_allowed() ? open_event(0, NS_PER_S) : -1;
+    uint64_t perf_id, cost_ns;
+
+    if (descriptor < 0) {
+        return 0;
+    }
+    if (ioctl(descriptor, PERF_EVENT_IOC_ID, &perf_id) != 0) {
+        (void)close(descriptor);
+        return 0;
+    }
+    cost_ns = cost_of_switch(descriptor, perf_id);
+    if (is_event(descriptor, perf_id)) {
+        (void)close(descriptor);
+    }
+    return cost_ns;
 }
 
 /* Takes effect at once, from now on (tests/assumptions/perf_period.py). */

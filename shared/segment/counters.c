@@ -85,7 +85,7 @@ static const struct cprof_counter_text texts[CPROF_COUNTER_COUNT] = {
     [CPROF_COUNTER_PERF_GIVEN_UP] =
         {CPROF_SHOWN_COUNTED, .counts_threads = true, .key = "perf_given_up",
          .title = "perf events given up",
-         .note = " processes are sampled by CPU timers alone, as perf events cost them too much"},
+         .note = " (processes that CPU timers sample alone, as perf events cost them too much)"},
 };
 
 struct cprof_counter_text cprof_counter_text(unsigned counter)

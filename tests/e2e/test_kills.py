@@ -5,12 +5,17 @@ SPDX-License-Identifier: MIT
 
 import os
 import signal
+import time
 
 import pytest
 from testenv import processes
+from testenv.profiles import wall_file_of
 from testenv.wait import wait_for
 
 ENOUGH_CPU_NS = 300_000_000  # about 30 samples: their absence is no chance
+HANG_S = 6
+# Looks at a quiet worker are a quarter of its quiet time apart on average, at random.
+HANG_SEEN_S = HANG_S / 6
 
 
 @pytest.fixture
@@ -82,6 +87,26 @@ def test_a_reload_in_mid_window_loses_no_sample(server, profile_reader):
     server.wait_until_live()
 
     assert own_ns(profile, before) > 0.6 * ENOUGH_CPU_NS
+
+
+def test_a_killed_workers_quiet_hang_is_in_the_wall_profile(uwsgi, profile_reader):
+    server = uwsgi(
+        app="stuck",
+        processes=1,
+        cloudprofiler_output_interval=60,
+        cloudprofiler_output_duration=HANG_S + 4,
+    )
+    server.wait_for_window()
+    hung = server.workers()[1]
+
+    with server.load("/sleep", threads=1):
+        until = time.monotonic() + HANG_S
+        wait_for(lambda: time.monotonic() > until, "the time of the hang")
+        kill(hung)
+    wall = profile_reader.read(wall_file_of(server.wait_for_first_profile()))
+
+    print(wall.ns_of("sleep_for_ever"), wall.comments)
+    assert HANG_SEEN_S <= wall.ns_of("sleep_for_ever") / 1e9 <= HANG_S + 4
 
 
 def test_windows_go_on_after_every_kind_of_kill(uwsgi, profile_reader):

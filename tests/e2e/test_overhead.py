@@ -128,7 +128,7 @@ def test_perf_events_that_cost_a_fast_app_too_much_are_given_up_and_that_is_show
         profile = profile_reader.read(server.wait_for_profiles(1)[-1])
 
     assert "perf events were given up" in profile.comment("engine")
-    assert profile.comment("perf events given up").startswith("1 processes")
+    assert profile.comment("perf events given up").startswith("1 (")
     (worker,) = known.worker_accounts(profile)
     assert worker["perf_given_up"] == 1
     assert worker["samples"] == worker["timer_ticks"] - known.missed_ticks(worker)

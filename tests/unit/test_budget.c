@@ -67,7 +67,25 @@ static void chance_does_not_change_the_period(void)
     EXPECT(run_window(10) && period_ns() == 100 * MS);
     EXPECT(!run_window(11) && !run_window(8) && period_ns() == 100 * MS);
     EXPECT(run_window(7) && period_ns() == 70 * MS);
-    EXPECT(run_window(8) && period_ns() == 80 * MS);
+    EXPECT(!run_window(8) && run_window(9) && period_ns() == 90 * MS);
+}
+
+/* 20 samples in a window: one of three windows has less than 16 or more than 24. */
+static void of_few_samples_chance_makes_more_of_a_difference(void)
+{
+    struct cprof_budget_measure measure = {.duration_ns = S, .period_ns = 100 * MS};
+
+    begin_test(20);
+    measure.samples = 100;
+    EXPECT(cprof_budget_judge(&budget, &measure, SET_NS) && period_ns() == 500 * MS);
+    measure.period_ns = 500 * MS;
+    for (measure.samples = 8; measure.samples <= 30; measure.samples++) {
+        EXPECT(!cprof_budget_judge(&budget, &measure, SET_NS));
+    }
+    EXPECT(cprof_budget_judge(&budget, &measure, SET_NS) && period_ns() == 775 * MS);
+    measure.period_ns = 775 * MS;
+    measure.samples = 7;
+    EXPECT(cprof_budget_judge(&budget, &measure, SET_NS) && period_ns() < 775 * MS);
 }
 
 static void with_less_load_the_period_that_is_set_comes_back(void)
@@ -138,6 +156,7 @@ int main(void)
     RUN(above_it_the_next_window_has_the_budget_at_once);
     RUN(a_part_of_a_millisecond_is_a_whole_one);
     RUN(chance_does_not_change_the_period);
+    RUN(of_few_samples_chance_makes_more_of_a_difference);
     RUN(with_less_load_the_period_that_is_set_comes_back);
     RUN(an_idle_window_gives_the_period_back);
     RUN(a_window_of_another_period_says_as_much);

@@ -422,7 +422,7 @@ static void comments_tell_how_wall_time_was_found(void)
     EXPECT(has_comment("runnable nanoseconds: 3000000") && has_comment("off-cpu moved: 4"));
     EXPECT(has_comment("off-cpu walks: 5") && has_comment("cpu clock nanoseconds: 0"));
     EXPECT(has_comment("window: 10.000 s, one sample each 10.000 ms of CPU time, "
-                       "looks at sleeping threads 10.000 ms to a second apart"));
+                       "looks at sleeping threads 10.000 ms to a second apart on average"));
 
     merge(CPROF_KIND_CPU);
     EXPECT(!has_comment("off-cpu walks: 5"));

@@ -296,6 +296,42 @@ static void looks_at_a_thread_that_stays_asleep_add_its_time_without_a_walk(void
     Py_END_ALLOW_THREADS;
 }
 
+/* A process that is killed leaves its log: what a look would have written down stands in it. */
+static void a_stay_books_as_a_look_does_and_asks_nothing(void)
+{
+    struct account before, after;
+    struct cprof_thread *thread;
+    uint64_t walks_before;
+
+    Py_BEGIN_ALLOW_THREADS;
+    thread = expect_asleep_in("napper", state_of_time_sleep(), "nap", 0);
+    settle();
+    before = account_of(thread);
+    walks_before = walks();
+    thread->sleep.cpu_seen_ns++; /* a look would find that it moved */
+    EXPECT(!cprof_offcpu_stay(UINT64_C(5000000)));
+    thread->sleep.cpu_seen_ns--;
+    after = account_of(thread);
+    EXPECT(walks() == walks_before && after.count == before.count + 1);
+    EXPECT(after.weight_ns - before.weight_ns == after.wall_ns - before.wall_ns);
+    EXPECT(after.wall_ns > before.wall_ns && thread->sleep.due_ns == 0);
+    Py_END_ALLOW_THREADS;
+}
+
+static void a_stay_looks_at_threads_whose_stack_is_not_known(void)
+{
+    struct cprof_thread *thread;
+
+    Py_BEGIN_ALLOW_THREADS;
+    thread = expect_asleep_in("napper", state_of_time_sleep(), "nap", 0);
+    settle();
+    cprof_offcpu_forget(thread);
+    cprof_offcpu_follow();
+    EXPECT(cprof_offcpu_stay(0) && is_asleep_in("napper", state_of_time_sleep(), "nap"));
+    EXPECT(!cprof_offcpu_stay(0));
+    Py_END_ALLOW_THREADS;
+}
+
 static void start_walker(void)
 {
     python_fixture_run("import probe, _thread\n"
@@ -486,6 +522,36 @@ static void expect_records_to_make(const struct sums *sums)
     EXPECT(weights_ns[CPROF_STACK_OFF_CPU] == sums->off_cpu_ns);
     EXPECT(weights_ns[CPROF_STACK_RUNNABLE] == sums->runnable_ns);
     cprof_log_view_reset(&view);
+}
+
+/* A window ends with a look whose gap was cut short: all of that gap goes to the new stack, but
+ * nothing of what the thread slept before. */
+static void what_was_slept_through_stays_goes_to_the_stack_of_then(void)
+{
+    const struct cprof_stack_record *old, *new;
+    struct cprof_thread *thread;
+    uint64_t old_ns, from_ns;
+    int64_t slept_ns;
+
+    Py_BEGIN_ALLOW_THREADS;
+    thread = expect_asleep_in("walker", CPROF_STATE_FUTEX, "first", 0);
+    old = stack_of(thread);
+    open_gate(0);
+    (void)expect_asleep_in("walker", CPROF_STATE_FUTEX, "second", 0);
+    new = stack_of(thread);
+    return_to_first(thread);
+    old_ns = atomic_load(&old->weight_ns);
+    from_ns = thread->sleep.wall_seen_ns;
+    slept_ns = thread->sleep.due_ns;
+    for (uint32_t i = 0; i < 1000; i++) {
+        EXPECT(!cprof_offcpu_stay(UINT64_C(1000000000)));
+    }
+    slept_ns += (int64_t)(thread->sleep.wall_seen_ns - from_ns);
+    walk_on_between_looks(thread);
+    expect_split(thread, old, new, 0);
+    EXPECT(slept_ns > 0 && atomic_load(&old->weight_ns) == old_ns + (uint64_t)slept_ns);
+    return_to_first(thread);
+    Py_END_ALLOW_THREADS;
 }
 
 /* The walker moves as it likes; looks find it awake, asleep or moving. */
@@ -892,10 +958,13 @@ int main(void)
     start_sleepers();
     RUN(a_sleeping_thread_is_seen_where_it_sleeps);
     RUN(looks_at_a_thread_that_stays_asleep_add_its_time_without_a_walk);
+    RUN(a_stay_books_as_a_look_does_and_asks_nothing);
+    RUN(a_stay_looks_at_threads_whose_stack_is_not_known);
     RUN(what_is_booked_stands_in_the_records);
     RUN(a_stack_that_is_new_gets_the_mean_gap_and_the_old_one_the_rest);
     RUN(a_thread_that_moves_within_a_look_is_not_recorded);
     RUN(what_is_owed_to_the_run_queue_stays_what_it_is);
+    RUN(what_was_slept_through_stays_goes_to_the_stack_of_then);
     RUN(all_time_is_booked_once_however_threads_move);
     RUN(a_thread_without_frames_is_idle_unless_it_serves_a_request);
     RUN(a_core_that_serves_under_another_state_is_walked_there);

@@ -143,7 +143,7 @@ static void looks_that_cost_much_are_rare_even_while_something_moves(void)
     EXPECT(pace.mean_ns == PERIOD_NS);
     EXPECT(is_close(mean_of_gaps(&pace, true, MS), 100.0 * MS));
     (void)cprof_pace_next(&pace, true, 20 * MS, LOOK_PARTS);
-    EXPECT(pace.mean_ns == 2000 * MS);
+    EXPECT(pace.mean_ns == CPROF_PACE_DEAR_MAX_NS);
     (void)cprof_pace_next(&pace, true, 0, LOOK_PARTS);
     EXPECT(pace.mean_ns == PERIOD_NS);
 }
@@ -206,13 +206,27 @@ static void no_ceiling_is_high_enough_for_more_than_a_part_of_a_processor(void)
     EXPECT(cprof_pace_look_parts(5000, UINT64_MAX, UINT64_MAX) == LOOK_PARTS);
 }
 
-/* Gaps of more than a second, for the worker's sake, would leave nothing of a window; for the
- * processor's they are as long as it takes. */
-static void what_is_dear_for_its_worker_comes_once_a_second_at_least(void)
+/* Gaps of more than a second would leave nothing of a window. */
+static void looks_that_are_dear_come_once_a_second_at_least(void)
 {
-    EXPECT(cprof_pace_affordable_ns(MS, 300, 100) == 300 * MS);
-    EXPECT(cprof_pace_affordable_ns(10 * MS, 300, 100) == 1000 * MS);
-    EXPECT(cprof_pace_affordable_ns(20 * MS, 300, 100) == 2000 * MS);
+    static const uint64_t costs_ms[] = {1, 3, 4, 20, 1000};
+    static const uint64_t means_ms[] = {300, 900, 1000, 1000, 1000};
+    struct cprof_pace pace;
+
+    cprof_pace_begin(&pace, PERIOD_NS, 5);
+    for (size_t i = 0; i < sizeof(costs_ms) / sizeof(costs_ms[0]); i++) {
+        (void)cprof_pace_next(&pace, i % 2, costs_ms[i] * MS, 300);
+        EXPECT(pace.mean_ns == means_ms[i] * MS);
+    }
+}
+
+static void scans_come_five_times_a_second_unless_a_processor_pays_too_much(void)
+{
+    EXPECT(cprof_pace_scan_ns(0, 300, 100 * MS) == 100 * MS);
+    EXPECT(cprof_pace_scan_ns(MS / 4, 300, 100 * MS) == 150 * MS);
+    EXPECT(cprof_pace_scan_ns(MS / 2, 300, 100 * MS) == 200 * MS);
+    EXPECT(cprof_pace_scan_ns(MS, 1200, 100 * MS) == 200 * MS);
+    EXPECT(cprof_pace_scan_ns(3 * MS, 1200, 100 * MS) == 600 * MS);
 }
 
 static void a_long_period_is_kept(void)
@@ -371,7 +385,8 @@ int main(void)
     RUN(where_nothing_ran_for_long_gaps_are_a_quarter_of_that);
     RUN(looks_take_a_third_of_the_ceiling);
     RUN(no_ceiling_is_high_enough_for_more_than_a_part_of_a_processor);
-    RUN(what_is_dear_for_its_worker_comes_once_a_second_at_least);
+    RUN(looks_that_are_dear_come_once_a_second_at_least);
+    RUN(scans_come_five_times_a_second_unless_a_processor_pays_too_much);
     RUN(a_long_period_is_kept);
     RUN(any_seed_draws_gaps_of_its_own);
     RUN(the_looks_do_not_bend_what_requests_get);
