@@ -213,7 +213,7 @@ static void looks_that_are_dear_come_once_a_second_at_least(void)
     static const uint64_t means_ms[] = {300, 900, 1000, 1000, 1000};
     struct cprof_pace pace;
 
-    cprof_pace_begin(&pace, PERIOD_NS, 5);
+    begin_behind_first_looks(&pace, 5);
     for (size_t i = 0; i < sizeof(costs_ms) / sizeof(costs_ms[0]); i++) {
         (void)cprof_pace_next(&pace, i % 2, costs_ms[i] * MS, 300);
         EXPECT(pace.mean_ns == means_ms[i] * MS);
