@@ -128,9 +128,9 @@ MUTANTS = [
     Mutant(
         "lines-off-by-one",
         "each frame stands on its line",
-        "locate_pairs",
-        "location.line = cprof_lines_seek(&cursor, pair->byte_offset);",
-        "location.line = cprof_lines_seek(&cursor, pair->byte_offset) + 1;",
+        "find_lines",
+        "pair->line = cprof_lines_seek(&cursor, pair->byte_offset);",
+        "pair->line = cprof_lines_seek(&cursor, pair->byte_offset) + 1;",
         e2e("truth.py"),
     ),
     Mutant(
