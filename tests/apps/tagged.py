@@ -100,13 +100,15 @@ def in_thread():
 
 
 started = []
+starting = threading.Lock()  # two requests may find that there is none yet
 
 
 def threads():
     with cloudprofiler.tag(part="starter"):
-        if not started:
-            started.append(threading.Thread(target=in_thread, daemon=True))
-            started[0].start()
+        with starting:
+            if not started:
+                started.append(threading.Thread(target=in_thread, daemon=True))
+                started[0].start()
         work("starter")
     assert started[0].is_alive()
     work("none")
