@@ -22,8 +22,9 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 from typing import NamedTuple
 
+from testenv.spinners import spinning
+
 DIRECTORY = Path("build/many")
-SPIN = "while True: pass"
 KINDS = ("failure", "error")
 NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -77,18 +78,6 @@ def run_once(number, jobs, selection):
             check=False,
         ).returncode
     return Run(status, time.monotonic() - began, *read_results(directory))
-
-
-@contextlib.contextmanager
-def spinning(count):
-    """So many processes that keep a CPU busy, for as long as the block lasts."""
-    spinners = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for spinner in spinners:
-            spinner.kill()
-            spinner.wait()
 
 
 def show_run(number, run):

@@ -18,9 +18,9 @@
 
 struct cprof_cloud_windows;
 
-/* Starts an uploader whose windows are ordered from `windows`, puts its queue among the sinks, where
- * it counts in `control` and on from `before`, and adopts those of the cloud that a former gateway
- * left: before cprof_windows_begin. Everything is borrowed. NULL with the error. */
+/* Starts an uploader whose windows are ordered from `windows`, puts its queue among the sinks,
+ * where it counts in `control` and on from `before`, and adopts those of the cloud that a former
+ * gateway left: before cprof_windows_begin. Everything is borrowed. NULL with the error. */
 struct cprof_cloud_windows *
 cprof_cloud_windows_create(const struct cprof_config *config, struct cprof_sinks *sinks,
                            struct cprof_control *control, const struct cprof_sink_counts *before,

@@ -2,9 +2,9 @@
  *
  * Callers   the gateway's thread. Pure: the time is an argument (CLOCK_MONOTONIC, ns).
  * Step      none between instances: the first turn is at once, since somebody may wait for it; the
- *           second one comes a random part of an interval late, drawn once, and all that follow keep
- *           their distance. Instances that start together would else open, and end, their windows
- *           together for ever.
+ *           second one comes a random part of an interval late, drawn once, and all that follow
+ *           keep their distance. Instances that start together would else open, and end, their
+ *           windows together for ever.
  * Drift     none: later turns begin at start + wait + n * interval. A window that is opened late
  *           still ends when its turn says; a turn of which more than half is lost is left out, so
  *           that nothing piles up after a stall.
@@ -26,7 +26,8 @@ struct cprof_schedule {
 };
 
 /* Starts a schedule; its first turn is at once. 1 <= duration_s <= interval_s. The wait is drawn by
- * `seed`: equal ones draw the same, and ones that are close to each other have nothing in common. */
+ * `seed`: equal ones draw the same, and ones that are close to each other have nothing in
+ * common. */
 void cprof_schedule_init(struct cprof_schedule *schedule, uint64_t start_ns, uint32_t interval_s,
                          uint32_t duration_s, uint64_t seed);
 

@@ -1,5 +1,5 @@
-/* scheduled_windows.h - the local schedule's windows: orders the one that is due (schedule.h), hands
- * its profiles to the sinks, orders the next.
+/* scheduled_windows.h - the local schedule's windows: orders the one that is due (schedule.h),
+ * hands its profiles to the sinks, orders the next.
  *
  * Callers   the gateway's thread.
  * Memory    the caller's; it must live as long as the loop.

@@ -1,13 +1,13 @@
 /* frames.h - the frames of a slot's stacks become locations of a table.
  *
  * Callers   the gateway's thread, once for each slot and profile.
- * How       the pairs (code, offset), each once, are sorted, so that each line table is walked once,
- *           from its start to its end.
+ * How       the pairs (code, offset), each once, are sorted, so that each line table is walked
+ *           once, from its start to its end.
  * Memory    owned by the struct; cprof_frames_reset frees it. It follows the number of different
  *           pairs, not of frames, of which a full log has very many.
- * Limits    where the table has one for its names, no more pairs are kept than could be new locations
- *           in it: frames beyond have none, and neither have those that the table refuses. The
- *           first stacks come first.
+ * Limits    where the table has one for its names, no more pairs are kept than could be new
+ *           locations in it: frames beyond have none, and neither have those that the table
+ *           refuses. The first stacks come first.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -18,8 +18,8 @@
 
 #define CPROF_GUNZIP_BYTES_MAX (UINT32_C(256) << 20)
 
-/* Compression in parts: what is held is the compressed bytes so far. Equal input, whatever its parts,
- * gives equal output. NULL without memory. */
+/* Compression in parts: what is held is the compressed bytes so far. Equal input, whatever its
+ * parts, gives equal output. NULL without memory. */
 struct cprof_gzip_stream;
 
 struct cprof_gzip_stream *cprof_gzip_begin(void) CPROF_MUST_USE;

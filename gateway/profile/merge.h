@@ -8,9 +8,9 @@
  *           total is CPU time that was used; what was found by the engine itself stands in the
  *           comments. Counts are never changed, nor is time off the CPU.
  * Memory    the table is the caller's; what a slot needs while it is merged is freed at once.
- * Bounds    optional, of the table's bytes. Each slot gets a part of what is left, by how full its log
- *           is; there its stacks with most time come first. The others become samples "[other]" with
- *           the slot's worker and their state: all sums are those of a profile without bounds.
+ * Bounds    optional, of the table's bytes. Each slot gets a part of what is left, by how full its
+ *           log is; there its stacks with most time come first. The others become samples "[other]"
+ *           with the slot's worker and their state: all sums are those of a profile without bounds.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -16,10 +16,7 @@ typedef Perftools__Profiles__Profile profile_message;
 typedef Perftools__Profiles__Sample sample_message;
 typedef Perftools__Profiles__Location location_message;
 typedef Perftools__Profiles__Function function_message;
-typedef Perftools__Profiles__Line line_message;
-typedef Perftools__Profiles__Label label_message;
 typedef Perftools__Profiles__Mapping mapping_message;
-typedef Perftools__Profiles__ValueType value_type_message;
 
 enum { SAMPLE_VALUES = 2 };
 

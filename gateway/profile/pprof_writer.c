@@ -1,8 +1,8 @@
 /* pprof_writer.c - see pprof_writer.h.
  *
  * Messages that follow each other are read as one message: repeated fields are joined. So the parts
- * are messages of the profile's own type, in the order of the fields' numbers; together they are the
- * bytes that the whole message would have.
+ * are messages of the profile's own type, in the order of the fields' numbers; together they are
+ * the bytes that the whole message would have.
  *
  * SPDX-License-Identifier: MIT
  */

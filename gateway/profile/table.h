@@ -2,11 +2,13 @@
  *
  * Callers   the gateway's thread, or a program that only reads files.
  * Memory    the struct is the caller's, what it points to the table's own. It grows with what is
- *           added and never beyond CPROF_TABLE_ENTRIES_MAX entries of a sort. The table keeps a book
- *           of the bytes that its entries take, index included; arrays have up to a quarter more.
- * Limits    of that book, optional. What is new and beyond a limit is not added, which is no failure:
- *           a text, function or location is then CPROF_TABLE_NONE, and what is made of such a one is,
- *           too; cprof_table_add_sample is false. What is there already is found as ever.
+ *           added and never beyond CPROF_TABLE_ENTRIES_MAX entries of a sort. The table keeps a
+ *           book of the bytes that its entries take, index included; arrays have up to a quarter
+ *           more.
+ * Limits    of that book, optional. What is new and beyond a limit is not added, which is no
+ *           failure: a text, function or location is then CPROF_TABLE_NONE, and what is made of
+ *           such a one is, too; cprof_table_add_sample is false. What is there already is found as
+ *           ever.
  * Failure   sticky: once memory or a bound is exhausted, `failed` is set, what is added is
  *           dropped and identifiers are 0. The caller looks once, at the end.
  *
@@ -146,8 +148,8 @@ struct cprof_sample_key {
     uint32_t label_count;
 };
 
-/* Adds to the sample of these locations and labels; sums stop at INT64_MAX. False: it would be a new
- * one, beyond the limit, or a part of the key is CPROF_TABLE_NONE. */
+/* Adds to the sample of these locations and labels; sums stop at INT64_MAX. False: it would be a
+ * new one, beyond the limit, or a part of the key is CPROF_TABLE_NONE. */
 bool cprof_table_add_sample(struct cprof_table *table, const struct cprof_sample_key *key,
                             uint64_t count, uint64_t value_ns);
 

@@ -53,8 +53,9 @@ struct cprof_object_function {
  * closes, and its status; -1: no regular file lies there. */
 int cprof_object_find(const char *path, struct stat *status);
 
-/* Reads the file that cprof_object_find gave, but for sections larger than section_bytes_max. False:
- * no ELF file of this machine, or no memory; *object is empty then. The caller ends it with cprof_object_reset. */
+/* Reads the file that cprof_object_find gave, but for sections larger than section_bytes_max.
+ * False: no ELF file of this machine, or no memory; *object is empty then. The caller ends it with
+ * cprof_object_reset. */
 bool cprof_object_read(struct cprof_object *object, int found,
                        size_t section_bytes_max) CPROF_MUST_USE;
 void cprof_object_reset(struct cprof_object *object);

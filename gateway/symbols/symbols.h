@@ -5,8 +5,8 @@
  *           again. On overlayfs, whose mappings name a device of the layer below, the inode counts.
  * Callers   the gateway's thread.
  * Memory    what object_file.h keeps of each file. Beyond the bound no other file is read in this
- *           harvest, and all is forgotten at the next one. Tables of a file that are larger than half
- *           of the bound are not read: its functions have no names.
+ *           harvest, and all is forgotten at the next one. Tables of a file that are larger than
+ *           half of the bound are not read: its functions have no names.
  *
  * SPDX-License-Identifier: MIT
  */

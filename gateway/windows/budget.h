@@ -1,4 +1,5 @@
-/* budget.h - the rule that keeps the samples of the whole instance within cloudprofiler-max-samples.
+/* budget.h - the rule that keeps the samples of the whole instance within
+ * cloudprofiler-max-samples.
  *
  * How exact a profile's shares are depends on how many samples it has, not on how many processes
  * they come from; how many there are at one period grows with the processors that are busy. So each

@@ -1,8 +1,8 @@
 /* ceiling.h - holds the profiler below cloudprofiler-max-overhead and cloudprofiler-max-samples and
  * says so.
  *
- * One period is the answer to both. The budget of samples comes first: a window that had too many is
- * not judged by its cost, because the next ones have fewer. What still costs too much then has a
+ * One period is the answer to both. The budget of samples comes first: a window that had too many
+ * is not judged by its cost, because the next ones have fewer. What still costs too much then has a
  * period that is longer yet.
  *
  * Callers   the gateway's thread.

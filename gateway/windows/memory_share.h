@@ -11,8 +11,8 @@
  *                    add half of that; as much to read it
  *     a sixteenth    what logs said when windows began or ended beside others (snapshot.h)
  *
- * On top of it comes what is made of profiles: the text of an upload (cloud/api.h), formats that the
- * endpoint converts to, and what a watch gathers of slow requests (askers/watch.h).
+ * On top of it comes what is made of profiles: the text of an upload (cloud/api.h), formats that
+ * the endpoint converts to, and what a watch gathers of slow requests (askers/watch.h).
  *
  * Callers   the gateway's thread. Pure.
  *

@@ -56,8 +56,8 @@ static enum cprof_overhead_change ease(struct cprof_overhead *overhead)
     return overhead->doublings == 0 ? CPROF_OVERHEAD_RESTORED : CPROF_OVERHEAD_EASED;
 }
 
-/* At half the period samples cost twice as much, and nothing else does. Would the share stay below the
- * ceiling then, or would samples be too little of it to matter? */
+/* At half the period samples cost twice as much, and nothing else does. Would the share stay below
+ * the ceiling then, or would samples be too little of it to matter? */
 static bool may_ease(const struct cprof_overhead *overhead, double percent, double samples_percent)
 {
     double eased_percent = percent + samples_percent;

@@ -6,9 +6,9 @@
  *     open        ticket and descriptor, then the bit. Killed before the bit: there is no window.
  *     sample      killed: the bit stands; the next gateway waits for the end and goes on, unless
  *                 the window has a base, which died: it is lost.
- *     read        the logs are read, slot by slot, in turns of the loop; nothing is changed. Killed:
- *                 the next one reads them again. Where other windows sample on, a look at all logs
- *                 comes first, so that each slot's part ends with the window.
+ *     read        the logs are read, slot by slot, in turns of the loop; nothing is changed.
+ *                 Killed: the next one reads them again. Where other windows sample on, a look at
+ *                 all logs comes first, so that each slot's part ends with the window.
  *     deliver     the orderer's. Killed behind that, before the bit is cleared: the next gateway
  *                 makes the same profiles and says that they may be delivered already.
  *     release     the bit is cleared. Killed: nothing is made of the window again.

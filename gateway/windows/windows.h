@@ -68,7 +68,8 @@ struct cprof_window_order {
     uint64_t end_ns;
     /* It opens at once as a rule; it waits while another one is being closed (milliseconds) or
      * read (seconds, where many logs are full), or for all others to end, where the logs are half
-     * full or very old. Lost if that lasts beyond this; CPROF_LOOP_NEVER: it waits as long as it takes. */
+     * full or very old. Lost if that lasts beyond this; CPROF_LOOP_NEVER: it waits as long as it
+     * takes. */
     uint64_t latest_start_ns;
     const char *ticket; /* text for a later gateway, copied; NULL: none */
     size_t ticket_bytes;

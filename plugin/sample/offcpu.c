@@ -467,11 +467,11 @@ static void start_following(struct cprof_thread *thread, uint64_t now_ns, uint64
     sleep->has_account = cprof_sleep_run_queue(thread, &sleep->run_queue_seen_ns);
 }
 
-/* Does the thread wait only because the ticker woke up? On the ticker's own processor it may have run
- * until then. The scheduler's clock of that processor says when it did, and what the ticker has used
- * since it went to sleep says when it woke up, a few microseconds early; where that is not told,
- * nothing that waits on this processor counts. But for a process that has one processor, all does:
- * what the ticker adds is then shared out as CPU time is. */
+/* Does the thread wait only because the ticker woke up? On the ticker's own processor it may have
+ * run until then. The scheduler's clock of that processor says when it did, and what the ticker has
+ * used since it went to sleep says when it woke up, a few microseconds early; where that is not
+ * told, nothing that waits on this processor counts. But for a process that has one processor, all
+ * does: what the ticker adds is then shared out as CPU time is. */
 static bool was_pushed_aside(struct cprof_thread *thread)
 {
     struct cprof_last_run its, own;

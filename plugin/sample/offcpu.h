@@ -6,14 +6,16 @@
  *           Anything else is no sample; its time stays due until the next look.
  * Waits     where the kernel says that the thread runs, and its clock stands still all the same, it
  *           waits for a CPU (docs/time.md). It may stand at any instruction, so that its innermost
- *           frame is doubted (innermost.h). CPU clocks must be fine for that: the ticker asks its own.
+ *           frame is doubted (innermost.h). CPU clocks must be fine for that: the ticker asks its
+ *           own.
  * Unchanged a thread whose CPU clock still stands where it stood when its stack was recorded is
  *           in the same stack: one clock read, no walk. It may have been woken and wait for a CPU
  *           there; threads that do so are asked by one more call.
  * Weight    each look books, at once, the thread's wall time since the last one, less its CPU
  *           time and the time it waited for a CPU, which the kernel's scheduler accounts
  *           (CPROF_STACK_RUNNABLE). A wall profile is this and the samples on the CPU. What a look
- *           finds waiting gets the mean gap as its part in that account, as a sleep gets it as time.
+ *           finds waiting gets the mean gap as its part in that account, as a sleep gets it as
+ *           time.
  * Calls     of the kernel for a thread that has run: two of its CPU clock, its account, its state,
  *           what a descriptor is, whose the fault handler is, and for a thread of the app's whether
  *           its state is still there (two): at most eight. A wait for a CPU: one more of the clock,
@@ -59,13 +61,13 @@ void cprof_offcpu_rest(uint64_t ticker_cpu_ns);
  * thread has run since the last look. */
 bool cprof_offcpu_look(uint64_t gap_mean_ns);
 
-/* Did the last look find a thread that waits for a CPU, or one that often does? Then the next look has
- * something to find, though no thread runs until then. */
+/* Did the last look find a thread that waits for a CPU, or one that often does? Then the next look
+ * has something to find, though no thread runs until then. */
 bool cprof_offcpu_may_be_waiting(void);
 
-/* A look where no thread has run since the last one, which found none that may be waiting: books the
- * same, and asks nothing of those whose stack is known. Others, which a scan may have found since,
- * are looked at. Returns as cprof_offcpu_look does. */
+/* A look where no thread has run since the last one, which found none that may be waiting: books
+ * the same, and asks nothing of those whose stack is known. Others, which a scan may have found
+ * since, are looked at. Returns as cprof_offcpu_look does. */
 bool cprof_offcpu_stay(uint64_t gap_mean_ns);
 
 /* Asks again what threads sleep in of which the kernel said nothing at the last look; what is

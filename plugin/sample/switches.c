@@ -15,13 +15,13 @@
 static struct {
     bool is_measured;
     uint64_t cost_ns; /* of one switch */
-    uint64_t begun;   /* the process's switches when sampling began, */
-    uint64_t
-        base[CPROF_COUNTER_COUNT]; /* and the counters: a process before may have had the slot */
+    uint64_t begun;   /* the process's switches when sampling began */
+    /* The counters as they stood then: a process before may have had the slot. */
+    uint64_t base[CPROF_COUNTER_COUNT];
 } switches;
 
-/* Of all threads but the ticker. Its own are read first: one that comes between the two is taken for
- * one of the others, and none is taken off that is not in the sum. */
+/* Of all threads but the ticker. Its own are read first: one that comes between the two is taken
+ * for one of the others, and none is taken off that is not in the sum. */
 static uint64_t count_of_others(void)
 {
     struct rusage own = {0}, all = {0};

@@ -1,10 +1,10 @@
 /* descriptors.h - how many descriptors the ticker may keep open through a window.
  *
- * A thread is worth up to four: its perf event, its account and up to two of its state in /proc. With many
- * threads they would use up what the process may have (RLIMIT_NOFILE, 1024 by default), and then
- * nothing can be opened even for a moment: no thread's state could be read. So the last few
- * numbers are never kept. Who finds none left does without: the timer for the perf event, opening
- * at each look for the files.
+ * A thread is worth up to four: its perf event, its account and up to two of its state in /proc.
+ * With many threads they would use up what the process may have (RLIMIT_NOFILE, 1024 by default),
+ * and then nothing can be opened even for a moment: no thread's state could be read. So the last
+ * few numbers are never kept. Who finds none left does without: the timer for the perf event,
+ * opening at each look for the files.
  *
  * Callers   the ticker only.
  *

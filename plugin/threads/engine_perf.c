@@ -205,7 +205,7 @@ uint64_t cprof_engine_perf_measure_switch(void)
     return cost_ns;
 }
 
-/* Takes effect at once, from now on (tests/assumptions/perf_period.py). */
+/* Takes effect at once, from now on (tests/assumptions/perf_period.sh). */
 static void set_step(const struct cprof_thread *thread, uint64_t step_ns)
 {
     if (is_event(thread->perf_descriptor, thread->perf_id)) {

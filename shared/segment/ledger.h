@@ -53,9 +53,9 @@ enum cprof_cost cprof_ledger_dearest(const struct cprof_ledger *ledger);
 double cprof_ledger_percent(const struct cprof_ledger *ledger, uint64_t cost_ns);
 
 /* Is what a process pays for its perf events too much? It is if they took more than 2 % of its CPU
- * time, whatever that is and the ceiling, since it distorts what is measured; or if they are dearest
- * of what passed the ceiling, in hundredths of a per cent (0: none). Less than a thousandth of a
- * processor is not. */
+ * time, whatever that is and the ceiling, since it distorts what is measured; or if they are
+ * dearest of what passed the ceiling, in hundredths of a per cent (0: none). Less than a thousandth
+ * of a processor is not. */
 bool cprof_ledger_switches_are_too_dear(const struct cprof_ledger *ledger,
                                         uint32_t ceiling_hundredths);
 

@@ -11,7 +11,7 @@ import pytest
 from testenv import books, bounds
 from testenv.build import PYTHON_PREFIX, others_may_enter
 from testenv.endpoint import TOKEN
-from testenv.spinners import spinning
+from testenv.spinners import for_each_cpu, spinning
 
 SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "10"))
 # Who reads the threads' states: see test_wall_truth.py.
@@ -34,7 +34,7 @@ def mix(request, make_uwsgi_for_module, profile_reader):
         cloudprofiler_http_token=TOKEN,
         user=user,
     ).start()
-    with spinning(spinners_per_cpu):
+    with spinning(for_each_cpu(spinners_per_cpu)):
         profile, found = books.look_at_busy(server, "/mix", 1, 1, SECONDS, profile_reader)
     server.stop()
     assert bool(user) == ("come from wchan" in server.log), server.log_tail()

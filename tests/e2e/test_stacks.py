@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 from testenv.endpoint import Endpoint
 from testenv.load import get
-from testenv.spinners import spinning
+from testenv.spinners import for_each_cpu, spinning
 from testenv.wait import wait_for
 
 SECONDS = 20
@@ -40,6 +40,15 @@ def asked(server, paths):
         thread.join()
 
 
+def with_endpoint(uwsgi, **options):
+    """A server whose endpoint is a socket beside its ini file, and is there."""
+    server = uwsgi(
+        cloudprofiler_output_interval=600, cloudprofiler_http="%dprofiler.sock", **options
+    )
+    wait_for((server.directory / "profiler.sock").exists, "the endpoint")
+    return server
+
+
 def stacks(server):
     return get(server.directory / "profiler.sock", "/debug/pprof/stacks").decode()
 
@@ -53,15 +62,9 @@ def serving(text, path):
 
 
 def test_one_worker_sleeps_one_spins_and_one_waits_for_a_lock(uwsgi):
-    server = uwsgi(
-        app="stuck",
-        processes=3,
-        cloudprofiler_output_interval=600,
-        cloudprofiler_http="%dprofiler.sock",  # beside the ini file
-    )
+    server = with_endpoint(uwsgi, app="stuck", processes=3)
     server.wait_for_workers(3)
     pids = server.workers()
-    wait_for((server.directory / "profiler.sock").exists, "the endpoint")
     paths = [path.format(SECONDS) for path in REQUESTS]
 
     with asked(server, [f"{path}?token=secret" for path in paths]):
@@ -85,18 +88,12 @@ def test_one_worker_sleeps_one_spins_and_one_waits_for_a_lock(uwsgi):
 
 
 def test_a_thread_that_waits_for_a_cpu_is_shown_where_it_does(uwsgi):
-    server = uwsgi(
-        app="queue_mix",
-        processes=1,
-        cloudprofiler_output_interval=600,
-        cloudprofiler_http="%dprofiler.sock",  # beside the ini file
-    )
-    wait_for((server.directory / "profiler.sock").exists, "the endpoint")
+    server = with_endpoint(uwsgi, app="queue_mix", processes=1)
     (server.directory / "marks").mkdir()
     path = "/mix"
     found = Counter()
 
-    with asked(server, [f"{path}?work_ms=1"]), spinning(2):
+    with asked(server, [f"{path}?work_ms=1"]), spinning(for_each_cpu(2)):
         wait_for(lambda: serving(stacks(server), path), "the request", SECONDS / 2)
         while found.total() < DUMPS:
             # One may come at an instant at which nobody waits.
@@ -114,14 +111,7 @@ def waiting_most(part):
 
 @pytest.mark.parametrize("threads", [{}, {"threads": 2}], ids=["threads_off", "threads_on"])
 def test_idle_threads_are_shown_as_idle(uwsgi, threads):
-    server = uwsgi(
-        app="stuck",
-        processes=1,
-        cloudprofiler_output_interval=600,
-        cloudprofiler_http="%dprofiler.sock",  # beside the ini file
-        **threads,
-    )
-    wait_for((server.directory / "profiler.sock").exists, "the endpoint")
+    server = with_endpoint(uwsgi, app="stuck", processes=1, **threads)
 
     text = stacks(server)
 
@@ -131,12 +121,7 @@ def test_idle_threads_are_shown_as_idle(uwsgi, threads):
 
 
 def test_status_and_json_tell_which_request_a_worker_is_in(uwsgi):
-    server = uwsgi(
-        app="stuck",
-        processes=2,
-        cloudprofiler_output_interval=600,
-        cloudprofiler_http="%dprofiler.sock",  # beside the ini file
-    )
+    server = with_endpoint(uwsgi, app="stuck", processes=2)
     endpoint = Endpoint(server, token=None)
 
     def by_state():

@@ -11,9 +11,10 @@
  * Both are asked of all that the profiler does: the thread state is found as the handler does it,
  * incomplete frames are left out as the recorder does it.
  *
- * At each instant the thread is walked once more as the ticker walks one that waits for a processor:
- * from the state that is known to be its own, without the program counter. What that finds must be
- * what the handler finds; where the handler refuses, it must be one change from what it found last.
+ * At each instant the thread is walked once more as the ticker walks one that waits for a
+ * processor: from the state that is known to be its own, without the program counter. What that
+ * finds must be what the handler finds; where the handler refuses, it must be one change from what
+ * it found last.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -8,10 +8,14 @@ import os
 import subprocess
 
 
+def for_each_cpu(count):
+    """So many processes for each CPU that the test may use."""
+    return count * len(os.sched_getaffinity(0))
+
+
 @contextlib.contextmanager
-def spinning(per_cpu):
-    """So many for each CPU that the test may use."""
-    count = per_cpu * len(os.sched_getaffinity(0))
+def spinning(count):
+    """So many processes that keep a CPU busy, for as long as the block lasts."""
     spinners = [subprocess.Popen(["/bin/sh", "-c", "while :; do :; done"]) for _ in range(count)]
     try:
         yield

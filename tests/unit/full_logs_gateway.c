@@ -1,6 +1,6 @@
-/* full_logs_gateway.c - a gateway that finds full logs: writes the logs of a window that ends in two
- * seconds, as workers or as strangers, and becomes the real gateway program, which makes profiles
- * of them. tests/e2e/test_full_logs.py and bench/full_logs.py measure it.
+/* full_logs_gateway.c - a gateway that finds full logs: writes the logs of a window that ends in
+ * two seconds, as workers or as strangers, and becomes the real gateway program, which makes
+ * profiles of them. tests/e2e/test_full_logs.py and bench/full_logs.py measure it.
  *
  *     full_logs_gateway PROGRAM SORT SLOTS LOG_MIB SOCKET DIRECTORY MEMORY_MIB
  *

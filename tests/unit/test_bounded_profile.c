@@ -59,8 +59,8 @@ static void add_waits(struct fake_stack *stack, uint32_t i)
     }
 }
 
-/* STACKS stacks in each slot, each with a frame of its own. Stack i has (i + 1) * 10 us on the CPU or,
- * every third one, asleep; their thread waited for a processor, too. */
+/* STACKS stacks in each slot, each with a frame of its own. Stack i has (i + 1) * 10 us on the CPU
+ * or, every third one, asleep; their thread waited for a processor, too. */
 static void write_slot(uint32_t slot_index)
 {
     struct cprof_log_writer writer = fake_writer(&segment, slot_index, EPOCH, 1);
@@ -319,7 +319,8 @@ static void stacks_with_most_time_find_room_first_in_each_slot(void)
         }
     }
     for (uint32_t slot = 0; slot < 3; slot++) {
-        /* Counts are 1 to STACKS, as the times are: the kept ones are the highest, without a gap. */
+        /* Counts are 1 to STACKS, as the times are: the kept ones are the highest, without a gap.
+         * */
         EXPECT(kept[slot] > 100 && least_ns[slot] == STACKS - kept[slot] + 1);
         /* Equally full logs have equal parts; what one leaves of its own goes to the next ones. */
         EXPECT(kept[slot] >= kept[0] && kept[slot] <= kept[0] + kept[0] / 20);

@@ -262,6 +262,7 @@ static void start_sleepers(void)
 /* What has been booked of a thread's wall time, and what the clocks say of it. */
 struct account {
     uint64_t weight_ns, count, wall_ns, cpu_ns;
+    uint64_t walks; /* of all threads */
 };
 
 static struct account account_of(const struct cprof_thread *thread)
@@ -271,25 +272,32 @@ static struct account account_of(const struct cprof_thread *thread)
         .count = atomic_load(&stack_of(thread)->count),
         .wall_ns = thread->sleep.wall_seen_ns,
         .cpu_ns = thread->sleep.cpu_seen_ns,
+        .walks = walks(),
     };
+}
+
+/* A thread that sleeps for good, and where all others have settled, too. */
+static struct cprof_thread *settled_napper(void)
+{
+    struct cprof_thread *thread = expect_asleep_in("napper", state_of_time_sleep(), "nap", 0);
+
+    settle();
+    return thread;
 }
 
 static void looks_at_a_thread_that_stays_asleep_add_its_time_without_a_walk(void)
 {
     struct account before, after;
     struct cprof_thread *thread;
-    uint64_t walks_before;
 
     Py_BEGIN_ALLOW_THREADS;
-    thread = expect_asleep_in("napper", state_of_time_sleep(), "nap", 0);
-    settle();
+    thread = settled_napper();
     before = account_of(thread);
-    walks_before = walks();
     for (uint32_t i = 0; i < 1000; i++) {
         EXPECT(!cprof_offcpu_look(UINT64_C(5000000)));
     }
     after = account_of(thread);
-    EXPECT(walks() == walks_before && after.cpu_ns == before.cpu_ns);
+    EXPECT(after.walks == before.walks && after.cpu_ns == before.cpu_ns);
     EXPECT(after.count == before.count + 1000);
     EXPECT(after.weight_ns - before.weight_ns == after.wall_ns - before.wall_ns);
     EXPECT(after.wall_ns > before.wall_ns && thread->sleep.due_ns == 0);
@@ -301,18 +309,15 @@ static void a_stay_books_as_a_look_does_and_asks_nothing(void)
 {
     struct account before, after;
     struct cprof_thread *thread;
-    uint64_t walks_before;
 
     Py_BEGIN_ALLOW_THREADS;
-    thread = expect_asleep_in("napper", state_of_time_sleep(), "nap", 0);
-    settle();
+    thread = settled_napper();
     before = account_of(thread);
-    walks_before = walks();
     thread->sleep.cpu_seen_ns++; /* a look would find that it moved */
     EXPECT(!cprof_offcpu_stay(UINT64_C(5000000)));
     thread->sleep.cpu_seen_ns--;
     after = account_of(thread);
-    EXPECT(walks() == walks_before && after.count == before.count + 1);
+    EXPECT(after.walks == before.walks && after.count == before.count + 1);
     EXPECT(after.weight_ns - before.weight_ns == after.wall_ns - before.wall_ns);
     EXPECT(after.wall_ns > before.wall_ns && thread->sleep.due_ns == 0);
     Py_END_ALLOW_THREADS;
@@ -323,8 +328,7 @@ static void a_stay_looks_at_threads_whose_stack_is_not_known(void)
     struct cprof_thread *thread;
 
     Py_BEGIN_ALLOW_THREADS;
-    thread = expect_asleep_in("napper", state_of_time_sleep(), "nap", 0);
-    settle();
+    thread = settled_napper();
     cprof_offcpu_forget(thread);
     cprof_offcpu_follow();
     EXPECT(cprof_offcpu_stay(0) && is_asleep_in("napper", state_of_time_sleep(), "nap"));
