@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import json
 import os
 
@@ -12,6 +13,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from .wait import wait_for
+from .workspace import workspace
 
 DRIVER = "/usr/bin/chromedriver"
 ARGUMENTS = [
@@ -40,7 +42,12 @@ class Browser:
             options.add_argument("--no-sandbox")  # which root cannot have
         logs = {"browser": "ALL", "performance": "ALL"}
         options.set_capability("goog:loggingPrefs", logs)
-        self._driver = webdriver.Chrome(service=Service(DRIVER), options=options)
+        self._ending = contextlib.ExitStack()
+        # Chromium leaves what it puts into the directory of temporary files.
+        directory = self._ending.enter_context(workspace())
+        service = Service(DRIVER, env={**os.environ, "TMPDIR": str(directory)})
+        self._driver = webdriver.Chrome(service=service, options=options)
+        self._ending.callback(self._driver.quit)
         self._errors = []
         self._addresses = set()
         self.resize(WIDE)
@@ -49,7 +56,7 @@ class Browser:
         return self
 
     def __exit__(self, *_exception):
-        self._driver.quit()
+        self._ending.close()
 
     # Looks
 
