@@ -21,6 +21,7 @@
 #include "conductor.h"
 #include "config_reader.h"
 #include "credentials/secret.h"
+#include "loop/log_writer.h"
 #include "report.h"
 #include "top.h"
 
@@ -78,16 +79,6 @@ struct arguments {
     bool top, html, check;
     uint32_t top_count;
 };
-
-static void write_line(const char *line)
-{
-    size_t length = strlen(line);
-
-    /* One write, so that lines of several processes do not mix. Nothing helps if it fails. */
-    if (write(STDERR_FILENO, line, length) < 0) {
-        return;
-    }
-}
 
 static bool parse_number(long *number, const char *text, long lowest, long highest)
 {
@@ -204,7 +195,7 @@ static bool serve(const struct arguments *arguments, struct cprof_error *error)
         return false;
     }
     close(arguments->config_fd);
-    cprof_log_setup(write_line, (enum cprof_log_level)config.verbose);
+    cprof_log_setup(cprof_log_writer_write, (enum cprof_log_level)config.verbose);
     if (!cprof_segment_open(&segment, arguments->segment_fd, error)) {
         return false;
     }
@@ -300,7 +291,7 @@ int main(int argc, char **argv)
 
     protect_memory();
     cprof_secret_guard_libraries();
-    cprof_log_setup(write_line, CPROF_LOG_ERROR);
+    cprof_log_setup(cprof_log_writer_write, CPROF_LOG_ERROR);
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (option == OPTION_HELP) {
             (void)fputs(help_text, stdout);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../shared/segment/window.h"
+#include "../loop/log_writer.h"
 
 /* Of what is shorter the clocks, which are not read all at once, say nothing. */
 #define SHARE_NS_MIN UINT64_C(50000000)
@@ -236,6 +237,7 @@ const struct cprof_status_report *cprof_status_read(struct cprof_status *status)
     report->version = CPROF_VERSION;
     report->gateway_pid = (uint32_t)getpid();
     report->gateway_starts = atomic_load(&control->gateway_starts);
+    report->log_lines_dropped = cprof_log_writer_dropped();
     report->now_unix_ns = cprof_now_unix_ns();
     report->uptime_ns = now_ns - status->started_ns;
     report->slots = status->slots;

@@ -64,6 +64,10 @@ static void write_gateway(FILE *out, const struct cprof_status_report *report,
     (void)fputs("} 1\n", out);
     write_head(out, "gateway_starts", "How often a gateway was started on this segment", true);
     (void)fprintf(out, PREFIX "gateway_starts %u\n", report->gateway_starts);
+    write_head(out, "log_lines_dropped",
+               "Log lines of this gateway that were dropped, since nobody read the log", true);
+    (void)fprintf(out, PREFIX "log_lines_dropped %llu\n",
+                  (unsigned long long)report->log_lines_dropped);
     write_head(out, "windows_open", "Windows that are sampled now", false);
     (void)fprintf(out, PREFIX "windows_open %zu\n", report->window_count);
     write_head(out, "windows_lost", "Windows that no profile was made of", true);

@@ -199,11 +199,12 @@ char *cprof_status_as_json(const struct cprof_status_report *report,
                            const struct cprof_config *config, const struct cprof_settings *settings)
 {
     json_t *root = json_pack(
-        "{ss, so, ss, s{si, si, sf}, so, so, so, so, so, so, s{sI, sI, sI}}", "version",
+        "{ss, so, ss, s{si, si, sf, sI}, so, so, so, so, so, so, s{sI, sI, sI}}", "version",
         report->version, "now_ms", milliseconds(report->now_unix_ns), "service", config->service,
         "gateway", "pid", (int)report->gateway_pid, "starts", (int)report->gateway_starts,
-        "uptime_s", (double)report->uptime_ns / 1e9, "settings", settings_as_json(settings),
-        "overhead", overhead_as_json(&report->overhead), "slots", slots_as_json(report), "windows",
+        "uptime_s", (double)report->uptime_ns / 1e9, "log_lines_dropped",
+        (json_int_t)report->log_lines_dropped, "settings", settings_as_json(settings), "overhead",
+        overhead_as_json(&report->overhead), "slots", slots_as_json(report), "windows",
         windows_as_json(report), "files", files_as_json(report, config), "uploads",
         uploads_as_json(report), "windows_ended", "finished", (json_int_t)report->windows_finished,
         "lost", (json_int_t)report->windows_lost, "stacks_in_other",

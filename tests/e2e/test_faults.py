@@ -45,13 +45,6 @@ def names_in(directory):
     return {path.name for path in directory.iterdir() if path.suffix != ".lock"}
 
 
-def pass_windows(server, number):
-    """Waits until `number` windows have begun and ended."""
-    for _ in range(number):
-        server.wait_for_window()
-        server.wait_for_window(is_open=False)
-
-
 def test_a_full_disk_costs_profiles_only_and_is_told_once(make_uwsgi, profile_reader):
     server = make_uwsgi()
     with small_disk(server.profiles):
@@ -62,7 +55,7 @@ def test_a_full_disk_costs_profiles_only_and_is_told_once(make_uwsgi, profile_re
             fill(ballast)
             server.wait_for_log(r"^\[cloudprofiler\] warning: ")
             good = [path for kind in KINDS for path in profile_files(server.profiles, kind)]
-            pass_windows(server, 2)
+            server.pass_windows(2)
             kept = {ballast.name, *(path.name for path in good)}
             # A temporary file is there for the moment in which it is tried.
             wait_for(lambda: names_in(server.profiles) == kept, "no part of a profile")
@@ -84,7 +77,7 @@ def test_a_directory_that_goes_away_costs_profiles_only_and_is_told_once(uwsgi, 
         server.wait_for_profiles()
         server.profiles.rename(server.directory / "elsewhere")
         server.wait_for_log(r"^\[cloudprofiler\] warning: ")
-        pass_windows(server, 2)
+        server.pass_windows(2)
         warnings = list(server.our_warnings)
         server.profiles.mkdir(mode=0o755)
         server.wait_for_profiles()

@@ -38,8 +38,9 @@ def options(go_library, loaded, **more):
 
 def run(server):
     """Requests that burn in Go, in windows of CPU and wall time; the newest CPU profile."""
-    with server.load("/go", threads=1) as load:
-        newest = server.wait_for_profiles(SECONDS, SECONDS + 60)[-1]
+    limit_s = SECONDS + 60
+    with server.load("/go", threads=1, seconds=limit_s) as load:
+        newest = server.wait_for_profiles(SECONDS, limit_s)[-1]
     assert load.done
     assert not load.failures
     server.check_log()

@@ -468,6 +468,12 @@ class Uwsgi:
 
         wait_for(as_asked, "a window" if is_open else "the end of the window", seconds)
 
+    def pass_windows(self, number):
+        """Waits until `number` windows have begun and ended."""
+        for _ in range(number):
+            self.wait_for_window()
+            self.wait_for_window(is_open=False)
+
 
 @contextlib.contextmanager
 def running(path="/pid", **options):
