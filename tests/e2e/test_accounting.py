@@ -7,7 +7,7 @@ import pytest
 from testenv import bounds, known, needs
 
 FORM = known.Form(processes=2, threads=1)
-SECONDS = 5
+SECONDS = 3
 
 
 def measure(make_uwsgi, reader, app, perf_events):

@@ -108,7 +108,7 @@ RELOADS = {
 
 def failures_over_reloads(server, reload, workers):
     """Requests that fail while the server reloads twice under load."""
-    with server.load("/burn?ms=5", threads=4) as load:
+    with server.load("/burn?ms=5", threads=4, rest_s=0.02) as load:
         for _ in range(2):
             old = server.wait_for_workers(workers)
             # A worker that is told to end while it starts misses that, profiler or not, and
@@ -143,7 +143,7 @@ def test_workers_that_max_requests_replaces_are_profiled(uwsgi, profile_reader):
     server = uwsgi(max_requests=100, min_worker_lifetime=3, **QUICK)
     first = server.wait_for_workers(2)
 
-    with server.load("/own?ms=10", threads=4) as load:
+    with server.load("/own?ms=10", threads=4, rest_s=0.03) as load:
         server.wait_for_new_workers(first)
         profile, _ = windows_until(
             lambda cpu, _: own_functions(cpu), "samples of the new workers", server, profile_reader
@@ -157,7 +157,7 @@ def test_workers_that_cheaper_starts_later_are_profiled(uwsgi, profile_reader):
     server = uwsgi(processes=3, cheaper=1, cheaper_initial=1, cheaper_step=2, **QUICK)
     assert set(server.workers()) == {1}
 
-    with server.load("/own?ms=20", threads=6):
+    with server.load("/own?ms=20", threads=6, rest_s=0.02):
         server.wait_for_log("spawned uWSGI worker 3")
         windows_until(
             lambda cpu, _: {"1", "2", "3"} <= cpu.label_values("worker"),

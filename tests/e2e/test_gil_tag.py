@@ -6,9 +6,10 @@ SPDX-License-Identifier: MIT
 import pytest
 from testenv import bounds
 from testenv.profiles import wall_file_of
+from testenv.uwsgi import QUICK
 
 TRUTH = {"hold": "held", "want": "waiting", "listen": "released"}
-# Of a window of three seconds: a busy machine leaves the one that burns little of it.
+# Of a window of two seconds: a busy machine leaves the one that burns little of it.
 SEEN_NS_MIN = 100_000_000
 
 
@@ -35,8 +36,8 @@ def profiles(make_uwsgi_for_module, profile_reader):
         enable_threads="true",
         # The end of a process waits for the thread that keeps the lock.
         worker_reload_mercy=2,
-        cloudprofiler_output_interval=4,
-        cloudprofiler_output_duration=3,
+        cloudprofiler_output_interval=2,
+        cloudprofiler_output_duration=2,
     ).start()
     server.get("/start")
     server.wait_for_profiles()
@@ -73,8 +74,8 @@ def test_a_thread_that_sleeps_with_the_lock_holds_it(uwsgi, profile_reader):
 
 
 def test_a_tag_that_is_not_asked_for_is_not_there(uwsgi, profile_reader):
-    server = uwsgi(app="native_burn", processes=1, cloudprofiler_tag=["worker", "thread"])
-    with server.load("/pure", threads=1):
+    server = uwsgi(app="native_burn", processes=1, cloudprofiler_tag=["worker", "thread"], **QUICK)
+    with server.some_work("/pure"):
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])
 

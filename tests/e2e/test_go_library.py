@@ -12,7 +12,7 @@ import pytest
 from testenv.go import build_go_library
 from testenv.uwsgi import APPS, NO_MASTER
 
-SECONDS = int(os.environ.get("GO_SECONDS", "4"))
+SECONDS = int(os.environ.get("GO_SECONDS", "2"))
 
 TAKEN = r"has taken SIGURG for itself \(the handler is in .*go_library\.so\)"
 

@@ -318,7 +318,7 @@ def test_the_share_of_cpu_is_right_where_windows_overlap(server, endpoint):
     def is_under_way():
         return [one for one in endpoint.status()["windows"] if one["elapsed_s"] > 2]
 
-    with server.load("/own?ms=10", threads=4):
+    with server.some_work("/own?ms=10", threads=4):
         waiting = endpoint.begin("/debug/pprof/wall?seconds=4")
         wait_for(is_under_way, "the middle of a window")
         assert endpoint.ask("/debug/pprof/stacks").status == 200
@@ -344,7 +344,7 @@ def test_metrics_are_what_prometheus_reads(endpoint):
 
 def test_recent_profiles_are_kept(server, endpoint):
     for _ in range(2):
-        with server.load("/own?ms=10", threads=2):
+        with server.some_work("/own?ms=10"):
             assert endpoint.ask("/debug/pprof/profile?seconds=1").status == 200
     after, before = endpoint.ask("/profiles/").json()["recent"][:2]
 

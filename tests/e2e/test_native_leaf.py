@@ -36,15 +36,14 @@ API void burn(long n) { inner(n); }
 
 
 def burn(server, path, reader, name, samples_min=SAMPLES_MIN):
-    """The samples below the function `name` in the profiles of as many whole windows under load
-    as it takes for samples_min of them: how many fit into a second is the machine's affair."""
+    """The samples below the function `name` in the profiles of as many windows under load as it
+    takes for samples_min of them: how many fit into a second is the machine's affair."""
     profiles = []
 
     def below():
         return merged(profiles).where(lambda sample: name in sample.names())
 
     with server.load(path, threads=1):
-        server.wait_for_profiles()
         while not profiles or below().total_count < samples_min:
             profiles += [reader.read(file) for file in server.wait_for_profiles()]
     return below()
@@ -182,6 +181,7 @@ def test_a_library_that_was_replaced_is_not_asked(server, make_object, profile_r
         maps = Path(f"/proc/{server.workers()[1]}/maps")
         wait_for(lambda: str(path) in maps.read_text(), "the library's mapping")
         shutil.copy(path, path.with_suffix(".new")).replace(path)
+        server.wait_for_profiles()  # its window began before
     names = leaf_names(
         burn(server, f"/object?path={path}", profile_reader, "burn_object", NAMES_MIN)
     )

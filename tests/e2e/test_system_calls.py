@@ -27,7 +27,7 @@ BORN = re.compile(
     r"uWSGI (?:(worker|mule) \d+ \((?:new )?pid: (\d+)|(spooler) on dir .* with pid (\d+))"
 )
 SECONDS = 90
-SLOW = "/burn?ms=1500"
+SLOW = "/rest?ms=1500"
 
 
 def list_or_skip(name):
