@@ -22,7 +22,7 @@ LIBRARIES = {
 }
 OFTEN = {**QUICK, "cloudprofiler_period_ms": 2}
 SAMPLES_MIN = 200
-HARAKIRI_SECONDS = 5
+HARAKIRI_SECONDS = 3
 NAMES_MIN = 50  # where nearly every sample shows the name that is looked for, or must not be there
 LOADER_CALL = "__tls_get_addr "
 # No statistics: what the interpreter does, which is a call for each look at its thread state.
@@ -124,11 +124,11 @@ def test_slow_requests_harakiri_and_filters_keep_addresses_and_build_ids(
         file.write_bytes(endpoint.ask(path).body)
         return profile_reader.read(file)
 
-    server.get("/crunch/3")
+    server.get("/crunch/1.5")
     assert_places_in_files(profile_reader.read(file_of("slow-*.pb.gz")))
 
     with server.load("/crunch/0.2", threads=1):
-        assert_places_in_files(answered("/debug/pprof/wall?seconds=2&worker=1"))
+        assert_places_in_files(answered("/debug/pprof/wall?seconds=1&worker=1"))
     kept = endpoint.ask("/profiles/").json()["recent"][0]
     assert (kept["kind"], kept["source"]) == ("wall", "demand")
     profile = answered(f"/profiles/{kept['id']}?worker=1")
