@@ -43,7 +43,7 @@ def test_profiles_of_all_workers_arrive_over_one_connection(
     standin.pace = BackToBack(["CPU", "WALL"], "1s")
     server = cloud(processes=WORKERS)
 
-    with server.load("/burn?ms=20", threads=WORKERS, rest_s=0.02):
+    with server.load("/burn?ms=10", threads=WORKERS, rest_s=0.05):
         uploads = standin.wait_for_uploads(4)
 
     assert [upload.kind for upload in uploads[:4]] == ["CPU", "WALL", "CPU", "WALL"]

@@ -95,7 +95,7 @@ def endpoint(server):
 
 
 def test_a_profile_of_the_next_second_is_the_workers(server, endpoint, profile_reader, tmp_path):
-    with server.load("/own?ms=10", threads=4, rest_s=0.02) as load:
+    with server.load("/own?ms=10", threads=4, rest_s=0.05) as load:
         answer = endpoint.ask("/debug/pprof/profile?seconds=1")
     path = tmp_path / "profile.pb.gz"
     path.write_bytes(answer.body)
@@ -149,7 +149,7 @@ def test_tools_with_their_defaults_wait_for_the_whole_window(
 @pytest.mark.parametrize("form", ["pprof", "collapsed", "speedscope", "top"])
 def test_every_format_says_the_same_function(server, endpoint, form):
     (worker, pid), (_, other_pid) = sorted(server.workers().items())
-    with server.load("/own?ms=10", threads=4, rest_s=0.02):
+    with server.load("/own?ms=10", threads=4, rest_s=0.05):
         answer = endpoint.ask(f"/debug/pprof/profile?seconds=1&format={form}&worker={worker}")
     text = gzip.decompress(answer.body).decode(errors="replace") if form == "pprof" else answer.text
 

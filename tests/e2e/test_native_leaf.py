@@ -151,7 +151,7 @@ def test_a_burn_in_python_has_none(server, profile_reader):
 
 
 def test_pprof_shows_the_library(server, pprof):
-    with server.load("/zlib", threads=1):
+    with server.some_work("/zlib", threads=1):
         server.wait_for_profiles()
         (file,) = server.wait_for_profiles()[:1]
 
@@ -195,13 +195,13 @@ def test_a_library_that_is_loaded_in_the_window_is_found(make_uwsgi, make_object
     server = make_uwsgi(
         app="native_burn",
         processes=1,
-        cloudprofiler_output_interval=6,
-        cloudprofiler_output_duration=4,
+        cloudprofiler_output_interval=4,
+        cloudprofiler_output_duration=2,
     ).start()
     server.wait_for_window()
     with server.load("/zlib", count=3):
         pass
-    with server.load(f"/object?path={path}", threads=1):
+    with server.some_work(f"/object?path={path}", threads=1):
         file = server.wait_for_first_profile()
     profile = profile_reader.read(file)
     names = leaf_names(profile.where(lambda sample: "burn_object" in sample.names()))

@@ -68,7 +68,7 @@ def test_nothing_below_an_alternate_stack_is_overwritten(start, room):
 def test_a_thread_without_room_is_left_out_and_counted(start, profile_reader, room):
     server = start()
 
-    with server.load(f"/run?room={room}&ms=300", threads=1) as load:
+    with server.load(f"/run?room={room}&ms=100", threads=1, rest_s=0.1) as load:
         newest = server.wait_for_profiles(2)[-1]
     profile = profile_reader.read(newest)
 
@@ -81,7 +81,7 @@ def test_a_thread_without_room_is_left_out_and_counted(start, profile_reader, ro
 def test_each_tick_without_room_is_one_miss(start, profile_reader):
     server = start(perf_events=False, window_s=2)
 
-    with server.load("/run?room=2048&ms=300", threads=1):
+    with server.load("/run?room=2048&ms=100", threads=1, rest_s=0.05):
         newest = server.wait_for_profiles(2)[-1]
     (worker,) = known.worker_accounts(profile_reader.read(newest))
 

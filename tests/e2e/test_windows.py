@@ -20,7 +20,8 @@ from testenv.profiles import profile_files, wall_file_of
 from testenv.wait import wait_for
 
 WINDOW_S = 8
-LOADED_S = 4  # each window under load from its start to its end
+LOADED_S = 4  # each window under load from its start to its end, in which clients
+REST_S = 0.005  # rest behind each answer
 # Of load. The second window ends so long behind the first that the last one fits in between.
 FIRST_S, BOTH_S, SECOND_S = 3.5, 2.0, 1.5
 WORKERS = 2
@@ -143,7 +144,7 @@ def test_each_of_two_windows_has_the_time_of_its_own(start, profile_reader):
 
 def test_windows_that_open_and_end_under_load_agree_with_their_clocks(start, profile_reader):
     server = start(window_s=LOADED_S)
-    with server.load("/burn?ms=5", threads=WORKERS) as load:
+    with server.load("/burn?ms=5", threads=WORKERS, rest_s=REST_S) as load:
         load.wait_for_requests(200)
         open_second_window(server)
         first, second = read_both(server, profile_reader)
@@ -165,7 +166,7 @@ def test_windows_that_open_and_end_under_load_agree_with_their_clocks(start, pro
 @pytest.mark.parametrize("kinds", ["12", "21"])
 def test_windows_of_different_kinds_take_their_own_alone(start, profile_reader, kinds):
     server = start(window_s=LOADED_S, CPROF_TEST_KINDS=kinds)
-    with server.load("/burn?ms=5", threads=WORKERS) as load:
+    with server.load("/burn?ms=5", threads=WORKERS, rest_s=REST_S) as load:
         load.wait_for_requests(200)
         open_second_window(server)
         cpu_path = wait_for(lambda: profile_files(server.profiles), "the CPU profile")[0]

@@ -18,7 +18,7 @@ from kill_events import CHEAPED, NO_MERCY, Event
 from testenv.profiles import Frame, Profile, Sample
 
 SECONDS = 10
-REST_S = 0.02  # of the clients: make kill-soak is where they leave no processor idle
+REST_S = 0.05  # of the clients: make kill-soak is where they leave no processor idle
 SEED = 7
 THREADS = 2
 
