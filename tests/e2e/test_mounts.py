@@ -38,9 +38,7 @@ def profiles_under_load(server, reader):
 @pytest.mark.parametrize("form", FORMS)
 def test_the_stacks_of_each_app_are_its_own(form, uwsgi, profile_reader):
     options = {"mount": MOUNTS, "manage_script_name": "true", **QUICK, **FORMS[form]}
-    server = uwsgi(
-        processes=1, wsgi_file=None, cloudprofiler_period_ms=PERIOD_MS, **options
-    )
+    server = uwsgi(processes=1, wsgi_file=None, cloudprofiler_period_ms=PERIOD_MS, **options)
     pid = server.workers()[1]
 
     with (

@@ -25,7 +25,7 @@ def flask_file(make_uwsgi_for_module):
         cloudprofiler_output_interval=3,
         cloudprofiler_output_duration=2,
     ).start()
-    with server.load("/catalogue", threads=4, rest_s=0.01):
+    with server.load("/catalogue", threads=4, rest_s=0.03):
         server.wait_for_window()
         server.wait_for_window(is_open=False)
         file = server.wait_for_profiles()[-1]
@@ -95,7 +95,7 @@ def test_only_the_newest_files_are_kept_and_strangers_are_left_alone(uwsgi):
 
 
 def test_the_period_can_be_chosen(uwsgi, profile_reader):
-    server = uwsgi(cloudprofiler_period_ms=40)
+    server = uwsgi(cloudprofiler_period_ms=40, **QUICK)
     with server.some_work():
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])
@@ -107,7 +107,7 @@ def test_the_period_can_be_chosen(uwsgi, profile_reader):
 def test_stacks_deeper_than_the_limit_keep_their_leaves_under_a_truncated_root(
     uwsgi, profile_reader
 ):
-    server = uwsgi(cloudprofiler_max_depth=3)
+    server = uwsgi(cloudprofiler_max_depth=3, **QUICK)
     with server.some_work("/nested?ms=20"):
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])
@@ -129,7 +129,7 @@ def test_stacks_deeper_than_the_limit_keep_their_leaves_under_a_truncated_root(
     ],
 )
 def test_the_worker_can_be_the_root_frame(option, uwsgi, profile_reader):
-    server = uwsgi(cloudprofiler_tag="thread", processes=1, **option)
+    server = uwsgi(cloudprofiler_tag="thread", processes=1, **option, **QUICK)
     with server.some_work():
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])
@@ -139,7 +139,7 @@ def test_the_worker_can_be_the_root_frame(option, uwsgi, profile_reader):
 
 
 def test_tags_can_be_chosen(uwsgi, profile_reader):
-    server = uwsgi(cloudprofiler_tag="worker", processes=1)
+    server = uwsgi(cloudprofiler_tag="worker", processes=1, **QUICK)
     with server.some_work():
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])

@@ -119,7 +119,10 @@ def test_two_routes_are_told_apart_in_every_sample(uwsgi, profile_reader):
 
 def paths_under_load(server, reader, paths, threads=2):
     """The values of the tag path in profiles taken while these paths were asked for."""
-    with server.load(paths, threads=threads, rest_s=REST_S) as load, profiles_of(server, reader) as found:
+    with (
+        server.load(paths, threads=threads, rest_s=REST_S) as load,
+        profiles_of(server, reader) as found,
+    ):
         load.wait_for_requests(20)
     assert not load.failures, load.failures[:3]
     return found["cpu"].label_values("path") | found["wall"].label_values("path"), found

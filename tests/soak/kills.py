@@ -237,9 +237,7 @@ def run(workspace, plugin_dir, seconds, seed, rest_s=0.0):
     complaints += judge_profiles(life, read_profiles(life.server, ProfileReader(workspace)))
     if not life.done or len(life.events) < seconds / (2 * PAUSE_S[1]):
         complaints.append(f"only {life.done} requests, {len(life.events)} events")
-    base = live(
-        workspace / "plain", plugin_dir, seconds * PLAIN_PART, seed, rest_s, profiled=False
-    )
+    base = live(workspace / "plain", plugin_dir, seconds * PLAIN_PART, seed, rest_s, profiled=False)
     return complaints + compare(life, cuts, unexplained, base)
 
 
