@@ -4,6 +4,7 @@
     /burn?ms=N           N ms of CPU in burn()
     /own?ms=N            N ms of CPU in a function that bears the worker's pid in its name
     /nested?ms=N         N ms of CPU below a chain of three functions
+    /rest?ms=N           N ms asleep in rest()
 
 SPDX-License-Identifier: MIT
 """
@@ -76,7 +77,17 @@ def burn_own(ms):
     _own_functions[pid](ms * LOOPS_PER_MS)
 
 
-ROUTES = {"/pid": lambda ms: None, "/burn": burn, "/own": burn_own, "/nested": outer}
+def rest(ms):
+    time.sleep(ms / 1000)
+
+
+ROUTES = {
+    "/pid": lambda ms: None,
+    "/burn": burn,
+    "/own": burn_own,
+    "/nested": outer,
+    "/rest": rest,
+}
 
 
 def application(environ, start_response):

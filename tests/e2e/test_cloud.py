@@ -43,7 +43,7 @@ def test_profiles_of_all_workers_arrive_over_one_connection(
     standin.pace = BackToBack(["CPU", "WALL"], "1s")
     server = cloud(processes=WORKERS)
 
-    with server.load("/burn?ms=20", threads=WORKERS):
+    with server.load("/burn?ms=10", threads=WORKERS, rest_s=0.05):
         uploads = standin.wait_for_uploads(4)
 
     assert [upload.kind for upload in uploads[:4]] == ["CPU", "WALL", "CPU", "WALL"]
@@ -108,7 +108,7 @@ def test_local_files_are_written_beside_the_uploads(uwsgi, standin, tmp_path, pr
     standin.pace = BackToBack(["CPU", "WALL"], "1.500s")
     server = uwsgi(**upload_options(standin, tmp_path))
 
-    with server.load("/burn?ms=20"):
+    with server.some_work():
         server.wait_for_profiles(4)
         uploads = standin.wait_for_uploads(3)
 

@@ -109,7 +109,7 @@ def big_endian(number):
 def test_secrets_are_in_the_gateway_alone(cloud, standin):
     standin.pace = BackToBack(["CPU", "WALL"], "0.5s")
     server = cloud(processes=2)
-    with server.load("/burn?ms=20", threads=2):
+    with server.some_work():
         standin.wait_for_uploads(2)
 
     secrets = secrets_of(standin) | {"token": standin.tokens.given[0].encode()}

@@ -106,7 +106,7 @@ def test_a_route_orders_a_profile_and_serves_it_later(uwsgi, profile_reader, wor
     )
     place = server.directory / "http.sock"
 
-    with server.load("/burn?ms=2"):
+    with server.some_work():
         status, headers, body = request(place, "/profile")
         assert status == 202 and int(headers["Retry-After"]) in (1, 2), body
         assert request(place, "/profile")[0] == 202
@@ -242,7 +242,7 @@ def test_figures_stand_among_uwsgis_metrics(uwsgi):
         cloudprofiler_output_interval=1,
         cloudprofiler_output_duration=1,
     )
-    with server.load("/burn?ms=5"):
+    with server.some_work():
         server.wait_for_profiles(2)
 
         def counted():

@@ -27,7 +27,7 @@ FORMS = {
     "two threads": ({"threads": 2}, WAYS_IN_FOREIGN_THREADS),
 }
 CLIENTS = 2
-FORKS_EACH_WAY = int(os.environ.get("CPROF_FORKS", "8"))
+FORKS_EACH_WAY = int(os.environ.get("CPROF_FORKS", "5"))
 
 
 def fork_in_turn(server, all_ways, forks):

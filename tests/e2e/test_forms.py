@@ -14,6 +14,8 @@ from testenv.uwsgi import PYTHON_FIRST, PYTHON_LAST, QUICK, WITHOUT_PROFILER
 from testenv.wait import wait_for
 
 ENOUGH_CPU_NS = 200_000_000  # about 20 samples: their absence is no chance
+# At each moment some client waits for an answer, which takes little CPU time.
+IN_FLIGHT = ["/burn?ms=2", "/rest?ms=20"]
 
 FORMS = {
     "threads off": {},
@@ -108,7 +110,7 @@ RELOADS = {
 
 def failures_over_reloads(server, reload, workers):
     """Requests that fail while the server reloads twice under load."""
-    with server.load("/burn?ms=5", threads=4) as load:
+    with server.load(IN_FLIGHT, threads=4) as load:
         for _ in range(2):
             old = server.wait_for_workers(workers)
             # A worker that is told to end while it starts misses that, profiler or not, and
@@ -140,10 +142,10 @@ def own_functions(profile):
 
 
 def test_workers_that_max_requests_replaces_are_profiled(uwsgi, profile_reader):
-    server = uwsgi(max_requests=100, min_worker_lifetime=3, **QUICK)
+    server = uwsgi(max_requests=50, min_worker_lifetime=2, **QUICK)
     first = server.wait_for_workers(2)
 
-    with server.load("/own?ms=10", threads=4) as load:
+    with server.load("/own?ms=5", threads=4, rest_s=0.05) as load:
         server.wait_for_new_workers(first)
         profile, _ = windows_until(
             lambda cpu, _: own_functions(cpu), "samples of the new workers", server, profile_reader
@@ -157,7 +159,7 @@ def test_workers_that_cheaper_starts_later_are_profiled(uwsgi, profile_reader):
     server = uwsgi(processes=3, cheaper=1, cheaper_initial=1, cheaper_step=2, **QUICK)
     assert set(server.workers()) == {1}
 
-    with server.load("/own?ms=20", threads=6):
+    with server.load(["/own?ms=10", "/rest?ms=30"], threads=6):
         server.wait_for_log("spawned uWSGI worker 3")
         windows_until(
             lambda cpu, _: {"1", "2", "3"} <= cpu.label_values("worker"),
@@ -170,7 +172,7 @@ def test_workers_that_cheaper_starts_later_are_profiled(uwsgi, profile_reader):
 def test_a_worker_that_harakiri_kills_leaves_its_samples_and_its_successor_is_profiled(
     uwsgi, profile_reader
 ):
-    server = uwsgi(processes=1, harakiri=3, **QUICK)
+    server = uwsgi(processes=1, harakiri=2, **QUICK)
     server.wait_for_window()
     first = server.workers()[1]
     before = processes.cpu_ns_without_ticker(first)

@@ -12,7 +12,8 @@ import pytest
 from testenv.go import build_go_library
 from testenv.uwsgi import APPS, NO_MASTER
 
-SECONDS = int(os.environ.get("GO_SECONDS", "4"))
+SECONDS = int(os.environ.get("GO_SECONDS", "2"))
+REST_S = 0.005  # behind each request, which burns about as long
 
 TAKEN = r"has taken SIGURG for itself \(the handler is in .*go_library\.so\)"
 
@@ -39,7 +40,7 @@ def options(go_library, loaded, **more):
 def run(server):
     """Requests that burn in Go, in windows of CPU and wall time; the newest CPU profile."""
     limit_s = SECONDS + 60
-    with server.load("/go", threads=1, seconds=limit_s) as load:
+    with server.load("/go", threads=1, seconds=limit_s, rest_s=REST_S) as load:
         newest = server.wait_for_profiles(SECONDS, limit_s)[-1]
     assert load.done
     assert not load.failures
@@ -61,7 +62,7 @@ def test_wall_profiles_alone_are_taken_beside_it(uwsgi, go_library):
         **options(go_library, "import", cloudprofiler_disable_cpu_profiling="true", **NO_MASTER)
     )
 
-    with server.load("/go", threads=1, seconds=SECONDS) as load:
+    with server.load("/go", threads=1, seconds=SECONDS, rest_s=REST_S) as load:
         load.join()
 
     assert load.done

@@ -95,7 +95,7 @@ def endpoint(server):
 
 
 def test_a_profile_of_the_next_second_is_the_workers(server, endpoint, profile_reader, tmp_path):
-    with server.load("/own?ms=10", threads=4, rest_s=0.02) as load:
+    with server.load("/own?ms=10", threads=4, rest_s=0.05) as load:
         answer = endpoint.ask("/debug/pprof/profile?seconds=1")
     path = tmp_path / "profile.pb.gz"
     path.write_bytes(answer.body)
@@ -149,7 +149,7 @@ def test_tools_with_their_defaults_wait_for_the_whole_window(
 @pytest.mark.parametrize("form", ["pprof", "collapsed", "speedscope", "top"])
 def test_every_format_says_the_same_function(server, endpoint, form):
     (worker, pid), (_, other_pid) = sorted(server.workers().items())
-    with server.load("/own?ms=10", threads=4, rest_s=0.02):
+    with server.load("/own?ms=10", threads=4, rest_s=0.05):
         answer = endpoint.ask(f"/debug/pprof/profile?seconds=1&format={form}&worker={worker}")
     text = gzip.decompress(answer.body).decode(errors="replace") if form == "pprof" else answer.text
 
@@ -318,7 +318,7 @@ def test_the_share_of_cpu_is_right_where_windows_overlap(server, endpoint):
     def is_under_way():
         return [one for one in endpoint.status()["windows"] if one["elapsed_s"] > 2]
 
-    with server.load("/own?ms=10", threads=4):
+    with server.some_work("/own?ms=10", threads=4):
         waiting = endpoint.begin("/debug/pprof/wall?seconds=4")
         wait_for(is_under_way, "the middle of a window")
         assert endpoint.ask("/debug/pprof/stacks").status == 200
@@ -344,7 +344,7 @@ def test_metrics_are_what_prometheus_reads(endpoint):
 
 def test_recent_profiles_are_kept(server, endpoint):
     for _ in range(2):
-        with server.load("/own?ms=10", threads=2):
+        with server.some_work("/own?ms=10"):
             assert endpoint.ask("/debug/pprof/profile?seconds=1").status == 200
     after, before = endpoint.ask("/profiles/").json()["recent"][:2]
 

@@ -22,7 +22,7 @@ def switches(server):
 
 
 def load_for(server, seconds):
-    with server.load("/burn?ms=2", threads=1, seconds=seconds) as load:
+    with server.load("/burn?ms=2", threads=1, seconds=seconds, rest_s=0.02) as load:
         load.join()
     return load
 

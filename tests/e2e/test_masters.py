@@ -113,7 +113,7 @@ def test_a_server_whose_threads_have_other_numbers_in_proc_has_cpu_profiles(
 
 
 def assert_both_are_profiled(server, profile_reader, old, new):
-    with server.load("/own?ms=10", threads=8) as load:
+    with server.some_work("/own?ms=10", threads=8) as load:
         load.wait_for_bodies({str(pid).encode() for pid in {*old, *new}})
         server.wait_for_profiles(2)
         files = server.wait_for_profiles(4)

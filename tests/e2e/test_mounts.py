@@ -9,6 +9,8 @@ from testenv.checks import windows_until
 from testenv.uwsgi import QUICK
 
 ENOUGH_SAMPLES = 60  # of CPU time
+PERIOD_MS = 3
+REST_S = 0.05
 PATIENCE_S = 60
 
 # What is mounted first runs in the main interpreter.
@@ -36,12 +38,12 @@ def profiles_under_load(server, reader):
 @pytest.mark.parametrize("form", FORMS)
 def test_the_stacks_of_each_app_are_its_own(form, uwsgi, profile_reader):
     options = {"mount": MOUNTS, "manage_script_name": "true", **QUICK, **FORMS[form]}
-    server = uwsgi(processes=1, wsgi_file=None, **options)
+    server = uwsgi(processes=1, wsgi_file=None, cloudprofiler_period_ms=PERIOD_MS, **options)
     pid = server.workers()[1]
 
     with (
-        server.load("/first/own?ms=10", threads=2) as first,
-        server.load("/second/work?ms=10", threads=2) as second,
+        server.load("/first/own?ms=10", threads=2, rest_s=REST_S) as first,
+        server.load("/second/work?ms=10", threads=2, rest_s=REST_S) as second,
     ):
         profile, wall = profiles_under_load(server, profile_reader)
 

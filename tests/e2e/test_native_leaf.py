@@ -22,7 +22,7 @@ LIBRARIES = {
 }
 OFTEN = {**QUICK, "cloudprofiler_period_ms": 2}
 SAMPLES_MIN = 200
-HARAKIRI_SECONDS = 5
+HARAKIRI_SECONDS = 3
 NAMES_MIN = 50  # where nearly every sample shows the name that is looked for, or must not be there
 LOADER_CALL = "__tls_get_addr "
 # No statistics: what the interpreter does, which is a call for each look at its thread state.
@@ -36,15 +36,14 @@ API void burn(long n) { inner(n); }
 
 
 def burn(server, path, reader, name, samples_min=SAMPLES_MIN):
-    """The samples below the function `name` in the profiles of as many whole windows under load
-    as it takes for samples_min of them: how many fit into a second is the machine's affair."""
+    """The samples below the function `name` in the profiles of as many windows under load as it
+    takes for samples_min of them: how many fit into a second is the machine's affair."""
     profiles = []
 
     def below():
         return merged(profiles).where(lambda sample: name in sample.names())
 
     with server.load(path, threads=1):
-        server.wait_for_profiles()
         while not profiles or below().total_count < samples_min:
             profiles += [reader.read(file) for file in server.wait_for_profiles()]
     return below()
@@ -125,11 +124,11 @@ def test_slow_requests_harakiri_and_filters_keep_addresses_and_build_ids(
         file.write_bytes(endpoint.ask(path).body)
         return profile_reader.read(file)
 
-    server.get("/crunch/3")
+    server.get("/crunch/1.5")
     assert_places_in_files(profile_reader.read(file_of("slow-*.pb.gz")))
 
     with server.load("/crunch/0.2", threads=1):
-        assert_places_in_files(answered("/debug/pprof/wall?seconds=2&worker=1"))
+        assert_places_in_files(answered("/debug/pprof/wall?seconds=1&worker=1"))
     kept = endpoint.ask("/profiles/").json()["recent"][0]
     assert (kept["kind"], kept["source"]) == ("wall", "demand")
     profile = answered(f"/profiles/{kept['id']}?worker=1")
@@ -152,7 +151,7 @@ def test_a_burn_in_python_has_none(server, profile_reader):
 
 
 def test_pprof_shows_the_library(server, pprof):
-    with server.load("/zlib", threads=1):
+    with server.some_work("/zlib", threads=1):
         server.wait_for_profiles()
         (file,) = server.wait_for_profiles()[:1]
 
@@ -182,6 +181,7 @@ def test_a_library_that_was_replaced_is_not_asked(server, make_object, profile_r
         maps = Path(f"/proc/{server.workers()[1]}/maps")
         wait_for(lambda: str(path) in maps.read_text(), "the library's mapping")
         shutil.copy(path, path.with_suffix(".new")).replace(path)
+        server.wait_for_profiles()  # its window began before
     names = leaf_names(
         burn(server, f"/object?path={path}", profile_reader, "burn_object", NAMES_MIN)
     )
@@ -195,13 +195,13 @@ def test_a_library_that_is_loaded_in_the_window_is_found(make_uwsgi, make_object
     server = make_uwsgi(
         app="native_burn",
         processes=1,
-        cloudprofiler_output_interval=6,
-        cloudprofiler_output_duration=4,
+        cloudprofiler_output_interval=4,
+        cloudprofiler_output_duration=2,
     ).start()
     server.wait_for_window()
     with server.load("/zlib", count=3):
         pass
-    with server.load(f"/object?path={path}", threads=1):
+    with server.some_work(f"/object?path={path}", threads=1):
         file = server.wait_for_first_profile()
     profile = profile_reader.read(file)
     names = leaf_names(profile.where(lambda sample: "burn_object" in sample.names()))

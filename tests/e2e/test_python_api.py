@@ -15,6 +15,9 @@ from testenv.wait import wait_for
 
 ENOUGH_SAMPLES = 10  # of each function
 PATIENCE_S = 90
+# Many samples of little work.
+OFTEN = {**QUICK, "cloudprofiler_period_ms": 2}
+REST_S = 0.03  # of a client behind each answer
 
 # What each path runs: the values of `part`.
 PARTS = {
@@ -79,9 +82,12 @@ def watch(server, reader, parts, kinds=("cpu", "wall")):
 
 @pytest.mark.parametrize("path", PARTS)
 def test_each_sample_carries_what_was_set_around_it(path, uwsgi, profile_reader):
-    server = uwsgi(app="tagged", processes=1, threads=2, **QUICK)
+    server = uwsgi(app="tagged", processes=1, threads=2, **OFTEN)
 
-    with server.load(path, threads=3) as load, server.load("/plain", threads=1) as plain:
+    with (
+        server.load(path, threads=3, rest_s=REST_S) as load,
+        server.load("/plain", threads=1, rest_s=REST_S) as plain,
+    ):
         watch(server, profile_reader, PARTS[path])
 
     assert not load.failures + plain.failures
@@ -90,9 +96,9 @@ def test_each_sample_carries_what_was_set_around_it(path, uwsgi, profile_reader)
 @pytest.mark.skipif(python_version() < 7, reason="needs CPython 3.7 or later: make test PYTHON=...")
 def test_tasks_of_asyncio_have_their_own(uwsgi, profile_reader):
     # asyncio.run() leaves SIGINT to Python: such a worker ends when uWSGI's mercy does.
-    server = uwsgi(app="tagged", processes=1, worker_reload_mercy=2, **QUICK)
+    server = uwsgi(app="tagged", processes=1, worker_reload_mercy=2, **OFTEN)
 
-    with server.load("/tasks", threads=2) as load:
+    with server.load("/tasks", threads=2, rest_s=REST_S) as load:
         watch(server, profile_reader, TASKS)
 
     assert not load.failures
@@ -101,9 +107,9 @@ def test_tasks_of_asyncio_have_their_own(uwsgi, profile_reader):
 @pytest.mark.skipif(bool(gevents.missing()), reason=gevents.missing() or "there is one")
 @pytest.mark.skipif(python_version() < 7, reason="needs CPython 3.7 or later: make test PYTHON=...")
 def test_greenlets_have_their_own(uwsgi, profile_reader):
-    server = uwsgi(app="tagged", plugins=gevents.plugins(), processes=1, gevent=20, **QUICK)
+    server = uwsgi(app="tagged", plugins=gevents.plugins(), processes=1, gevent=20, **OFTEN)
 
-    with server.load("/greenlets", threads=20) as load:
+    with server.load("/greenlets", threads=20, rest_s=0.3) as load:
         watch(server, profile_reader, GREENLETS, kinds=("cpu",))
 
     assert not load.failures
@@ -112,9 +118,9 @@ def test_greenlets_have_their_own(uwsgi, profile_reader):
 @pytest.mark.parametrize("form", ["threads off", "two workers, plugins the other way round"])
 def test_the_module_is_there_in_all_forms(form, uwsgi, profile_reader):
     options = {"processes": 1} if form == "threads off" else {"plugins": PYTHON_LAST}
-    server = uwsgi(app="tagged", **options, **QUICK)
+    server = uwsgi(app="tagged", **options, **OFTEN)
 
-    with server.load("/nested", threads=2) as load:
+    with server.load("/nested", threads=2, rest_s=REST_S) as load:
         watch(server, profile_reader, PARTS["/nested"], kinds=("cpu",))
 
     assert not load.failures
@@ -122,7 +128,7 @@ def test_the_module_is_there_in_all_forms(form, uwsgi, profile_reader):
 
 
 def test_mules_tag_their_own_work(uwsgi, profile_reader):
-    server = uwsgi(app="tagged", processes=1, mule="tagged_mule.py", **QUICK)
+    server = uwsgi(app="tagged", processes=1, mule="tagged_mule.py", **OFTEN)
 
     watch(server, profile_reader, {"none", "mule"})
 
@@ -135,10 +141,13 @@ def test_two_interpreters_of_one_process_have_it(uwsgi, profile_reader):
         wsgi_file=None,
         mount=["/first=tagged.py", "/second=tagged.py"],
         manage_script_name="true",
-        **QUICK,
+        **OFTEN,
     )
 
-    with server.load("/first/nested") as first, server.load("/second/request") as second:
+    with (
+        server.load("/first/nested", rest_s=REST_S) as first,
+        server.load("/second/request", rest_s=REST_S) as second,
+    ):
         watch(server, profile_reader, PARTS["/nested"] | PARTS["/request"])
 
     assert not first.failures + second.failures

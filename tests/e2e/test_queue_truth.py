@@ -13,7 +13,7 @@ from testenv.build import PYTHON_PREFIX, others_may_enter
 from testenv.endpoint import TOKEN
 from testenv.spinners import for_each_cpu, spinning
 
-SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "10"))
+SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "6"))
 # Who reads the threads' states: see test_wall_truth.py.
 USERS = {"syscall": None, "wchan": "www-data"}
 # Looks from the processor on which the thread waits may count for nothing (plugin/sample/offcpu.c).

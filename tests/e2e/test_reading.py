@@ -9,6 +9,7 @@ import stat
 import pytest
 from testenv import bounds, processes
 from testenv.profiles import profile_files
+from testenv.uwsgi import QUICK
 
 FILE_NAME = re.compile(r"cpu-\d{8}T\d{6}\.?\d{3}Z-shop-[A-Za-z0-9._-]+\.pb\.gz")
 
@@ -24,7 +25,7 @@ def flask_file(make_uwsgi_for_module):
         cloudprofiler_output_interval=3,
         cloudprofiler_output_duration=2,
     ).start()
-    with server.load("/catalogue", threads=4):
+    with server.load("/catalogue", threads=4, rest_s=0.03):
         server.wait_for_window()
         server.wait_for_window(is_open=False)
         file = server.wait_for_profiles()[-1]
@@ -85,7 +86,7 @@ def test_only_the_newest_files_are_kept_and_strangers_are_left_alone(uwsgi):
 
     server.wait_for_profiles(2)
     first = profile_files(server.profiles)[0]
-    with server.load("/burn?ms=5"):
+    with server.some_work():
         server.wait_for_profiles(2)
 
     assert len(profile_files(server.profiles)) <= 2
@@ -94,8 +95,8 @@ def test_only_the_newest_files_are_kept_and_strangers_are_left_alone(uwsgi):
 
 
 def test_the_period_can_be_chosen(uwsgi, profile_reader):
-    server = uwsgi(cloudprofiler_period_ms=40)
-    with server.load("/burn?ms=20"):
+    server = uwsgi(cloudprofiler_period_ms=40, **QUICK)
+    with server.some_work():
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])
 
@@ -106,8 +107,8 @@ def test_the_period_can_be_chosen(uwsgi, profile_reader):
 def test_stacks_deeper_than_the_limit_keep_their_leaves_under_a_truncated_root(
     uwsgi, profile_reader
 ):
-    server = uwsgi(cloudprofiler_max_depth=3)
-    with server.load("/nested?ms=20"):
+    server = uwsgi(cloudprofiler_max_depth=3, **QUICK)
+    with server.some_work("/nested?ms=20"):
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])
 
@@ -128,7 +129,7 @@ def test_stacks_deeper_than_the_limit_keep_their_leaves_under_a_truncated_root(
     ],
 )
 def test_the_worker_can_be_the_root_frame(option, uwsgi, profile_reader):
-    server = uwsgi(cloudprofiler_tag="thread", processes=1, **option)
+    server = uwsgi(cloudprofiler_tag="thread", processes=1, **option, **QUICK)
     with server.some_work():
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])
@@ -138,7 +139,7 @@ def test_the_worker_can_be_the_root_frame(option, uwsgi, profile_reader):
 
 
 def test_tags_can_be_chosen(uwsgi, profile_reader):
-    server = uwsgi(cloudprofiler_tag="worker", processes=1)
+    server = uwsgi(cloudprofiler_tag="worker", processes=1, **QUICK)
     with server.some_work():
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])
@@ -148,8 +149,8 @@ def test_tags_can_be_chosen(uwsgi, profile_reader):
 
 
 def test_cpu_time_outside_python_is_kept_as_uwsgis_own(uwsgi, profile_reader):
-    server = uwsgi(processes=1)
-    with server.load("/pid", threads=4):
+    server = uwsgi(processes=1, cloudprofiler_period_ms=1, **QUICK)
+    with server.load("/pid", threads=1, rest_s=0.001):
         server.wait_for_profiles()
         profile = profile_reader.read(server.wait_for_profiles()[0])
 

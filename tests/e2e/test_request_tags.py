@@ -14,8 +14,9 @@ from testenv import bounds, gevents
 from testenv.profiles import merged, profile_files, wall_file_of
 from testenv.uwsgi import QUICK
 
-REQUESTS = int(os.environ.get("CPROF_REQUESTS", "2500"))
+REQUESTS = int(os.environ.get("CPROF_REQUESTS", "1500"))
 THREADS = 4
+REST_S = 0.03  # of a client behind each answer, where few requests are enough
 BOTH = ["/burner/1?secret=yes", "/sleeper/2/deep"]
 ROUTES = [f"^/{name}/ cloudprofiler-tag:route=/{name}/:id" for name in ("burner", "sleeper")]
 PARTS = ["method", "host", "mount", "path:1"]
@@ -118,7 +119,10 @@ def test_two_routes_are_told_apart_in_every_sample(uwsgi, profile_reader):
 
 def paths_under_load(server, reader, paths, threads=2):
     """The values of the tag path in profiles taken while these paths were asked for."""
-    with server.load(paths, threads=threads) as load, profiles_of(server, reader) as found:
+    with (
+        server.load(paths, threads=threads, rest_s=REST_S) as load,
+        profiles_of(server, reader) as found,
+    ):
         load.wait_for_requests(20)
     assert not load.failures, load.failures[:3]
     return found["cpu"].label_values("path") | found["wall"].label_values("path"), found
@@ -167,7 +171,7 @@ def test_tags_end_with_the_request(uwsgi, profile_reader):
     route = ["^/burner/([^/]+)/ cloudprofiler-tag:kind=$1-${REQUEST_METHOD}"]
     server = uwsgi(processes=1, threads=2, route=route, **tagged("path:1"), **QUICK)
 
-    load = server.load(["/burner/left/", "/other"], threads=3)
+    load = server.load(["/burner/left/", "/other"], threads=3, rest_s=2 * REST_S)
     with load, profiles_of(server, profile_reader) as found:
         load.wait_for_requests(100)
 
@@ -192,10 +196,15 @@ def test_more_values_than_there_may_be_are_other(uwsgi, profile_reader):
         load.join()
     assert not load.failures, load.failures[:3]
 
-    with server.load(paths[1050:]), profiles_of(server, profile_reader) as found:
-        server.wait_for_profiles()
-    with server.load(paths[:50]), profiles_of(server, profile_reader) as earlier:
-        server.wait_for_profiles()
+    def profiles_with(asked):
+        with (
+            server.load(asked, threads=1, rest_s=REST_S) as load,
+            profiles_of(server, profile_reader) as found,
+        ):
+            load.wait_for_requests(len(asked))
+        return found
+
+    found, earlier = profiles_with(paths[1070:]), profiles_with(paths[:30])
 
     busy = found["cpu"].where(lambda sample: "handle_other" in sample.names())
     assert busy.label_values("user") == {"[other]"}

@@ -4,6 +4,7 @@ SPDX-License-Identifier: MIT
 """
 
 import re
+import shutil
 
 import pytest
 from testenv import known
@@ -16,20 +17,24 @@ PLENTY = 65536
 TICKS_MIN = 100
 
 
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    return build_library(APPS / "small_stacks.c", tmp_path_factory.mktemp("small") / "stacks.so")
+
+
 @pytest.fixture
-def start(make_uwsgi):
-    def start(perf_events=True, **options):
+def start(make_uwsgi, library):
+    def start(perf_events=True, window_s=1):
         server = make_uwsgi(
             app="small_stacks",
             processes=1,
             cloudprofiler_period_ms=1,
             cloudprofiler_max_overhead="off",
             cloudprofiler_tag=["worker", "thread", "method", "path:2"],
-            cloudprofiler_output_interval=2,
-            cloudprofiler_output_duration=2,
-            **options,
+            cloudprofiler_output_interval=window_s,
+            cloudprofiler_output_duration=window_s,
         )
-        build_library(APPS / "small_stacks.c", server.directory / "small_stacks.so")
+        shutil.copy(library, server.directory / "small_stacks.so")
         known.start(server, perf_events)
         server.wait_for_window()
         return server
@@ -40,7 +45,7 @@ def start(make_uwsgi):
 def test_a_handler_needs_less_than_is_asked_for(start, profile_reader):
     server = start()
 
-    used = int(server.get(f"/run?room={PLENTY}&ms=2500"))
+    used = int(server.get(f"/run?room={PLENTY}&ms=1500"))
     profile = profile_reader.read(server.wait_for_first_profile())
 
     print(f"{used} bytes of {NEEDED} that are asked for")
@@ -53,7 +58,7 @@ def test_a_handler_needs_less_than_is_asked_for(start, profile_reader):
 def test_nothing_below_an_alternate_stack_is_overwritten(start, room):
     server = start()
 
-    answer = server.get(f"/run?room={room}&ms=1000")
+    answer = server.get(f"/run?room={room}&ms=300")
 
     assert answer != "overwritten"
     assert int(answer) <= room + 128
@@ -63,7 +68,7 @@ def test_nothing_below_an_alternate_stack_is_overwritten(start, room):
 def test_a_thread_without_room_is_left_out_and_counted(start, profile_reader, room):
     server = start()
 
-    with server.load(f"/run?room={room}&ms=300", threads=1) as load:
+    with server.load(f"/run?room={room}&ms=100", threads=1, rest_s=0.1) as load:
         newest = server.wait_for_profiles(2)[-1]
     profile = profile_reader.read(newest)
 
@@ -74,9 +79,9 @@ def test_a_thread_without_room_is_left_out_and_counted(start, profile_reader, ro
 
 
 def test_each_tick_without_room_is_one_miss(start, profile_reader):
-    server = start(perf_events=False)
+    server = start(perf_events=False, window_s=2)
 
-    with server.load("/run?room=2048&ms=300", threads=1):
+    with server.load("/run?room=2048&ms=100", threads=1, rest_s=0.05):
         newest = server.wait_for_profiles(2)[-1]
     (worker,) = known.worker_accounts(profile_reader.read(newest))
 

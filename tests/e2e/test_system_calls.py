@@ -27,7 +27,7 @@ BORN = re.compile(
     r"uWSGI (?:(worker|mule) \d+ \((?:new )?pid: (\d+)|(spooler) on dir .* with pid (\d+))"
 )
 SECONDS = 90
-SLOW = "/burn?ms=1500"
+SLOW = "/rest?ms=2000"
 
 
 def list_or_skip(name):
@@ -71,7 +71,7 @@ def wait_for_profiles_everywhere(server, standin, life):
 
     endpoint = Endpoint(server, token=None, times=life)
     endpoint.token = endpoint.query.partition("=")[2]
-    with server.some_work(threads=1), server.some_work(SLOW, threads=1, rest_s=30):
+    with server.some_work(threads=1), server.load(SLOW, threads=1):
         assert endpoint.ask("/debug/pprof/profile?seconds=1").status == 200
         assert endpoint.ask("/debug/pprof/stacks").status == 200
         wait_for(lambda: all(map(has_new, kinds)), "a file of each kind")

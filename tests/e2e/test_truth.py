@@ -7,6 +7,7 @@ SPDX-License-Identifier: MIT
 
 import os
 import sys
+import time
 from typing import NamedTuple
 
 import pytest
@@ -14,11 +15,12 @@ from testenv import bounds, known, processes
 from testenv.endpoint import TOKEN, Endpoint
 from testenv.profiles import Profile, merged
 from testenv.uwsgi import APPS
+from testenv.wait import wait_for
 
 sys.path.insert(0, str(APPS))
 import truth
 
-SAMPLES = int(os.environ.get("CPROF_TRUTH_SAMPLES", "600"))
+SAMPLES = int(os.environ.get("CPROF_TRUTH_SAMPLES", "450"))
 PERIOD_NS = 10_000_000
 THREADS = 4
 CORES = 2 * THREADS
@@ -36,14 +38,18 @@ class Seen(NamedTuple):
     failures: list
 
 
-def look(server, endpoint, reader):
-    """A window into which all CPU time of the workers falls."""
+def look(server, endpoint, reader, wanted_ns):
+    """A window into which all CPU time of the workers falls, which is not much more than that."""
     server.wait_for_window(is_open=False)
     answer = endpoint.begin(f"/debug/pprof/profile?seconds={LOAD_S + QUIET_S}")
     server.wait_for_window()
     before = workers_cpu_ns(server)
+    deadline = time.monotonic() + LOAD_S
     with server.load("/truth", threads=CORES, seconds=LOAD_S) as load:
-        load.join()
+        wait_for(
+            lambda: workers_cpu_ns(server) - before > wanted_ns or time.monotonic() > deadline,
+            "work for all samples, or the load's end",
+        )
     assert all(processes.timers(pid) for pid in server.workers().values()), "outran the window"
     cpu_ns = workers_cpu_ns(server) - before
     path = server.directory / f"{before}.pb.gz"
@@ -63,9 +69,10 @@ def windows(make_uwsgi_for_module, profile_reader):
         cloudprofiler_http_token=TOKEN,
     ).start()
     server.wait_for_workers(2)
-    endpoint, seen = Endpoint(server), []
-    while sum(window.cpu_ns for window in seen) < SAMPLES * PERIOD_NS:
-        seen.append(look(server, endpoint, profile_reader))
+    endpoint, seen, missing_ns = Endpoint(server), [], SAMPLES * PERIOD_NS
+    while missing_ns > 0:
+        seen.append(look(server, endpoint, profile_reader, missing_ns))
+        missing_ns -= seen[-1].cpu_ns
     server.stop()
     return seen
 

@@ -27,7 +27,7 @@ PHASE_STATES = {
     "work": set(),
 }
 
-SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "6"))
+SECONDS = int(os.environ.get("CPROF_WALL_SECONDS", "4"))
 CORES = 4
 # Every thread may be in these whatever it does: it takes the CPU and the GIL after each wait.
 ANYWHERE = {"running", "runnable", "gil"}

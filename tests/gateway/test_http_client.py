@@ -439,11 +439,13 @@ def test_a_byte_at_a_time_goes_on_until_the_deadline(serve, call):
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         handler.connection.settimeout(0.05)  # a byte each 50 ms, until the client closes
         while not stopped:
-            handler.wfile.write(b"x")
             try:
+                handler.wfile.write(b"x")
                 stopped.append(handler.connection.recv(1))
             except TimeoutError:
                 continue
+            except OSError as error:  # it closed before the byte was sent
+                stopped.append(error)
 
     server = serve(behave)
 

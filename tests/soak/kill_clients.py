@@ -33,14 +33,16 @@ class Work(NamedTuple):
 
 
 class Clients:
-    """A context manager: the clients run in the background of its block."""
+    """A context manager: the clients run in the background of its block. Each rests for `rest_s`
+    behind a request."""
 
-    def __init__(self, socket_path):
+    def __init__(self, socket_path, rest_s):
         self.done = Counter()  # by path
         self.work = []  # answers to WORK: when they were awaited, and the pid
         self.last_answers = {}  # by pid: a moment up to which it certainly lived
         self.failures = []
         self._socket_path = socket_path
+        self._rest_s = rest_s
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._threads = [
@@ -62,15 +64,18 @@ class Clients:
     def _run(self, path):
         while not self._stop.is_set():
             began = time.time()
-            pid, error = self._ask(path)
-            with self._lock:
-                if error:
-                    self.failures.append(Failure(path, began, time.time(), pid, error))
-                    continue
-                self.done[path] += 1
-                self.last_answers[pid] = max(began, self.last_answers.get(pid, began))
-                if path == WORK:
-                    self.work.append(Work(began, time.time(), pid))
+            self._note(path, began, *self._ask(path))
+            self._stop.wait(self._rest_s)
+
+    def _note(self, path, began, pid, error):
+        with self._lock:
+            if error:
+                self.failures.append(Failure(path, began, time.time(), pid, error))
+                return
+            self.done[path] += 1
+            self.last_answers[pid] = max(began, self.last_answers.get(pid, began))
+            if path == WORK:
+                self.work.append(Work(began, time.time(), pid))
 
     def _ask(self, path):
         """The pid that answered, if one did, and what went wrong; None: nothing."""

@@ -106,7 +106,7 @@ def wait_for_ends(server, clients):
     )
 
 
-def live(directory, plugin_dir, seconds, seed, profiled=True):
+def live(directory, plugin_dir, seconds, seed, rest_s, profiled=True):
     """A server's life under load and events."""
     random = Random(seed)
     plugins = PYTHON_FIRST if profiled else WITHOUT_PROFILER
@@ -117,7 +117,7 @@ def live(directory, plugin_dir, seconds, seed, profiled=True):
         server.start()
         server.wait_for_workers(WORKERS)
         events = Events(server, random, with_gateway=profiled)
-        with Clients(directory / "http.sock") as clients:
+        with Clients(directory / "http.sock", rest_s) as clients:
             try:
                 disturb(server, events, seconds, random)
                 if profiled:
@@ -227,17 +227,17 @@ def compare(life, cuts, unexplained, base):
     return complaints
 
 
-def run(workspace, plugin_dir, seconds, seed):
-    """What there is to complain of; empty: nothing."""
+def run(workspace, plugin_dir, seconds, seed, rest_s=0.0):
+    """What there is to complain of; empty: nothing. `rest_s`: of each client between requests."""
     print(f"seed {seed}; with the plugin:")
-    life = live(workspace / "kills", plugin_dir, seconds, seed)
+    life = live(workspace / "kills", plugin_dir, seconds, seed, rest_s)
     complaints = judge_log(life)
     cuts, unexplained = judge_requests(life)
     print("warnings:", dict(Counter(life.server.our_warnings)))
     complaints += judge_profiles(life, read_profiles(life.server, ProfileReader(workspace)))
     if not life.done or len(life.events) < seconds / (2 * PAUSE_S[1]):
         complaints.append(f"only {life.done} requests, {len(life.events)} events")
-    base = live(workspace / "plain", plugin_dir, seconds * PLAIN_PART, seed, profiled=False)
+    base = live(workspace / "plain", plugin_dir, seconds * PLAIN_PART, seed, rest_s, profiled=False)
     return complaints + compare(life, cuts, unexplained, base)
 
 

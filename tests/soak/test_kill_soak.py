@@ -18,6 +18,7 @@ from kill_events import CHEAPED, NO_MERCY, Event
 from testenv.profiles import Frame, Profile, Sample
 
 SECONDS = 10
+REST_S = 0.05  # of the clients: make kill-soak is where they leave no processor idle
 SEED = 7
 THREADS = 2
 
@@ -31,7 +32,7 @@ def killed(pid, moment=10.5, kind="SIGKILL worker"):
 
 
 def test_a_server_lives_through_kills_and_reloads(workspace, plugin_dir):
-    assert kills.run(workspace, plugin_dir, SECONDS, SEED) == []
+    assert kills.run(workspace, plugin_dir, SECONDS, SEED, REST_S) == []
 
 
 def test_a_kill_explains_one_failure_for_each_thread():

@@ -33,7 +33,7 @@
 
 #define THREADS           3
 #define ROUNDS            20 /* calls of Python from each */
-#define ROUNDS_SHORT      4  /* unless all are made */
+#define ROUNDS_SHORT      3  /* unless all are made */
 #define CHAIN             3  /* Python functions below each other in a call */
 #define DEPTH_MAX         16
 #define BLOCKS_MAX        16

@@ -43,6 +43,7 @@
 #define INSTANTS_MAX     65536
 #define LONG_TABLE_CODE  3 /* its line table needs several parts */
 #define REBIRTHS         32
+#define REBIRTHS_SHORT   20 /* unless all rounds are made */
 #define REBIRTHS_PER_LOG 4
 #define NUMBERS_MAX      4096
 
@@ -84,6 +85,7 @@ static uint64_t same_different; /* instructions at which the same stack was reco
 /* Unless all rounds are made, an instruction is looked at the first few times that it comes by
  * while stacks are first met, then while they are known, then in each log with its deaths. */
 static uint32_t looks_max = LOOKS_SHORT;
+static int rebirths = REBIRTHS_SHORT;
 
 static void fail(const char *what)
 {
@@ -428,7 +430,7 @@ static int step_deaths(uint64_t *nested)
 {
     int reborn = 0;
 
-    for (int i = 0; i < REBIRTHS; i++) {
+    for (int i = 0; i < rebirths; i++) {
         if (i % REBIRTHS_PER_LOG == 0) {
             *nested += nested_samples;
             start_over();
@@ -504,6 +506,7 @@ int main(int argument_count, char **arguments)
 
     if (all) {
         looks_max = UINT32_MAX;
+        rebirths = REBIRTHS;
     }
     Py_Initialize();
     setup();

@@ -23,7 +23,7 @@
 #include "single_step.h"
 
 #define ROUNDS            200
-#define STRIDE_SHORT      6 /* from round to round, unless all are made; values still collide */
+#define STRIDE_SHORT      11 /* from round to round, unless all are made; values still collide */
 #define TEXT_BYTES        256
 #define RACE_EVERY        5 /* instructions from one value that is added in between to the next */
 #define INSTANTS_EXPECTED 30000

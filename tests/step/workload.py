@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import os
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import step
 
 LIBRARY = str(Path(os.__file__).parent)
+MISSING = "this_module_does_not_exist"
 
 
 def leaf(x):
@@ -151,25 +153,41 @@ def exceptions(n):
 
 
 def executed(n):
+    """The compiler, of which no stack shows anything, takes most of the instants: all of it is
+    stepped through with all rounds only."""
     for i in range(n):
         namespace = {"step": step}
-        exec(f"def f{i}(x):\n    step.check()\n    return x + {i}\ny = f{i}(1)", namespace)
-        eval(f"f{i}(2)", namespace)
+        text = f"def f{i}(x):\n    step.check()\n    return x + {i}\ny = f{i}(1)"
+        exec(text if step.all() else compile_unstepped(text, "exec"), namespace)
+        call = f"f{i}(2)"
+        eval(call if step.all() else compile_unstepped(call, "eval"), namespace)
+
+
+def compile_unstepped(text, mode):
+    step.off()
+    code = compile(text, "<string>", mode)
+    step.on()
+    return code
 
 
 def imports():
-    # One that fails has the frames of one that does not; there are few places to look in.
-    names = ["this_module_does_not_exist"]
+    # One that fails has the frames of one that does not.
+    names = [MISSING]
     if step.all():
         names.append("colorsys")
-    else:
-        sys.path[:] = [LIBRARY]
     for name in names:
         sys.modules.pop(name, None)
         try:
             __import__(name)
         except ImportError:
             step.check()
+
+
+def look_before():
+    """So that the import finds one place to look in, of which the list of files is there."""
+    sys.path[:] = [LIBRARY]
+    with contextlib.suppress(ImportError):
+        __import__(MISSING)
 
 
 def many_arguments(a, b, *rest, c=1, d=2, **keywords):
@@ -226,6 +244,8 @@ def everything():
 
 
 def main():
+    if not step.all():
+        look_before()
     step.on()
     everything()
     imports()

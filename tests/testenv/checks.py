@@ -38,7 +38,7 @@ def assert_profiles_go_on(server, profile_reader):
     def workers_are_found(cpu, _wall):
         return cpu.functions() & {f"own_function_of_{pid}" for pid in server.workers().values()}
 
-    with server.some_work("/own?ms=10", threads=4) as load:
+    with server.some_work("/own?ms=10") as load:
         windows_until(workers_are_found, "samples of the living workers", server, profile_reader)
     assert not load.failures, load.failures[:3]
     assert not server.our_errors, server.our_errors

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from .build import GATEWAY, PLUGIN_DIR, SOURCE
 from .load import UnixConnection
 from .processes import Thread, cpu_ns
-from .profiles import profile_files
+from .profiles import KINDS, profile_files
 from .wait import wait_for
 
 WRITER = SOURCE / "build" / "unit" / "full_logs_gateway"
@@ -78,7 +78,7 @@ def _is_listening(socket):
 
 
 def read_full_logs(directory, sort, slots=16, log_mib=4, memory_mib=64, program=None):
-    """Asks for /metrics without a pause while the gateway makes the profiles."""
+    """Asks for /metrics again and again while the gateway makes the profiles."""
     socket = directory / "endpoint"
     command = [WRITER, program or PLUGIN_DIR / GATEWAY, sort, slots, log_mib, socket]
     command = [str(part) for part in [*command, directory, memory_mib]]
@@ -88,13 +88,15 @@ def read_full_logs(directory, sort, slots=16, log_mib=4, memory_mib=64, program=
             cpu, asleep = int(words[1]), int(words[3])
             wait_for(lambda: _is_listening(socket), "the endpoint")
             idle, before = peak_bytes(gateway.pid), cpu_ns(gateway.pid)
-            deadline = time.monotonic() + READ_SECONDS
-            asker, files = Asker(socket, gateway.pid), {}
-            while len(files) < 2:
-                assert time.monotonic() < deadline, f"profiles of {sort} logs never came"
+            asker = Asker(socket, gateway.pid)
+
+            def both_files():
                 asker.ask()
-                found = {kind: profile_files(directory, kind) for kind in ("cpu", "wall")}
-                files = {kind: paths[0] for kind, paths in found.items() if paths}
+                found = {kind: profile_files(directory, kind) for kind in KINDS}
+                return found if all(found.values()) else None
+
+            found = wait_for(both_files, f"profiles of {sort} logs", READ_SECONDS)
+            files = {kind: paths[0] for kind, paths in found.items()}
             metrics = asker.ask()
             return Reading(
                 {"cpu": cpu, "wall": cpu + asleep},

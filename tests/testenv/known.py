@@ -7,11 +7,13 @@ SPDX-License-Identifier: MIT
 import json
 import math
 import re
+import time
 from typing import NamedTuple
 
 from . import bounds, processes
 from .profiles import Profile
 from .seccomp import without_perf_events
+from .wait import wait_for
 
 PERIOD_S = 0.010
 SUMS_NEED = 0.2  # of the samples that shares need
@@ -153,14 +155,19 @@ def start(server, perf_events):
     server.wait_until_live()
 
 
-def measure(server, reader, path, form, seconds):
-    """Loads a started server for `seconds`, with a connection for each thread of it, and reads
-    the window in which that was."""
+def measure(server, reader, path, form, seconds, enough_cpu_ns=math.inf):
+    """Loads a started server for `seconds`, or until its workers have used so much CPU time, with
+    a connection for each thread of it, and reads the window in which that was."""
     server.wait_for_workers(form.processes)
     server.wait_for_window()
     before_ns = _workers_cpu_ns(server)
+    end = time.monotonic() + seconds
     with server.load(path, threads=form.connections(), seconds=seconds) as load:
-        load.join()
+        wait_for(
+            lambda: _workers_cpu_ns(server) - before_ns >= enough_cpu_ns or time.monotonic() >= end,
+            "the end of the load",
+            seconds + QUIET_S,
+        )
     assert all(processes.timers(pid) for pid in server.workers().values()), "outran the window"
     cpu_ns = _workers_cpu_ns(server) - before_ns
     assert not load.failures, load.failures[:3]

@@ -307,9 +307,9 @@ class Uwsgi:
         """See Load; use it as a context manager."""
         return Load(self.directory / "http.sock", path, **how)
 
-    def some_work(self, path="/burn?ms=20", **how):
-        """A load for samples alone, which leaves processors to others: each client rests longer
-        than the server works for it."""
+    def some_work(self, path="/burn?ms=10", **how):
+        """A load for samples alone, which leaves processors to others: each client rests ten times
+        as long as the server works for it."""
         return self.load(path, **{"rest_s": 0.1, **how})
 
     def burst(self, path, count, threads=2):

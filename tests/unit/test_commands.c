@@ -140,6 +140,8 @@ static void many_writers_lose_nothing(void)
         if (cprof_commands_take(&ring, &next, &got)) {
             seen[got.value]++;
             taken++;
+        } else {
+            (void)sched_yield();
         }
     }
     for (int i = 0; i < WRITERS; i++) {

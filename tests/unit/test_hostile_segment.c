@@ -26,7 +26,7 @@
 #define FUNCTIONS         10
 #define STACKS            16
 #define DEPTH             10
-#define MUTATIONS_DEFAULT 10000
+#define MUTATIONS_DEFAULT 4000
 #define CHANGES_MAX       12 /* at once */
 #define CHANGE_BYTES_MAX  48
 #define WHOLE_EACH        50  /* mutations: encoding a profile takes longest */

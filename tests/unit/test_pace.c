@@ -125,7 +125,7 @@ static void no_gap_is_longer_than_the_bound_on_its_steps(void)
     uint64_t longest_ns = 0;
 
     cprof_pace_begin(&pace, PERIOD_NS, 5);
-    for (uint32_t i = 0; i < 20 * DRAWS; i++) {
+    for (uint32_t i = 0; i < 10 * DRAWS; i++) {
         uint64_t gap_ns = cprof_pace_next(&pace, false, 0, LOOK_PARTS);
 
         longest_ns = gap_ns > longest_ns ? gap_ns : longest_ns;

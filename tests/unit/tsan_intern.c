@@ -16,7 +16,7 @@
 #define ENTRIES 64u /* less than there are keys: places change hands all the time */
 #define KEYS    96u
 #define THREADS 4u
-#define ROUNDS  100000u
+#define ROUNDS  40000u
 
 static struct cprof_intern_entry entries[ENTRIES];
 static const struct cprof_intern_table table = {.entries = entries, .mask = ENTRIES - 1};
