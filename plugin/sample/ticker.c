@@ -51,10 +51,8 @@ static struct {
     /* What the clocks and the slot's counters said when the epoch was joined. */
     uint64_t process_start_ns;
     uint64_t ticker_start_ns;
-    uint64_t cpu_clock_base_ns;
-    uint64_t ticker_cpu_base_ns;
-    uint64_t sampling_base_ns;
     uint64_t sampling_start_ns;
+    uint64_t base[CPROF_COUNTER_COUNT];
     uint64_t settled_ns; /* as in the slot */
     /* Of the others, when they were last known to have run. */
     uint64_t ran_ns;   /* their CPU time, at most, */
@@ -75,12 +73,12 @@ static void start_clocks(void)
 {
     _Atomic uint64_t *counters = ticker.work.mapping->slot->counters;
 
-    ticker.cpu_clock_base_ns = atomic_load(&counters[CPROF_COUNTER_CPU_CLOCK_NS]);
-    ticker.ticker_cpu_base_ns = atomic_load(&counters[CPROF_COUNTER_TICKER_CPU_NS]);
+    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
+        ticker.base[i] = atomic_load(&counters[i]);
+    }
     cprof_thread_watch_start_clocks();
     ticker.process_start_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     ticker.ticker_start_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    ticker.sampling_base_ns = atomic_load(&counters[CPROF_COUNTER_SAMPLING_NS]);
     ticker.sampling_start_ns = cprof_now_ns();
     cprof_switches_begin(counters);
     cprof_self_check_begin(counters);
@@ -89,7 +87,8 @@ static void start_clocks(void)
 static void publish_sampling_clock(void)
 {
     atomic_store(&ticker.work.mapping->slot->counters[CPROF_COUNTER_SAMPLING_NS],
-                 ticker.sampling_base_ns + cprof_now_ns() - ticker.sampling_start_ns);
+                 ticker.base[CPROF_COUNTER_SAMPLING_NS] + cprof_now_ns() -
+                     ticker.sampling_start_ns);
 }
 
 /* What the kernel has counted of a thread, or of all of them. */
@@ -158,9 +157,10 @@ static void publish_clocks(void)
     uint64_t process_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ticker.process_start_ns;
 
     cprof_switches_publish(counters);
-    atomic_store(&counters[CPROF_COUNTER_TICKER_CPU_NS], ticker.ticker_cpu_base_ns + own_ns);
+    atomic_store(&counters[CPROF_COUNTER_TICKER_CPU_NS],
+                 ticker.base[CPROF_COUNTER_TICKER_CPU_NS] + own_ns);
     atomic_store(&counters[CPROF_COUNTER_CPU_CLOCK_NS],
-                 ticker.cpu_clock_base_ns + process_ns - own_ns);
+                 ticker.base[CPROF_COUNTER_CPU_CLOCK_NS] + process_ns - own_ns);
 }
 
 static void warn_of_taken_signal(void)
@@ -221,6 +221,20 @@ static bool claim_epoch(struct cprof_window_demand *demand)
     return false;
 }
 
+/* What the process's part in the present epoch has cost until its clocks were published last. */
+static struct cprof_ledger read_ledger(void)
+{
+    const _Atomic uint64_t *counters = ticker.work.mapping->slot->counters;
+    uint64_t grown[CPROF_COUNTER_COUNT];
+    struct cprof_ledger ledger;
+
+    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
+        grown[i] = atomic_load(&counters[i]) - ticker.base[i];
+    }
+    cprof_ledger_read(&ledger, grown);
+    return ledger;
+}
+
 static void publish_settled(uint64_t now_ns)
 {
     ticker.settled_ns = now_ns;
@@ -250,9 +264,12 @@ static void join_epoch(const struct cprof_window_demand *demand)
  * together, with the samples. What a handler reads of its thread stays until it is through. */
 static void leave_epoch(uint32_t epoch)
 {
+    struct cprof_ledger ledger;
+
     cprof_thread_watch_follow_clocks();
     publish_clocks();
-    cprof_switches_end(ticker.work.mapping->slot->counters, ticker.work.ceiling_hundredths);
+    ledger = read_ledger();
+    cprof_switches_end(&ledger, ticker.work.ceiling_hundredths);
     cprof_self_check_end(ticker.work.mapping->slot->counters, !ticker.warned_of_taken_signal);
     cprof_oncpu_close();
     while (!cprof_oncpu_drained()) {
@@ -270,12 +287,13 @@ struct agenda {
     uint64_t scan_ns;      /* the threads and their clocks */
     uint64_t scan_pays_ns; /* from when on the next scan costs no more than it may */
     uint64_t look_ns;      /* sleeping threads */
-    uint64_t name_ns; /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
-    uint64_t ran_ns;  /* when something had run, at the latest */
-    bool is_known;    /* nothing ran since a look that found nothing moved, */
-    bool is_scanned;  /* or since the last scan */
-    uint64_t paid_ns; /* the ticker's CPU time that is no part of the next look's cost */
-    uint64_t parts;   /* cprof_pace_look_parts() */
+    uint64_t name_ns;  /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
+    uint64_t ran_ns;   /* when something had run, at the latest */
+    bool is_known;     /* nothing ran since a look that found nothing moved, */
+    bool is_scanned;   /* or since the last scan */
+    uint64_t paid_ns;  /* the ticker's CPU time that is no part of the next look's cost */
+    uint64_t scans_ns; /* its CPU time in all scans so far */
+    uint64_t look_parts; /* cprof_pace_look_parts() */
     struct cprof_pace pace;
 };
 
@@ -288,22 +306,12 @@ static void note_whether_others_ran(struct agenda *agenda, uint64_t now_ns)
     }
 }
 
-/* Of the process's part in the present epoch, until now. */
-static uint64_t choose_parts(void)
-{
-    const _Atomic uint64_t *counters = ticker.work.mapping->slot->counters;
-    uint64_t used_ns =
-        atomic_load(&counters[CPROF_COUNTER_CPU_CLOCK_NS]) - ticker.cpu_clock_base_ns;
-    uint64_t wall_ns = atomic_load(&counters[CPROF_COUNTER_SAMPLING_NS]) - ticker.sampling_base_ns;
-
-    return cprof_pace_look_parts(ticker.work.ceiling_hundredths, used_ns, wall_ns);
-}
-
 /* Scans are rarer where they are expensive. They come at random: perf events begin another step
  * then, and must not do so in step with the app. */
 static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
 {
     uint64_t before_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns, pause_ns;
+    struct cprof_ledger ledger;
 
     cprof_thread_watch_look(signal_is_ours());
     publish_sampling_clock();
@@ -315,8 +323,12 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
     cost_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
     agenda->is_scanned = true;
     agenda->paid_ns += cost_ns;
-    agenda->parts = choose_parts();
-    pause_ns = cprof_pace_scan_ns(cost_ns, agenda->parts, ROUND_NS);
+    agenda->scans_ns += cost_ns;
+    ledger = read_ledger();
+    agenda->look_parts =
+        cprof_pace_look_parts(&ledger, ticker.work.ceiling_hundredths, agenda->scans_ns);
+    pause_ns = cprof_pace_scan_ns(
+        cost_ns, cprof_pace_scan_parts(&ledger, ticker.work.ceiling_hundredths), ROUND_NS);
     agenda->scan_ns =
         now_ns + pause_ns * 3 / 4 + cprof_random_below(&agenda->pace.random, pause_ns / 2);
     agenda->scan_pays_ns = agenda->scan_ns;
@@ -361,8 +373,8 @@ static void plan_look(struct agenda *agenda, uint64_t now_ns, bool moved)
 {
     uint64_t own_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
-    agenda->look_ns =
-        now_ns + cprof_pace_next(&agenda->pace, moved, own_ns - agenda->paid_ns, agenda->parts);
+    agenda->look_ns = now_ns + cprof_pace_next(&agenda->pace, moved, own_ns - agenda->paid_ns,
+                                               agenda->look_parts);
     agenda->paid_ns = own_ns;
 }
 
@@ -501,7 +513,7 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
         .name_ns = UINT64_MAX,
         .ran_ns = now_ns,
         .paid_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID),
-        .parts = CPROF_PACE_LOOK_PARTS_MIN,
+        .look_parts = CPROF_PACE_LOOK_PARTS_MIN,
     };
     uint64_t pause_ns;
 
