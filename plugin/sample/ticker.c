@@ -350,15 +350,30 @@ static void scan_or_wait(struct agenda *agenda, bool wants_wall, uint64_t now_ns
     }
 }
 
-/* One waking does for both where nothing runs. A scan is only put off, so that it never comes
- * before it is paid for. */
-static void join_scan_to_look(struct agenda *agenda, uint64_t now_ns)
+/* A scan waits for a look that comes soon, or at all where nothing runs: one waking does for both,
+ * and is dearer than what is done then. A scan is only put off, so that it never comes before it is
+ * paid for. */
+static uint64_t scan_due_ns(const struct agenda *agenda, bool wants_wall)
 {
-    uint64_t latest_ns = now_ns + CPROF_PACE_IDLE_MAX_NS + ROUND_NS;
+    bool is_quiet = agenda->is_scanned && agenda->is_known;
+    uint64_t latest_ns = agenda->scan_ns + (is_quiet ? CPROF_PACE_IDLE_MAX_NS : ROUND_NS / 2);
 
-    if (agenda->is_scanned && agenda->is_known && agenda->scan_ns < agenda->look_ns) {
-        agenda->scan_ns = agenda->look_ns < latest_ns ? agenda->look_ns : latest_ns;
+    if (!wants_wall || agenda->look_ns < agenda->scan_ns) {
+        return agenda->scan_ns;
     }
+    return agenda->look_ns < latest_ns ? agenda->look_ns : latest_ns;
+}
+
+/* When there is something to do, at the latest. */
+static uint64_t next_due_ns(const struct agenda *agenda, bool wants_wall, uint64_t end_ns)
+{
+    uint64_t due_ns[] = {scan_due_ns(agenda, wants_wall), wants_wall ? agenda->look_ns : end_ns,
+                         wants_wall ? agenda->name_ns : end_ns};
+
+    for (size_t i = 0; i < sizeof(due_ns) / sizeof(due_ns[0]); i++) {
+        end_ns = due_ns[i] < end_ns ? due_ns[i] : end_ns;
+    }
+    return end_ns;
 }
 
 /* How long gaps like the last one are on average. A look that comes late stands for that much
@@ -414,26 +429,23 @@ static void name_sleeps(struct agenda *agenda)
 static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand *demand)
 {
     bool wants_wall = demand->kinds & CPROF_KIND_WALL;
-    uint64_t now_ns = cprof_now_ns(), next_ns = demand->next_end_ns;
+    uint64_t now_ns = cprof_now_ns(), next_ns;
 
     if (demand->requests_before_ns) {
         cprof_request_table_update(demand->requests_before_ns);
     }
     note_whether_others_ran(agenda, now_ns);
-    if (now_ns >= agenda->scan_ns) {
+    if (now_ns >= scan_due_ns(agenda, wants_wall)) {
         scan_or_wait(agenda, wants_wall, now_ns);
     }
     if (wants_wall && now_ns >= agenda->look_ns) {
         now_ns = cprof_now_ns();
         look_or_stay(agenda, now_ns);
-        join_scan_to_look(agenda, now_ns);
     }
     if (wants_wall && now_ns >= agenda->name_ns) {
         name_sleeps(agenda);
     }
-    next_ns = agenda->scan_ns < next_ns ? agenda->scan_ns : next_ns;
-    next_ns = wants_wall && agenda->look_ns < next_ns ? agenda->look_ns : next_ns;
-    next_ns = wants_wall && agenda->name_ns < next_ns ? agenda->name_ns : next_ns;
+    next_ns = next_due_ns(agenda, wants_wall, demand->next_end_ns);
     now_ns = cprof_now_ns();
     return next_ns > now_ns ? next_ns - now_ns : 0;
 }
