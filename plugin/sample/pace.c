@@ -58,17 +58,40 @@ static uint64_t left_of(uint64_t whole_ns, uint64_t taken_ns)
     return whole_ns > taken_ns ? whole_ns - taken_ns : 0;
 }
 
-static uint64_t ceiling_ns(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths)
+static uint64_t part_of(uint64_t base_ns, uint32_t ceiling_hundredths)
 {
-    return cprof_ledger_base_ns(ledger) / HUNDREDTHS * ceiling_hundredths;
+    return base_ns / HUNDREDTHS * ceiling_hundredths;
 }
 
-uint64_t cprof_pace_scan_parts(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths)
+/* At most one part of a processor in so many, below which scans take allowed_ns in wall_ns, or one
+ * each longest_ns. */
+static uint64_t scan_pause_ns(uint64_t cost_ns, uint64_t wall_ns, uint64_t allowed_ns,
+                              uint64_t longest_ns)
 {
-    uint64_t allowed_ns = ceiling_ns(ledger, ceiling_hundredths) / SCANS_PART;
+    double pause_ns = (double)cost_ns * (double)wall_ns / (double)longer(allowed_ns, 1);
+    uint64_t least_ns = cost_ns * CPROF_PACE_SCAN_PARTS_MIN;
 
-    return allowed_ns ? longer(ledger->wall_ns / allowed_ns, CPROF_PACE_SCAN_PARTS_MIN)
-                      : CPROF_PACE_SCAN_PARTS_MIN;
+    return longer(pause_ns < (double)longest_ns ? (uint64_t)pause_ns : longest_ns, least_ns);
+}
+
+uint64_t cprof_pace_scan_ns(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths,
+                            uint64_t cost_ns, uint64_t least_ns)
+{
+    uint64_t allowed_ns = part_of(cprof_ledger_base_ns(ledger), ceiling_hundredths) / SCANS_PART;
+
+    return longer(scan_pause_ns(cost_ns, ceiling_hundredths ? ledger->wall_ns : 0, allowed_ns,
+                                CPROF_PACE_SCAN_MAX_NS),
+                  least_ns);
+}
+
+uint64_t cprof_pace_lazy_scan_ns(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths,
+                                 uint64_t cost_ns, uint64_t least_ns)
+{
+    uint64_t allowed_ns = part_of(ledger->worker_ns, ceiling_hundredths) / SCANS_PART;
+
+    return longer(scan_pause_ns(cost_ns, ceiling_hundredths ? ledger->wall_ns : 0, allowed_ns,
+                                CPROF_PACE_LAZY_MAX_NS),
+                  least_ns);
 }
 
 /* Until now. */
@@ -84,7 +107,8 @@ uint64_t cprof_pace_look_parts(const struct cprof_ledger *ledger, uint32_t ceili
                                uint64_t scans_ns)
 {
     uint64_t looks_ns = left_of(ledger->cost_ns[CPROF_COST_TICKER], scans_ns);
-    uint64_t whole_ns = ceiling_ns(ledger, ceiling_hundredths), allowed_ns, usual_ns, next_ns;
+    uint64_t whole_ns = part_of(cprof_ledger_base_ns(ledger), ceiling_hundredths);
+    uint64_t allowed_ns, usual_ns, next_ns;
 
     if (whole_ns == 0 || ledger->wall_ns == 0) {
         return CPROF_PACE_LOOK_PARTS_MIN;
@@ -100,13 +124,6 @@ uint64_t cprof_pace_look_parts(const struct cprof_ledger *ledger, uint32_t ceili
 static uint64_t affordable_ns(uint64_t cost_ns, uint64_t parts)
 {
     return shorter(cost_ns * longer(parts, CPROF_PACE_LOOK_PARTS_MIN), CPROF_PACE_DEAR_MAX_NS);
-}
-
-uint64_t cprof_pace_scan_ns(uint64_t cost_ns, uint64_t parts, uint64_t least_ns)
-{
-    uint64_t pause_ns = shorter(parts * cost_ns, CPROF_PACE_SCAN_MAX_NS);
-
-    return longer(longer(pause_ns, cost_ns * CPROF_PACE_SCAN_PARTS_MIN), least_ns);
 }
 
 uint64_t cprof_pace_idle_ns(uint64_t quiet_ns, uint64_t least_ns)

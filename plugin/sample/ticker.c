@@ -285,7 +285,9 @@ static void leave_epoch(uint32_t epoch)
 /* When what is due next, in a window. */
 struct agenda {
     uint64_t scan_ns;      /* the threads and their clocks */
-    uint64_t scan_pays_ns; /* from when on the next scan costs no more than it may */
+    uint64_t scan_pays_ns; /* from when on the next scan costs no more than it may, */
+    uint64_t scan_lazy_ns; /* and than it should where threads do not come and go */
+    uint64_t threads;      /* as ticker.threads, at the last scan */
     uint64_t look_ns;      /* sleeping threads */
     uint64_t name_ns;  /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
     uint64_t ran_ns;   /* when something had run, at the latest */
@@ -302,16 +304,38 @@ static void note_whether_others_ran(struct agenda *agenda, uint64_t now_ns)
     if (have_others_run()) {
         agenda->ran_ns = now_ns;
         agenda->is_known = agenda->is_scanned = false;
-        agenda->scan_ns = agenda->scan_pays_ns;
+        agenda->scan_ns =
+            ticker.threads == agenda->threads ? agenda->scan_lazy_ns : agenda->scan_pays_ns;
     }
 }
 
-/* Scans are rarer where they are expensive. They come at random: perf events begin another step
- * then, and must not do so in step with the app. */
+/* Anywhere around the mean: perf events begin another step at a scan, and must not do so in step
+ * with the app. */
+static uint64_t later(struct agenda *agenda, uint64_t now_ns, uint64_t pause_ns)
+{
+    return now_ns + pause_ns * 3 / 4 + cprof_random_below(&agenda->pace.random, pause_ns / 2);
+}
+
+static void plan_scan(struct agenda *agenda, uint64_t now_ns, uint64_t cost_ns)
+{
+    uint32_t ceiling_hundredths = ticker.work.ceiling_hundredths;
+    struct cprof_ledger ledger = read_ledger();
+
+    agenda->threads = ticker.threads;
+    agenda->look_parts = cprof_pace_look_parts(&ledger, ceiling_hundredths, agenda->scans_ns);
+    agenda->scan_pays_ns =
+        later(agenda, now_ns, cprof_pace_scan_ns(&ledger, ceiling_hundredths, cost_ns, ROUND_NS));
+    agenda->scan_lazy_ns = later(
+        agenda, now_ns, cprof_pace_lazy_scan_ns(&ledger, ceiling_hundredths, cost_ns, ROUND_NS));
+    agenda->scan_ns = agenda->scan_lazy_ns;
+}
+
+/* Where there are no looks, a scan pays for waking up, too. */
 static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
 {
-    uint64_t before_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns, pause_ns;
-    struct cprof_ledger ledger;
+    uint64_t before_ns =
+        wants_wall ? cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) : agenda->paid_ns;
+    uint64_t cost_ns;
 
     cprof_thread_watch_look(signal_is_ours());
     publish_sampling_clock();
@@ -324,14 +348,7 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
     agenda->is_scanned = true;
     agenda->paid_ns += cost_ns;
     agenda->scans_ns += cost_ns;
-    ledger = read_ledger();
-    agenda->look_parts =
-        cprof_pace_look_parts(&ledger, ticker.work.ceiling_hundredths, agenda->scans_ns);
-    pause_ns = cprof_pace_scan_ns(
-        cost_ns, cprof_pace_scan_parts(&ledger, ticker.work.ceiling_hundredths), ROUND_NS);
-    agenda->scan_ns =
-        now_ns + pause_ns * 3 / 4 + cprof_random_below(&agenda->pace.random, pause_ns / 2);
-    agenda->scan_pays_ns = agenda->scan_ns;
+    plan_scan(agenda, now_ns, cost_ns);
 }
 
 /* No thread was born, has ended or used anything since the last scan, so it would find nothing. */
@@ -522,6 +539,8 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
     struct agenda agenda = {
         .scan_ns = now_ns + ROUND_NS,
         .scan_pays_ns = now_ns + ROUND_NS,
+        .scan_lazy_ns = now_ns + ROUND_NS,
+        .threads = ticker.threads,
         .name_ns = UINT64_MAX,
         .ran_ns = now_ns,
         .paid_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID),

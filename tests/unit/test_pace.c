@@ -276,8 +276,9 @@ static void no_ceiling_is_high_enough_for_more_than_a_part_of_a_processor(void)
            LOOK_PARTS);
     EXPECT(cprof_pace_look_parts(&none, 1, 0) == LOOK_PARTS);
     EXPECT(cprof_pace_look_parts(&nonsense, 5000, UINT64_MAX) == LOOK_PARTS);
-    EXPECT(cprof_pace_scan_parts(&none, 1) == CPROF_PACE_SCAN_PARTS_MIN);
-    EXPECT(cprof_pace_scan_parts(&nonsense, 5000) == CPROF_PACE_SCAN_PARTS_MIN);
+    EXPECT(cprof_pace_scan_ns(&none, 1, MS, 0) == CPROF_PACE_SCAN_PARTS_MIN * MS);
+    EXPECT(cprof_pace_scan_ns(&nonsense, 5000, MS, 0) == CPROF_PACE_SCAN_PARTS_MIN * MS);
+    EXPECT(cprof_pace_lazy_scan_ns(&none, 0, MS, 0) == CPROF_PACE_SCAN_PARTS_MIN * MS);
 }
 
 /* A worker whose looks cost so much, by the rules of ticker.c: five times a second it is asked what
@@ -340,25 +341,51 @@ static void looks_that_are_dear_come_once_a_second_at_least(void)
     }
 }
 
-static void scans_come_five_times_a_second_unless_a_processor_pays_too_much(void)
+/* Of a worker that used so much in 10 s, under a ceiling of 1 %, in ms. */
+static uint64_t scan_ms(uint64_t used_ns, uint64_t cost_us)
 {
-    EXPECT(cprof_pace_scan_ns(0, 600, 100 * MS) == 100 * MS);
-    EXPECT(cprof_pace_scan_ns(MS / 4, 600, 100 * MS) == 150 * MS);
-    EXPECT(cprof_pace_scan_ns(MS / 2, 600, 100 * MS) == 200 * MS);
-    EXPECT(cprof_pace_scan_ns(MS, 2400, 100 * MS) == 200 * MS);
-    EXPECT(cprof_pace_scan_ns(3 * MS, 2400, 100 * MS) == 600 * MS);
+    struct story story = {.used_ns = used_ns, .samples_ns = 10 * S, .looks_ns = 10 * S};
+    struct cprof_ledger ledger = ledger_of(&story);
+
+    return cprof_pace_scan_ns(&ledger, 100, cost_us * MS / 1000, 100 * MS) / MS;
 }
 
-static void scans_take_a_sixth_of_the_ceiling(void)
+static uint64_t lazy_scan_ms(uint64_t used_ns, uint64_t cost_us)
 {
-    struct story busy = {.used_ns = 10 * S, .samples_ns = 10 * S};
-    struct story light = {.used_ns = 2 * S, .looks_ns = 10 * S};
-    struct cprof_ledger of_busy = ledger_of(&busy), of_light = ledger_of(&light);
+    struct story story = {.used_ns = used_ns, .samples_ns = 10 * S, .looks_ns = 10 * S};
+    struct cprof_ledger ledger = ledger_of(&story);
 
-    EXPECT(cprof_pace_scan_parts(&of_busy, 0) == CPROF_PACE_SCAN_PARTS_MIN);
-    EXPECT(cprof_pace_scan_parts(&of_busy, 100) == 600);
-    EXPECT(cprof_pace_scan_parts(&of_busy, 200) == 300);
-    EXPECT(cprof_pace_scan_parts(&of_light, 100) == 2400);
+    return cprof_pace_lazy_scan_ns(&ledger, 100, cost_us * MS / 1000, 100 * MS) / MS;
+}
+
+static void scans_take_a_sixth_of_the_ceiling_but_come_five_times_a_second(void)
+{
+    EXPECT(scan_ms(10 * S, 0) == 100);
+    EXPECT(scan_ms(10 * S, 250) == 150);
+    EXPECT(scan_ms(10 * S, 1000) == 200);
+    EXPECT(scan_ms(5 * S, 125) == 150);
+    EXPECT(scan_ms(S, 60) == 144 && scan_ms(0, 60) == 144); /* as if it used a quarter */
+    EXPECT(scan_ms(S, 3000) == 600);                        /* two hundred times its cost */
+}
+
+static void where_no_thread_comes_or_goes_a_light_worker_is_scanned_once_a_second(void)
+{
+    EXPECT(lazy_scan_ms(10 * S, 250) == 150);
+    EXPECT(lazy_scan_ms(10 * S, 2500) == 1000);
+    EXPECT(lazy_scan_ms(S, 60) == 360);
+    EXPECT(lazy_scan_ms(S / 4, 60) == 1000);
+    EXPECT(lazy_scan_ms(0, 60) == 1000);
+    EXPECT(lazy_scan_ms(0, 6000) == 1200);
+}
+
+static void without_a_ceiling_scans_take_a_part_of_a_processor(void)
+{
+    struct story story = {.used_ns = S};
+    struct cprof_ledger ledger = ledger_of(&story);
+
+    EXPECT(cprof_pace_scan_ns(&ledger, 0, MS, 100 * MS) == 200 * MS);
+    EXPECT(cprof_pace_lazy_scan_ns(&ledger, 0, MS, 100 * MS) == 200 * MS);
+    EXPECT(cprof_pace_lazy_scan_ns(&ledger, 0, MS / 10, 100 * MS) == 100 * MS);
 }
 
 static void a_long_period_is_kept(void)
@@ -520,10 +547,11 @@ int main(void)
     RUN(a_light_worker_is_looked_at_as_if_it_used_a_quarter);
     RUN(what_looks_took_too_much_or_too_little_of_they_make_up_for);
     RUN(whatever_looks_and_samples_cost_the_ceiling_holds);
-    RUN(scans_take_a_sixth_of_the_ceiling);
     RUN(no_ceiling_is_high_enough_for_more_than_a_part_of_a_processor);
     RUN(looks_that_are_dear_come_once_a_second_at_least);
-    RUN(scans_come_five_times_a_second_unless_a_processor_pays_too_much);
+    RUN(scans_take_a_sixth_of_the_ceiling_but_come_five_times_a_second);
+    RUN(where_no_thread_comes_or_goes_a_light_worker_is_scanned_once_a_second);
+    RUN(without_a_ceiling_scans_take_a_part_of_a_processor);
     RUN(a_long_period_is_kept);
     RUN(any_seed_draws_gaps_of_its_own);
     RUN(the_looks_do_not_bend_what_requests_get);
