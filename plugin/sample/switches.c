@@ -14,6 +14,7 @@
 static struct {
     bool is_measured;
     uint64_t cost_ns; /* of one switch */
+    bool are_paid;    /* in this window: there are perf events */
     /* When sampling began: the process's switches, and the counter. A process before may have had
      * the slot. */
     uint64_t begun;
@@ -33,8 +34,8 @@ static uint64_t count_of_others(void)
 
 void cprof_switches_begin(_Atomic uint64_t *counters)
 {
-    if (!cprof_engine_perf_is_used()) {
-        switches.cost_ns = 0;
+    switches.are_paid = cprof_engine_perf_is_used();
+    if (!switches.are_paid) {
         atomic_fetch_add(&counters[CPROF_COUNTER_PERF_GIVEN_UP],
                          cprof_engine_perf_is_given_up() ? 1 : 0);
         return;
@@ -49,7 +50,7 @@ void cprof_switches_begin(_Atomic uint64_t *counters)
 
 void cprof_switches_publish(_Atomic uint64_t *counters)
 {
-    if (switches.cost_ns > 0) {
+    if (switches.are_paid) {
         uint64_t now = count_of_others(), count = now > switches.begun ? now - switches.begun : 0;
 
         atomic_store(&counters[CPROF_COUNTER_SWITCH_CPU_NS],
@@ -59,7 +60,7 @@ void cprof_switches_publish(_Atomic uint64_t *counters)
 
 void cprof_switches_end(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths)
 {
-    if (switches.cost_ns > 0 && cprof_ledger_switches_are_too_dear(ledger, ceiling_hundredths)) {
+    if (switches.are_paid && cprof_ledger_switches_are_too_dear(ledger, ceiling_hundredths)) {
         cprof_engine_perf_give_up();
         cprof_log(
             CPROF_LOG_INFO,
