@@ -2,8 +2,8 @@
 whether shares and totals stay right, and whether more processes cost no more.
 
 How busy a machine of 32 processors is cannot be had here. What is asked of the budget is the same
-on two: a period so short that the samples would be too many even if other programs leave only half
-of one processor.
+on two: a period so short that the samples would be too many even if other programs leave a quarter
+of one processor alone.
 
 SPDX-License-Identifier: MIT
 """
@@ -20,7 +20,7 @@ from testenv.uwsgi import APPS
 sys.path.insert(0, str(APPS))
 import truth  # its shares; the app's own process has its own copy
 
-MAX_SAMPLES = 400
+MAX_SAMPLES = 200
 PERIOD_MS = 1
 SECONDS = 10  # a window
 WARM_UP = 3  # windows until the load is up and the period is chosen by one that saw it whole
