@@ -99,8 +99,8 @@ static void judge_cost(struct cprof_ceiling *ceiling, const struct cprof_harvest
                        uint64_t period_ns, uint32_t set_ms)
 {
     enum cprof_overhead_change change =
-        cprof_overhead_judge(&ceiling->rule, ceiling->percent, harvest->worst_samples_percent,
-                             base_ns(ceiling, set_ms), period_ns);
+        cprof_overhead_judge(&ceiling->rule, harvest->worst_firm_percent,
+                             harvest->worst_samples_percent, base_ns(ceiling, set_ms), period_ns);
 
     if (change != CPROF_OVERHEAD_SAME) {
         say_cost(ceiling, harvest, change, set_ms);

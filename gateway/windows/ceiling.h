@@ -24,8 +24,9 @@
 struct cprof_ceiling {
     struct cprof_overhead rule;
     struct cprof_budget budget;
-    double percent; /* of the worker that paid most in the last window that could be judged, or
-                     * CPROF_OVERHEAD_UNKNOWN */
+    double
+        percent; /* of the worker that paid most, looks that give way left out, in the last window
+                     * that could be judged; or CPROF_OVERHEAD_UNKNOWN */
     double samples_per_s; /* of all slots, in the last window; or CPROF_BUDGET_UNKNOWN */
 };
 

@@ -105,19 +105,21 @@ static bool merge_one(struct cprof_making *making, struct cprof_log_view *view,
     return merge_slot(making, view, error);
 }
 
-static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_view *view)
+static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_view *view,
+                       uint32_t ceiling_hundredths)
 {
     struct cprof_ledger ledger;
-    double percent;
+    double firm_percent;
 
     cprof_ledger_read(&ledger, view->counters);
-    percent = cprof_ledger_percent(&ledger, cprof_ledger_sum_ns(&ledger));
+    firm_percent = cprof_ledger_percent(&ledger, cprof_ledger_firm_ns(&ledger, ceiling_hundredths));
     harvest->samples =
         cprof_saturating_add(harvest->samples, view->counters[CPROF_COUNTER_SAMPLES]);
     harvest->memory_refused =
         harvest->memory_refused || view->counters[CPROF_COUNTER_MEMORY_REFUSED] > 0;
-    if (percent > harvest->worst_percent) {
-        harvest->worst_percent = percent;
+    if (firm_percent > harvest->worst_firm_percent) {
+        harvest->worst_firm_percent = firm_percent;
+        harvest->worst_percent = cprof_ledger_percent(&ledger, cprof_ledger_sum_ns(&ledger));
         harvest->worst_samples_percent =
             cprof_ledger_percent(&ledger, ledger.cost_ns[CPROF_COST_SAMPLES]);
         harvest->worst_kind = view->kind;
@@ -144,7 +146,8 @@ static uint64_t log_bytes(const struct cprof_segment *segment, uint32_t epoch, u
 
 static void choose_kinds(struct cprof_harvest *harvest, uint32_t kinds)
 {
-    *harvest = (struct cprof_harvest){.worst_percent = CPROF_OVERHEAD_UNKNOWN};
+    *harvest = (struct cprof_harvest){.worst_firm_percent = CPROF_OVERHEAD_UNKNOWN,
+                                      .worst_percent = CPROF_OVERHEAD_UNKNOWN};
     for (unsigned i = 0; i < CPROF_PROFILE_KINDS; i++) {
         if (kinds & (uint32_t)cprof_profile_kinds[i]) {
             struct cprof_profile *profile = &harvest->profiles[harvest->count++];
@@ -202,7 +205,7 @@ static enum cprof_step take_slot(struct cprof_making *making, struct cprof_error
         read_slot(making, &view, making->next_slot++, error) && merge_one(making, &view, error);
 
     if (ok) {
-        weigh_slot(&making->harvest, &view);
+        weigh_slot(&making->harvest, &view, making->source.config->max_overhead_hundredths);
     }
     cprof_log_view_reset(&view);
     return ok ? CPROF_STEP_MORE : CPROF_STEP_FAILED;

@@ -1,7 +1,7 @@
 /* overhead.h - the rule that keeps the profiler's own cost below its ceiling.
  *
  * After each window, the CPU time that the profiler burnt in a worker is compared with the CPU
- * time of the worker (ledger.h). Above the ceiling the period of the next windows is doubled, up to
+ * time of the worker (ledger.h), but for looks that give way: samples have precedence. Above the ceiling the period of the next windows is doubled, up to
  * CPROF_PERIOD_NS_MAX, as long as that helps. Where samples are less than a third of the cost it
  * would not: what is dearer has its own way to become cheaper. It is halved again, until it is the
  * configured one, when for some windows in a row twice the samples would have kept the share well
@@ -37,7 +37,7 @@ enum cprof_overhead_change {
  * the configured one; at most CPROF_PERIOD_NS_MAX, if the configured one is. */
 uint64_t cprof_overhead_period_ns(const struct cprof_overhead *overhead, uint64_t configured_ns);
 
-/* A window of window_period_ns is over; percent is the share in the worker that paid most, of which
+/* A window of window_period_ns is over; percent is the firm share in the worker that paid most, of which
  * samples_percent goes with the rate. An unknown share says nothing, nor does a window of another
  * period than the one in force: it was ordered before the last change, or has a period of its
  * own. */

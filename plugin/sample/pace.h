@@ -8,13 +8,18 @@
  * left in a short one would lose what it had of the short one.
  *
  * Cost      looks at sleepers take at most one part in a hundred of a processor, scans for threads
- *           one in two hundred. Below that, both together take at most half of the ceiling that is
- *           set (cloudprofiler-max-overhead) of the worker's own CPU time. Gaps are not lengthened
- *           beyond what a window can bear for either: a second between looks, a fifth of one
- *           between scans, but for scans of more than a millisecond. A worker that uses less than
- *           a quarter of a processor counts as if it used that: its wall profile is why it is
- *           looked at. The first looks of a window come soon whatever they cost: the very first
- *           ones are the dearest, as stacks and names are new, and a short window would be over.
+ *           one in two hundred. Below that, scans take at most a sixth of the ceiling that is set
+ *           (cloudprofiler-max-overhead) of the worker's own CPU time (ledger.h), and looks what
+ *           all else leaves of nine tenths of it: a tenth is room for chance. A third is theirs in
+ *           any case. What they took too much or too little of so far, as the first ones do, they
+ *           make up for in the next seconds. Gaps are not lengthened beyond what a window can bear
+ *           for either: a second between looks, a fifth of one between scans, but for scans of more
+ *           than a millisecond. Where no thread came or went, a scan has little to find: there a
+ *           worker that uses little CPU time does not count as if it used a quarter of a processor,
+ *           and scans may be a second apart, or many workers would pay for nothing else. The first
+ *           looks of a window come soon whatever they cost: the very
+ *           first ones are the dearest, as stacks and names are new, and a short window would be
+ *           over.
  *
  * Callers   the ticker. Pure: no clock is read.
  *
@@ -26,10 +31,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../shared/segment/ledger.h"
+
 #define CPROF_PACE_MEAN_MAX_NS UINT64_C(100000000)
 #define CPROF_PACE_IDLE_MAX_NS UINT64_C(1000000000) /* where nothing ran for long */
 #define CPROF_PACE_DEAR_MAX_NS UINT64_C(1000000000) /* where looks cost much */
-#define CPROF_PACE_SCAN_MAX_NS UINT64_C(200000000)  /* where scans do */
+#define CPROF_PACE_SCAN_MAX_NS UINT64_C(200000000)  /* where scans do, and threads come and go; */
+#define CPROF_PACE_LAZY_MAX_NS UINT64_C(1000000000) /* where none does */
 
 /* The first looks of a window, and how far apart these are at most for what they cost. */
 #define CPROF_PACE_FIRST_LOOKS  6u
@@ -55,13 +63,18 @@ void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t seed
  * until the next one. */
 uint64_t cprof_pace_next(struct cprof_pace *pace, bool moved, uint64_t cost_ns, uint64_t parts);
 
-/* One part in how many of a processor looks may take, of a worker that used used_ns of CPU time in
- * wall_ns, under a ceiling in hundredths of a per cent (0: none). Scans may take half of that. */
-uint64_t cprof_pace_look_parts(uint32_t ceiling_hundredths, uint64_t used_ns, uint64_t wall_ns);
+/* One part in how many of a processor looks may take from now on, of a worker whose ledger so far is
+ * this one, under a ceiling in hundredths of a per cent (0: none). Of the ticker's time in the
+ * ledger, scans took scans_ns and looks the rest. */
+uint64_t cprof_pace_look_parts(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths,
+                               uint64_t scans_ns);
 
-/* The mean pause behind a scan that cost so much of CPU time, where looks may take one part in
- * `parts` of a processor; least_ns is the shortest one. */
-uint64_t cprof_pace_scan_ns(uint64_t cost_ns, uint64_t parts, uint64_t least_ns);
+/* The mean pause behind a scan that took so much CPU time of that worker, where threads come and go
+ * and where none does; least_ns is the shortest one. */
+uint64_t cprof_pace_scan_ns(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths,
+                            uint64_t cost_ns, uint64_t least_ns);
+uint64_t cprof_pace_lazy_scan_ns(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths,
+                                 uint64_t cost_ns, uint64_t least_ns);
 
 /* The gap where nothing ran for quiet_ns; `least_ns` is the shortest one. */
 uint64_t cprof_pace_idle_ns(uint64_t quiet_ns, uint64_t least_ns);

@@ -168,7 +168,8 @@ static void begin_new_places(void)
 /* A look has come, whatever it finds. Its weight must be the mean gap, on average, and must not
  * depend on what is found. That holds for the mean and what earlier gaps have left over; and so
  * the weights of all looks make up the window's time. What a look cannot see, because the thread
- * wakes up or switches, gets its weight from the next one. */
+ * wakes up or switches, gets its weight from the next one. A look that was cut short ends a window:
+ * what weights are ahead of the time then is taken back, which may be the whole of a long gap. */
 static void advance(uint64_t now_ns, uint64_t gap_mean_ns)
 {
     int64_t gap_ns = (int64_t)(now_ns - parked.looked_ns), weight_ns;
@@ -176,7 +177,7 @@ static void advance(uint64_t now_ns, uint64_t gap_mean_ns)
     begin_new_places();
     if (parked.looked_ns != 0) {
         weight_ns = parked.passed_ns + (gap_mean_ns ? (int64_t)gap_mean_ns : gap_ns);
-        weight_ns = weight_ns > 0 ? weight_ns : 0;
+        weight_ns = weight_ns < 0 && gap_mean_ns > 0 ? 0 : weight_ns;
         parked.passed_ns += gap_ns - weight_ns;
         parked.total_ns += (uint64_t)weight_ns;
     }
@@ -186,12 +187,13 @@ static void advance(uint64_t now_ns, uint64_t gap_mean_ns)
 /* The place was seen, and found to hold a greenlet parked in `ref`, or none: NO_REF. */
 static void settle(struct cprof_recorder *recorder, uint32_t place, uint32_t ref)
 {
-    uint64_t weight_ns = parked.total_ns - parked.seen_total_ns[place];
+    int64_t weight_ns = (int64_t)(parked.total_ns - parked.seen_total_ns[place]);
 
     parked.seen_total_ns[place] = parked.total_ns;
     if (ref != CPROF_NO_REF) {
-        (void)cprof_record_add(recorder, ref, (int64_t)weight_ns, 1);
-        atomic_fetch_add(&recorder->slot->counters[CPROF_COUNTER_OFF_CPU_WEIGHT_NS], weight_ns);
+        weight_ns = cprof_record_add(recorder, ref, weight_ns, 1);
+        atomic_fetch_add(&recorder->slot->counters[CPROF_COUNTER_OFF_CPU_WEIGHT_NS],
+                         (uint64_t)weight_ns);
         atomic_fetch_add(&recorder->slot->counters[CPROF_COUNTER_OFF_CPU_LOOKS], 1);
     }
 }

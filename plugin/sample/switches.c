@@ -9,15 +9,16 @@
 
 #include "../../shared/base/log.h"
 #include "../../shared/segment/layout.h"
-#include "../../shared/segment/ledger.h"
 #include "../threads/engine_perf.h"
 
 static struct {
     bool is_measured;
     uint64_t cost_ns; /* of one switch */
-    uint64_t begun;   /* the process's switches when sampling began */
-    /* The counters as they stood then: a process before may have had the slot. */
-    uint64_t base[CPROF_COUNTER_COUNT];
+    bool are_paid;    /* in this window: there are perf events */
+    /* When sampling began: the process's switches, and the counter. A process before may have had
+     * the slot. */
+    uint64_t begun;
+    uint64_t base_ns;
 } switches;
 
 /* Of all threads but the ticker. Its own are read first: one that comes between the two is taken
@@ -33,8 +34,8 @@ static uint64_t count_of_others(void)
 
 void cprof_switches_begin(_Atomic uint64_t *counters)
 {
-    if (!cprof_engine_perf_is_used()) {
-        switches.cost_ns = 0;
+    switches.are_paid = cprof_engine_perf_is_used();
+    if (!switches.are_paid) {
         atomic_fetch_add(&counters[CPROF_COUNTER_PERF_GIVEN_UP],
                          cprof_engine_perf_is_given_up() ? 1 : 0);
         return;
@@ -43,40 +44,28 @@ void cprof_switches_begin(_Atomic uint64_t *counters)
         switches.is_measured = true;
         switches.cost_ns = cprof_engine_perf_measure_switch();
     }
-    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
-        switches.base[i] = atomic_load(&counters[i]);
-    }
+    switches.base_ns = atomic_load(&counters[CPROF_COUNTER_SWITCH_CPU_NS]);
     switches.begun = count_of_others();
 }
 
 void cprof_switches_publish(_Atomic uint64_t *counters)
 {
-    if (switches.cost_ns > 0) {
+    if (switches.are_paid) {
         uint64_t now = count_of_others(), count = now > switches.begun ? now - switches.begun : 0;
 
         atomic_store(&counters[CPROF_COUNTER_SWITCH_CPU_NS],
-                     switches.base[CPROF_COUNTER_SWITCH_CPU_NS] + count * switches.cost_ns);
+                     switches.base_ns + count * switches.cost_ns);
     }
 }
 
-void cprof_switches_end(const _Atomic uint64_t *counters, uint32_t ceiling_hundredths)
+void cprof_switches_end(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths)
 {
-    uint64_t grown[CPROF_COUNTER_COUNT];
-    struct cprof_ledger ledger;
-
-    if (switches.cost_ns == 0) {
-        return;
-    }
-    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
-        grown[i] = atomic_load(&counters[i]) - switches.base[i];
-    }
-    cprof_ledger_read(&ledger, grown);
-    if (cprof_ledger_switches_are_too_dear(&ledger, ceiling_hundredths)) {
+    if (switches.are_paid && cprof_ledger_switches_are_too_dear(ledger, ceiling_hundredths)) {
         cprof_engine_perf_give_up();
         cprof_log(
             CPROF_LOG_INFO,
             "perf events took %.2f s of this process's %.2f s of CPU time, because its threads "
             "start and stop so often: CPU timers sample it from the next window on",
-            (double)ledger.cost_ns[CPROF_COST_SWITCHES] / 1e9, (double)ledger.worker_ns / 1e9);
+            (double)ledger->cost_ns[CPROF_COST_SWITCHES] / 1e9, (double)ledger->worker_ns / 1e9);
     }
 }

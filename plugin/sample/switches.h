@@ -20,13 +20,15 @@
 
 #include <stdint.h>
 
+#include "../../shared/segment/ledger.h"
+
 /* Sampling begins; counters are as they stand then. */
 void cprof_switches_begin(_Atomic uint64_t *counters);
 
 /* Brings the counter up to date. */
 void cprof_switches_publish(_Atomic uint64_t *counters);
 
-/* Sampling has ended, and all counters are up to date. */
-void cprof_switches_end(const _Atomic uint64_t *counters, uint32_t ceiling_hundredths);
+/* Sampling has ended, and this is what it cost. */
+void cprof_switches_end(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths);
 
 #endif

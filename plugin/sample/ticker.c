@@ -51,10 +51,8 @@ static struct {
     /* What the clocks and the slot's counters said when the epoch was joined. */
     uint64_t process_start_ns;
     uint64_t ticker_start_ns;
-    uint64_t cpu_clock_base_ns;
-    uint64_t ticker_cpu_base_ns;
-    uint64_t sampling_base_ns;
     uint64_t sampling_start_ns;
+    uint64_t base[CPROF_COUNTER_COUNT];
     uint64_t settled_ns; /* as in the slot */
     /* Of the others, when they were last known to have run. */
     uint64_t ran_ns;   /* their CPU time, at most, */
@@ -75,12 +73,12 @@ static void start_clocks(void)
 {
     _Atomic uint64_t *counters = ticker.work.mapping->slot->counters;
 
-    ticker.cpu_clock_base_ns = atomic_load(&counters[CPROF_COUNTER_CPU_CLOCK_NS]);
-    ticker.ticker_cpu_base_ns = atomic_load(&counters[CPROF_COUNTER_TICKER_CPU_NS]);
+    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
+        ticker.base[i] = atomic_load(&counters[i]);
+    }
     cprof_thread_watch_start_clocks();
     ticker.process_start_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     ticker.ticker_start_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    ticker.sampling_base_ns = atomic_load(&counters[CPROF_COUNTER_SAMPLING_NS]);
     ticker.sampling_start_ns = cprof_now_ns();
     cprof_switches_begin(counters);
     cprof_self_check_begin(counters);
@@ -89,7 +87,8 @@ static void start_clocks(void)
 static void publish_sampling_clock(void)
 {
     atomic_store(&ticker.work.mapping->slot->counters[CPROF_COUNTER_SAMPLING_NS],
-                 ticker.sampling_base_ns + cprof_now_ns() - ticker.sampling_start_ns);
+                 ticker.base[CPROF_COUNTER_SAMPLING_NS] + cprof_now_ns() -
+                     ticker.sampling_start_ns);
 }
 
 /* What the kernel has counted of a thread, or of all of them. */
@@ -158,9 +157,10 @@ static void publish_clocks(void)
     uint64_t process_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ticker.process_start_ns;
 
     cprof_switches_publish(counters);
-    atomic_store(&counters[CPROF_COUNTER_TICKER_CPU_NS], ticker.ticker_cpu_base_ns + own_ns);
+    atomic_store(&counters[CPROF_COUNTER_TICKER_CPU_NS],
+                 ticker.base[CPROF_COUNTER_TICKER_CPU_NS] + own_ns);
     atomic_store(&counters[CPROF_COUNTER_CPU_CLOCK_NS],
-                 ticker.cpu_clock_base_ns + process_ns - own_ns);
+                 ticker.base[CPROF_COUNTER_CPU_CLOCK_NS] + process_ns - own_ns);
 }
 
 static void warn_of_taken_signal(void)
@@ -221,6 +221,20 @@ static bool claim_epoch(struct cprof_window_demand *demand)
     return false;
 }
 
+/* What the process's part in the present epoch has cost until its clocks were published last. */
+static struct cprof_ledger read_ledger(void)
+{
+    const _Atomic uint64_t *counters = ticker.work.mapping->slot->counters;
+    uint64_t grown[CPROF_COUNTER_COUNT];
+    struct cprof_ledger ledger;
+
+    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
+        grown[i] = atomic_load(&counters[i]) - ticker.base[i];
+    }
+    cprof_ledger_read(&ledger, grown);
+    return ledger;
+}
+
 static void publish_settled(uint64_t now_ns)
 {
     ticker.settled_ns = now_ns;
@@ -250,9 +264,12 @@ static void join_epoch(const struct cprof_window_demand *demand)
  * together, with the samples. What a handler reads of its thread stays until it is through. */
 static void leave_epoch(uint32_t epoch)
 {
+    struct cprof_ledger ledger;
+
     cprof_thread_watch_follow_clocks();
     publish_clocks();
-    cprof_switches_end(ticker.work.mapping->slot->counters, ticker.work.ceiling_hundredths);
+    ledger = read_ledger();
+    cprof_switches_end(&ledger, ticker.work.ceiling_hundredths);
     cprof_self_check_end(ticker.work.mapping->slot->counters, !ticker.warned_of_taken_signal);
     cprof_oncpu_close();
     while (!cprof_oncpu_drained()) {
@@ -268,14 +285,17 @@ static void leave_epoch(uint32_t epoch)
 /* When what is due next, in a window. */
 struct agenda {
     uint64_t scan_ns;      /* the threads and their clocks */
-    uint64_t scan_pays_ns; /* from when on the next scan costs no more than it may */
+    uint64_t scan_pays_ns; /* from when on the next scan costs no more than it may, */
+    uint64_t scan_lazy_ns; /* and than it should where threads do not come and go */
+    uint64_t threads;      /* as ticker.threads, at the last scan */
     uint64_t look_ns;      /* sleeping threads */
-    uint64_t name_ns; /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
-    uint64_t ran_ns;  /* when something had run, at the latest */
-    bool is_known;    /* nothing ran since a look that found nothing moved, */
-    bool is_scanned;  /* or since the last scan */
-    uint64_t paid_ns; /* the ticker's CPU time that is no part of the next look's cost */
-    uint64_t parts;   /* cprof_pace_look_parts() */
+    uint64_t name_ns;  /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
+    uint64_t ran_ns;   /* when something had run, at the latest */
+    bool is_known;     /* nothing ran since a look that found nothing moved, */
+    bool is_scanned;   /* or since the last scan */
+    uint64_t paid_ns;  /* the ticker's CPU time that is no part of the next look's cost */
+    uint64_t scans_ns; /* its CPU time in all scans so far */
+    uint64_t look_parts; /* cprof_pace_look_parts() */
     struct cprof_pace pace;
 };
 
@@ -284,26 +304,38 @@ static void note_whether_others_ran(struct agenda *agenda, uint64_t now_ns)
     if (have_others_run()) {
         agenda->ran_ns = now_ns;
         agenda->is_known = agenda->is_scanned = false;
-        agenda->scan_ns = agenda->scan_pays_ns;
+        agenda->scan_ns =
+            ticker.threads == agenda->threads ? agenda->scan_lazy_ns : agenda->scan_pays_ns;
     }
 }
 
-/* Of the process's part in the present epoch, until now. */
-static uint64_t choose_parts(void)
+/* Anywhere around the mean: perf events begin another step at a scan, and must not do so in step
+ * with the app. */
+static uint64_t later(struct agenda *agenda, uint64_t now_ns, uint64_t pause_ns)
 {
-    const _Atomic uint64_t *counters = ticker.work.mapping->slot->counters;
-    uint64_t used_ns =
-        atomic_load(&counters[CPROF_COUNTER_CPU_CLOCK_NS]) - ticker.cpu_clock_base_ns;
-    uint64_t wall_ns = atomic_load(&counters[CPROF_COUNTER_SAMPLING_NS]) - ticker.sampling_base_ns;
-
-    return cprof_pace_look_parts(ticker.work.ceiling_hundredths, used_ns, wall_ns);
+    return now_ns + pause_ns * 3 / 4 + cprof_random_below(&agenda->pace.random, pause_ns / 2);
 }
 
-/* Scans are rarer where they are expensive. They come at random: perf events begin another step
- * then, and must not do so in step with the app. */
+static void plan_scan(struct agenda *agenda, uint64_t now_ns, uint64_t cost_ns)
+{
+    uint32_t ceiling_hundredths = ticker.work.ceiling_hundredths;
+    struct cprof_ledger ledger = read_ledger();
+
+    agenda->threads = ticker.threads;
+    agenda->look_parts = cprof_pace_look_parts(&ledger, ceiling_hundredths, agenda->scans_ns);
+    agenda->scan_pays_ns =
+        later(agenda, now_ns, cprof_pace_scan_ns(&ledger, ceiling_hundredths, cost_ns, ROUND_NS));
+    agenda->scan_lazy_ns = later(
+        agenda, now_ns, cprof_pace_lazy_scan_ns(&ledger, ceiling_hundredths, cost_ns, ROUND_NS));
+    agenda->scan_ns = agenda->scan_lazy_ns;
+}
+
+/* Where there are no looks, a scan pays for waking up, too. */
 static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
 {
-    uint64_t before_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns, pause_ns;
+    uint64_t before_ns =
+        wants_wall ? cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) : agenda->paid_ns;
+    uint64_t cost_ns;
 
     cprof_thread_watch_look(signal_is_ours());
     publish_sampling_clock();
@@ -315,11 +347,8 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
     cost_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
     agenda->is_scanned = true;
     agenda->paid_ns += cost_ns;
-    agenda->parts = choose_parts();
-    pause_ns = cprof_pace_scan_ns(cost_ns, agenda->parts, ROUND_NS);
-    agenda->scan_ns =
-        now_ns + pause_ns * 3 / 4 + cprof_random_below(&agenda->pace.random, pause_ns / 2);
-    agenda->scan_pays_ns = agenda->scan_ns;
+    agenda->scans_ns += cost_ns;
+    plan_scan(agenda, now_ns, cost_ns);
 }
 
 /* No thread was born, has ended or used anything since the last scan, so it would find nothing. */
@@ -338,15 +367,30 @@ static void scan_or_wait(struct agenda *agenda, bool wants_wall, uint64_t now_ns
     }
 }
 
-/* One waking does for both where nothing runs. A scan is only put off, so that it never comes
- * before it is paid for. */
-static void join_scan_to_look(struct agenda *agenda, uint64_t now_ns)
+/* A scan waits for a look that comes soon, or at all where nothing runs: one waking does for both,
+ * and is dearer than what is done then. A scan is only put off, so that it never comes before it is
+ * paid for. */
+static uint64_t scan_due_ns(const struct agenda *agenda, bool wants_wall)
 {
-    uint64_t latest_ns = now_ns + CPROF_PACE_IDLE_MAX_NS + ROUND_NS;
+    bool is_quiet = agenda->is_scanned && agenda->is_known;
+    uint64_t latest_ns = agenda->scan_ns + (is_quiet ? CPROF_PACE_IDLE_MAX_NS : ROUND_NS / 2);
 
-    if (agenda->is_scanned && agenda->is_known && agenda->scan_ns < agenda->look_ns) {
-        agenda->scan_ns = agenda->look_ns < latest_ns ? agenda->look_ns : latest_ns;
+    if (!wants_wall || agenda->look_ns < agenda->scan_ns) {
+        return agenda->scan_ns;
     }
+    return agenda->look_ns < latest_ns ? agenda->look_ns : latest_ns;
+}
+
+/* When there is something to do, at the latest. */
+static uint64_t next_due_ns(const struct agenda *agenda, bool wants_wall, uint64_t end_ns)
+{
+    uint64_t due_ns[] = {scan_due_ns(agenda, wants_wall), wants_wall ? agenda->look_ns : end_ns,
+                         wants_wall ? agenda->name_ns : end_ns};
+
+    for (size_t i = 0; i < sizeof(due_ns) / sizeof(due_ns[0]); i++) {
+        end_ns = due_ns[i] < end_ns ? due_ns[i] : end_ns;
+    }
+    return end_ns;
 }
 
 /* How long gaps like the last one are on average. A look that comes late stands for that much
@@ -361,8 +405,8 @@ static void plan_look(struct agenda *agenda, uint64_t now_ns, bool moved)
 {
     uint64_t own_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
-    agenda->look_ns =
-        now_ns + cprof_pace_next(&agenda->pace, moved, own_ns - agenda->paid_ns, agenda->parts);
+    agenda->look_ns = now_ns + cprof_pace_next(&agenda->pace, moved, own_ns - agenda->paid_ns,
+                                               agenda->look_parts);
     agenda->paid_ns = own_ns;
 }
 
@@ -402,26 +446,23 @@ static void name_sleeps(struct agenda *agenda)
 static uint64_t work_off(struct agenda *agenda, const struct cprof_window_demand *demand)
 {
     bool wants_wall = demand->kinds & CPROF_KIND_WALL;
-    uint64_t now_ns = cprof_now_ns(), next_ns = demand->next_end_ns;
+    uint64_t now_ns = cprof_now_ns(), next_ns;
 
     if (demand->requests_before_ns) {
         cprof_request_table_update(demand->requests_before_ns);
     }
     note_whether_others_ran(agenda, now_ns);
-    if (now_ns >= agenda->scan_ns) {
+    if (now_ns >= scan_due_ns(agenda, wants_wall)) {
         scan_or_wait(agenda, wants_wall, now_ns);
     }
     if (wants_wall && now_ns >= agenda->look_ns) {
         now_ns = cprof_now_ns();
         look_or_stay(agenda, now_ns);
-        join_scan_to_look(agenda, now_ns);
     }
     if (wants_wall && now_ns >= agenda->name_ns) {
         name_sleeps(agenda);
     }
-    next_ns = agenda->scan_ns < next_ns ? agenda->scan_ns : next_ns;
-    next_ns = wants_wall && agenda->look_ns < next_ns ? agenda->look_ns : next_ns;
-    next_ns = wants_wall && agenda->name_ns < next_ns ? agenda->name_ns : next_ns;
+    next_ns = next_due_ns(agenda, wants_wall, demand->next_end_ns);
     now_ns = cprof_now_ns();
     return next_ns > now_ns ? next_ns - now_ns : 0;
 }
@@ -498,10 +539,12 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
     struct agenda agenda = {
         .scan_ns = now_ns + ROUND_NS,
         .scan_pays_ns = now_ns + ROUND_NS,
+        .scan_lazy_ns = now_ns + ROUND_NS,
+        .threads = ticker.threads,
         .name_ns = UINT64_MAX,
         .ran_ns = now_ns,
         .paid_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID),
-        .parts = CPROF_PACE_LOOK_PARTS_MIN,
+        .look_parts = CPROF_PACE_LOOK_PARTS_MIN,
     };
     uint64_t pause_ns;
 

@@ -17,6 +17,8 @@
 #define NOTICED_PART  1000 /* of a processor: less is no reason for anything */
 #define HUNDREDTHS    100.0
 
+#define HUNDREDTHS_IN_ALL UINT64_C(10000)
+
 static const struct {
     enum cprof_counter counter;
     enum cprof_cost cost;
@@ -65,15 +67,31 @@ enum cprof_cost cprof_ledger_dearest(const struct cprof_ledger *ledger)
     return (enum cprof_cost)dearest;
 }
 
+uint64_t cprof_ledger_base_ns(const struct cprof_ledger *ledger)
+{
+    uint64_t light_ns = ledger->wall_ns / LIGHT_PART;
+
+    return ledger->worker_ns > light_ns ? ledger->worker_ns : light_ns;
+}
+
+uint64_t cprof_ledger_firm_ns(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths)
+{
+    uint64_t own_ns =
+        cprof_ledger_base_ns(ledger) / (HUNDREDTHS_IN_ALL * CPROF_TICKER_PART) * ceiling_hundredths;
+    struct cprof_ledger firm = *ledger;
+
+    if (ceiling_hundredths > 0 && firm.cost_ns[CPROF_COST_TICKER] > own_ns) {
+        firm.cost_ns[CPROF_COST_TICKER] = own_ns;
+    }
+    return cprof_ledger_sum_ns(&firm);
+}
+
 double cprof_ledger_percent(const struct cprof_ledger *ledger, uint64_t cost_ns)
 {
-    uint64_t light_ns = ledger->wall_ns / LIGHT_PART, base_ns = ledger->worker_ns;
-
-    if (ledger->wall_ns < WALL_NS_MIN || base_ns < ledger->wall_ns / IDLE_PART) {
+    if (ledger->wall_ns < WALL_NS_MIN || ledger->worker_ns < ledger->wall_ns / IDLE_PART) {
         return CPROF_OVERHEAD_UNKNOWN;
     }
-    base_ns = base_ns > light_ns ? base_ns : light_ns;
-    return PER_CENT * (double)cost_ns / (double)base_ns;
+    return PER_CENT * (double)cost_ns / (double)cprof_ledger_base_ns(ledger);
 }
 
 bool cprof_ledger_switches_are_too_dear(const struct cprof_ledger *ledger,

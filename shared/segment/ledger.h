@@ -5,7 +5,8 @@
  *
  *     samples    the handlers, and what the kernel needs to deliver their signals. They grow with
  *                the rate: the gateway lengthens the period (gateway/windows/overhead.h).
- *     ticker     looks and scans. The ticker holds itself back (plugin/sample/pace.h).
+ *     ticker     looks and scans. The ticker holds itself back: half of the ceiling is its own, more
+ *                is only lent by what others leave of it (plugin/sample/pace.h).
  *     switches   perf events are switched on and off with their threads, whatever the period. The
  *                worker goes over to the next engine (plugin/sample/switches.h).
  *
@@ -25,6 +26,9 @@
 /* What the kernel needs for a tick's signal: the overflow with an empty handler less the kernel's
  * own tick, which comes in any case (docs/performance.md, table (a)). */
 #define CPROF_DELIVERY_NS UINT64_C(10000)
+
+/* This part of the ceiling is the ticker's, whatever all else costs. */
+#define CPROF_TICKER_PART 2u
 
 enum cprof_cost {
     CPROF_COST_SAMPLES,
@@ -46,10 +50,17 @@ uint64_t cprof_ledger_sum_ns(const struct cprof_ledger *ledger);
 
 enum cprof_cost cprof_ledger_dearest(const struct cprof_ledger *ledger);
 
-/* `cost_ns` in per cent of the worker's CPU time. A worker that used less than a quarter of a
+/* What the ceiling is a part of: the worker's CPU time. A worker that used less than a quarter of a
  * processor counts as if it had used a quarter: the ticker's small constant cost is no reason to
- * sample it less. CPROF_OVERHEAD_UNKNOWN for one that used less than a tenth, or was sampled for
- * less than half a second. */
+ * sample it less. */
+uint64_t cprof_ledger_base_ns(const struct cprof_ledger *ledger);
+
+/* The sum without what the ticker takes beyond CPROF_TICKER_PART of the ceiling, in hundredths of a
+ * per cent (0: none). Looks take that much only where others leave it, and give it back. */
+uint64_t cprof_ledger_firm_ns(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths);
+
+/* `cost_ns` in per cent of cprof_ledger_base_ns(). CPROF_OVERHEAD_UNKNOWN for a worker that used
+ * less than a tenth of a processor, or was sampled for less than half a second. */
 double cprof_ledger_percent(const struct cprof_ledger *ledger, uint64_t cost_ns);
 
 /* Is what a process pays for its perf events too much? It is if they took more than 2 % of its CPU

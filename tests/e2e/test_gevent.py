@@ -21,9 +21,12 @@ GREENLETS = 20
 CROWD = 300
 NAP_MS = 200
 SHORT_NAP_MS = 40
+LONG_NAP_MS = (SECONDS + 2) * 1000
 WORK_MS = 5
 TOIL_MS = 20
 BLOCK_MS = 20
+
+FIRST_GAP_S = 0.1  # the longest mean gap between a window's first looks (plugin/sample/pace.h)
 
 WITHOUT_WAIT = {"running", "runnable", "gil"}
 
@@ -51,13 +54,15 @@ class Seen(NamedTuple):
         (account,) = known.worker_accounts(self.wall)
         return abs(account["sampling_ns"] / 1e9 / books.window_of(self.wall).seconds() - 1)
 
-    def chance(self, name):
-        """How many seconds found() may be off by chance alone."""
-        window = books.window_of(self.wall)
-        waits = [(start, end) for own, start, end in self.book if own == name]
+    def looks(self, name):
+        """How many looks saw a wait called `name`, if there is always one."""
         seen = self.asleep().where(lambda sample: name in sample.names()).total_count
-        looks = seen * window.seconds() / self.real(name)
-        return bounds.chance_of_waits(waits, window, looks)
+        return seen * books.window_of(self.wall).seconds() / self.real(name)
+
+    def chance(self, name, looks):
+        """How many seconds found() may be off by chance alone."""
+        waits = [(start, end) for own, start, end in self.book if own == name]
+        return bounds.chance_of_waits(waits, books.window_of(self.wall), looks)
 
     def asleep(self):
         return self.wall.where(lambda sample: sample.labels["state"] not in WITHOUT_WAIT)
@@ -89,9 +94,10 @@ def look(make, reader, load, **options):
     return Seen(reader.read(cpu), wall, book, server.log)
 
 
-def assert_found(seen, name):
+def assert_found(seen, name, looks=None):
+    """`looks`: as many as there are where they are rarest."""
     real, found = seen.real(name), seen.found(name)
-    late, chance = seen.late_part() * real, seen.chance(name)
+    late, chance = seen.late_part() * real, seen.chance(name, looks or seen.looks(name))
     print(
         f"{name}: {found:.2f} s for {real:.2f} s, {found / real - 1:+.4f}, "
         f"late {late / real:.4f}, chance {chance / real:.4f}"
@@ -144,6 +150,20 @@ def test_time_in_which_the_thread_is_busy_goes_to_whom_it_belongs(make_uwsgi, pr
     )
 
     assert_found(seen, "nap")
+
+
+def test_greenlets_of_a_worker_in_which_nothing_happens_have_all_their_time(
+    make_uwsgi, profile_reader
+):
+    """They sleep until the window is over. With sleeps that end in it chance alone could take half
+    a second of each: what happens between two of them falls where looks are rarest."""
+    seen = look(make_uwsgi, profile_reader, {f"/nap?ms={LONG_NAP_MS}": 2})
+    seconds = books.window_of(seen.wall).seconds()
+
+    assert seen.real("nap") > SECONDS
+    assert seen.looks("nap") < seconds / known.PERIOD_S / 2, "it was not quiet"
+    assert_found(seen, "nap", looks=seconds / FIRST_GAP_S)
+    assert seen.found("nap") <= 2 * seconds * (1 + seen.late_part()), "longer than the window"
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,8 @@ static struct cprof_window_result a_result(struct cprof_window *window,
                                            struct cprof_harvest *harvest, double percent)
 {
     *window = (struct cprof_window){.period_ns = cprof_ceiling_period_ms(&ceiling, SET_MS) * MS};
-    *harvest = (struct cprof_harvest){.worst_percent = percent,
+    *harvest = (struct cprof_harvest){.worst_firm_percent = percent,
+                                      .worst_percent = percent,
                                       .worst_samples_percent = percent,
                                       .worst_kind = CPROF_SLOT_WORKER,
                                       .worst_number = 2};
@@ -79,6 +80,25 @@ static void cheap_windows_bring_the_period_back_and_say_so(void)
     EXPECT(cprof_ceiling_period_ms(&ceiling, SET_MS) == 10);
     EXPECT(strstr(logged, "profiling took at most 0.10 %"));
     EXPECT(strstr(logged, "one sample each 10 ms from now on, as is set"));
+}
+
+/* They fill up the ceiling when samples are few, and give way when there are more again. */
+static void looks_that_give_way_do_not_keep_the_period_long(void)
+{
+    struct cprof_window window;
+    struct cprof_harvest harvest;
+    struct cprof_window_result result;
+
+    begin_test(100);
+    end_window(1.25);
+    for (int i = 0; i < 3; i++) {
+        result = a_result(&window, &harvest, 0.95);
+        harvest.worst_firm_percent = 0.6;
+        harvest.worst_samples_percent = 0.1;
+        cprof_ceiling_window_ended(&ceiling, &result, SET_MS);
+        EXPECT(ceiling.percent == 0.95);
+    }
+    EXPECT(cprof_ceiling_period_ms(&ceiling, SET_MS) == SET_MS);
 }
 
 static void without_a_ceiling_the_cost_is_known_and_nothing_changes(void)
@@ -192,6 +212,7 @@ int main(void)
 {
     RUN(a_window_that_cost_too_much_slows_the_next_ones_and_says_so);
     RUN(cheap_windows_bring_the_period_back_and_say_so);
+    RUN(looks_that_give_way_do_not_keep_the_period_long);
     RUN(without_a_ceiling_the_cost_is_known_and_nothing_changes);
     RUN(windows_that_say_nothing_about_the_period_are_left_out);
     RUN(another_setting_keeps_the_stretch);

@@ -85,6 +85,28 @@ static void a_light_worker_counts_as_if_it_used_a_quarter(void)
     EXPECT(percent() == 1.0);
 }
 
+/* Half of a ceiling of 1 % is 50 ms. */
+static void what_the_ticker_takes_beyond_half_of_the_ceiling_is_not_firm(void)
+{
+    begin_test(10 * S, 10 * S);
+    pay(CPROF_COUNTER_HANDLER_CPU_NS, 10 * MS);
+    pay(CPROF_COUNTER_TICKER_CPU_NS, 50 * MS);
+    EXPECT(cprof_ledger_firm_ns(&ledger, 100) == 60 * MS);
+    pay(CPROF_COUNTER_TICKER_CPU_NS, 30 * MS);
+    EXPECT(cprof_ledger_firm_ns(&ledger, 100) == 60 * MS);
+    EXPECT(cprof_ledger_firm_ns(&ledger, 200) == 90 * MS);
+    EXPECT(cprof_ledger_firm_ns(&ledger, 0) == 90 * MS);
+    pay(CPROF_COUNTER_SWITCH_CPU_NS, 40 * MS);
+    EXPECT(cprof_ledger_firm_ns(&ledger, 100) == 100 * MS);
+}
+
+static void of_a_light_worker_it_is_half_of_the_ceiling_of_a_quarter(void)
+{
+    begin_test(S, 10 * S);
+    pay(CPROF_COUNTER_TICKER_CPU_NS, 20 * MS);
+    EXPECT(cprof_ledger_firm_ns(&ledger, 100) == 12500 * MS / 1000);
+}
+
 static void an_idle_worker_says_nothing(void)
 {
     begin_test(S - 1, 10 * S);
@@ -161,6 +183,8 @@ int main(void)
     RUN(the_dearest_part_is_named);
     RUN(the_share_is_of_the_workers_own_time);
     RUN(a_light_worker_counts_as_if_it_used_a_quarter);
+    RUN(what_the_ticker_takes_beyond_half_of_the_ceiling_is_not_firm);
+    RUN(of_a_light_worker_it_is_half_of_the_ceiling_of_a_quarter);
     RUN(an_idle_worker_says_nothing);
     RUN(nor_does_one_that_was_hardly_sampled);
     RUN(nonsense_in_shared_memory_is_only_a_large_share);

@@ -187,23 +187,144 @@ static void where_nothing_ran_for_long_gaps_are_a_quarter_of_that(void)
     EXPECT(cprof_pace_idle_ns(3600 * S, 100 * MS) == CPROF_PACE_IDLE_MAX_NS);
 }
 
-/* At a ceiling of 1 %, of which looks get a third. */
-static void looks_take_a_third_of_the_ceiling(void)
+#define WALL_NS (10 * S)
+
+/* Of 10 s, in which samples cost so much; of the ticker's time scans took scans_ns. */
+struct story {
+    uint64_t used_ns, samples_ns, looks_ns, scans_ns;
+    uint32_t ceiling_hundredths;
+};
+
+static struct cprof_ledger ledger_of(const struct story *story)
 {
-    EXPECT(cprof_pace_look_parts(100, 10 * S, 10 * S) == 300);
-    EXPECT(cprof_pace_look_parts(200, 10 * S, 10 * S) == 150);
-    EXPECT(cprof_pace_look_parts(100, 5 * S, 10 * S) == 600);
-    EXPECT(cprof_pace_look_parts(100, 2 * S, 10 * S) == 1200); /* as if it used a quarter */
-    EXPECT(cprof_pace_look_parts(100, 0, 10 * S) == 1200);
+    return (struct cprof_ledger){
+        .cost_ns = {[CPROF_COST_SAMPLES] = story->samples_ns,
+                    [CPROF_COST_TICKER] = story->looks_ns + story->scans_ns},
+        .worker_ns = story->used_ns,
+        .wall_ns = WALL_NS,
+    };
+}
+
+static uint64_t look_parts(const struct story *story)
+{
+    struct cprof_ledger ledger = ledger_of(story);
+
+    return cprof_pace_look_parts(&ledger, story->ceiling_hundredths, story->scans_ns);
+}
+
+/* Looks that took in the last 10 s what they may, or nothing of it, or all too much. */
+static uint64_t parts_behind_looks_of(struct story story, uint64_t looks_ns)
+{
+    story.looks_ns = looks_ns;
+    return look_parts(&story);
+}
+
+/* A ceiling of 1 % is 100 ms. */
+static void looks_take_what_the_others_leave_of_nine_tenths_of_the_ceiling(void)
+{
+    struct story story = {.used_ns = 10 * S, .ceiling_hundredths = 100};
+
+    EXPECT(parts_behind_looks_of(story, 90 * MS) == 10000 / 90);
+    story.samples_ns = 25 * MS;
+    EXPECT(parts_behind_looks_of(story, 65 * MS) == 10000 / 65);
+    story.scans_ns = 15 * MS;
+    EXPECT(parts_behind_looks_of(story, 50 * MS) == 200);
+}
+
+static void a_third_of_the_ceiling_is_theirs_whatever_the_others_take(void)
+{
+    struct story story = {.used_ns = 10 * S, .ceiling_hundredths = 100};
+    uint64_t third_ns = 100 * MS / 3;
+
+    for (story.samples_ns = 60 * MS; story.samples_ns < 10 * S; story.samples_ns *= 2) {
+        EXPECT(parts_behind_looks_of(story, third_ns) == 300);
+    }
+}
+
+static void a_light_worker_is_looked_at_as_if_it_used_a_quarter(void)
+{
+    struct story story = {.ceiling_hundredths = 100};
+
+    EXPECT(parts_behind_looks_of(story, 45 * MS / 2) == 444);
+    story.used_ns = 2500 * MS;
+    EXPECT(parts_behind_looks_of(story, 45 * MS / 2) == 444);
+    story.used_ns = 5 * S;
+    EXPECT(parts_behind_looks_of(story, 45 * MS) == 222);
+}
+
+/* The long run gives them one part in 200: in the next 5 s they have half of that back. */
+static void what_looks_took_too_much_or_too_little_of_they_make_up_for(void)
+{
+    struct story story = {.used_ns = 10 * S, .ceiling_hundredths = 100, .samples_ns = 40 * MS};
+
+    EXPECT(parts_behind_looks_of(story, 50 * MS) == 200);
+    EXPECT(parts_behind_looks_of(story, 60 * MS) == 333);
+    EXPECT(parts_behind_looks_of(story, 62500 * MS / 1000) == 400); /* no less than half of it */
+    EXPECT(parts_behind_looks_of(story, 10 * S) == 400);
+    EXPECT(parts_behind_looks_of(story, 40 * MS) == 142);
+    EXPECT(parts_behind_looks_of(story, 0) == LOOK_PARTS); /* and no more than twice of it */
 }
 
 static void no_ceiling_is_high_enough_for_more_than_a_part_of_a_processor(void)
 {
-    EXPECT(cprof_pace_look_parts(0, 10 * S, 10 * S) == LOOK_PARTS);
-    EXPECT(cprof_pace_look_parts(100, 640 * S, 10 * S) == LOOK_PARTS);
-    EXPECT(cprof_pace_look_parts(5000, 10 * S, 10 * S) == LOOK_PARTS);
-    EXPECT(cprof_pace_look_parts(1, 0, 0) == LOOK_PARTS);
-    EXPECT(cprof_pace_look_parts(5000, UINT64_MAX, UINT64_MAX) == LOOK_PARTS);
+    struct cprof_ledger none = {0}, nonsense = {.worker_ns = UINT64_MAX, .wall_ns = UINT64_MAX};
+
+    EXPECT(look_parts(&(struct story){.used_ns = 10 * S}) == LOOK_PARTS);
+    EXPECT(look_parts(&(struct story){.used_ns = 640 * S, .ceiling_hundredths = 100}) ==
+           LOOK_PARTS);
+    EXPECT(look_parts(&(struct story){.used_ns = 10 * S, .ceiling_hundredths = 5000}) ==
+           LOOK_PARTS);
+    EXPECT(cprof_pace_look_parts(&none, 1, 0) == LOOK_PARTS);
+    EXPECT(cprof_pace_look_parts(&nonsense, 5000, UINT64_MAX) == LOOK_PARTS);
+    EXPECT(cprof_pace_scan_ns(&none, 1, MS, 0) == CPROF_PACE_SCAN_PARTS_MIN * MS);
+    EXPECT(cprof_pace_scan_ns(&nonsense, 5000, MS, 0) == CPROF_PACE_SCAN_PARTS_MIN * MS);
+    EXPECT(cprof_pace_lazy_scan_ns(&none, 0, MS, 0) == CPROF_PACE_SCAN_PARTS_MIN * MS);
+}
+
+/* A worker whose looks cost so much, by the rules of ticker.c: five times a second it is asked what
+ * looks may take. Returns what they took of the ceiling, with all else. */
+static double part_of_ceiling_taken(struct story story, uint64_t look_ns, uint32_t *looks)
+{
+    uint64_t parts = LOOK_PARTS, now_ns = 0, asked_ns = 0;
+    struct cprof_ledger ledger = {0};
+    struct cprof_pace pace;
+
+    *looks = 0;
+    cprof_pace_begin(&pace, PERIOD_NS, 11);
+    while (now_ns < WALL_NS) {
+        now_ns += cprof_pace_next(&pace, true, look_ns, parts);
+        story.looks_ns += look_ns;
+        ++*looks;
+        if (now_ns >= asked_ns) {
+            asked_ns = now_ns + 200 * MS;
+            ledger = ledger_of(&story);
+            ledger.wall_ns = now_ns;
+            ledger.worker_ns = story.used_ns * (now_ns / MS) / (WALL_NS / MS);
+            ledger.cost_ns[CPROF_COST_SAMPLES] = story.samples_ns * (now_ns / MS) / (WALL_NS / MS);
+            parts = cprof_pace_look_parts(&ledger, story.ceiling_hundredths, 0);
+        }
+    }
+    return (double)cprof_ledger_sum_ns(&ledger) * 10000 /
+           (double)(cprof_ledger_base_ns(&ledger) * story.ceiling_hundredths);
+}
+
+static void whatever_looks_and_samples_cost_the_ceiling_holds(void)
+{
+    static const uint64_t looks_us[] = {10, 50, 200, 1000};
+
+    for (size_t i = 0; i < sizeof(looks_us) / sizeof(looks_us[0]); i++) {
+        struct story story = {.ceiling_hundredths = 100};
+        uint32_t light, half, full;
+
+        EXPECT(part_of_ceiling_taken(story, looks_us[i] * MS / 1000, &light) < 1);
+        story.used_ns = 10 * S;
+        EXPECT(part_of_ceiling_taken(story, looks_us[i] * MS / 1000, &half) < 1);
+        story.samples_ns = 60 * MS;
+        EXPECT(part_of_ceiling_taken(story, looks_us[i] * MS / 1000, &full) < 1);
+        EXPECT(light <= half && full <= half);
+        (void)fprintf(stderr, "  %u us a look: %u in a light worker, %u and %u in busy ones\n",
+                      (unsigned)looks_us[i], light, half, full);
+    }
 }
 
 /* Gaps of more than a second would leave nothing of a window. */
@@ -220,13 +341,51 @@ static void looks_that_are_dear_come_once_a_second_at_least(void)
     }
 }
 
-static void scans_come_five_times_a_second_unless_a_processor_pays_too_much(void)
+/* Of a worker that used so much in 10 s, under a ceiling of 1 %, in ms. */
+static uint64_t scan_ms(uint64_t used_ns, uint64_t cost_us)
 {
-    EXPECT(cprof_pace_scan_ns(0, 300, 100 * MS) == 100 * MS);
-    EXPECT(cprof_pace_scan_ns(MS / 4, 300, 100 * MS) == 150 * MS);
-    EXPECT(cprof_pace_scan_ns(MS / 2, 300, 100 * MS) == 200 * MS);
-    EXPECT(cprof_pace_scan_ns(MS, 1200, 100 * MS) == 200 * MS);
-    EXPECT(cprof_pace_scan_ns(3 * MS, 1200, 100 * MS) == 600 * MS);
+    struct story story = {.used_ns = used_ns, .samples_ns = 10 * S, .looks_ns = 10 * S};
+    struct cprof_ledger ledger = ledger_of(&story);
+
+    return cprof_pace_scan_ns(&ledger, 100, cost_us * MS / 1000, 100 * MS) / MS;
+}
+
+static uint64_t lazy_scan_ms(uint64_t used_ns, uint64_t cost_us)
+{
+    struct story story = {.used_ns = used_ns, .samples_ns = 10 * S, .looks_ns = 10 * S};
+    struct cprof_ledger ledger = ledger_of(&story);
+
+    return cprof_pace_lazy_scan_ns(&ledger, 100, cost_us * MS / 1000, 100 * MS) / MS;
+}
+
+static void scans_take_a_sixth_of_the_ceiling_but_come_five_times_a_second(void)
+{
+    EXPECT(scan_ms(10 * S, 0) == 100);
+    EXPECT(scan_ms(10 * S, 250) == 150);
+    EXPECT(scan_ms(10 * S, 1000) == 200);
+    EXPECT(scan_ms(5 * S, 125) == 150);
+    EXPECT(scan_ms(S, 60) == 144 && scan_ms(0, 60) == 144); /* as if it used a quarter */
+    EXPECT(scan_ms(S, 3000) == 600);                        /* two hundred times its cost */
+}
+
+static void where_no_thread_comes_or_goes_a_light_worker_is_scanned_once_a_second(void)
+{
+    EXPECT(lazy_scan_ms(10 * S, 250) == 150);
+    EXPECT(lazy_scan_ms(10 * S, 2500) == 1000);
+    EXPECT(lazy_scan_ms(S, 60) == 360);
+    EXPECT(lazy_scan_ms(S / 4, 60) == 1000);
+    EXPECT(lazy_scan_ms(0, 60) == 1000);
+    EXPECT(lazy_scan_ms(0, 6000) == 1200);
+}
+
+static void without_a_ceiling_scans_take_a_part_of_a_processor(void)
+{
+    struct story story = {.used_ns = S};
+    struct cprof_ledger ledger = ledger_of(&story);
+
+    EXPECT(cprof_pace_scan_ns(&ledger, 0, MS, 100 * MS) == 200 * MS);
+    EXPECT(cprof_pace_lazy_scan_ns(&ledger, 0, MS, 100 * MS) == 200 * MS);
+    EXPECT(cprof_pace_lazy_scan_ns(&ledger, 0, MS / 10, 100 * MS) == 100 * MS);
 }
 
 static void a_long_period_is_kept(void)
@@ -383,10 +542,16 @@ int main(void)
     RUN(looks_that_cost_much_are_rare_even_while_something_moves);
     RUN(the_first_looks_of_a_window_come_soon);
     RUN(where_nothing_ran_for_long_gaps_are_a_quarter_of_that);
-    RUN(looks_take_a_third_of_the_ceiling);
+    RUN(looks_take_what_the_others_leave_of_nine_tenths_of_the_ceiling);
+    RUN(a_third_of_the_ceiling_is_theirs_whatever_the_others_take);
+    RUN(a_light_worker_is_looked_at_as_if_it_used_a_quarter);
+    RUN(what_looks_took_too_much_or_too_little_of_they_make_up_for);
+    RUN(whatever_looks_and_samples_cost_the_ceiling_holds);
     RUN(no_ceiling_is_high_enough_for_more_than_a_part_of_a_processor);
     RUN(looks_that_are_dear_come_once_a_second_at_least);
-    RUN(scans_come_five_times_a_second_unless_a_processor_pays_too_much);
+    RUN(scans_take_a_sixth_of_the_ceiling_but_come_five_times_a_second);
+    RUN(where_no_thread_comes_or_goes_a_light_worker_is_scanned_once_a_second);
+    RUN(without_a_ceiling_scans_take_a_part_of_a_processor);
     RUN(a_long_period_is_kept);
     RUN(any_seed_draws_gaps_of_its_own);
     RUN(the_looks_do_not_bend_what_requests_get);

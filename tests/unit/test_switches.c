@@ -1,0 +1,198 @@
+/* test_switches.c - see plugin/sample/switches.h, with counts and costs of its own.
+ *
+ * sources: plugin/sample/switches.c
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../plugin/sample/switches.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "../../plugin/threads/engine_perf.h"
+#include "../../shared/base/log.h"
+#include "../../shared/segment/layout.h"
+#include "expect.h"
+
+#define MS      UINT64_C(1000000)
+#define S       UINT64_C(1000000000)
+#define COST_NS UINT64_C(4000)
+
+static struct {
+    bool is_used, is_given_up;
+    uint32_t measurements;
+} perf;
+
+static struct {
+    long ticker, all; /* switches, of which each kind has a half */
+} kernel;
+
+static _Atomic uint64_t counters[CPROF_COUNTER_COUNT];
+static char logged[512];
+
+bool cprof_engine_perf_is_used(void)
+{
+    return perf.is_used && !perf.is_given_up;
+}
+
+bool cprof_engine_perf_is_given_up(void)
+{
+    return perf.is_given_up;
+}
+
+void cprof_engine_perf_give_up(void)
+{
+    perf.is_given_up = true;
+}
+
+uint64_t cprof_engine_perf_measure_switch(void)
+{
+    perf.measurements++;
+    return COST_NS;
+}
+
+/* In the place of the C library's. */
+int getrusage(__rusage_who_t who, struct rusage *usage)
+{
+    long count = who == RUSAGE_THREAD ? kernel.ticker : kernel.all;
+
+    EXPECT(who == RUSAGE_THREAD || who == RUSAGE_SELF);
+    memset(usage, 0, sizeof(*usage));
+    usage->ru_nvcsw = count / 2;
+    usage->ru_nivcsw = count - count / 2;
+    return 0;
+}
+
+static void keep_line(const char *line)
+{
+    (void)snprintf(logged, sizeof(logged), "%s", line);
+}
+
+/* A window begins in a slot that another process had before. */
+static void begin_window(bool is_used)
+{
+    perf.is_used = is_used;
+    perf.is_given_up = false;
+    kernel.ticker = 1000;
+    kernel.all = 5000;
+    for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
+        atomic_store(&counters[i], 7 * S);
+    }
+    logged[0] = '\0';
+    cprof_log_setup(keep_line, CPROF_LOG_DEBUG);
+    cprof_switches_begin(counters);
+}
+
+/* What the counter has grown by. */
+static uint64_t published_ns(void)
+{
+    cprof_switches_publish(counters);
+    return atomic_load(&counters[CPROF_COUNTER_SWITCH_CPU_NS]) - 7 * S;
+}
+
+static void each_switch_of_the_others_costs_what_was_measured(void)
+{
+    begin_window(true);
+    EXPECT(published_ns() == 0);
+    kernel.all += 301;
+    EXPECT(published_ns() == 301 * COST_NS);
+    kernel.all += 1;
+    EXPECT(published_ns() == 302 * COST_NS);
+}
+
+static void the_tickers_own_switches_cost_nothing(void)
+{
+    begin_window(true);
+    kernel.ticker += 40;
+    kernel.all += 40;
+    EXPECT(published_ns() == 0);
+    kernel.ticker += 40;
+    kernel.all += 50;
+    EXPECT(published_ns() == 10 * COST_NS);
+}
+
+static void a_count_that_falls_is_no_cost(void)
+{
+    begin_window(true);
+    kernel.all -= 10;
+    EXPECT(published_ns() == 0);
+}
+
+static void what_a_switch_costs_is_measured_once_for_all_windows(void)
+{
+    begin_window(true);
+    begin_window(true);
+    EXPECT(perf.measurements == 1);
+}
+
+static void windows_of_a_process_add_up(void)
+{
+    begin_window(true);
+    kernel.all += 10;
+    EXPECT(published_ns() == 10 * COST_NS);
+    kernel.all += 1000; /* between windows */
+    cprof_switches_begin(counters);
+    EXPECT(published_ns() == 10 * COST_NS);
+    kernel.all += 5;
+    EXPECT(published_ns() == 15 * COST_NS);
+}
+
+static void without_perf_events_switches_cost_nothing(void)
+{
+    begin_window(false);
+    kernel.all += 1000;
+    EXPECT(published_ns() == 0);
+    EXPECT(atomic_load(&counters[CPROF_COUNTER_PERF_GIVEN_UP]) == 7 * S);
+}
+
+/* 10 s of a busy worker. */
+static void end_window(uint64_t switches_ns, uint32_t ceiling_hundredths)
+{
+    const struct cprof_ledger ledger = {
+        .cost_ns = {[CPROF_COST_SAMPLES] = 30 * MS, [CPROF_COST_SWITCHES] = switches_ns},
+        .worker_ns = 10 * S,
+        .wall_ns = 10 * S,
+    };
+
+    cprof_switches_end(&ledger, ceiling_hundredths);
+}
+
+static void perf_events_are_given_up_where_switches_are_dear_and_that_is_logged(void)
+{
+    begin_window(true);
+    end_window(60 * MS, 100);
+    EXPECT(!perf.is_given_up && logged[0] == '\0');
+    end_window(80 * MS, 0);
+    EXPECT(!perf.is_given_up && logged[0] == '\0');
+    end_window(80 * MS, 100);
+    EXPECT(perf.is_given_up);
+    EXPECT(strstr(logged, "perf events took 0.08 s of this process's 10.00 s of CPU time"));
+}
+
+static void the_next_window_counts_that_it_has_none(void)
+{
+    begin_window(true);
+    end_window(S, 0);
+    EXPECT(perf.is_given_up);
+    cprof_switches_begin(counters);
+    EXPECT(atomic_load(&counters[CPROF_COUNTER_PERF_GIVEN_UP]) == 7 * S + 1);
+    kernel.all += 1000;
+    EXPECT(published_ns() == 0);
+    logged[0] = '\0';
+    end_window(S, 0); /* what is in the ledger is not of perf events */
+    EXPECT(logged[0] == '\0');
+}
+
+int main(void)
+{
+    RUN(each_switch_of_the_others_costs_what_was_measured);
+    RUN(the_tickers_own_switches_cost_nothing);
+    RUN(a_count_that_falls_is_no_cost);
+    RUN(what_a_switch_costs_is_measured_once_for_all_windows);
+    RUN(windows_of_a_process_add_up);
+    RUN(without_perf_events_switches_cost_nothing);
+    RUN(perf_events_are_given_up_where_switches_are_dear_and_that_is_logged);
+    RUN(the_next_window_counts_that_it_has_none);
+    return 0;
+}
