@@ -200,9 +200,8 @@ static uint64_t cost_of_switch(int descriptor, uint64_t perf_id, uint64_t step_n
     }
     qsort(switches_ns, ROUNDS, sizeof(*switches_ns), compare_times);
     qsort(calls_ns, ROUNDS, sizeof(*calls_ns), compare_times);
-    return switches_ns[middle] > calls_ns[middle]
-               ? (switches_ns[middle] - calls_ns[middle]) / PAIRS
-               : 0;
+    return switches_ns[middle] > calls_ns[middle] ? (switches_ns[middle] - calls_ns[middle]) / PAIRS
+                                                  : 0;
 }
 
 /* The event's timer is dearest where it is the next one to expire on its processor: that is set
