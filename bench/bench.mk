@@ -27,10 +27,12 @@ bench_latency = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/latency.py
 
 bench_scale = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/scale.py
 
+bench_switches = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/switches.py
+
 bench_run = $(ON_THIS_BUILD) $(BENCH_PYTHON) bench/run.py build/bench/overflow.so $(BENCH_SECONDS) build/bench/peers
 
 .PHONY: bench bench-asleep bench-overflows bench-sleepers bench-tags bench-endpoint
-.PHONY: bench-latency bench-scale deps-bench
+.PHONY: bench-latency bench-scale bench-switches deps-bench
 deps-bench:
 	@tools/install-packages demo test bench
 
@@ -41,6 +43,7 @@ bench: deps-test deps-bench ## Measure what profiling costs, other profilers too
 	@$(bench_tags)
 	@$(bench_endpoint)
 	@$(bench_latency)
+	@$(bench_switches)
 	@$(bench_run)
 	@$(bench_scale)
 
@@ -63,6 +66,10 @@ bench-scale: deps-test # What 1 to 64 workers cost, and full logs.
 bench-latency: deps-bench # What asking for all stacks again and again costs the app.
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@$(bench_latency)
+
+bench-switches: deps-bench # What perf events cost an app that serves thousands of requests a second.
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@$(bench_switches)
 
 bench-asleep: deps-test # What wall profiles of an app that sleeps cost alone, the agent's too.
 	@$(MAKE) --no-print-directory -j$(JOBS) build build/bench/overflow.so

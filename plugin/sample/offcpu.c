@@ -180,8 +180,12 @@ static void take_run_queue_time(struct cprof_thread *thread)
  * that the ticker itself may have pushed aside counts only where no other says anything. */
 static void book_wait(const struct cprof_sleep *sleep, uint64_t weight_ns)
 {
-    cprof_record_add_wait(offcpu.recorder, sleep->queued_ref,
-                          sleep->is_pushed_aside ? 1 : weight_ns);
+    if (sleep->is_pushed_aside) {
+        weight_ns = 1;
+    } else {
+        atomic_fetch_add(&counters_of_slot()[CPROF_COUNTER_RUNNABLE_LOOKS], 1);
+    }
+    cprof_record_add_wait(offcpu.recorder, sleep->queued_ref, weight_ns);
 }
 
 /* The thread still waits, and the kernel will account for it when that ends: too late for what is

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -19,9 +20,11 @@
 #include "engine_timer.h"
 #include "perf_grid.h"
 
-/* Of a measurement. */
-#define PAIRS  16u
-#define ROUNDS 4u
+/* Of a measurement. The event is still far from the end of a near step when a round is over. */
+#define PAIRS   2u
+#define ROUNDS  7u
+#define FAR_NS  NS_PER_S
+#define NEAR_NS UINT64_C(50000)
 
 static int open_event(pid_t tid, uint64_t period_ns)
 {
@@ -45,9 +48,11 @@ static struct {
     bool given_up; /* by this process */
 } permission;
 
+static uint64_t armed_period_ns; /* of the event that was armed or changed last */
+
 static int try_event(void)
 {
-    int descriptor = open_event(0, NS_PER_S);
+    int descriptor = open_event(0, FAR_NS);
 
     if (descriptor < 0) {
         return errno;
@@ -138,6 +143,7 @@ bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns)
         return false;
     }
     thread->perf_descriptor = descriptor;
+    armed_period_ns = period_ns;
     return true;
 }
 
@@ -172,23 +178,47 @@ static uint64_t time_of_calls(int descriptor)
     return cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) - began_ns;
 }
 
-/* The least of some rounds is the one that nobody disturbed. */
-static uint64_t cost_of_switch(int descriptor, uint64_t perf_id)
+static int compare_times(const void *left, const void *right)
 {
-    uint64_t switches_ns = UINT64_MAX, calls_ns = UINT64_MAX, round_ns;
+    const uint64_t *a = left, *b = right;
 
-    for (unsigned i = 0; i < ROUNDS && is_event(descriptor, perf_id); i++) {
-        round_ns = time_of_switches(descriptor);
-        switches_ns = round_ns < switches_ns ? round_ns : switches_ns;
-        round_ns = time_of_calls(descriptor);
-        calls_ns = round_ns < calls_ns ? round_ns : calls_ns;
+    return (*a > *b) - (*a < *b);
+}
+
+/* Of an event whose step ends after so long. 0: it cannot be told. */
+static uint64_t cost_of_switch(int descriptor, uint64_t perf_id, uint64_t step_ns)
+{
+    uint64_t switches_ns[ROUNDS], calls_ns[ROUNDS], middle = ROUNDS / 2;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        if (!is_event(descriptor, perf_id) ||
+            ioctl(descriptor, PERF_EVENT_IOC_PERIOD, &step_ns) != 0) {
+            return 0;
+        }
+        switches_ns[i] = time_of_switches(descriptor);
+        calls_ns[i] = time_of_calls(descriptor);
     }
-    return switches_ns > calls_ns ? (switches_ns - calls_ns) / PAIRS : 0;
+    qsort(switches_ns, ROUNDS, sizeof(*switches_ns), compare_times);
+    qsort(calls_ns, ROUNDS, sizeof(*calls_ns), compare_times);
+    return switches_ns[middle] > calls_ns[middle] ? (switches_ns[middle] - calls_ns[middle]) / PAIRS
+                                                  : 0;
+}
+
+/* The event's timer is dearest where it is the next one to expire on its processor: that is set
+ * anew then, and once more when the timer is cancelled, which a virtual machine has to ask its host
+ * for. Else the kernel's tick is the next. */
+static uint64_t mean_cost(int descriptor, uint64_t perf_id)
+{
+    uint64_t far_ns = cost_of_switch(descriptor, perf_id, FAR_NS);
+    uint64_t near_ns = cost_of_switch(descriptor, perf_id, NEAR_NS);
+
+    return cprof_perf_grid_switch_ns(armed_period_ns, cprof_engine_timer_tick_ns(), far_ns,
+                                     near_ns);
 }
 
 uint64_t cprof_engine_perf_measure_switch(void)
 {
-    int descriptor = is_allowed() ? open_event(0, NS_PER_S) : -1;
+    int descriptor = is_allowed() ? open_event(0, FAR_NS) : -1;
     uint64_t perf_id, cost_ns;
 
     if (descriptor < 0) {
@@ -198,7 +228,7 @@ uint64_t cprof_engine_perf_measure_switch(void)
         (void)close(descriptor);
         return 0;
     }
-    cost_ns = cost_of_switch(descriptor, perf_id);
+    cost_ns = mean_cost(descriptor, perf_id);
     if (is_event(descriptor, perf_id)) {
         (void)close(descriptor);
     }
@@ -230,6 +260,7 @@ void cprof_engine_perf_set_period(struct cprof_thread *thread, uint64_t period_n
 {
     if (thread->perf_descriptor >= 0) {
         set_step(thread, cprof_perf_grid_change(&thread->grid, period_ns));
+        armed_period_ns = period_ns;
     }
 }
 

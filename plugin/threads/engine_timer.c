@@ -50,17 +50,20 @@ bool cprof_engine_timer_spares_system_calls(struct cprof_error *error)
                       kernel.release, SAFE_MAJOR, SAFE_MINOR);
 }
 
-/* A timer that is due is noticed at the kernel's next tick that finds the thread running: after
- * half a tick of CPU time where it runs on and on, after a whole one where it only runs for
- * moments, of which few meet a tick. The coarse clocks advance with the tick. */
-static uint64_t mean_lateness_ns(void)
+/* The coarse clocks advance with the tick. */
+uint64_t cprof_engine_timer_tick_ns(void)
 {
     struct timespec tick;
 
-    if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0) {
-        return 0;
-    }
-    return (uint64_t)tick.tv_nsec * 3 / 4;
+    return clock_getres(CLOCK_MONOTONIC_COARSE, &tick) == 0 ? (uint64_t)tick.tv_nsec : 0;
+}
+
+/* A timer that is due is noticed at the kernel's next tick that finds the thread running: after
+ * half a tick of CPU time where it runs on and on, after a whole one where it only runs for
+ * moments, of which few meet a tick. */
+static uint64_t mean_lateness_ns(void)
+{
+    return cprof_engine_timer_tick_ns() * 3 / 4;
 }
 
 bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns)

@@ -27,6 +27,9 @@
  * reason in *error, where that cannot be promised. At the start, in the master. */
 bool cprof_engine_timer_spares_system_calls(struct cprof_error *error) CPROF_MUST_USE;
 
+/* The distance of the kernel's ticks; 0: it cannot be told. */
+uint64_t cprof_engine_timer_tick_ns(void);
+
 /* Makes the thread's timer and arms it. False, with errno set, if the thread is gone or timers are
  * used up (EAGAIN: the user's processes have as many as RLIMIT_SIGPENDING allows). */
 bool cprof_engine_timer_arm(struct cprof_thread *thread, uint64_t period_ns);

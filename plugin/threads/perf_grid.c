@@ -81,6 +81,16 @@ uint64_t cprof_perf_grid_follow(struct cprof_perf_grid *grid, uint64_t period_ns
     return cprof_perf_grid_change(grid, period_ns);
 }
 
+/* The next tick is half of their distance away on average, and steps are three quarters of a period
+ * long: of all instants, so many have the step's end before the tick. */
+uint64_t cprof_perf_grid_switch_ns(uint64_t period_ns, uint64_t tick_ns, uint64_t far_ns,
+                                   uint64_t near_ns)
+{
+    uint64_t step_ns = period_ns * 3 / 4, more_ns = near_ns > far_ns ? near_ns - far_ns : 0;
+
+    return far_ns + (tick_ns / 2 < step_ns ? more_ns * (tick_ns / 2) / step_ns : more_ns);
+}
+
 uint64_t cprof_perf_grid_take(struct cprof_perf_grid *grid, uint64_t period_ns, uint64_t now_ns)
 {
     uint64_t step_ns = atomic_load_explicit(&grid->step_ns, memory_order_relaxed);

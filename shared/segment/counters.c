@@ -74,6 +74,8 @@ static const struct cprof_counter_text texts[CPROF_COUNTER_COUNT] = {
                                          .title = "off-cpu weight nanoseconds"},
     [CPROF_COUNTER_RUNNABLE_NS] = {CPROF_SHOWN_WALL, .key = "runnable_ns",
                                    .title = "runnable nanoseconds"},
+    [CPROF_COUNTER_RUNNABLE_LOOKS] = {CPROF_SHOWN_WALL, .key = "runnable_looks",
+                                      .title = "runnable looks"},
     [CPROF_COUNTER_OFF_CPU_MOVED] = {CPROF_SHOWN_WALL, .key = "off_cpu_moved",
                                      .title = "off-cpu moved"},
     [CPROF_COUNTER_OFF_CPU_WALKS] = {CPROF_SHOWN_WALL, .key = "off_cpu_walks",

@@ -125,6 +125,7 @@ enum cprof_counter {
     CPROF_COUNTER_OFF_CPU_LOOKS,       /* looks at sleeping threads that booked time */
     CPROF_COUNTER_OFF_CPU_WEIGHT_NS,   /* and what they booked, idle time included */
     CPROF_COUNTER_RUNNABLE_NS,         /* run-queue time, from the kernel's own accounts */
+    CPROF_COUNTER_RUNNABLE_LOOKS,      /* looks that found a thread waiting for a CPU */
     CPROF_COUNTER_OFF_CPU_LOG_FULL_NS, /* time asleep in stacks that found no room */
     CPROF_COUNTER_OFF_CPU_MOVED,       /* looks that were dropped because the thread moved */
     CPROF_COUNTER_OFF_CPU_WALKS,       /* looks that had to walk a stack */

@@ -409,17 +409,19 @@ static void comments_tell_how_wall_time_was_found(void)
     sleep_in("f", CPROF_STATE_RECV, 20 * MS);
     queue(3 * MS);
     atomic_store(&counters[CPROF_COUNTER_WALL_CLOCK_NS], 30 * MS);
+    atomic_store(&counters[CPROF_COUNTER_RUNNABLE_LOOKS], 6);
     atomic_store(&counters[CPROF_COUNTER_OFF_CPU_MOVED], 4);
     atomic_store(&counters[CPROF_COUNTER_OFF_CPU_WALKS], 5);
     merge(CPROF_KIND_WALL);
     EXPECT(has_comment(
         "worker 1: samples=0 timer_ticks=0 expected_timer_ticks=0 timer_raw_ns=0 "
         "cpu_clock_ns=0 ticker_cpu_ns=0 handler_cpu_ns=0 sampling_ns=0 wall_clock_ns=30000000 "
-        "off_cpu_looks=2 off_cpu_weight_ns=20000000 runnable_ns=3000000 off_cpu_moved=4 "
-        "off_cpu_walks=5 delivery_cpu_ns=0 (ended early)"));
+        "off_cpu_looks=2 off_cpu_weight_ns=20000000 runnable_ns=3000000 runnable_looks=6 "
+        "off_cpu_moved=4 off_cpu_walks=5 delivery_cpu_ns=0 (ended early)"));
     EXPECT(has_comment("wall clock nanoseconds: 30000000") && has_comment("off-cpu looks: 2"));
     EXPECT(has_comment("off-cpu weight nanoseconds: 20000000"));
-    EXPECT(has_comment("runnable nanoseconds: 3000000") && has_comment("off-cpu moved: 4"));
+    EXPECT(has_comment("runnable nanoseconds: 3000000") && has_comment("runnable looks: 6"));
+    EXPECT(has_comment("off-cpu moved: 4"));
     EXPECT(has_comment("off-cpu walks: 5") && has_comment("cpu clock nanoseconds: 0"));
     EXPECT(has_comment("window: 10.000 s, one sample each 10.000 ms of CPU time, "
                        "looks at sleeping threads 10.000 ms to a second apart on average"));

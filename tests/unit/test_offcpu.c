@@ -874,6 +874,8 @@ static void a_thread_that_waits_for_a_cpu_is_seen_where_it_waits(void)
         (void)cprof_offcpu_look(UINT64_C(1000000));
     }
     EXPECT(frame_is(cprof_log_record(recorder.log, thread->sleep.queued_ref), 1, "work"));
+    EXPECT(thread->sleep.is_pushed_aside ||
+           atomic_load(&recorder.slot->counters[CPROF_COUNTER_RUNNABLE_LOOKS]) > 0);
     /* The next look weighs that wait, whether anything runs until then or not. */
     EXPECT(cprof_offcpu_may_be_waiting());
     atomic_store(&may_stop, true);

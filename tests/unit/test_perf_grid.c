@@ -231,6 +231,16 @@ static void a_new_period_holds_from_the_next_sample_on(void)
     EXPECT(thread.weight_ns > 9950 * MS && thread.weight_ns < 10050 * MS);
 }
 
+static void a_switch_is_dearer_the_shorter_the_period_is(void)
+{
+    EXPECT(cprof_perf_grid_switch_ns(1000 * MS, 4 * MS, 1500, 12500) == 1529);
+    EXPECT(cprof_perf_grid_switch_ns(20 * MS, 4 * MS, 1500, 12500) == 2966);
+    EXPECT(cprof_perf_grid_switch_ns(10 * MS, 4 * MS, 1500, 12500) == 4433);
+    EXPECT(cprof_perf_grid_switch_ns(1 * MS, 4 * MS, 1500, 12500) == 12500);
+    EXPECT(cprof_perf_grid_switch_ns(0, 0, 1500, 12500) == 12500); /* none is armed yet */
+    EXPECT(cprof_perf_grid_switch_ns(10 * MS, 4 * MS, 1500, 1400) == 1500);
+}
+
 int main(void)
 {
     RUN(a_long_threads_weights_are_its_time);
@@ -240,5 +250,6 @@ int main(void)
     RUN(shares_of_work_that_repeats_are_spread_as_by_chance);
     RUN(after_a_long_time_in_the_kernel_sampling_goes_on_at_once);
     RUN(a_new_period_holds_from_the_next_sample_on);
+    RUN(a_switch_is_dearer_the_shorter_the_period_is);
     return 0;
 }
