@@ -13,8 +13,8 @@ import pytest
 from standin import BackToBack
 from testenv import google_agent
 from testenv.cloud import LOCAL_OFF, PROJECT, SERVICE, upload_options
+from testenv.google_agent import taken_by
 
-TAKEN = re.compile(r"^\[cloudprofiler\] taken from (.*)$", re.MULTILINE)
 REFUSED = r"ValueError: googlecloudprofiler\.start\(\): "
 MISSING = "/nobody/has/this.json"
 KEY_TEXT = '{"type": "service_account", "private_key": "not to be shown"}'
@@ -182,13 +182,6 @@ def calling(make_uwsgi):
     return start
 
 
-def taken_by(server):
-    """What the line says that was taken, by option; there is at most one line."""
-    lines = TAKEN.findall(server.log)
-    assert len(lines) <= 1, lines
-    return dict(re.findall(r"cloudprofiler-([a-z-]+) = ([^,]+)", lines[0] if lines else ""))
-
-
 def test_each_parameter_is_taken_by_its_position(calling, standin, tmp_path):
     key = standin.keys.service_account(tmp_path / "key.json")
     url = f"{standin.endpoint}/$discovery/rest?version=v2"
@@ -209,7 +202,7 @@ def test_each_parameter_is_taken_by_its_position(calling, standin, tmp_path):
     assert upload.deployment["projectId"] == PROJECT
     assert upload.deployment["labels"]["version"] == "v9"
     assert standin.requests_of("create")[0].json["profileType"] == ["CPU"]
-    assert taken_by(server) == {
+    assert taken_by(server)[0] == {
         "service": "shop",
         "service-version": "v9",
         "project-id": PROJECT,
@@ -243,7 +236,7 @@ def test_what_the_configuration_gives_holds(calling, standin, tmp_path):
     assert create.json["deployment"]["target"] == SERVICE
     assert create.json["deployment"]["labels"]["version"] == "v1"
     assert create.json["profileType"] == ["CPU", "WALL"]
-    assert taken_by(server) == {}
+    assert taken_by(server)[0] == {}
     [warning] = server.our_warnings
     named = re.findall(r"cloudprofiler-([a-z-]+) = ([^ ]+) \(now: ([^)]+)\)", warning)
     assert named == [
@@ -280,7 +273,7 @@ def test_a_disabled_plugin_answers_and_does_nothing(calling):
 
     assert json.loads(server.get("/loaded")) == ["None"]
     assert server.our_warnings == []
-    assert taken_by(server) == {}
+    assert taken_by(server)[0] == {}
 
 
 # What the app finds under the name: a package of its own, which stands in for Google's.

@@ -10,9 +10,9 @@ from standin import BackToBack
 from testenv import frameworks
 from testenv.build import SOURCE
 from testenv.cloud import LOCAL_OFF, PROJECT, upload_options
+from testenv.google_agent import taken_by
 
 EXAMPLE = SOURCE / "examples" / "google"
-TAKEN = re.compile(r"^\[cloudprofiler\] taken from .*$", re.MULTILINE)
 SAMPLE_TAKES = {
     "service": "hello-profiler",
     "service-version": "1.0.1",
@@ -32,14 +32,6 @@ def cloud(make_uwsgi, standin, tmp_path):
         return make_uwsgi(**uploads | places | options).start("/")
 
     return start
-
-
-def taken_by(server):
-    """What the line says that was taken, by option; there is at most one line."""
-    lines = TAKEN.findall(server.log)
-    assert len(lines) <= 1, lines
-    pairs = re.findall(r"cloudprofiler-([a-z-]+) = ([^,]+)", lines[0] if lines else "")
-    return dict(pairs)
 
 
 def assert_served(server, standin, service, version, workers):
@@ -74,8 +66,18 @@ def test_the_sample_s_call_names_the_service(form, cloud, standin):
     server = cloud(**({"threads": 2} if form == "threads" else {}))
 
     assert_served(server, standin, "hello-profiler", "1.0.1", {"1", "2"})
-    assert taken_by(server) == SAMPLE_TAKES
-    assert re.search(r"app\.py:\d+: ", TAKEN.findall(server.log)[0])
+    taken, place = taken_by(server)
+    assert taken == SAMPLE_TAKES
+    assert re.fullmatch(r".*/app\.py:\d+", place)
+    assert server.our_warnings == []
+
+
+def test_the_sample_is_served_by_workers_that_load_it(cloud, standin):
+    given = {f"cloudprofiler_{name.replace('-', '_')}": SAMPLE_TAKES[name] for name in SAMPLE_TAKES}
+    server = cloud(lazy_apps="true", **given)
+
+    assert_served(server, standin, "hello-profiler", "1.0.1", {"1", "2"})
+    assert taken_by(server)[0] == {}
     assert server.our_warnings == []
 
 
@@ -89,7 +91,7 @@ def test_two_apps_and_a_mule_that_call_are_one_service(cloud, standin):
     )
 
     assert_served(server, standin, "hello-profiler", "1.0.1", {"1", "2", "mule 1"})
-    assert taken_by(server) == SAMPLE_TAKES
+    assert taken_by(server)[0] == SAMPLE_TAKES
     assert server.our_warnings == []
 
 
@@ -105,7 +107,7 @@ def test_django_may_call_when_it_is_ready(when, cloud, standin):
     server = cloud("django_site.py", **options)
 
     assert_served(server, standin, "hello-django", "2.0", {"1", "2"})
-    assert bool(taken_by(server)) == (when == "before the fork")
+    assert bool(taken_by(server)[0]) == (when == "before the fork")
     assert server.our_warnings == []
 
 
