@@ -1,8 +1,8 @@
 /* cloudprofiler.c - the plugin as uWSGI sees it: each hook in a few lines that call the rooms.
  *
- * Order in the master: on_load, init, postinit_apps. In a worker, mule or spooler: post_fork of the
- * Python plugin, then its init_thread in each further core, both of which we wrap; atexit at its
- * end. master_cleanup in the master when all workers are gone. (uWSGI 2.0.21 and 2.0.31,
+ * Order in the master: on_load, init, init_apps, postinit_apps. In a worker, mule or spooler:
+ * post_fork of the Python plugin, then its init_thread in each further core, both of which we wrap;
+ * atexit at its end; with lazy-apps init_apps is called in workers instead. master_cleanup in the master when all workers are gone. (uWSGI 2.0.21 and 2.0.31,
  * core/uwsgi.c, core/mule.c, core/spooler.c.) With cloudprofiler-check: on_load, check, the end.
  *
  * SPDX-License-Identifier: MIT
@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 
 #include "../shared/base/log.h"
+#include "api/google_module.h"
 #include "api/module.h"
 #include "check.h"
 #include "host/abi.h"
@@ -23,11 +24,14 @@
 #include "host/gateway_process.h"
 #include "host/loops.h"
 #include "host/metrics.h"
+#include "host/once.h"
 #include "host/options.h"
+#include "host/other_agent.h"
 #include "host/processes.h"
 #include "host/request.h"
 #include "host/route.h"
 #include "host/route_tag.h"
+#include "host/start_answer.h"
 #include "python/runtime.h"
 #include "sample/sampler.h"
 #include "threads/engine_perf.h"
@@ -148,6 +152,19 @@ static void follow_greenlets(void)
     }
 }
 
+/* Apps that ask for Google's own agent are answered, whether anything is profiled or not: on newer
+ * CPythons there is no package of that name to fall back to. */
+static void offer_google_module(void)
+{
+    struct cprof_error error;
+
+    cprof_once_share();
+    if (!cprof_google_module_install(&interpreter, cprof_start_answer, &error)) {
+        cprof_log(CPROF_LOG_WARNING, "%s: the module googlecloudprofiler is not the plugin's",
+                  error.text);
+    }
+}
+
 /* Without it the app does what it does where there is no profiler. */
 static void offer_module(void)
 {
@@ -206,6 +223,9 @@ static int init(void)
     cprof_loops_hook_gevent(follow_greenlets);
     if (progress == HAS_PYTHON) {
         offer_module();
+        if (cprof_options_google_start()) {
+            offer_google_module();
+        }
     }
     return 0;
 }
@@ -357,17 +377,31 @@ static bool start_gateway(void)
         return false;
     }
     announce(&completed.config);
+    if (cprof_start_answer_taken()[0] != '\0') {
+        cprof_notice("%s", cprof_start_answer_taken());
+    }
     warn_without_master(&completed.config);
     return true;
+}
+
+/* In the master, and in a worker that loads the apps by itself when these are loaded. */
+static void report_other_agent(void)
+{
+    if (progress == READY && cprof_options_google_start()) {
+        cprof_other_agent_report();
+    }
 }
 
 /* Number of workers and uid are final; nothing has been forked. */
 static void postinit_apps(void)
 {
+    cprof_start_answer_seal();
     if (progress == HAS_PYTHON) {
+        cprof_log_setup(print, cprof_options_verbose()); /* the app may have set it */
         options = cprof_options_finish();
         if (start_gateway()) {
             progress = READY;
+            report_other_agent();
             cprof_app_signals_enable(interpreter.version);
             return;
         }
@@ -418,6 +452,7 @@ __attribute__((visibility("default"))) struct uwsgi_plugin cloudprofiler_plugin 
     .on_load = on_load,
     .init = init,
     .options = cprof_option_table,
+    .init_apps = report_other_agent,
     .postinit_apps = postinit_apps,
     .atexit = at_exit,
     .master_cycle = master_cycle,

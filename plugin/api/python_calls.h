@@ -1,4 +1,4 @@
-/* python_calls.h - the functions and exceptions of CPython that the module `cloudprofiler` uses.
+/* python_calls.h - the functions and exceptions of CPython that our modules use.
  *
  * Finding   by dlsym(RTLD_DEFAULT), as in python/runtime.h: the plugin links no Python symbol.
  * Callers   finding: the master at init. The table is constant afterwards; its functions are
@@ -10,6 +10,7 @@
 #define CPROF_PYTHON_CALLS_H
 
 #include <Python.h>
+#include <frameobject.h>
 
 #include <stdbool.h>
 
@@ -21,10 +22,18 @@ struct cprof_python_calls {
     __typeof__(&PyImport_AppendInittab) append_inittab;
     __typeof__(&PyModuleDef_Init) init_definition;
     __typeof__(&PyModule_AddObject) add_object;
+    __typeof__(&PyModule_AddStringConstant) add_text;
     __typeof__(&PyType_FromSpec) type_from_spec;
     __typeof__(&Py_IncRef) hold;
     __typeof__(&Py_DecRef) let_go;
     __typeof__(&PyBool_FromLong) truth;
+    __typeof__(&PyObject_IsTrue) is_true;
+    __typeof__(&PyNumber_Index) as_index;
+    __typeof__(&PyLong_AsLongLongAndOverflow) as_long_long;
+    __typeof__(&PyOS_FSPath) path_of;
+    __typeof__(&PyObject_GetAttrString) attribute;
+    __typeof__(&PyEval_GetFrame) running_frame;
+    __typeof__(&PyFrame_GetLineNumber) line_of_frame;
     __typeof__(&PyUnicode_AsUTF8AndSize) utf8;
     __typeof__(&PyArg_ParseTupleAndKeywords) parse_arguments;
     __typeof__(&PyTuple_Size) tuple_size; /* the macro asserts types that would be linked */
@@ -32,10 +41,12 @@ struct cprof_python_calls {
     __typeof__(&PyDict_Next) next_item;
     __typeof__(&PyDict_SetItemString) set_item;
     __typeof__(&PyErr_Format) raise;
+    __typeof__(&PyErr_Clear) clear_error;
     __typeof__(&PyEval_GetBuiltins) builtins;
     __typeof__(&PyEval_EvalCode) run_code;
     PyObject *(*compile)(const char *text, const char *file, int start, PyCompilerFlags *flags,
                          int optimize);                    /* Py_CompileStringExFlags */
+    PyObject *none;                                        /* None itself */
     PyObject **runtime_error, **type_error, **value_error; /* NULL inside until Python starts */
 };
 

@@ -44,6 +44,20 @@ static const char *environment_value(const char *first, const char *second, cons
     return cprof_gateway_environment_value(second);
 }
 
+const char *cprof_option_environment_service(const struct cprof_text_option *service)
+{
+    const char *name, *value = environment_value("GAE_SERVICE", "K_SERVICE", &name);
+
+    return value && cprof_option_accepts(service, value) ? value : NULL;
+}
+
+const char *cprof_option_environment_version(void)
+{
+    const char *name;
+
+    return environment_value("GAE_VERSION", "K_REVISION", &name);
+}
+
 static void take_environment(struct cprof_options *options, const struct cprof_given_options *given)
 {
     struct cprof_config *config = &options->config;
@@ -67,7 +81,7 @@ static void take_environment(struct cprof_options *options, const struct cprof_g
                       name, given->service->accepted);
         }
     }
-    value = environment_value("GAE_VERSION", "K_REVISION", &name);
+    value = cprof_option_environment_version();
     if (config->service_version[0] == '\0' && value) {
         (void)snprintf(config->service_version, sizeof(config->service_version), "%s", value);
     }
@@ -223,7 +237,7 @@ static void check_output_dir(struct cprof_options *options)
 
 /* Without O_NONBLOCK a pipe would hold up the start. What is opened is not read: keys are the
  * gateway's. */
-static bool is_readable_file(const char *path)
+bool cprof_option_is_readable_file(const char *path)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct stat status;
@@ -245,14 +259,14 @@ static void check_file(const char *option, char *path, size_t path_bytes)
     bool fits = cprof_option_make_absolute(path, path_bytes);
 
     (void)snprintf(accepted, sizeof(accepted), "a file that uid %u can read", (unsigned)geteuid());
-    if (!uwsgi.is_a_reload && (!fits || !is_readable_file(path))) {
+    if (!uwsgi.is_a_reload && (!fits || !cprof_option_is_readable_file(path))) {
         cprof_option_refuse(option, path, accepted);
     }
 }
 
-static void check_upload(struct cprof_config *config)
+static void check_upload(struct cprof_config *config, const struct cprof_given_options *given)
 {
-    if (config->credentials[0] != '\0') {
+    if (config->credentials[0] != '\0' && !given->credentials_are_checked) {
         check_file(PREFIX "credentials", config->credentials, sizeof(config->credentials));
     }
     if (config->ca_file[0] != '\0') {
@@ -298,9 +312,7 @@ static void check_workers(uint32_t highest_worker)
 static void check_kinds(const struct cprof_config *config)
 {
     if (config->disable_cpu && config->disable_wall) {
-        cprof_option_refuse(PREFIX "disable-wall-profiling", "true",
-                            "this option or " PREFIX "disable-cpu-profiling, not both; " PREFIX
-                            "disable takes no profiles at all");
+        cprof_option_refuse(PREFIX "disable-wall-profiling", "true", CPROF_KINDS_ACCEPTED);
     }
 }
 
@@ -334,7 +346,7 @@ void cprof_option_checks_make(struct cprof_options *options,
         check_output_dir(options);
     }
     if (config->upload) {
-        check_upload(config);
+        check_upload(config, given);
     }
     if (config->http_address[0] != '\0') {
         check_http(config, given);

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +16,12 @@
 
 #include "../../shared/base/log.h"
 
+#define ACCEPTED_BYTES 160
+#define SHOWN_BYTES    120 /* of a value that is refused to an app */
+
 void cprof_option_refuse(const char *option, const char *value, const char *accepted)
 {
-    cprof_log(CPROF_LOG_ERROR, "%s: \"%s\" is not accepted; give %s", option, value ? value : "",
-              accepted);
+    cprof_log(CPROF_LOG_ERROR, CPROF_OPTION_REFUSAL, option, INT_MAX, value ? value : "", accepted);
     exit(EXIT_FAILURE);
 }
 
@@ -40,15 +43,20 @@ bool cprof_option_parse_number(const char *text, uint64_t lowest, uint64_t highe
     return errno == 0 && *end == '\0' && *number >= lowest && *number <= highest;
 }
 
+static void say_accepted_number(const struct cprof_number_option *place, char text[ACCEPTED_BYTES])
+{
+    (void)snprintf(text, ACCEPTED_BYTES, "a whole number from %u to %u %s", place->lowest,
+                   place->highest, place->unit);
+}
+
 void cprof_option_set_number(char *option, char *value, void *data)
 {
     const struct cprof_number_option *place = data;
     uint64_t number;
-    char accepted[128];
+    char accepted[ACCEPTED_BYTES];
 
     if (!cprof_option_parse_number(value, place->lowest, place->highest, &number)) {
-        (void)snprintf(accepted, sizeof(accepted), "a whole number from %u to %u %s", place->lowest,
-                       place->highest, place->unit);
+        say_accepted_number(place, accepted);
         cprof_option_refuse(option, value, accepted);
     }
     *place->number = (uint32_t)number;
@@ -120,15 +128,60 @@ bool cprof_option_is_own_tag(const char *text)
     return false;
 }
 
+static void say_accepted_text(const struct cprof_text_option *place, char text[ACCEPTED_BYTES])
+{
+    if (place->accepted) {
+        (void)snprintf(text, ACCEPTED_BYTES, "%s", place->accepted);
+    } else {
+        (void)snprintf(text, ACCEPTED_BYTES, "1 to %zu bytes of text", place->text_bytes - 1);
+    }
+}
+
 void cprof_option_set_text(char *option, char *value, void *data)
 {
     const struct cprof_text_option *place = data;
-    char accepted[64];
+    char accepted[ACCEPTED_BYTES];
 
     if (!cprof_option_accepts(place, value)) {
-        (void)snprintf(accepted, sizeof(accepted), "1 to %zu bytes of text", place->text_bytes - 1);
-        cprof_option_refuse(option, place->secret ? "[...]" : value,
-                            place->accepted ? place->accepted : accepted);
+        say_accepted_text(place, accepted);
+        cprof_option_refuse(option, place->secret ? "[...]" : value, accepted);
     }
     (void)snprintf(place->text, place->text_bytes, "%s", value);
+}
+
+bool cprof_option_would_take(cprof_option_function *function, const void *data, const char *name,
+                             const char *value, struct cprof_error *error)
+{
+    const struct cprof_number_option *number = data;
+    const struct cprof_text_option *text = data;
+    char accepted[ACCEPTED_BYTES] = CPROF_FLAG_ACCEPTED;
+    uint64_t ignored;
+    bool is_flag;
+
+    if (function == cprof_option_set_number) {
+        say_accepted_number(number, accepted);
+        if (cprof_option_parse_number(value, number->lowest, number->highest, &ignored)) {
+            return true;
+        }
+    } else if (function == cprof_option_set_text) {
+        say_accepted_text(text, accepted);
+        if (cprof_option_accepts(text, value)) {
+            return true;
+        }
+    } else if (cprof_option_parse_flag(value, &is_flag)) {
+        return true;
+    }
+    return cprof_fail(error, CPROF_OPTION_REFUSAL, name, SHOWN_BYTES, value, accepted);
+}
+
+void cprof_option_show(cprof_option_function *function, const void *data, char *text,
+                       size_t text_bytes)
+{
+    if (function == cprof_option_set_number) {
+        (void)snprintf(text, text_bytes, "%u", *((const struct cprof_number_option *)data)->number);
+    } else if (function == cprof_option_set_text) {
+        (void)snprintf(text, text_bytes, "%s", ((const struct cprof_text_option *)data)->text);
+    } else {
+        (void)snprintf(text, text_bytes, "%s", *(const uint32_t *)data ? "true" : "false");
+    }
 }

@@ -14,6 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../shared/base/attributes.h"
+#include "../../shared/base/error.h"
+
+/* What a refusal says: option, value, what is accepted. */
+#define CPROF_OPTION_REFUSAL "%s: \"%.*s\" is not accepted; give %s"
+
 /* Says what is wrong and ends the start. */
 __attribute__((noreturn)) void cprof_option_refuse(const char *option, const char *value,
                                                    const char *accepted);
@@ -53,6 +59,18 @@ struct cprof_text_option {
     bool secret;
 };
 void cprof_option_set_text(char *option, char *value, void *data);
+
+/* One of cprof_option_set_number, _flag and _text. */
+typedef void cprof_option_function(char *option, char *value, void *data);
+
+/* Whether the function would take the value. If not, the error is what its refusal says, with
+ * `name` for the option; of the value it shows the beginning. */
+bool cprof_option_would_take(cprof_option_function *function, const void *data, const char *name,
+                             const char *value, struct cprof_error *error) CPROF_MUST_USE;
+
+/* What the function has set, as a value that it would take; "" where a text is not set. */
+void cprof_option_show(cprof_option_function *function, const void *data, char *text,
+                       size_t text_bytes);
 
 #define CPROF_TAG_KEY_BYTES 64u
 #define CPROF_TAG_KEY_ACCEPTED                                                                     \

@@ -14,6 +14,7 @@
 #include "option_checks.h"
 #include "option_values.h"
 #include "server_key.h"
+#include "start_answer.h"
 
 extern struct uwsgi_server uwsgi;
 
@@ -253,6 +254,7 @@ static void set_max_samples(char *option, char *value, void *data)
 }
 
 static uint32_t disable_flag, disable_upload_flag, worker_frame_flag;
+static uint32_t google_start_flag = 1;
 
 /* NOLINTBEGIN(readability-redundant-casting): uWSGI's table has no const in it. */
 struct uwsgi_option cprof_option_table[] = {
@@ -394,6 +396,10 @@ struct uwsgi_option cprof_option_table[] = {
     {(char *)PREFIX "gateway-binary", required_argument, 0,
      (char *)"the gateway program (default: cloudprofiler-gateway beside the plugin)",
      cprof_option_set_text, &gateway_text, 0},
+    {(char *)PREFIX "google-start", required_argument, 0,
+     (char *)"answer apps that import googlecloudprofiler and call its start(), instead of "
+             "Google's own agent: true or false (default: true)",
+     cprof_option_set_flag, &google_start_flag, 0},
     {(char *)PREFIX "check", no_argument, 0,
      (char *)"say what will work on this machine as the server's uid, and end with status 0 or 1 "
              "before anything of the server is touched (default: off)",
@@ -434,6 +440,36 @@ unsigned cprof_options_verbose(void)
     return state.options.config.verbose;
 }
 
+bool cprof_options_are_disabled(void)
+{
+    return disable_flag || state.options.disabled;
+}
+
+bool cprof_options_google_start(void)
+{
+    return google_start_flag;
+}
+
+const struct uwsgi_option *cprof_options_find(const char *name)
+{
+    const struct uwsgi_option *option = cprof_option_table;
+
+    while (strcmp(option->name, name) != 0) {
+        option++;
+    }
+    return option;
+}
+
+bool cprof_options_is_given(const char *name)
+{
+    for (int i = 0; i < uwsgi.exported_opts_cnt; i++) {
+        if (strcmp(uwsgi.exported_opts[i]->key, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint32_t cprof_options_tags(void)
 {
     return state.options.config.tags;
@@ -464,6 +500,7 @@ const struct cprof_options *cprof_options_finish(void)
     const struct cprof_given_options given = {
         .disable = disable_flag,
         .disable_upload = disable_upload_flag,
+        .credentials_are_checked = cprof_start_answer_gave_credentials(),
         .highest_worker = highest_worker,
         .plugin_directory = state.plugin_directory,
         .plugin_file_directory = state.plugin_file_directory,

@@ -35,6 +35,18 @@ void cprof_options_note_plugin_path(const char *plugin_path);
 /* The level of the log as given so far. */
 unsigned cprof_options_verbose(void);
 
+/* Whether profiles are switched off, by option or, after cprof_options_finish, by environment. */
+bool cprof_options_are_disabled(void);
+
+/* Whether the plugin answers apps that import googlecloudprofiler. */
+bool cprof_options_google_start(void);
+
+/* The option of this name, of those whose functions option_values.h has; it must be there. */
+const struct uwsgi_option *cprof_options_find(const char *name);
+
+/* Whether the configuration gives the option, be it with its default value. */
+bool cprof_options_is_given(const char *name);
+
 /* The tags that were asked for so far (enum cprof_tag_bit); none: the default ones. */
 uint32_t cprof_options_tags(void);
 

@@ -11,15 +11,12 @@ import signal
 import subprocess
 
 import pytest
-from testenv import bounds
-from testenv.build import PYTHON, SOURCE
+from testenv import bounds, google_agent
 from testenv.checks import windows_until
 from testenv.uwsgi import QUICK
 from testenv.wait import wait_for
 
-PEERS = SOURCE / "build" / "bench" / "peers"
-PY_SPY = PEERS / "bin" / "py-spy"
-AGENTS = sorted(PEERS.glob("lib/python3.*/site-packages/googlecloudprofiler"))
+PY_SPY = google_agent.PEERS / "bin" / "py-spy"
 
 SIGNAL = signal.SIGRTMIN + 3  # as in tests/apps/neighbours.py
 NAP_MS = 20
@@ -27,18 +24,6 @@ BURN_MS = 5
 DUMP_MS = 50
 AGENT_MS = 1500
 COMMAND_SECONDS = 60
-
-
-def own_version_of_agent():
-    """Whether the agent was installed for the Python that is tested."""
-    version = subprocess.run(
-        [PYTHON, "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=COMMAND_SECONDS,
-    ).stdout.strip()
-    return [path for path in AGENTS if version in path.parts]
 
 
 def start(uwsgi, **options):
@@ -134,12 +119,14 @@ def test_py_spy_reads_a_worker_that_is_profiled(uwsgi, profile_reader, tmp_path)
     assert "Python v" in dump.stdout
 
 
-@pytest.mark.skipif(
-    not own_version_of_agent(), reason="needs Google's own agent for Python: make bench installs it"
-)
+@pytest.mark.skipif(not google_agent.packages(), reason=google_agent.MISSING)
 def test_googles_agent_profiles_the_same_worker(uwsgi, profile_reader):
-    packages = own_version_of_agent()[0].parent
-    server = start(uwsgi, enable_threads="true", env={"PYTHONPATH": str(packages)})
+    server = start(
+        uwsgi,
+        enable_threads="true",
+        env={"PYTHONPATH": str(google_agent.packages())},
+        cloudprofiler_google_start="false",
+    )
 
     with server.load(f"/agent?ms={AGENT_MS}", count=1, threads=1) as agent:
         files = server.wait_for_profiles(2)  # the second window is wholly the agent's

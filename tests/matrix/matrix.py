@@ -64,6 +64,8 @@ CORE_TESTS = [
     "tests/e2e/test_app_signals.py",
     "tests/e2e/test_gevent.py",
     "tests/e2e/test_python_api.py",
+    "tests/e2e/test_google_start.py",
+    "tests/e2e/test_google_calls.py",
     "tests/e2e/test_native_leaf.py",
     "tests/e2e/test_gil_tag.py",
     "tests/e2e/test_check_beside_server.py",
