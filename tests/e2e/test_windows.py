@@ -186,6 +186,8 @@ def test_a_window_behind_one_that_is_not_delivered_yet_has_its_own_time(start, p
     wait_for(lambda: profile_files(server.profiles), "the first profile")
     server.wait_for_window(is_open=False)
     open_second_window(server)
+    workers = server.workers().values()
+    wait_for(lambda: all(processes.timers(pid) for pid in workers), "all workers in the window")
     second_ns = burn(server, "/nested?ms=20", SECOND_S)
 
     first, second = read_both(server, profile_reader)

@@ -267,8 +267,8 @@ MUTANTS = [
         "parked-greenlets-doubled",
         "a greenlet that sleeps has the time of its sleep",
         "settle",
-        "(void)cprof_record_add(recorder, ref, (int64_t)weight_ns, 1);",
-        "(void)cprof_record_add(recorder, ref, 2 * (int64_t)weight_ns, 1);",
+        "weight_ns = cprof_record_add(recorder, ref, weight_ns, 1);",
+        "weight_ns = cprof_record_add(recorder, ref, 2 * weight_ns, 1);",
         e2e("gevent.py::test_requests_that_sleep_carry_the_time_of_their_sleep"),
     ),
     Mutant(

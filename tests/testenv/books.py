@@ -55,10 +55,14 @@ def phases(entries, window):
     return sums
 
 
+def _around(entries, moment):
+    index = min(max(bisect_right([entry[0] for entry in entries], moment), 1), len(entries) - 1)
+    return entries[index - 1], entries[index]
+
+
 def _at(entries, moment):
     """What a book of clocks says for a moment between two entries."""
-    index = min(max(bisect_right([entry[0] for entry in entries], moment), 1), len(entries) - 1)
-    before, after = entries[index - 1], entries[index]
+    before, after = _around(entries, moment)
     part = (moment - before[0]) / (after[0] - before[0])
     pairs = zip(before[1:], after[1:], strict=True)
     return [left + (right - left) * part for left, right in pairs]
@@ -69,6 +73,13 @@ def clocks(entries, window):
     start, end = max(window.start, entries[0][0]), min(window.end, entries[-1][0])
     (cpu, run_queue), (cpu_after, run_queue_after) = _at(entries, start), _at(entries, end)
     return Phase(end - start, (cpu_after - cpu) / 1e9, (run_queue_after - run_queue) / 1e9)
+
+
+def unsettled_s(entries, window):
+    """Run-queue time of which a book of clocks cannot tell whether it fell into the window: the
+    kernel counts a wait for a CPU when it ends, and the clocks were read before and behind it."""
+    around = [_around(entries, moment) for moment in window]
+    return sum(after[2] - before[2] for before, after in around) / 1e9
 
 
 def assert_kept(book, window):
