@@ -13,9 +13,8 @@
 #define LIGHT_PART  4  /* and one below this is judged as if it had used that much */
 #define WALL_NS_MIN UINT64_C(500000000)
 
-#define SWITCHES_PART 50   /* of the worker's CPU time */
-#define NOTICED_PART  1000 /* of a processor: less is no reason for anything */
-#define HUNDREDTHS    100.0
+#define NOTICED_PART 1000 /* of a processor: less is no reason for anything */
+#define HUNDREDTHS   100.0
 
 #define HUNDREDTHS_IN_ALL UINT64_C(10000)
 
@@ -57,16 +56,6 @@ uint64_t cprof_ledger_sum_ns(const struct cprof_ledger *ledger)
     return sum_ns;
 }
 
-enum cprof_cost cprof_ledger_dearest(const struct cprof_ledger *ledger)
-{
-    unsigned dearest = 0;
-
-    for (unsigned i = 1; i < CPROF_COST_COUNT; i++) {
-        dearest = ledger->cost_ns[i] > ledger->cost_ns[dearest] ? i : dearest;
-    }
-    return (enum cprof_cost)dearest;
-}
-
 uint64_t cprof_ledger_base_ns(const struct cprof_ledger *ledger)
 {
     uint64_t light_ns = ledger->wall_ns / LIGHT_PART;
@@ -98,12 +87,12 @@ bool cprof_ledger_switches_are_too_dear(const struct cprof_ledger *ledger,
                                         uint32_t ceiling_hundredths)
 {
     uint64_t switches_ns = ledger->cost_ns[CPROF_COST_SWITCHES];
-    double sum = cprof_ledger_percent(ledger, cprof_ledger_sum_ns(ledger));
-    bool are_dearest = cprof_ledger_dearest(ledger) == CPROF_COST_SWITCHES;
+    double percent = (double)ceiling_hundredths / HUNDREDTHS;
 
-    if (ledger->wall_ns < WALL_NS_MIN || switches_ns < ledger->wall_ns / NOTICED_PART) {
+    if (ceiling_hundredths == 0 || ledger->wall_ns < WALL_NS_MIN ||
+        switches_ns < ledger->wall_ns / NOTICED_PART) {
         return false;
     }
-    return switches_ns > ledger->worker_ns / SWITCHES_PART ||
-           (ceiling_hundredths > 0 && are_dearest && sum > (double)ceiling_hundredths / HUNDREDTHS);
+    percent = percent > CPROF_SWITCHES_PERCENT ? percent : CPROF_SWITCHES_PERCENT;
+    return PER_CENT * (double)switches_ns > percent * (double)ledger->worker_ns;
 }

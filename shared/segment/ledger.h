@@ -27,6 +27,9 @@
  * own tick, which comes in any case (docs/performance.md, table (a)). */
 #define CPROF_DELIVERY_NS UINT64_C(10000)
 
+/* What perf events may take, whatever the ceiling is. */
+#define CPROF_SWITCHES_PERCENT 3.0
+
 /* This part of the ceiling is the ticker's, whatever all else costs. */
 #define CPROF_TICKER_PART 2u
 
@@ -48,8 +51,6 @@ void cprof_ledger_read(struct cprof_ledger *ledger, const uint64_t *counters);
 
 uint64_t cprof_ledger_sum_ns(const struct cprof_ledger *ledger);
 
-enum cprof_cost cprof_ledger_dearest(const struct cprof_ledger *ledger);
-
 /* What the ceiling is a part of: the worker's CPU time. A worker that used less than a quarter of a
  * processor counts as if it had used a quarter: the ticker's small constant cost is no reason to
  * sample it less. */
@@ -63,10 +64,11 @@ uint64_t cprof_ledger_firm_ns(const struct cprof_ledger *ledger, uint32_t ceilin
  * less than a tenth of a processor, or was sampled for less than half a second. */
 double cprof_ledger_percent(const struct cprof_ledger *ledger, uint64_t cost_ns);
 
-/* Is what a process pays for its perf events too much? It is if they took more than 2 % of its CPU
- * time, whatever that is and the ceiling, since it distorts what is measured; or if they are
- * dearest of what passed the ceiling, in hundredths of a per cent (0: none). Less than a thousandth
- * of a processor is not. */
+/* Is what a process pays for its perf events too much? It is above CPROF_SWITCHES_PERCENT of its CPU
+ * time, or above the ceiling, in hundredths of a per cent, if that is higher. Without a ceiling (0)
+ * it never is. Less than a thousandth of a processor is not. Events may take more than the ceiling
+ * because the next engine has other shares, not just fewer samples: those of requests that are
+ * shorter than the kernel's tick are wrong there. */
 bool cprof_ledger_switches_are_too_dear(const struct cprof_ledger *ledger,
                                         uint32_t ceiling_hundredths);
 

@@ -118,7 +118,13 @@ def test_samples_beyond_the_budget_lengthen_the_period_and_totals_stay(start, pr
 def test_perf_events_that_cost_a_fast_app_too_much_are_given_up_and_that_is_shown(
     uwsgi, profile_reader
 ):
-    server = uwsgi(app="trivial_wsgi", processes=1, cloudprofiler_verbose=2, **QUICK)
+    server = uwsgi(
+        app="trivial_wsgi",
+        processes=1,
+        cloudprofiler_verbose=2,
+        cloudprofiler_max_overhead=1,
+        **QUICK,
+    )
     if "perf_event_open is refused" in server.log:
         pytest.skip(needs.PERF_EVENTS)
 
