@@ -34,7 +34,7 @@
 #include "thread_watch.h"
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
-#define NAME_NS          UINT64_C(500000) /* between two questions for what a sleep that has no name is */
+#define NAME_NS          UINT64_C(500000)  /* between two questions for what an unnamed sleep is */
 #define DRAIN_NS         UINT64_C(1000000) /* between two looks at handlers that are inside */
 #define ROUNDED_NS       UINT64_C(2000)    /* what getrusage cuts off: two times, in microseconds */
 #define PATH_BYTES       512u
@@ -253,7 +253,7 @@ static void join_epoch(const struct cprof_window_demand *demand)
     cprof_mappings_begin(ticker.work.incarnation);
     publish_settled(now_ns);
     cprof_oncpu_open(demand->period_ns);
-    cprof_thread_watch_look(signal_is_ours());
+    (void)cprof_thread_watch_look(signal_is_ours());
     start_clocks();
     if (demand->kinds & CPROF_KIND_WALL) {
         cprof_offcpu_follow();
@@ -287,7 +287,8 @@ struct agenda {
     uint64_t scan_ns;      /* the threads and their clocks */
     uint64_t scan_pays_ns; /* from when on the next scan costs no more than it may, */
     uint64_t scan_lazy_ns; /* and than it should where threads do not come and go */
-    uint64_t threads;      /* as ticker.threads, at the last scan */
+    uint64_t threads;      /* as ticker.threads, at the last scan, */
+    bool have_changed;     /* which found one that was new or gone */
     uint64_t look_ns;      /* sleeping threads */
     uint64_t name_ns;  /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
     uint64_t ran_ns;   /* when something had run, at the latest */
@@ -299,13 +300,20 @@ struct agenda {
     struct cprof_pace pace;
 };
 
+/* Where threads come and go, as many may come as go. */
+static uint64_t next_scan_ns(const struct agenda *agenda)
+{
+    bool is_lazy = !agenda->have_changed && ticker.threads == agenda->threads;
+
+    return is_lazy ? agenda->scan_lazy_ns : agenda->scan_pays_ns;
+}
+
 static void note_whether_others_ran(struct agenda *agenda, uint64_t now_ns)
 {
     if (have_others_run()) {
         agenda->ran_ns = now_ns;
         agenda->is_known = agenda->is_scanned = false;
-        agenda->scan_ns =
-            ticker.threads == agenda->threads ? agenda->scan_lazy_ns : agenda->scan_pays_ns;
+        agenda->scan_ns = next_scan_ns(agenda);
     }
 }
 
@@ -327,7 +335,7 @@ static void plan_scan(struct agenda *agenda, uint64_t now_ns, uint64_t cost_ns)
         later(agenda, now_ns, cprof_pace_scan_ns(&ledger, ceiling_hundredths, cost_ns, ROUND_NS));
     agenda->scan_lazy_ns = later(
         agenda, now_ns, cprof_pace_lazy_scan_ns(&ledger, ceiling_hundredths, cost_ns, ROUND_NS));
-    agenda->scan_ns = agenda->scan_lazy_ns;
+    agenda->scan_ns = next_scan_ns(agenda);
 }
 
 /* Where there are no looks, a scan pays for waking up, too. */
@@ -337,7 +345,7 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
         wants_wall ? cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) : agenda->paid_ns;
     uint64_t cost_ns;
 
-    cprof_thread_watch_look(signal_is_ours());
+    agenda->have_changed = cprof_thread_watch_look(signal_is_ours());
     publish_sampling_clock();
     publish_clocks();
     if (wants_wall) {
@@ -351,17 +359,24 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
     plan_scan(agenda, now_ns, cost_ns);
 }
 
-/* No thread was born, has ended or used anything since the last scan, so it would find nothing. */
-static void put_off_scan(struct agenda *agenda, uint64_t now_ns)
+/* No thread was born, has ended or used anything since the last scan, so it would find nothing.
+ * What it costs to find that out again and again is not to put off the scan that comes at last. */
+static void put_off_scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
 {
     publish_sampling_clock();
+    if (!wants_wall) {
+        uint64_t own_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+        agenda->scans_ns += own_ns - agenda->paid_ns;
+        agenda->paid_ns = own_ns;
+    }
     agenda->scan_ns = now_ns + cprof_pace_idle_ns(now_ns - agenda->ran_ns, ROUND_NS);
 }
 
 static void scan_or_wait(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
 {
     if (agenda->is_scanned) {
-        put_off_scan(agenda, now_ns);
+        put_off_scan(agenda, wants_wall, now_ns);
     } else {
         scan(agenda, wants_wall, now_ns);
     }
