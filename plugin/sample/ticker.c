@@ -69,7 +69,7 @@ static void sleep_ns(long ns)
 
 /* All clocks begin together, when the threads that are known are sampled: what the ticker waits
  * for a processor before or after that is no time that could not be sampled. */
-static void start_clocks(void)
+static void start_clocks(uint64_t period_ns)
 {
     _Atomic uint64_t *counters = ticker.work.mapping->slot->counters;
 
@@ -80,7 +80,7 @@ static void start_clocks(void)
     ticker.process_start_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     ticker.ticker_start_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     ticker.sampling_start_ns = cprof_now_ns();
-    cprof_switches_begin(counters);
+    cprof_switches_begin(counters, period_ns);
     cprof_self_check_begin(counters);
 }
 
@@ -254,7 +254,7 @@ static void join_epoch(const struct cprof_window_demand *demand)
     publish_settled(now_ns);
     cprof_oncpu_open(demand->period_ns);
     (void)cprof_thread_watch_look(signal_is_ours());
-    start_clocks();
+    start_clocks(demand->period_ns);
     if (demand->kinds & CPROF_KIND_WALL) {
         cprof_offcpu_follow();
     }
