@@ -8,10 +8,10 @@
  * many there were is the kernel's account of the process (getrusage).
  *
  * Too much  is more than one part in fifty of the process's CPU time, or the dearest part of what
- *           passed the ceiling of cloudprofiler-max-overhead (ledger.h). After two such windows in a
- *           row the process has no perf events: CPU timers do all (docs/engines.md). That lasts as
- *           long as the process, so one window is not enough for it: it may have been a burst, as at
- *           a start, or the measurement a bad one. What a switch costs is measured anew for the
+ *           passed the ceiling of cloudprofiler-max-overhead (ledger.h). After two such windows in
+ *           a row the process has no perf events: CPU timers do all (docs/engines.md). That lasts
+ *           as long as the process, so that one window is not enough: it may have been a burst, as
+ *           at a start, or the measurement a bad one. What a switch costs is measured anew for the
  *           second one. Windows that are too short to be judged do not count.
  *
  * Callers   the ticker, in windows.

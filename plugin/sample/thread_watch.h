@@ -43,7 +43,7 @@ void cprof_thread_watch_follow_clocks(void);
 
 /* Arms threads that are new, forgets those that are gone, follows the clocks of all. Without
  * `ticks` (their signal is the app's) no thread has or gets any; sleepers are seen all the same.
- * Returns whether a thread was new or gone; one that is beyond those that are sampled is not new. */
+ * Returns whether a thread was new or gone. One beyond those that are sampled is neither. */
 bool cprof_thread_watch_look(bool ticks);
 
 /* The window has ended and no handler is inside any more (cprof_oncpu_drained): what they read of
