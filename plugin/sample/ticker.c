@@ -34,9 +34,10 @@
 #include "thread_watch.h"
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
-#define NAME_NS          UINT64_C(500000)  /* between two questions for what an unnamed sleep is */
-#define DRAIN_NS         UINT64_C(1000000) /* between two looks at handlers that are inside */
-#define ROUNDED_NS       UINT64_C(2000)    /* what getrusage cuts off: two times, in microseconds */
+#define NAME_NS          UINT64_C(500000) /* between two questions for what an unnamed sleep is */
+#define RESTLESS_NS      UINT64_C(5000000000) /* threads come and go if one did in this time */
+#define DRAIN_NS         UINT64_C(1000000)    /* between two looks at handlers that are inside */
+#define ROUNDED_NS       UINT64_C(2000) /* what getrusage cuts off: two times, in microseconds */
 #define PATH_BYTES       512u
 #define STACK_BYTES      (256 * 1024)
 #define LEAVE_NS         1000000
@@ -53,7 +54,8 @@ static struct {
     uint64_t ticker_start_ns;
     uint64_t sampling_start_ns;
     uint64_t base[CPROF_COUNTER_COUNT];
-    uint64_t settled_ns; /* as in the slot */
+    uint64_t settled_ns;  /* as in the slot */
+    uint64_t restless_ns; /* until when threads are taken to come and go */
     /* Of the others, when they were last known to have run. */
     uint64_t ran_ns;   /* their CPU time, at most, */
     uint64_t switches; /* and how often they had left a processor, */
@@ -287,8 +289,7 @@ struct agenda {
     uint64_t scan_ns;      /* the threads and their clocks */
     uint64_t scan_pays_ns; /* from when on the next scan costs no more than it may, */
     uint64_t scan_lazy_ns; /* and than it should where threads do not come and go */
-    uint64_t threads;      /* as ticker.threads, at the last scan, */
-    bool have_changed;     /* which found one that was new or gone */
+    uint64_t threads;      /* as ticker.threads, at the last scan */
     uint64_t look_ns;      /* sleeping threads */
     uint64_t name_ns;  /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
     uint64_t ran_ns;   /* when something had run, at the latest */
@@ -300,12 +301,12 @@ struct agenda {
     struct cprof_pace pace;
 };
 
-/* Where threads come and go, as many may come as go. */
-static uint64_t next_scan_ns(const struct agenda *agenda)
+/* Their number tells at once, but as many may come as go. */
+static uint64_t next_scan_ns(const struct agenda *agenda, uint64_t now_ns)
 {
-    bool is_lazy = !agenda->have_changed && ticker.threads == agenda->threads;
+    bool is_restless = ticker.threads != agenda->threads || now_ns < ticker.restless_ns;
 
-    return is_lazy ? agenda->scan_lazy_ns : agenda->scan_pays_ns;
+    return is_restless ? agenda->scan_pays_ns : agenda->scan_lazy_ns;
 }
 
 static void note_whether_others_ran(struct agenda *agenda, uint64_t now_ns)
@@ -313,7 +314,7 @@ static void note_whether_others_ran(struct agenda *agenda, uint64_t now_ns)
     if (have_others_run()) {
         agenda->ran_ns = now_ns;
         agenda->is_known = agenda->is_scanned = false;
-        agenda->scan_ns = next_scan_ns(agenda);
+        agenda->scan_ns = next_scan_ns(agenda, now_ns);
     }
 }
 
@@ -335,7 +336,7 @@ static void plan_scan(struct agenda *agenda, uint64_t now_ns, uint64_t cost_ns)
         later(agenda, now_ns, cprof_pace_scan_ns(&ledger, ceiling_hundredths, cost_ns, ROUND_NS));
     agenda->scan_lazy_ns = later(
         agenda, now_ns, cprof_pace_lazy_scan_ns(&ledger, ceiling_hundredths, cost_ns, ROUND_NS));
-    agenda->scan_ns = next_scan_ns(agenda);
+    agenda->scan_ns = next_scan_ns(agenda, now_ns);
 }
 
 /* Where there are no looks, a scan pays for waking up, too. */
@@ -345,7 +346,9 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
         wants_wall ? cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) : agenda->paid_ns;
     uint64_t cost_ns;
 
-    agenda->have_changed = cprof_thread_watch_look(signal_is_ours());
+    if (cprof_thread_watch_look(signal_is_ours())) {
+        ticker.restless_ns = now_ns + RESTLESS_NS;
+    }
     publish_sampling_clock();
     publish_clocks();
     if (wants_wall) {
