@@ -55,8 +55,8 @@ static bool report_dropped(void)
         return true;
     }
     (void)snprintf(line, sizeof(line),
-                   "[cloudprofiler] warning: %" PRIu64 " lines of the gateway's are missing here: "
-                   "nobody read the log\n",
+                   "[cloudprofiler] warning: %" PRIu64 " log lines of the gateway are missing "
+                   "here: nobody read the log\n",
                    dropped - reported);
     if (!write_now(line)) {
         return false;

@@ -18,7 +18,8 @@
 /* How much of a sample is kept. */
 enum cprof_filter_detail {
     CPROF_FILTER_ALL,
-    CPROF_FILTER_FUNCTIONS, /* neither tags nor lines nor addresses: equal stacks of functions become one */
+    /* Neither tags nor lines nor addresses: equal stacks of functions become one. */
+    CPROF_FILTER_FUNCTIONS,
 };
 
 /* Copies what passes from `table` to `out`, which is initialized here; NULL lets all pass. False:

@@ -44,8 +44,8 @@ static void say_cost(const struct cprof_ceiling *ceiling, const struct cprof_har
     uint32_t period_ms = cprof_ceiling_period_ms(ceiling, set_ms);
     char name[CPROF_SLOT_NAME_BYTES];
 
+    cprof_slot_name(name, harvest->worst_kind, harvest->worst_number);
     if (change == CPROF_OVERHEAD_SLOWED) {
-        cprof_slot_name(name, harvest->worst_kind, harvest->worst_number);
         cprof_log(CPROF_LOG_WARNING,
                   "profiling took %.2f %% of the CPU time of %s, more than "
                   "cloudprofiler-max-overhead (%.2f): one sample each %u ms from now on, not "
@@ -54,9 +54,9 @@ static void say_cost(const struct cprof_ceiling *ceiling, const struct cprof_har
         return;
     }
     cprof_log(CPROF_LOG_INFO,
-              "profiling took at most %.2f %% of a worker's CPU time, %.2f %% for samples, where "
+              "profiling took %.2f %% of the CPU time of %s, %.2f %% for samples, where "
               "cloudprofiler-max-overhead is %.2f: one sample each %u ms from now on%s",
-              ceiling->percent, harvest->worst_samples_percent, ceiling_percent, period_ms,
+              ceiling->percent, name, harvest->worst_samples_percent, ceiling_percent, period_ms,
               as_is_set(period_ms, set_ms));
 }
 

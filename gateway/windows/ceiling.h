@@ -24,9 +24,9 @@
 struct cprof_ceiling {
     struct cprof_overhead rule;
     struct cprof_budget budget;
-    double
-        percent; /* of the worker that paid most, looks that give way left out, in the last window
-                     * that could be judged; or CPROF_OVERHEAD_UNKNOWN */
+    /* All that the worker paid that is worst off without looks that give way, in the last window
+     * that could be judged; or CPROF_OVERHEAD_UNKNOWN. */
+    double percent;
     double samples_per_s; /* of all slots, in the last window; or CPROF_BUDGET_UNKNOWN */
 };
 

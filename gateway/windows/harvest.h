@@ -33,11 +33,11 @@ struct cprof_harvest {
     struct cprof_profile profiles[CPROF_PROFILE_KINDS];
     unsigned count; /* of the kinds that the window asks for, which their tables name */
 
-    /* The share of the profiler in the slot that paid most (ledger.h), without what its ticker took
-     * that gives way and in all; what of it goes with the number of samples, and which slot that
-     * is. */
-    double worst_firm_percent; /* CPROF_OVERHEAD_UNKNOWN: no slot can tell */
-    double worst_percent;      /* the same */
+    /* The share of the profiler in the slot that is worst off without looks that give way
+     * (cprof_ledger_firm_ns): that share, the share in all, what of it goes with the number of
+     * samples, and which slot that is. */
+    double worst_firm_percent; /* CPROF_OVERHEAD_UNKNOWN, both: no slot can tell */
+    double worst_percent;
     double worst_samples_percent;
     uint32_t worst_kind; /* enum cprof_slot_kind */
     uint32_t worst_number;

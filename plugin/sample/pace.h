@@ -17,9 +17,8 @@
  *           than a millisecond. Where no thread came or went, a scan has little to find: there a
  *           worker that uses little CPU time does not count as if it used a quarter of a processor,
  *           and scans may be a second apart, or many workers would pay for nothing else. The first
- *           looks of a window come soon whatever they cost: the very
- *           first ones are the dearest, as stacks and names are new, and a short window would be
- *           over.
+ *           looks of a window come soon whatever they cost: the very first ones are the dearest, as
+ *           stacks and names are new, and a short window would be over.
  *
  * Callers   the ticker. Pure: no clock is read.
  *
@@ -63,8 +62,8 @@ void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t seed
  * until the next one. */
 uint64_t cprof_pace_next(struct cprof_pace *pace, bool moved, uint64_t cost_ns, uint64_t parts);
 
-/* One part in how many of a processor looks may take from now on, of a worker whose ledger so far is
- * this one, under a ceiling in hundredths of a per cent (0: none). Of the ticker's time in the
+/* One part in how many of a processor looks may take from now on, of a worker whose ledger so far
+ * is this one, under a ceiling in hundredths of a per cent (0: none). Of the ticker's time in the
  * ledger, scans took scans_ns and looks the rest. */
 uint64_t cprof_pace_look_parts(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths,
                                uint64_t scans_ns);

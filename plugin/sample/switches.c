@@ -12,9 +12,10 @@
 #include "../threads/engine_perf.h"
 
 static struct {
-    bool is_measured;
-    uint64_t cost_ns; /* of one switch */
-    bool are_paid;    /* in this window: there are perf events */
+    uint64_t cost_ns;   /* of one switch, 0: not known */
+    uint64_t period_ns; /* for which it was measured */
+    bool were_dear;     /* in the last window that could be judged */
+    bool are_paid;      /* in this window: there are perf events */
     /* When sampling began: the process's switches, and the counter. A process before may have had
      * the slot. */
     uint64_t begun;
@@ -32,7 +33,7 @@ static uint64_t count_of_others(void)
     return (uint64_t)(all.ru_nvcsw + all.ru_nivcsw - own.ru_nvcsw - own.ru_nivcsw);
 }
 
-void cprof_switches_begin(_Atomic uint64_t *counters)
+void cprof_switches_begin(_Atomic uint64_t *counters, uint64_t period_ns)
 {
     switches.are_paid = cprof_engine_perf_is_used();
     if (!switches.are_paid) {
@@ -40,9 +41,9 @@ void cprof_switches_begin(_Atomic uint64_t *counters)
                          cprof_engine_perf_is_given_up() ? 1 : 0);
         return;
     }
-    if (!switches.is_measured) {
-        switches.is_measured = true;
-        switches.cost_ns = cprof_engine_perf_measure_switch();
+    if (switches.cost_ns == 0 || switches.period_ns != period_ns) {
+        switches.cost_ns = cprof_engine_perf_measure_switch(period_ns);
+        switches.period_ns = period_ns;
     }
     switches.base_ns = atomic_load(&counters[CPROF_COUNTER_SWITCH_CPU_NS]);
     switches.begun = count_of_others();
@@ -58,9 +59,24 @@ void cprof_switches_publish(_Atomic uint64_t *counters)
     }
 }
 
+/* The next window measures anew what a switch costs if this one was dear. */
+static bool are_dear_again(bool are_dear)
+{
+    bool were_dear = switches.were_dear;
+
+    switches.were_dear = are_dear;
+    if (are_dear) {
+        switches.cost_ns = 0;
+    }
+    return were_dear && are_dear;
+}
+
 void cprof_switches_end(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths)
 {
-    if (switches.are_paid && cprof_ledger_switches_are_too_dear(ledger, ceiling_hundredths)) {
+    if (!switches.are_paid || ledger->wall_ns < CPROF_LEDGER_WALL_NS_MIN) {
+        return;
+    }
+    if (are_dear_again(cprof_ledger_switches_are_too_dear(ledger, ceiling_hundredths))) {
         cprof_engine_perf_give_up();
         cprof_log(
             CPROF_LOG_INFO,

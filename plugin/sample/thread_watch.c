@@ -25,7 +25,7 @@
 #define EAGER_LOOKS 5u
 #define RARE_LOOKS  16u
 
-/* Each costs a perf event, a timer and a look five to ten times a second. */
+/* Each costs a perf event, a timer and a look, one to ten times a second. */
 #define APP_THREADS_MAX 512u
 
 /* Records by thread id, for one look: open addressing, at most half full. */
@@ -53,7 +53,8 @@ static struct cprof_thread *threads_by_tid[TID_PLACES];
 
 /* The thread states of one look, listed when the first thread without one is met. */
 static struct {
-    bool ticks; /* threads shall have them */
+    bool ticks;   /* threads shall have them */
+    bool changed; /* a thread was new or gone */
     bool listed;
     uint32_t count;
     struct cprof_thread_of_state states[CPROF_THREADS_MAX];
@@ -319,6 +320,7 @@ static void add_app_thread(pid_t tid)
         return; /* its CPU time will be [unsampled] */
     }
     watch.app_threads++;
+    of_look.changed = true;
     cprof_thread_scan_name(tid, name, sizeof(name));
     (void)snprintf(thread->name, sizeof(thread->name), "%s",
                    name[0] == '\0' || strcmp(name, watch.process_name) == 0 ? "app" : name);
@@ -416,6 +418,7 @@ static void remove_gone(void)
         if (!thread->seen && is_gone(thread)) {
             disarm(thread);
             forget(thread);
+            of_look.changed = true;
         }
     }
 }
@@ -443,11 +446,12 @@ static void disarm_all(void)
     }
 }
 
-void cprof_thread_watch_look(bool ticks)
+bool cprof_thread_watch_look(bool ticks)
 {
     bool complete;
 
     of_look.ticks = ticks;
+    of_look.changed = false;
     of_look.listed = false;
     if (!ticks) {
         disarm_all();
@@ -456,7 +460,7 @@ void cprof_thread_watch_look(bool ticks)
     complete = scan();
     if (complete) {
         remove_gone();
-        return;
+        return of_look.changed;
     }
     if (!watch.warned_of_missing_proc) {
         watch.warned_of_missing_proc = true;
@@ -471,6 +475,7 @@ void cprof_thread_watch_look(bool ticks)
          thread = cprof_thread_next(thread)) {
         look_at_thread(thread);
     }
+    return of_look.changed;
 }
 
 /* Threads of the app are forgotten between windows, so that no record can outlive its thread

@@ -42,8 +42,9 @@ void cprof_thread_watch_start_clocks(void);
 void cprof_thread_watch_follow_clocks(void);
 
 /* Arms threads that are new, forgets those that are gone, follows the clocks of all. Without
- * `ticks` (their signal is the app's) no thread has or gets any; sleepers are seen all the same. */
-void cprof_thread_watch_look(bool ticks);
+ * `ticks` (their signal is the app's) no thread has or gets any; sleepers are seen all the same.
+ * Returns whether a thread was new or gone. One beyond those that are sampled is neither. */
+bool cprof_thread_watch_look(bool ticks);
 
 /* The window has ended and no handler is inside any more (cprof_oncpu_drained): what they read of
  * their threads is forgotten. What threads used since their clocks were last followed does not

@@ -34,9 +34,10 @@
 #include "thread_watch.h"
 
 #define ROUND_NS         UINT64_C(100000000) /* between two looks at the threads in a window */
-#define NAME_NS          UINT64_C(500000) /* between two questions for what a sleep that has no name is */
-#define DRAIN_NS         UINT64_C(1000000) /* between two looks at handlers that are inside */
-#define ROUNDED_NS       UINT64_C(2000)    /* what getrusage cuts off: two times, in microseconds */
+#define NAME_NS          UINT64_C(500000) /* between two questions for what an unnamed sleep is */
+#define RESTLESS_NS      UINT64_C(5000000000) /* threads come and go if one did in this time */
+#define DRAIN_NS         UINT64_C(1000000)    /* between two looks at handlers that are inside */
+#define ROUNDED_NS       UINT64_C(2000) /* what getrusage cuts off: two times, in microseconds */
 #define PATH_BYTES       512u
 #define STACK_BYTES      (256 * 1024)
 #define LEAVE_NS         1000000
@@ -53,7 +54,8 @@ static struct {
     uint64_t ticker_start_ns;
     uint64_t sampling_start_ns;
     uint64_t base[CPROF_COUNTER_COUNT];
-    uint64_t settled_ns; /* as in the slot */
+    uint64_t settled_ns;  /* as in the slot */
+    uint64_t restless_ns; /* until when threads are taken to come and go */
     /* Of the others, when they were last known to have run. */
     uint64_t ran_ns;   /* their CPU time, at most, */
     uint64_t switches; /* and how often they had left a processor, */
@@ -69,7 +71,7 @@ static void sleep_ns(long ns)
 
 /* All clocks begin together, when the threads that are known are sampled: what the ticker waits
  * for a processor before or after that is no time that could not be sampled. */
-static void start_clocks(void)
+static void start_clocks(uint64_t period_ns)
 {
     _Atomic uint64_t *counters = ticker.work.mapping->slot->counters;
 
@@ -80,7 +82,7 @@ static void start_clocks(void)
     ticker.process_start_ns = cprof_kernel_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     ticker.ticker_start_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     ticker.sampling_start_ns = cprof_now_ns();
-    cprof_switches_begin(counters);
+    cprof_switches_begin(counters, period_ns);
     cprof_self_check_begin(counters);
 }
 
@@ -253,8 +255,8 @@ static void join_epoch(const struct cprof_window_demand *demand)
     cprof_mappings_begin(ticker.work.incarnation);
     publish_settled(now_ns);
     cprof_oncpu_open(demand->period_ns);
-    cprof_thread_watch_look(signal_is_ours());
-    start_clocks();
+    (void)cprof_thread_watch_look(signal_is_ours());
+    start_clocks(demand->period_ns);
     if (demand->kinds & CPROF_KIND_WALL) {
         cprof_offcpu_follow();
     }
@@ -299,13 +301,20 @@ struct agenda {
     struct cprof_pace pace;
 };
 
+/* Their number tells at once, but as many may come as go. */
+static uint64_t next_scan_ns(const struct agenda *agenda, uint64_t now_ns)
+{
+    bool is_restless = ticker.threads != agenda->threads || now_ns < ticker.restless_ns;
+
+    return is_restless ? agenda->scan_pays_ns : agenda->scan_lazy_ns;
+}
+
 static void note_whether_others_ran(struct agenda *agenda, uint64_t now_ns)
 {
     if (have_others_run()) {
         agenda->ran_ns = now_ns;
         agenda->is_known = agenda->is_scanned = false;
-        agenda->scan_ns =
-            ticker.threads == agenda->threads ? agenda->scan_lazy_ns : agenda->scan_pays_ns;
+        agenda->scan_ns = next_scan_ns(agenda, now_ns);
     }
 }
 
@@ -327,7 +336,7 @@ static void plan_scan(struct agenda *agenda, uint64_t now_ns, uint64_t cost_ns)
         later(agenda, now_ns, cprof_pace_scan_ns(&ledger, ceiling_hundredths, cost_ns, ROUND_NS));
     agenda->scan_lazy_ns = later(
         agenda, now_ns, cprof_pace_lazy_scan_ns(&ledger, ceiling_hundredths, cost_ns, ROUND_NS));
-    agenda->scan_ns = agenda->scan_lazy_ns;
+    agenda->scan_ns = next_scan_ns(agenda, now_ns);
 }
 
 /* Where there are no looks, a scan pays for waking up, too. */
@@ -337,7 +346,9 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
         wants_wall ? cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID) : agenda->paid_ns;
     uint64_t cost_ns;
 
-    cprof_thread_watch_look(signal_is_ours());
+    if (cprof_thread_watch_look(signal_is_ours())) {
+        ticker.restless_ns = now_ns + RESTLESS_NS;
+    }
     publish_sampling_clock();
     publish_clocks();
     if (wants_wall) {
@@ -351,17 +362,24 @@ static void scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
     plan_scan(agenda, now_ns, cost_ns);
 }
 
-/* No thread was born, has ended or used anything since the last scan, so it would find nothing. */
-static void put_off_scan(struct agenda *agenda, uint64_t now_ns)
+/* No thread was born, has ended or used anything since the last scan, so it would find nothing.
+ * What it costs to find that out again and again is not to put off the scan that comes at last. */
+static void put_off_scan(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
 {
     publish_sampling_clock();
+    if (!wants_wall) {
+        uint64_t own_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+        agenda->scans_ns += own_ns - agenda->paid_ns;
+        agenda->paid_ns = own_ns;
+    }
     agenda->scan_ns = now_ns + cprof_pace_idle_ns(now_ns - agenda->ran_ns, ROUND_NS);
 }
 
 static void scan_or_wait(struct agenda *agenda, bool wants_wall, uint64_t now_ns)
 {
     if (agenda->is_scanned) {
-        put_off_scan(agenda, now_ns);
+        put_off_scan(agenda, wants_wall, now_ns);
     } else {
         scan(agenda, wants_wall, now_ns);
     }

@@ -1,10 +1,10 @@
 /* ticker.h - the one thread of ours in a sampling process: it opens and closes windows there.
  *
- * Outside a window it sleeps on the doorbell's futex, without a timeout. In one it wakes
- * one to ten times a second: arms timers for new threads, forgets dead ones, publishes the CPU clocks;
- * and, if wall time is asked for, each period or more rarely, to look at threads that sleep.
- * It blocks all signals but the fault signals, never takes the GIL, and has a descriptor table
- * of its own with nothing but the standard streams in it.
+ * Outside a window it sleeps on the doorbell's futex, without a timeout. In one it wakes one to ten
+ * times a second: arms timers for new threads, forgets dead ones, publishes the CPU clocks; and, if
+ * wall time is asked for, each period or more rarely, to look at threads that sleep. It blocks all
+ * signals but the fault signals, never takes the GIL, and has a descriptor table of its own with
+ * nothing but the standard streams in it.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -48,8 +48,6 @@ static struct {
     bool given_up; /* by this process */
 } permission;
 
-static uint64_t armed_period_ns; /* of the event that was armed or changed last */
-
 static int try_event(void)
 {
     int descriptor = open_event(0, FAR_NS);
@@ -143,7 +141,6 @@ bool cprof_engine_perf_arm(struct cprof_thread *thread, uint64_t period_ns)
         return false;
     }
     thread->perf_descriptor = descriptor;
-    armed_period_ns = period_ns;
     return true;
 }
 
@@ -207,16 +204,15 @@ static uint64_t cost_of_switch(int descriptor, uint64_t perf_id, uint64_t step_n
 /* The event's timer is dearest where it is the next one to expire on its processor: that is set
  * anew then, and once more when the timer is cancelled, which a virtual machine has to ask its host
  * for. Else the kernel's tick is the next. */
-static uint64_t mean_cost(int descriptor, uint64_t perf_id)
+static uint64_t mean_cost(int descriptor, uint64_t perf_id, uint64_t period_ns)
 {
     uint64_t far_ns = cost_of_switch(descriptor, perf_id, FAR_NS);
     uint64_t near_ns = cost_of_switch(descriptor, perf_id, NEAR_NS);
 
-    return cprof_perf_grid_switch_ns(armed_period_ns, cprof_engine_timer_tick_ns(), far_ns,
-                                     near_ns);
+    return cprof_perf_grid_switch_ns(period_ns, cprof_engine_timer_tick_ns(), far_ns, near_ns);
 }
 
-uint64_t cprof_engine_perf_measure_switch(void)
+uint64_t cprof_engine_perf_measure_switch(uint64_t period_ns)
 {
     int descriptor = is_allowed() ? open_event(0, FAR_NS) : -1;
     uint64_t perf_id, cost_ns;
@@ -228,7 +224,7 @@ uint64_t cprof_engine_perf_measure_switch(void)
         (void)close(descriptor);
         return 0;
     }
-    cost_ns = mean_cost(descriptor, perf_id);
+    cost_ns = mean_cost(descriptor, perf_id, period_ns);
     if (is_event(descriptor, perf_id)) {
         (void)close(descriptor);
     }
@@ -260,7 +256,6 @@ void cprof_engine_perf_set_period(struct cprof_thread *thread, uint64_t period_n
 {
     if (thread->perf_descriptor >= 0) {
         set_step(thread, cprof_perf_grid_change(&thread->grid, period_ns));
-        armed_period_ns = period_ns;
     }
 }
 

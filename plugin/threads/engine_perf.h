@@ -35,10 +35,10 @@ bool cprof_engine_perf_is_used(void);
 void cprof_engine_perf_give_up(void);
 bool cprof_engine_perf_is_given_up(void);
 
-/* What it costs on average, in ns of CPU time, that an event of the period that was armed last is
- * switched off and on: by one of the calling thread's own, which never signals. 0: cannot be told.
- * Some hundred system calls, a quarter of a millisecond in a virtual machine. */
-uint64_t cprof_engine_perf_measure_switch(void);
+/* What it costs on average, in ns of CPU time, that an event of this period is switched off and on:
+ * by one of the calling thread's own, which never signals. 0: cannot be told. Some hundred system
+ * calls, a quarter of a millisecond in a virtual machine. */
+uint64_t cprof_engine_perf_measure_switch(uint64_t period_ns);
 
 /* Gives the thread a perf event, for a sample each period_ns of user time on average. False if it
  * is not allowed (cprof_engine_perf_ask; or this process has got a filter since), if the kernel

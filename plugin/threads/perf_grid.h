@@ -42,7 +42,8 @@ uint64_t cprof_perf_grid_follow(struct cprof_perf_grid *grid, uint64_t period_ns
 uint64_t cprof_perf_grid_change(struct cprof_perf_grid *grid, uint64_t period_ns);
 
 /* What it costs on average, in a long window, to set the event's timer and to cancel it: near_ns
- * where the grid's next point comes before the next of ticks that are tick_ns apart, else far_ns. */
+ * where the grid's next point comes before the next of ticks that are tick_ns apart, else far_ns.
+ * Any figures are fine; a little too much where steps are shorter than ticks. */
 uint64_t cprof_perf_grid_switch_ns(uint64_t period_ns, uint64_t tick_ns, uint64_t far_ns,
                                    uint64_t near_ns);
 

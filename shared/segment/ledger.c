@@ -8,10 +8,9 @@
 
 #include "layout.h"
 
-#define PER_CENT    100.0
-#define IDLE_PART   10 /* a worker below this part of a processor is idle */
-#define LIGHT_PART  4  /* and one below this is judged as if it had used that much */
-#define WALL_NS_MIN UINT64_C(500000000)
+#define PER_CENT   100.0
+#define IDLE_PART  10 /* a worker below this part of a processor is idle */
+#define LIGHT_PART 4  /* and one below this is judged as if it had used that much */
 
 #define NOTICED_PART 1000 /* of a processor: less is no reason for anything */
 #define HUNDREDTHS   100.0
@@ -77,7 +76,8 @@ uint64_t cprof_ledger_firm_ns(const struct cprof_ledger *ledger, uint32_t ceilin
 
 double cprof_ledger_percent(const struct cprof_ledger *ledger, uint64_t cost_ns)
 {
-    if (ledger->wall_ns < WALL_NS_MIN || ledger->worker_ns < ledger->wall_ns / IDLE_PART) {
+    if (ledger->wall_ns < CPROF_LEDGER_WALL_NS_MIN ||
+        ledger->worker_ns < ledger->wall_ns / IDLE_PART) {
         return CPROF_OVERHEAD_UNKNOWN;
     }
     return PER_CENT * (double)cost_ns / (double)cprof_ledger_base_ns(ledger);
@@ -89,7 +89,7 @@ bool cprof_ledger_switches_are_too_dear(const struct cprof_ledger *ledger,
     uint64_t switches_ns = ledger->cost_ns[CPROF_COST_SWITCHES];
     double percent = (double)ceiling_hundredths / HUNDREDTHS;
 
-    if (ceiling_hundredths == 0 || ledger->wall_ns < WALL_NS_MIN ||
+    if (ceiling_hundredths == 0 || ledger->wall_ns < CPROF_LEDGER_WALL_NS_MIN ||
         switches_ns < ledger->wall_ns / NOTICED_PART) {
         return false;
     }

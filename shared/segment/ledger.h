@@ -5,8 +5,8 @@
  *
  *     samples    the handlers, and what the kernel needs to deliver their signals. They grow with
  *                the rate: the gateway lengthens the period (gateway/windows/overhead.h).
- *     ticker     looks and scans. The ticker holds itself back: half of the ceiling is its own, more
- *                is only lent by what others leave of it (plugin/sample/pace.h).
+ *     ticker     looks and scans. The ticker holds itself back: half of the ceiling is its own,
+ *                more is only lent by what others leave of it (plugin/sample/pace.h).
  *     switches   perf events are switched on and off with their threads, whatever the period. The
  *                worker goes over to the next engine (plugin/sample/switches.h).
  *
@@ -22,6 +22,9 @@
 #include <stdint.h>
 
 #define CPROF_OVERHEAD_UNKNOWN (-1.0) /* a share in per cent that nobody can tell */
+
+/* Who was sampled for less cannot be judged. */
+#define CPROF_LEDGER_WALL_NS_MIN UINT64_C(500000000)
 
 /* What the kernel needs for a tick's signal: the overflow with an empty handler less the kernel's
  * own tick, which comes in any case (docs/performance.md, table (a)). */
@@ -61,7 +64,7 @@ uint64_t cprof_ledger_base_ns(const struct cprof_ledger *ledger);
 uint64_t cprof_ledger_firm_ns(const struct cprof_ledger *ledger, uint32_t ceiling_hundredths);
 
 /* `cost_ns` in per cent of cprof_ledger_base_ns(). CPROF_OVERHEAD_UNKNOWN for a worker that used
- * less than a tenth of a processor, or was sampled for less than half a second. */
+ * less than a tenth of a processor, or was sampled for less than CPROF_LEDGER_WALL_NS_MIN. */
 double cprof_ledger_percent(const struct cprof_ledger *ledger, uint64_t cost_ns);
 
 /* Is what a process pays for its perf events too much? It is above CPROF_SWITCHES_PERCENT of its CPU

@@ -68,5 +68,5 @@ def test_a_log_that_nobody_reads_holds_up_neither_endpoint_nor_profiles(make_uws
             server.pass_windows(2)
             lost = dropped(endpoint)
 
-        server.wait_for_log(r"warning: (\d+) lines of the gateway's are missing here")
+        server.wait_for_log(r"warning: (\d+) log lines of the gateway are missing here")
     assert lost > 0

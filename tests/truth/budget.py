@@ -118,7 +118,8 @@ def measure(make, reader, count, windows):
 
 def judge(many):
     rate = many.samples / many.seconds
-    rounding = 1 / many.period_ms  # whole milliseconds, and rather too long than too short
+    # A longer period is a whole number of milliseconds, and rather too long than too short.
+    rounding = 1 / many.period_ms if rate < MAX_SAMPLES and many.period_ms > PERIOD_MS else 0
     yield Finding(
         f"{many.processes}: samples/s {rate:.0f}", rate / MAX_SAMPLES - 1, RATE + rounding
     )

@@ -78,7 +78,7 @@ static void cheap_windows_bring_the_period_back_and_say_so(void)
     end_window(0.1);
 
     EXPECT(cprof_ceiling_period_ms(&ceiling, SET_MS) == 10);
-    EXPECT(strstr(logged, "profiling took at most 0.10 %"));
+    EXPECT(strstr(logged, "profiling took 0.10 % of the CPU time of worker 2, 0.10 % for samples"));
     EXPECT(strstr(logged, "one sample each 10 ms from now on, as is set"));
 }
 

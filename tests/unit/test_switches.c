@@ -19,10 +19,14 @@
 #define S       UINT64_C(1000000000)
 #define COST_NS UINT64_C(4000)
 
+#define PERIOD_NS (10 * MS)
+
 static struct {
     bool is_used, is_given_up;
     uint32_t measurements;
-} perf;
+    uint64_t period_ns; /* of the last one */
+    uint64_t cost_ns;   /* what the next one finds */
+} perf = {.cost_ns = COST_NS};
 
 static struct {
     long ticker, all; /* switches, of which each kind has a half */
@@ -46,10 +50,11 @@ void cprof_engine_perf_give_up(void)
     perf.is_given_up = true;
 }
 
-uint64_t cprof_engine_perf_measure_switch(void)
+uint64_t cprof_engine_perf_measure_switch(uint64_t period_ns)
 {
     perf.measurements++;
-    return COST_NS;
+    perf.period_ns = period_ns;
+    return perf.cost_ns;
 }
 
 /* In the place of the C library's. */
@@ -81,7 +86,7 @@ static void begin_window(bool is_used)
     }
     logged[0] = '\0';
     cprof_log_setup(keep_line, CPROF_LOG_DEBUG);
-    cprof_switches_begin(counters);
+    cprof_switches_begin(counters, PERIOD_NS);
 }
 
 /* What the counter has grown by. */
@@ -119,11 +124,26 @@ static void a_count_that_falls_is_no_cost(void)
     EXPECT(published_ns() == 0);
 }
 
-static void what_a_switch_costs_is_measured_once_for_all_windows(void)
+static void what_a_switch_costs_is_measured_once_for_windows_of_one_period(void)
 {
     begin_window(true);
     begin_window(true);
-    EXPECT(perf.measurements == 1);
+    EXPECT(perf.measurements == 1 && perf.period_ns == PERIOD_NS);
+    cprof_switches_begin(counters, 2 * PERIOD_NS);
+    EXPECT(perf.measurements == 2 && perf.period_ns == 2 * PERIOD_NS);
+}
+
+static void a_measurement_that_failed_is_made_again(void)
+{
+    begin_window(true);
+    perf.cost_ns = 0;
+    cprof_switches_begin(counters, 3 * PERIOD_NS);
+    kernel.all += 3;
+    EXPECT(published_ns() == 0);
+    perf.cost_ns = COST_NS;
+    cprof_switches_begin(counters, 3 * PERIOD_NS);
+    kernel.all += 3;
+    EXPECT(published_ns() == 3 * COST_NS);
 }
 
 static void windows_of_a_process_add_up(void)
@@ -132,7 +152,7 @@ static void windows_of_a_process_add_up(void)
     kernel.all += 10;
     EXPECT(published_ns() == 10 * COST_NS);
     kernel.all += 1000; /* between windows */
-    cprof_switches_begin(counters);
+    cprof_switches_begin(counters, PERIOD_NS);
     EXPECT(published_ns() == 10 * COST_NS);
     kernel.all += 5;
     EXPECT(published_ns() == 15 * COST_NS);
@@ -146,36 +166,98 @@ static void without_perf_events_switches_cost_nothing(void)
     EXPECT(atomic_load(&counters[CPROF_COUNTER_PERF_GIVEN_UP]) == 7 * S);
 }
 
-/* 10 s of a busy worker. */
-static void end_window(uint64_t switches_ns, uint32_t ceiling_hundredths)
+static void end_window_of(uint64_t wall_ns, uint64_t switches_ns, uint32_t ceiling_hundredths)
 {
     const struct cprof_ledger ledger = {
         .cost_ns = {[CPROF_COST_SAMPLES] = 30 * MS, [CPROF_COST_SWITCHES] = switches_ns},
-        .worker_ns = 10 * S,
-        .wall_ns = 10 * S,
+        .worker_ns = wall_ns,
+        .wall_ns = wall_ns,
     };
 
     cprof_switches_end(&ledger, ceiling_hundredths);
 }
 
-static void perf_events_are_given_up_where_switches_are_dear_and_that_is_logged(void)
+/* 10 s of a busy worker. */
+static void end_window(uint64_t switches_ns, uint32_t ceiling_hundredths)
 {
+    end_window_of(10 * S, switches_ns, ceiling_hundredths);
+}
+
+static void perf_events_are_given_up_where_switches_are_dear_twice_and_that_is_logged(void)
+{
+    for (int i = 0; i < 2; i++) {
+        begin_window(true);
+        end_window(300 * MS, 100);
+        EXPECT(!perf.is_given_up && logged[0] == '\0');
+    }
+    for (int i = 0; i < 2; i++) {
+        begin_window(true);
+        end_window(310 * MS, 0);
+        EXPECT(!perf.is_given_up && logged[0] == '\0');
+    }
     begin_window(true);
-    end_window(300 * MS, 100);
+    end_window(320 * MS, 100);
     EXPECT(!perf.is_given_up && logged[0] == '\0');
-    end_window(310 * MS, 0);
-    EXPECT(!perf.is_given_up && logged[0] == '\0');
+    begin_window(true);
     end_window(310 * MS, 100);
     EXPECT(perf.is_given_up);
     EXPECT(strstr(logged, "perf events took 0.31 s of this process's 10.00 s of CPU time"));
+    begin_window(true);
+    end_window(0, 100);
+}
+
+static void one_dear_window_among_others_is_not_enough(void)
+{
+    for (int i = 0; i < 3; i++) {
+        begin_window(true);
+        end_window(S, 100);
+        EXPECT(!perf.is_given_up);
+        begin_window(true);
+        end_window(300 * MS, 100);
+        EXPECT(!perf.is_given_up);
+    }
+}
+
+static void windows_too_short_to_be_judged_do_not_come_between(void)
+{
+    begin_window(true);
+    end_window(S, 100);
+    begin_window(true);
+    end_window_of(S / 5, 0, 100);
+    EXPECT(!perf.is_given_up);
+    begin_window(true);
+    end_window_of(S / 5, S / 5, 100);
+    EXPECT(!perf.is_given_up);
+    begin_window(true);
+    end_window(S, 100);
+    EXPECT(perf.is_given_up);
+    begin_window(true);
+    end_window(0, 100);
+}
+
+static void a_dear_window_has_the_cost_measured_anew(void)
+{
+    uint32_t measurements;
+
+    begin_window(true);
+    measurements = perf.measurements;
+    end_window(300 * MS, 100);
+    begin_window(true);
+    EXPECT(perf.measurements == measurements);
+    end_window(S, 100);
+    begin_window(true);
+    EXPECT(perf.measurements == measurements + 1);
+    end_window(0, 100);
 }
 
 static void the_next_window_counts_that_it_has_none(void)
 {
     begin_window(true);
     end_window(S, 100);
+    begin_window(true);
+    end_window(S, 100);
     EXPECT(perf.is_given_up);
-    cprof_switches_begin(counters);
+    cprof_switches_begin(counters, PERIOD_NS);
     EXPECT(atomic_load(&counters[CPROF_COUNTER_PERF_GIVEN_UP]) == 7 * S + 1);
     kernel.all += 1000;
     EXPECT(published_ns() == 0);
@@ -189,10 +271,14 @@ int main(void)
     RUN(each_switch_of_the_others_costs_what_was_measured);
     RUN(the_tickers_own_switches_cost_nothing);
     RUN(a_count_that_falls_is_no_cost);
-    RUN(what_a_switch_costs_is_measured_once_for_all_windows);
+    RUN(what_a_switch_costs_is_measured_once_for_windows_of_one_period);
+    RUN(a_measurement_that_failed_is_made_again);
     RUN(windows_of_a_process_add_up);
     RUN(without_perf_events_switches_cost_nothing);
-    RUN(perf_events_are_given_up_where_switches_are_dear_and_that_is_logged);
+    RUN(perf_events_are_given_up_where_switches_are_dear_twice_and_that_is_logged);
+    RUN(one_dear_window_among_others_is_not_enough);
+    RUN(windows_too_short_to_be_judged_do_not_come_between);
+    RUN(a_dear_window_has_the_cost_measured_anew);
     RUN(the_next_window_counts_that_it_has_none);
     return 0;
 }

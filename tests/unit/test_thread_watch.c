@@ -105,9 +105,9 @@ static void end(void)
     recorder_fixture_end(&fixture);
 }
 
-static void look(void)
+static bool look(void)
 {
-    cprof_thread_watch_look(false);
+    return cprof_thread_watch_look(false);
 }
 
 static struct cprof_thread *register_core(int core, pid_t tid)
@@ -139,11 +139,11 @@ static void a_thread_that_a_scan_left_out_stays_as_long_as_it_lives(void)
     core = register_core(0, sleeper_tid);
 
     left_out = sleeper_tid;
-    look();
+    EXPECT(!look());
     EXPECT(cprof_thread_of_tid(sleeper_tid) == core && core->core == 0);
 
     left_out = 0;
-    look();
+    EXPECT(!look());
     EXPECT(cprof_thread_of_tid(sleeper_tid) == core && record_count() == 1);
     end_sleeper();
     end();
@@ -152,12 +152,14 @@ static void a_thread_that_a_scan_left_out_stays_as_long_as_it_lives(void)
 static void a_thread_that_has_ended_is_forgotten(void)
 {
     begin();
-    look();
+    EXPECT(look());
     EXPECT(cprof_thread_of_tid(sleeper_tid));
+    EXPECT(!look());
 
     end_sleeper();
-    look();
+    EXPECT(look());
     EXPECT(record_count() == 0);
+    EXPECT(!look());
     end();
 }
 
@@ -166,11 +168,11 @@ static void a_core_that_registers_late_takes_the_place_of_what_the_scan_had_met(
     struct cprof_thread *core;
 
     begin();
-    look();
+    EXPECT(look());
     core = register_core(0, sleeper_tid);
     EXPECT(record_count() == 2);
 
-    look();
+    EXPECT(look());
     EXPECT(record_count() == 1 && cprof_thread_of_tid(sleeper_tid) == core);
     end_sleeper();
     end();
