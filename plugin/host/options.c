@@ -445,6 +445,11 @@ bool cprof_options_are_disabled(void)
     return disable_flag || cprof_option_environment_disables();
 }
 
+bool cprof_options_uploads_are_disabled(void)
+{
+    return disable_upload_flag;
+}
+
 bool cprof_options_google_start(void)
 {
     return google_start_flag;

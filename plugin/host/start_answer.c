@@ -233,8 +233,9 @@ static bool understand(struct demand *demand, const struct cprof_start_call *cal
 /* Warns of what the configuration has otherwise, each option once for the instance. */
 static void report_differences(const struct demand *demand, uint32_t parameters)
 {
-    bool lacks_service =
-        parameters & UINT32_C(1) << CPROF_START_SERVICE && is_current(CPROF_START_SERVICE, "");
+    bool lacks_service = parameters & UINT32_C(1) << CPROF_START_SERVICE &&
+                         is_current(CPROF_START_SERVICE, "") &&
+                         !cprof_options_uploads_are_disabled();
     uint32_t first = cprof_once_claim(parameters);
     char list[LIST_BYTES] = "";
 

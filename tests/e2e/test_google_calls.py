@@ -280,6 +280,14 @@ def test_what_is_cut_is_marked_and_what_is_not_set_is_none(calling, tmp_path):
     assert "cloudprofiler-credentials = [...] (now: none)" in warning
 
 
+def test_where_nothing_is_uploaded_a_late_service_is_a_difference(calling):
+    server = calling([["shop"], {}], lazy_apps="true")
+    server.wait_for_log("WSGI app 0 .* ready in", times=2)
+
+    [warning] = server.our_warnings
+    assert "asks for cloudprofiler-service = shop (now: none): ignored" in warning
+
+
 def test_a_kind_that_the_configuration_disables_counts(calling):
     server = calling(
         [["shop"], {"disable_wall_profiling": True}], cloudprofiler_disable_cpu_profiling="true"
