@@ -293,7 +293,9 @@ def test_a_kind_that_the_configuration_disables_counts(calling):
         [["shop"], {"disable_wall_profiling": True}], cloudprofiler_disable_cpu_profiling="true"
     )
 
-    assert re.match(REFUSED + "CPU and wall profiles are both disabled", json.loads(server.get("/loaded"))[0])
+    assert re.match(
+        REFUSED + "CPU and wall profiles are both disabled", json.loads(server.get("/loaded"))[0]
+    )
 
 
 @pytest.mark.parametrize("lazy", [None, "true"])
