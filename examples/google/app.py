@@ -1,4 +1,4 @@
-"""An app as it is written for Google's own agent; the call is that of Google's instructions.
+"""An app as it is written for Google's own agent, with the call that Google's page asks for.
 
 Under uWSGI with the plugin cloudprofiler nothing of it changes, and no package is needed: see
 docs/coming-from-googlecloudprofiler.md.
@@ -10,20 +10,14 @@ import googlecloudprofiler
 
 
 def start_profiler():
-    # Profiler initialization. It starts a daemon thread which continuously
-    # collects and uploads profiles. Best done as early as possible.
     try:
         googlecloudprofiler.start(
             service="hello-profiler",
             service_version="1.0.1",
-            # verbose is the logging level. 0-error, 1-warning, 2-info,
-            # 3-debug. It defaults to 0 (error) if not set.
-            verbose=3,
-            # project_id must be set if not running on GCP.
-            # project_id='my-project-id',
+            verbose=3,  # all messages
         )
-    except (ValueError, NotImplementedError) as exc:
-        print(exc)  # Handle errors here
+    except (ValueError, NotImplementedError) as error:
+        print(f"no profiles: {error}")
 
 
 start_profiler()

@@ -147,6 +147,15 @@ static void note_place(struct cprof_start_call *call)
     python->let_go(code);
 }
 
+/* A method of one argument may empty the dictionary that the others came in. */
+static void hold_all(struct cprof_start_arguments *to, PyObject *const values[])
+{
+    for (int i = 0; i < CPROF_START_PARAMETERS; i++) {
+        python->hold(values[i]);
+        to->held[i] = values[i];
+    }
+}
+
 bool cprof_start_arguments_read(struct cprof_start_arguments *to, PyObject *arguments,
                                 PyObject *keywords)
 {
@@ -162,6 +171,7 @@ bool cprof_start_arguments_read(struct cprof_start_arguments *to, PyObject *argu
                                  &values[6], &values[7], &values[8])) {
         return false;
     }
+    hold_all(to, values);
     for (int i = 0; i < CPROF_START_PARAMETERS; i++) {
         if (!read_value(to, (enum cprof_start_parameter)i, values[i])) {
             return false;
@@ -174,4 +184,7 @@ bool cprof_start_arguments_read(struct cprof_start_arguments *to, PyObject *argu
 void cprof_start_arguments_release(struct cprof_start_arguments *of)
 {
     python->let_go(of->path);
+    for (int i = 0; i < CPROF_START_PARAMETERS; i++) {
+        python->let_go(of->held[i]);
+    }
 }

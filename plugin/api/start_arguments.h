@@ -24,10 +24,11 @@
 struct cprof_start_arguments {
     struct cprof_start_call call;
     char verbose[CPROF_START_NUMBER_BYTES], period_ms[CPROF_START_NUMBER_BYTES];
+    PyObject *held[CPROF_START_PARAMETERS]; /* the arguments, which the app may let go meanwhile */
     PyObject *path; /* what a path-like argument turned out to be; NULL: there is none */
 };
 
-/* Fills *to, which wants to be released in either case. The arguments must live until then. */
+/* Fills *to, which wants to be released in either case. The texts live until then. */
 bool cprof_start_arguments_read(struct cprof_start_arguments *to, PyObject *arguments,
                                 PyObject *keywords) CPROF_MUST_USE;
 void cprof_start_arguments_release(struct cprof_start_arguments *of);

@@ -58,6 +58,14 @@ const char *cprof_option_environment_version(void)
     return environment_value("GAE_VERSION", "K_REVISION", &name);
 }
 
+bool cprof_option_environment_disables(void)
+{
+    const char *value = cprof_gateway_environment_value("CLOUDPROFILER_DISABLE");
+    bool disabled = false;
+
+    return value && cprof_option_parse_flag(value, &disabled) && disabled;
+}
+
 static void take_environment(struct cprof_options *options, const struct cprof_given_options *given)
 {
     struct cprof_config *config = &options->config;

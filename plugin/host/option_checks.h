@@ -50,6 +50,9 @@ bool cprof_option_is_readable_file(const char *path);
 const char *cprof_option_environment_service(const struct cprof_text_option *service);
 const char *cprof_option_environment_version(void);
 
+/* Whether CLOUDPROFILER_DISABLE of the environment says so. */
+bool cprof_option_environment_disables(void);
+
 /* Ends the start if something cannot be; completes the options' configuration but for its slots. */
 void cprof_option_checks_make(struct cprof_options *options,
                               const struct cprof_given_options *given);

@@ -442,7 +442,12 @@ unsigned cprof_options_verbose(void)
 
 bool cprof_options_are_disabled(void)
 {
-    return disable_flag || state.options.disabled;
+    return disable_flag || cprof_option_environment_disables();
+}
+
+bool cprof_options_uploads_are_disabled(void)
+{
+    return disable_upload_flag;
 }
 
 bool cprof_options_google_start(void)

@@ -35,8 +35,11 @@ void cprof_options_note_plugin_path(const char *plugin_path);
 /* The level of the log as given so far. */
 unsigned cprof_options_verbose(void);
 
-/* Whether profiles are switched off, by option or, after cprof_options_finish, by environment. */
+/* Whether profiles are switched off, by option or by environment. */
 bool cprof_options_are_disabled(void);
+
+/* Whether nothing is sent to Cloud Profiler, whatever service is named. */
+bool cprof_options_uploads_are_disabled(void);
 
 /* Whether the plugin answers apps that import googlecloudprofiler. */
 bool cprof_options_google_start(void);

@@ -101,7 +101,13 @@ static bool is_current(enum cprof_start_parameter parameter, const char *value)
 
 static const char *shown(enum cprof_start_parameter parameter, const char *value)
 {
-    return parameter == CPROF_START_CREDENTIALS ? "[...]" : value[0] == '\0' ? "none" : value;
+    return value[0] == '\0' ? "none" : parameter == CPROF_START_CREDENTIALS ? "[...]" : value;
+}
+
+/* Without it a value that is too long to show would pass for the whole one. */
+static const char *mark_of_cut(const char *text)
+{
+    return strlen(text) > SHOWN_BYTES ? "..." : "";
 }
 
 /* Appends "option = value"; what finds no room is left out. */
@@ -109,8 +115,9 @@ static void append(char list[LIST_BYTES], enum cprof_start_parameter parameter, 
 {
     size_t used = strlen(list);
 
-    (void)snprintf(list + used, LIST_BYTES - used, "%s%s = %.*s", used > 0 ? ", " : "",
-                   names[parameter].option, SHOWN_BYTES, shown(parameter, value));
+    value = shown(parameter, value);
+    (void)snprintf(list + used, LIST_BYTES - used, "%s%s = %.*s%s", used > 0 ? ", " : "",
+                   names[parameter].option, SHOWN_BYTES, value, mark_of_cut(value));
 }
 
 /* The same, and what stands there instead. */
@@ -118,13 +125,15 @@ static void append_difference(char list[LIST_BYTES], enum cprof_start_parameter 
                               const char *value)
 {
     char current[CPROF_PATH_BYTES];
+    const char *held;
     size_t used;
 
     append(list, parameter, value);
     show_current(parameter, current, sizeof(current));
+    held = shown(parameter, current);
     used = strlen(list);
-    (void)snprintf(list + used, LIST_BYTES - used, " (now: %.*s)", SHOWN_BYTES,
-                   shown(parameter, current));
+    (void)snprintf(list + used, LIST_BYTES - used, " (now: %.*s%s)", SHOWN_BYTES, held,
+                   mark_of_cut(held));
 }
 
 /* No value is shown: what was meant for the file may stand in the call. */
@@ -199,8 +208,10 @@ static bool disables(const struct demand *demand, enum cprof_start_parameter par
 static bool fits_together(const struct demand *demand, struct cprof_error *error)
 {
     if (disables(demand, CPROF_START_DISABLE_CPU) && disables(demand, CPROF_START_DISABLE_WALL)) {
-        return cprof_fail(error, CPROF_OPTION_REFUSAL, "disable_wall_profiling", INT_MAX, "True",
-                          CPROF_KINDS_ACCEPTED);
+        return cprof_fail(error,
+                          "CPU and wall profiles are both disabled: leave one kind on. The options "
+                          "cloudprofiler-disable-cpu-profiling and cloudprofiler-disable-wall-"
+                          "profiling count, too");
     }
     if (!demand->values[CPROF_START_SERVICE] && is_current(CPROF_START_SERVICE, "")) {
         return cprof_fail(error, "service: none is given; give it in the call, as cloudprofiler-"
@@ -222,8 +233,9 @@ static bool understand(struct demand *demand, const struct cprof_start_call *cal
 /* Warns of what the configuration has otherwise, each option once for the instance. */
 static void report_differences(const struct demand *demand, uint32_t parameters)
 {
-    bool lacks_service =
-        parameters & UINT32_C(1) << CPROF_START_SERVICE && is_current(CPROF_START_SERVICE, "");
+    bool lacks_service = parameters & UINT32_C(1) << CPROF_START_SERVICE &&
+                         is_current(CPROF_START_SERVICE, "") &&
+                         !cprof_options_uploads_are_disabled();
     uint32_t first = cprof_once_claim(parameters);
     char list[LIST_BYTES] = "";
 

@@ -30,6 +30,7 @@ SPECIAL = {
     "LONG": lambda text: text * (1 << 20),
     "SURROGATE": lambda _text: "\udc80",
     "HOSTILE": lambda _text: Hostile(),
+    "EMPTYING": lambda _text: Emptying(),
 }
 
 
@@ -46,6 +47,14 @@ class Hostile:
         raise RuntimeError("no path")
 
 
+class Emptying:
+    """A path that lets the other arguments go while it is asked."""
+
+    def __fspath__(self):
+        self.keywords.clear()
+        return __file__
+
+
 def made(value):
     if isinstance(value, str) and value.split(":")[0] in SPECIAL:
         kind, text = value.split(":", 1)
@@ -54,13 +63,12 @@ def made(value):
 
 
 def outcome(positional, keywords):
+    keywords = {key: made(value) for key, value in keywords.items()}
+    for value in keywords.values():
+        if isinstance(value, Emptying):
+            value.keywords = keywords
     try:
-        return repr(
-            googlecloudprofiler.start(
-                *[made(value) for value in positional],
-                **{key: made(value) for key, value in keywords.items()},
-            )
-        )
+        return repr(googlecloudprofiler.start(*[made(value) for value in positional], **keywords))
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:600]}"
 

@@ -62,6 +62,11 @@ BAD_CALLS = {
         {"service": "shop", "service_account_json_file": "HOSTILE:"},
         REFUSED + "service_account_json_file must be str or os.PathLike, not Hostile",
     ),
+    "a path that empties the call's dictionary": (
+        [],
+        {"service": "LONG:s", "service_account_json_file": "EMPTYING:"},
+        REFUSED + 'service: "sss',
+    ),
     "a verbose below zero": (
         [],
         {"service": "shop", "verbose": -1},
@@ -71,7 +76,7 @@ BAD_CALLS = {
     "both kinds disabled": (
         [],
         {"service": "shop", "disable_cpu_profiling": True, "disable_wall_profiling": 1},
-        REFUSED + 'disable_wall_profiling: "True" is not accepted; give this option or',
+        REFUSED + "CPU and wall profiles are both disabled: leave one kind on",
     ),
     "a truth that fails": (
         [],
@@ -260,18 +265,49 @@ def test_the_environment_comes_after_the_call(first, service, calling):
     assert f"cloudprofiler-service = second (now: {service})" in warning
 
 
+def test_what_is_cut_is_marked_and_what_is_not_set_is_none(calling, tmp_path):
+    key = tmp_path / "key.json"
+    key.write_text("{}")
+
+    server = calling(
+        [["shop", "v" * 81], {}],
+        [["shop", "v" * 80], {"service_account_json_file": str(key)}],
+    )
+
+    assert json.loads(server.get("/loaded")) == ["None", "None"]
+    [warning] = server.our_warnings
+    assert f"cloudprofiler-service-version = {'v' * 80} (now: {'v' * 80}...)" in warning
+    assert "cloudprofiler-credentials = [...] (now: none)" in warning
+
+
+def test_where_nothing_is_uploaded_a_late_service_is_a_difference(calling):
+    server = calling([["shop"], {}], lazy_apps="true")
+    server.wait_for_log("WSGI app 0 .* ready in", times=2)
+
+    [warning] = server.our_warnings
+    assert "asks for cloudprofiler-service = shop (now: none): ignored" in warning
+
+
 def test_a_kind_that_the_configuration_disables_counts(calling):
     server = calling(
         [["shop"], {"disable_wall_profiling": True}], cloudprofiler_disable_cpu_profiling="true"
     )
 
-    assert re.match(REFUSED + "disable_wall_profiling", json.loads(server.get("/loaded"))[0])
+    assert re.match(
+        REFUSED + "CPU and wall profiles are both disabled", json.loads(server.get("/loaded"))[0]
+    )
 
 
-def test_a_disabled_plugin_answers_and_does_nothing(calling):
-    server = calling([["shop"], {}], cloudprofiler_disable="true", lazy_apps="true")
+@pytest.mark.parametrize("lazy", [None, "true"])
+@pytest.mark.parametrize(
+    "way",
+    [{"cloudprofiler_disable": "true"}, {"env": {"CLOUDPROFILER_DISABLE": "1"}}],
+    ids=["option", "environment"],
+)
+def test_a_disabled_plugin_answers_and_does_nothing(way, lazy, calling):
+    server = calling([["shop"], {}], [["other"], {}], lazy_apps=lazy, **way)
 
-    assert json.loads(server.get("/loaded")) == ["None"]
+    assert json.loads(server.get("/loaded")) == ["None", "None"]
     assert server.our_warnings == []
     assert taken_by(server)[0] == {}
 
