@@ -159,7 +159,7 @@ static void values_that_no_option_takes_are_refused_and_nothing_is_set(void)
         "for value in (0, -1, 1001, 10**30, -10**30):\n"
         "    refused(ValueError, 'period_ms: ', 'shop', period_ms=value)\n"
         "refused(ValueError, 'of a file that uid', 'shop', None, None, '/')\n"
-        "refused(ValueError, 'CPU and wall profiles are both disabled', 'shop', None, None, None, 0, 1, 1)\n"
+        "refused(ValueError, 'are both disabled', 'shop', None, None, None, 0, 1, 1)\n"
         "refused(ValueError, 'none is given')\n"
         "refused(TypeError, 'zone', zone='moon')\n"
         "refused(TypeError, '10', *[None] * 10)\n"
