@@ -60,6 +60,7 @@ static struct {
     const char *binary;
     const struct cprof_control *control;
     struct starts *starts; /* shared by all forks; NULL: each start is taken for the first */
+    pid_t owner;           /* the process that it ends with; 0: uWSGI's master sees to that */
 } gateway = {.segment_fd = -1, .config_fd = -1, .results_fd = -1};
 
 static bool create_sealed_config(const struct cprof_config *config, struct cprof_error *error)
@@ -251,6 +252,15 @@ static void pause_after(uint32_t failures)
     }
 }
 
+/* Before it came here uWSGI has asked for a signal at the end of its parent, which may have ended
+ * before that: prctl(2), PR_SET_PDEATHSIG. */
+static void end_with_owner(void)
+{
+    if (gateway.owner != 0 && getppid() != gateway.owner) {
+        _exit(0);
+    }
+}
+
 /* uWSGI's gateway function: in the forked child, never returns. */
 static void become_program(int id, void *data)
 {
@@ -264,6 +274,7 @@ static void become_program(int id, void *data)
     uint32_t failures = count_failures();
 
     (void)id, (void)data;
+    end_with_owner();
     for (int i = 0; i < gateway.previous_count; i++) {
         kept[kept_count++] = gateway.previous_fds[i];
     }
@@ -368,6 +379,7 @@ bool cprof_gateway_register(struct cprof_error *error)
 {
     static char name[] = "cloudprofiler";
 
+    gateway.owner = uwsgi.master_process ? 0 : getpid();
     if (!register_gateway(name, become_program, NULL)) {
         return cprof_fail(error, "uWSGI has no place for another gateway");
     }

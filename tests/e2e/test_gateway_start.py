@@ -16,6 +16,7 @@ from testenv import processes
 from testenv.build import GATEWAY, SOURCE, UWSGI, build_library
 from testenv.cloud import LOCAL_OFF, upload_options
 from testenv.gateway import wrap_gateway
+from testenv.uwsgi import NO_MASTER
 from testenv.wait import wait_for
 
 # What a library would load, write or obey.
@@ -358,3 +359,10 @@ def test_a_gateway_of_another_build_says_so_once_and_stays_until_it_is_ended(plu
     assert "the gateway cannot work: configuration: " in line
     assert stays
     assert status in (0, -signal.SIGTERM)  # it may not have come to its wait yet
+
+
+def test_without_a_master_it_ends_with_a_server_that_ends_before_it_begins(make_uwsgi, tmp_path):
+    library = build_library(Path(__file__).with_name("late_prctl.c"), tmp_path / "late_prctl.so")
+    server = make_uwsgi(env={"LD_PRELOAD": str(library)}, **NO_MASTER).start()
+
+    server.stop()  # fails if a process is left
