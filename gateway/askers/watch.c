@@ -367,6 +367,12 @@ static void report_strikes(struct cprof_watch *watch)
     }
 }
 
+/* The master may have struck since the gateway read its clock: the moment can lie behind now_ns. */
+static bool is_recent(uint64_t struck_ns, uint64_t now_ns)
+{
+    return struck_ns > now_ns ? struck_ns - now_ns < OVERDUE_NS : now_ns - struck_ns < OVERDUE_NS;
+}
+
 /* A worker that does not die is struck each second: its first time counts. */
 static void note_strikes(struct cprof_watch *watch, uint64_t now_ns)
 {
@@ -378,10 +384,10 @@ static void note_strikes(struct cprof_watch *watch, uint64_t now_ns)
         bool is_new = struck_ns && struck_ns != strike->seen_struck_ns && pid != strike->pid;
 
         strike->seen_struck_ns = struck_ns;
-        if (is_new && struck_ns <= now_ns && now_ns - struck_ns < OVERDUE_NS) {
+        if (is_new && is_recent(struck_ns, now_ns)) {
             strike->pending = true;
             strike->pid = pid;
-            strike->unix_ns = cprof_now_unix_ns() - (now_ns - struck_ns);
+            strike->unix_ns = cprof_now_unix_ns() - now_ns + struck_ns;
         }
     }
 }
