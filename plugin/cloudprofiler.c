@@ -2,8 +2,9 @@
  *
  * Order in the master: on_load, init, init_apps, postinit_apps. In a worker, mule or spooler:
  * post_fork of the Python plugin, then its init_thread in each further core, both of which we wrap;
- * atexit at its end; with lazy-apps init_apps is called in workers instead. master_cleanup in the master when all workers are gone. (uWSGI 2.0.21 and 2.0.31,
- * core/uwsgi.c, core/mule.c, core/spooler.c.) With cloudprofiler-check: on_load, check, the end.
+ * atexit at its end; with lazy-apps init_apps is called in workers instead. master_cleanup in the
+ * master when all workers are gone. (uWSGI 2.0.21 and 2.0.31, core/uwsgi.c, core/mule.c,
+ * core/spooler.c.) With cloudprofiler-check: on_load, check, the end.
  *
  * SPDX-License-Identifier: MIT
  */

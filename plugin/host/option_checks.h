@@ -43,7 +43,8 @@ struct cprof_given_options {
  * is too long then, or nobody knows the working directory; the path is left alone. */
 bool cprof_option_make_absolute(char *path, size_t path_bytes);
 
-/* Whether the gateway will be able to read the file, as far as this uid can tell. It is not read. */
+/* Whether the gateway will be able to read the file, as far as this uid can tell. It is not
+ * read. */
 bool cprof_option_is_readable_file(const char *path);
 
 /* What the environment gives where no option does. NULL: nothing, or no name that is accepted. */

@@ -8,7 +8,8 @@
  *     ticker     looks and scans. The ticker holds itself back: half of the ceiling is its own,
  *                more is only lent by what others leave of it (plugin/sample/pace.h).
  *     switches   perf events are switched on and off with their threads, whatever the period. The
- *                worker goes over to the next engine (plugin/sample/switches.h).
+ *                worker goes over to the next engine where that is far above the ceiling
+ *                (plugin/sample/switches.h).
  *
  * Callers   the ticker and the gateway. Pure. Any figure is fine: the gateway's come from shared
  *           memory.
@@ -67,11 +68,11 @@ uint64_t cprof_ledger_firm_ns(const struct cprof_ledger *ledger, uint32_t ceilin
  * less than a tenth of a processor, or was sampled for less than CPROF_LEDGER_WALL_NS_MIN. */
 double cprof_ledger_percent(const struct cprof_ledger *ledger, uint64_t cost_ns);
 
-/* Is what a process pays for its perf events too much? It is above CPROF_SWITCHES_PERCENT of its CPU
- * time, or above the ceiling, in hundredths of a per cent, if that is higher. Without a ceiling (0)
- * it never is. Less than a thousandth of a processor is not. Events may take more than the ceiling
- * because the next engine has other shares, not just fewer samples: those of requests that are
- * shorter than the kernel's tick are wrong there. */
+/* Is what a process pays for its perf events too much? It is above CPROF_SWITCHES_PERCENT of its
+ * CPU time, or above the ceiling, in hundredths of a per cent, if that is higher. Without a ceiling
+ * (0) it never is. Less than a thousandth of a processor is not. Events may take more than the
+ * ceiling because the next engine has other shares, not just fewer samples: those of requests that
+ * are shorter than the kernel's tick are wrong there. */
 bool cprof_ledger_switches_are_too_dear(const struct cprof_ledger *ledger,
                                         uint32_t ceiling_hundredths);
 

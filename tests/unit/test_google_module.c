@@ -1,5 +1,5 @@
-/* test_google_module.c - the module googlecloudprofiler in a real interpreter, with the options that
- * its calls fill: what is taken, compared and refused. See plugin/api/google_module.h and
+/* test_google_module.c - the module googlecloudprofiler in a real interpreter, with the options
+ * that its calls fill: what is taken, compared and refused. See plugin/api/google_module.h and
  * plugin/host/start_answer.h; tests/e2e/test_google_calls.py sees it in servers.
  *
  * sources: tests/unit/python_fixture.c tests/unit/child.c
