@@ -31,9 +31,10 @@ GATEWAY_COMM = GATEWAY_NAME[:15]
 STOP_SECONDS = 30
 READY = re.compile(r"WSGI app 0 .* ready in|no app loaded|spawned uWSGI worker")
 # With two interpreters uWSGI 2.0 by itself ends with one of the two errors that are left out.
+# CPython writes such an error in parts, between which those of another worker may stand.
 CRASH = re.compile(
     r"Segmentation Fault|killed by signal (4|6|7|8|11)\b|Sanitizer"
-    r"|Fatal Python error(?!: PyInterpreterState_Delete|: Py_EndInterpreter)"
+    r"|Fatal Python error(?!(?s:.{0,200})(?:PyInterpreterState_Delete|Py_EndInterpreter))"
     r"|trying to unlock a robust mutex",
 )
 OUR_ERROR = re.compile(r"^\[cloudprofiler\] error: .*$", re.MULTILINE)
