@@ -94,6 +94,9 @@ def gateways(server):
     return [(one.pid, "") for one in found if one.name == GATEWAY_COMM]
 
 
+# Of itself, uWSGI 2.0 ends all workers when one gets SIGTERM that has not begun to serve
+# (tests/assumptions/sigterm_to_a_worker_that_starts.py).
+ONLY_IF_IT_SERVES = ("SIGTERM worker",)
 KILLS = {
     "SIGKILL worker": (signal.SIGKILL, workers),
     "SIGTERM worker": (signal.SIGTERM, workers),
@@ -131,13 +134,15 @@ OTHERS = 3
 
 
 class Events:
-    """Makes events; `made` are those that took place, `deaths` those of workers."""
+    """Makes events; `made` are those that took place, `deaths` those of workers. `serving` are the
+    pids of those that have answered, as clients find them."""
 
-    def __init__(self, server, random, with_gateway):
+    def __init__(self, server, random, serving, with_gateway):
         self.made = []
         self.deaths = Deaths()
         self._server = server
         self._random = random
+        self._serving = serving
         self._deck = []
         others = [kind for kind in (*KILLS, *CHEAPER) if with_gateway or kind != "SIGKILL gateway"]
         self._kinds = [*RELOADS, *(others * OTHERS)]
@@ -196,6 +201,8 @@ class Events:
         found = find(self._server)
         self._random.shuffle(found)
         for pid, slot in found:
+            if kind in ONLY_IF_IT_SERVES and pid not in self._serving:
+                continue
             moment = time.time()
             if send(verb, pid, self._server.master_pid):
                 self.made.append(Event(kind, moment, pid, slot))

@@ -13,6 +13,7 @@ SPDX-License-Identifier: MIT
 import argparse
 import math
 import os
+import re
 import shutil
 import sys
 import time
@@ -45,6 +46,7 @@ PLAIN_PART = 1 / 3
 WINDOWS_PART_MIN = 0.5
 FAILURES_SHOWN = 10
 NEAR_S = 5
+REQUEST_LINES = re.compile(r"^\[pid: .*\n", re.MULTILINE)
 
 FORM = {
     "app": "killed",
@@ -116,8 +118,9 @@ def live(directory, plugin_dir, seconds, seed, rest_s, profiled=True):
     try:
         server.start()
         server.wait_for_workers(WORKERS)
-        events = Events(server, random, with_gateway=profiled)
-        with Clients(directory / "http.sock", rest_s) as clients:
+        clients = Clients(directory / "http.sock", rest_s)
+        events = Events(server, random, clients.last_answers, with_gateway=profiled)
+        with clients:
             try:
                 disturb(server, events, seconds, random)
                 if profiled:
@@ -198,6 +201,8 @@ def judge_requests(life):
     for failure in unexplained[:FAILURES_SHOWN]:
         near = [event for event in life.events if abs(event.moment - failure.ended) < NEAR_S]
         print(f"    {failure}, near {near}")
+    if unexplained:
+        print(f"the server's log:\n{REQUEST_LINES.sub('', life.server.log)}")
     return cuts, unexplained
 
 
