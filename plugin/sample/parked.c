@@ -108,7 +108,7 @@ static void see_tags(const struct cprof_parked_look *look, uintptr_t address,
         }
         context = cprof_greenlet_context(look->python, look->context->way, &parked.layout, address);
     }
-    cprof_tags_see_context(context, seen);
+    cprof_tags_see_context(look->context->way, context, seen);
 }
 
 enum seen {
