@@ -314,12 +314,11 @@ static bool report_stacks(struct cprof_watch *watch, uint32_t slot_index, struct
         .time_unix_ns = strike->unix_ns,
         .worker = cprof_segment_slot(watch->segment, slot_index)->number,
     };
-    const struct cprof_stack_text wanted = {
-        .table = &watch->last,
-        .worker = worker,
-        .running = &watch->running,
-        .pid_of = pid_of_struck,
-        .context = &strike->pid};
+    const struct cprof_stack_text wanted = {.table = &watch->last,
+                                            .worker = worker,
+                                            .running = &watch->running,
+                                            .pid_of = pid_of_struck,
+                                            .context = &strike->pid};
     struct cprof_error error;
     struct cprof_profile profile;
     char *text;

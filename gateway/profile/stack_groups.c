@@ -360,9 +360,9 @@ static size_t make_clusters(struct cluster *clusters, const struct cprof_stack_e
     size_t made = 0, next;
 
     for (size_t first = 0; first < count; first = next) {
-        for (next = first + 1;
-             next < count && compare_workers(entries[first].worker, entries[next].worker) == 0 &&
-             compare_looks(&entries[first], &entries[next]) == 0;) {
+        for (next = first + 1; next < count &&
+                               compare_workers(entries[first].worker, entries[next].worker) == 0 &&
+                               compare_looks(&entries[first], &entries[next]) == 0;) {
             next++;
         }
         clusters[made++] = (struct cluster){.first = &entries[first], .count = next - first};

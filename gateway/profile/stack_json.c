@@ -73,9 +73,9 @@ static json_t *entry_as_json(struct writing *writing, const struct cprof_stack_e
                stack_as_json(writing, &writing->seen.groups[entry->first + i], entry->total_ns));
     }
     for (size_t i = 1; i < entry->alike; i++) {
-        append(writing, alike,
-               json_pack("{ss?, so}", "name", entry[i].thread, "request",
-                         request_as_json(&entry[i])));
+        append(
+            writing, alike,
+            json_pack("{ss?, so}", "name", entry[i].thread, "request", request_as_json(&entry[i])));
     }
     return json_pack("{ss?, so, si, so, so}", "name", entry->thread, "request",
                      request_as_json(entry), "greenlets", (int)entry->greenlets, "alike", alike,

@@ -127,8 +127,9 @@ bool cprof_sampler_watch_greenlets(void)
     }
     if (type && !(keep_contexts && interpreter.layout.tstate_context)) {
         keep_contexts = false;
-        cprof_log(CPROF_LOG_WARNING, "greenlets have no contexts of their own in this release of "
-                                     "greenlet or CPython: it is not known which request one serves");
+        cprof_log(CPROF_LOG_WARNING,
+                  "greenlets have no contexts of their own in this release of "
+                  "greenlet or CPython: it is not known which request one serves");
     }
     return keep_contexts;
 }

@@ -1,5 +1,5 @@
-"""Whether the uWSGI and the Python that are tested can run `loop = gevent`, and other loops in which
-greenlets take turns.
+"""Whether the uWSGI and the Python that are tested can run `loop = gevent`, and other loops in
+which greenlets take turns.
 
 SPDX-License-Identifier: MIT
 """
@@ -19,8 +19,8 @@ def _succeeds(*command):
 
 
 def plugins(*engines):
-    """For Uwsgi: plugins of these names, gevent's without any, before ours, where they are not built
-    into the server."""
+    """For Uwsgi: plugins of these names, gevent's without any, before ours, where they are not
+    built into the server."""
     own = [f"{name}_{PYTHON_PLUGIN}" for name in engines or ("gevent",)] if PYTHON_PLUGIN else []
     return ("python", *own, "cloudprofiler")
 
@@ -37,7 +37,9 @@ def missing_engine(*engines):
         return f"needs greenlet for {PYTHON}: make deps-test installs Debian's"
     said = _help(plugins(*engines))
     without = [name for name in engines if f"--{name} " not in said]
-    return f"needs a uWSGI with {', '.join(without)}: make deps-test installs Debian's" * bool(without)
+    if without:
+        return f"needs a uWSGI with {', '.join(without)}: make deps-test installs Debian's"
+    return ""
 
 
 def missing():

@@ -122,7 +122,8 @@ static void the_descriptor_is_closed_on_exec_and_sealed(void)
     EXPECT(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     EXPECT((fcntl(fd, F_GET_SEALS) & ALL_SEALS) == ALL_SEALS);
     EXPECT(ftruncate(fd, 4096) != 0);
-    EXPECT(ftruncate(fd, (off_t)cprof_segment_bytes(SLOTS + 1, LOG_BYTES, CPROF_REQUESTS_MIN)) != 0);
+    EXPECT(ftruncate(fd, (off_t)cprof_segment_bytes(SLOTS + 1, LOG_BYTES, CPROF_REQUESTS_MIN)) !=
+           0);
     close(fd);
 }
 
@@ -145,8 +146,8 @@ static uint32_t entries_for(uint32_t cores)
     uint32_t count;
     int fd;
 
-    EXPECT(cprof_segment_create(
-        &fd, &(struct cprof_slot_counts){.workers = SLOTS, .cores = cores}, LOG_BYTES, &error));
+    EXPECT(cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = SLOTS, .cores = cores},
+                                LOG_BYTES, &error));
     EXPECT(cprof_segment_open(&segment, fd, &error));
     count = segment.request_count;
     requests = (const uint8_t *)(cprof_segment_requests(&segment, SLOTS - 1) + count);
@@ -274,8 +275,8 @@ static void a_control_page_that_makes_no_sense_is_refused(void)
     control.request_count = 2 * CPROF_REQUESTS_MIN;
     EXPECT(!opens(&control, bytes, ALL_SEALS));
     control.request_count = CPROF_REQUESTS_MIN + 1;
-    EXPECT(!opens(&control, cprof_segment_bytes(SLOTS, LOG_BYTES, CPROF_REQUESTS_MIN + 1),
-                  ALL_SEALS));
+    EXPECT(
+        !opens(&control, cprof_segment_bytes(SLOTS, LOG_BYTES, CPROF_REQUESTS_MIN + 1), ALL_SEALS));
     control = sound_control();
     control.log_bytes = 0;
     EXPECT(!opens(&control, CPROF_REGION_BYTES * (SLOTS + 1), ALL_SEALS));

@@ -103,8 +103,7 @@ static void expect_text(const char *worker, const char *expected)
 
 static void expect_json(const char *expected)
 {
-    const struct cprof_stack_text wanted = {
-        .table = &table, .running = &running, .pid_of = pid_of};
+    const struct cprof_stack_text wanted = {.table = &table, .running = &running, .pid_of = pid_of};
     struct cprof_error error;
     char *got = cprof_stack_json(&wanted, &error);
     json_t *found, *right = json_loads(expected, 0, NULL);
@@ -159,17 +158,19 @@ static void the_json_says_the_same_as_the_text(void)
     add(&(struct given){"9", "t", "running", "998500000", {"spin"}, S});
     add(&(struct given){"9", "t", "gil", "998500000", {"rare"}, S / 10});
     add(&(struct given){"9", NULL, "running", NULL, {"[unsampled]"}, S});
-    expect_json("{\"workers\":["
-                "{\"name\":\"worker 9\",\"pid\":99,\"threads\":[{\"name\":\"t\",\"request\":"
-                "{\"method\":\"GET\",\"uri\":\"/x\",\"start_ms\":998500,\"seconds\":2.5},"
-                "\"greenlets\":0,\"alike\":[],\"stacks\":[{\"state\":\"sleep\",\"percent\":73.170731707317074,\"frames\":["
-                "{\"name\":\"nap\",\"file\":\"app.py\",\"line\":7},"
-                "{\"name\":\"main\",\"file\":\"app.py\",\"line\":7}]},"
-                "{\"state\":\"running\",\"percent\":24.390243902439025,\"frames\":["
-                "{\"name\":\"spin\",\"file\":\"app.py\",\"line\":7}]}]}]},"
-                "{\"name\":\"mule 1\",\"pid\":null,\"threads\":[{\"name\":\"m\",\"request\":null,"
-                "\"greenlets\":0,\"alike\":[],\"stacks\":[{\"state\":null,\"percent\":100.0,\"frames\":["
-                "{\"name\":\"wait\",\"file\":\"app.py\",\"line\":7}]}]}]}],\"cut\":false}");
+    expect_json(
+        "{\"workers\":["
+        "{\"name\":\"worker 9\",\"pid\":99,\"threads\":[{\"name\":\"t\",\"request\":"
+        "{\"method\":\"GET\",\"uri\":\"/x\",\"start_ms\":998500,\"seconds\":2.5},"
+        "\"greenlets\":0,\"alike\":[],\"stacks\":[{\"state\":\"sleep\",\"percent\":73."
+        "170731707317074,\"frames\":["
+        "{\"name\":\"nap\",\"file\":\"app.py\",\"line\":7},"
+        "{\"name\":\"main\",\"file\":\"app.py\",\"line\":7}]},"
+        "{\"state\":\"running\",\"percent\":24.390243902439025,\"frames\":["
+        "{\"name\":\"spin\",\"file\":\"app.py\",\"line\":7}]}]}]},"
+        "{\"name\":\"mule 1\",\"pid\":null,\"threads\":[{\"name\":\"m\",\"request\":null,"
+        "\"greenlets\":0,\"alike\":[],\"stacks\":[{\"state\":null,\"percent\":100.0,\"frames\":["
+        "{\"name\":\"wait\",\"file\":\"app.py\",\"line\":7}]}]}]}],\"cut\":false}");
     begin_test();
     expect_json("{\"workers\":[],\"cut\":false}");
 }
