@@ -171,13 +171,22 @@ static void note_begin(uint32_t core, uint64_t stamp, uint64_t start_us)
     table.is_known_core[core] = true;
 }
 
-static void look_at_core(uint32_t core, uint64_t before_us)
+/* Returns whether it serves a request. */
+static bool look_at_core(uint32_t core, uint64_t before_us)
 {
-    uint64_t stamp = table.view.stamp((int)core), start_us = table.view.start_us((int)core);
+    uint64_t stamp, start_us;
 
-    if (stamp && start_us && start_us < before_us) {
-        note_begin(core, stamp, start_us);
+    if (!table.view.is_running((int)core)) {
+        return false;
     }
+    if (!table.is_known_core[core]) {
+        stamp = table.view.stamp((int)core);
+        start_us = table.view.start_us((int)core);
+        if (stamp && start_us && start_us < before_us) {
+            note_begin(core, stamp, start_us);
+        }
+    }
+    return true;
 }
 
 /* From the core that is handed out first on, until all that serve were seen. */
@@ -190,12 +199,7 @@ static void note_begins(uint64_t before_us)
         return; /* all of them have an entry */
     }
     for (uint32_t core = cores; core > 0 && serving > 0; core--) {
-        if (table.view.is_running((int)core - 1)) {
-            serving--;
-            if (!table.is_known_core[core - 1]) {
-                look_at_core(core - 1, before_us);
-            }
-        }
+        serving -= look_at_core(core - 1, before_us);
     }
 }
 
