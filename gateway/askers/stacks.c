@@ -24,7 +24,8 @@
  * logs (windows.h). */
 #define START_WAIT_NS (5000 * NS_PER_MS)
 
-#define LOG_LINES_MAX 1000u
+/* A hundred requests with deep stacks. */
+#define LOG_LINES_MAX 4000u
 
 struct caller {
     uint64_t number; /* 0: free */

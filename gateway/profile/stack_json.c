@@ -18,7 +18,8 @@
 struct writing {
     const struct cprof_stack_text *wanted;
     struct cprof_stacks_seen seen;
-    size_t frames; /* written so far */
+    size_t frames, entries; /* written so far */
+    bool cut;
     bool ok;
 };
 
@@ -66,9 +67,11 @@ static json_t *request_as_json(const struct cprof_stack_entry *entry)
 /* The entry with its stacks, and those that stand with it without theirs, which are the same. */
 static json_t *entry_as_json(struct writing *writing, const struct cprof_stack_entry *entry)
 {
+    bool is_full = writing->frames >= CPROF_STACK_JSON_FRAMES_MAX;
     json_t *stacks = json_array(), *alike = json_array();
 
-    for (size_t i = 0; i < entry->shown; i++) {
+    writing->cut = writing->cut || is_full;
+    for (size_t i = 0; i < entry->shown && !is_full; i++) {
         append(writing, stacks,
                stack_as_json(writing, &writing->seen.groups[entry->first + i], entry->total_ns));
     }
@@ -93,16 +96,17 @@ static json_t *worker_as_json(const struct cprof_stack_text *wanted, const char 
                      pid ? json_integer(pid) : json_null(), "threads", threads);
 }
 
-/* Returns whether entries were left out. */
-static bool add_workers(struct writing *writing, json_t *workers)
+static void add_workers(struct writing *writing, json_t *workers)
 {
     const struct cprof_stacks_seen *seen = &writing->seen;
     const char *worker = NULL;
     json_t *threads = NULL; /* of the worker that was begun; the list of workers has it */
 
     for (size_t i = 0; i < seen->entry_count; i += seen->entries[i].alike) {
-        if (writing->frames >= CPROF_STACK_JSON_FRAMES_MAX) {
-            return true;
+        writing->entries += seen->entries[i].alike;
+        if (writing->entries > CPROF_STACK_JSON_ENTRIES_MAX) {
+            writing->cut = true;
+            return;
         }
         if (!worker || strcmp(worker, seen->entries[i].worker) != 0) {
             worker = seen->entries[i].worker;
@@ -110,25 +114,26 @@ static bool add_workers(struct writing *writing, json_t *workers)
             append(writing, workers, worker_as_json(writing->wanted, worker, threads));
         }
         if (!writing->ok) {
-            return true; /* then there may be no list of threads either */
+            return; /* then there may be no list of threads either */
         }
         append(writing, threads, entry_as_json(writing, &seen->entries[i]));
     }
-    return writing->wanted->running && writing->wanted->running->lacks_some;
 }
 
 char *cprof_stack_json(const struct cprof_stack_text *wanted, struct cprof_error *error)
 {
     const struct cprof_stacks_wanted stacks = {
         .table = wanted->table, .worker = wanted->worker, .running = wanted->running};
-    struct writing writing = {.wanted = wanted};
+    struct writing writing = {.wanted = wanted,
+                              .cut = wanted->running && wanted->running->lacks_some};
     json_t *workers = json_array(), *root;
     char *text = NULL;
-    bool cut;
 
     writing.ok = cprof_stacks_see(&writing.seen, &stacks);
-    cut = writing.ok && add_workers(&writing, workers);
-    root = json_pack("{so, sb}", "workers", workers, "cut", (int)cut);
+    if (writing.ok) {
+        add_workers(&writing, workers);
+    }
+    root = json_pack("{so, sb}", "workers", workers, "cut", (int)writing.cut);
     if (root && writing.ok) {
         text = json_dumps(root, JSON_COMPACT);
     }

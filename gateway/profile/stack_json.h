@@ -16,8 +16,8 @@
  * no stack of a request was seen.
  *
  * Callers   the gateway's thread.
- * Bounds    about CPROF_STACK_JSON_FRAMES_MAX frames; entries that come behind are left out, and
- *           "cut" says so.
+ * Bounds    about CPROF_STACK_JSON_FRAMES_MAX frames; what comes behind is named without its stacks.
+ *           CPROF_STACK_JSON_ENTRIES_MAX entries, "alike" included. "cut" says of both.
  * Trust     as in stack_text.h.
  *
  * SPDX-License-Identifier: MIT
@@ -30,7 +30,8 @@
 #include "stack_text.h"
 
 /* A hundred threads with deep stacks; each frame costs half a kilobyte while the text is made. */
-#define CPROF_STACK_JSON_FRAMES_MAX 20000u
+#define CPROF_STACK_JSON_FRAMES_MAX  20000u
+#define CPROF_STACK_JSON_ENTRIES_MAX 20000u
 
 /* The text, which the caller frees. NULL without memory. */
 char *cprof_stack_json(const struct cprof_stack_text *wanted,

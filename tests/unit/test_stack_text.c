@@ -195,6 +195,29 @@ static void json_of_more_threads_than_anybody_reads_is_cut(void)
     cprof_table_reset(&table);
 }
 
+static void json_names_what_it_shows_no_stacks_of_any_more(void)
+{
+    const unsigned count = CPROF_STACK_JSON_FRAMES_MAX / 4 + 10;
+    char name[16], start[24];
+    struct cprof_error error;
+    const struct cprof_stack_text wanted = {.table = &table};
+    char *got, *last;
+
+    begin_test();
+    for (unsigned i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof(name), "f%05u", i);
+        (void)snprintf(start, sizeof(start), "%u", 900000000 + i * 1000);
+        add(&(struct given){"9", "t", "sleep", start, {name, "a", "b", "c"}, S});
+    }
+    got = cprof_stack_json(&wanted, &error);
+    EXPECT(got != NULL);
+    last = strstr(got, "\"start_ms\":905009,");
+    EXPECT(last && strstr(last, "\"stacks\":[]") && strstr(last, "],\"cut\":true}"));
+    EXPECT(strstr(got, "f04999") && !strstr(got, "f05000"));
+    free(got);
+    cprof_table_reset(&table);
+}
+
 static void requests_come_first_and_the_longest_first_of_all(void)
 {
     begin_test();
@@ -399,6 +422,7 @@ int main(void)
     RUN(only_the_wanted_worker_is_shown_and_time_without_a_thread_is_not);
     RUN(the_json_says_the_same_as_the_text);
     RUN(json_of_more_threads_than_anybody_reads_is_cut);
+    RUN(json_names_what_it_shows_no_stacks_of_any_more);
     RUN(requests_come_first_and_the_longest_first_of_all);
     RUN(requests_of_one_thread_are_shown_whatever_part_of_its_time_they_have);
     RUN(equal_stacks_stand_once_under_all_that_are_in_them);
