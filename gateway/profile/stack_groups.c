@@ -171,6 +171,19 @@ static size_t fold(const struct cprof_table *table, struct row *rows, size_t cou
     return kept;
 }
 
+/* A greenlet that waits for work, as its thread does, which is shown. */
+static bool is_idle_greenlet(const struct cprof_table *table, const struct row *row)
+{
+    const struct cprof_location *innermost;
+
+    if (row->place == 0 || row->sample->depth == 0) {
+        return false;
+    }
+    innermost = &table->locations[table->location_pool[row->sample->first_location]];
+    return strcmp(cprof_table_text_at(table, table->functions[innermost->function].name),
+                  "[idle]") == 0;
+}
+
 static struct row *make_rows(const struct cprof_stacks_wanted *wanted, size_t *count)
 {
     const struct cprof_table *table = wanted->table;
@@ -180,7 +193,7 @@ static struct row *make_rows(const struct cprof_stacks_wanted *wanted, size_t *c
     for (size_t i = 0; rows && i < table->sample_count; i++) {
         struct row row = row_of(table, &table->samples[i]);
 
-        if (*row.worker && *row.thread &&
+        if (*row.worker && *row.thread && !is_idle_greenlet(table, &row) &&
             (!wanted->worker || strcmp(wanted->worker, row.worker) == 0)) {
             rows[(*count)++] = row;
         }

@@ -280,6 +280,7 @@ static void greenlets_without_a_request_are_counted_by_their_stacks(void)
     begin_test();
     add(&(struct given){"1", "t", "greenlet", NULL, {"nap"}, 12 * S});
     add(&(struct given){"1", "t", "greenlet", NULL, {"wait"}, S / 10});
+    add(&(struct given){"1", "t", "greenlet", NULL, {"[idle]"}, 2 * S});
     add(&(struct given){"1", "t", "poll", NULL, {"[idle]"}, S});
     expect_text(NULL, "worker 1\n"
                       "  thread t: 12 greenlets of no request that is known\n"
