@@ -24,6 +24,10 @@
  * a context (PEP 567) of its own, which its release says. Takes the GIL and calls Python. */
 void *cprof_greenlet_type(bool *keep_contexts);
 
+/* The greenlet that runs on the calling thread, which has the GIL; 0: not known. After
+ * cprof_greenlet_type. */
+uintptr_t cprof_greenlet_current(void);
+
 /* Where a frame was found. */
 struct cprof_greenlet_layout {
     uint16_t implementation; /* offset of the pointer to the part that keeps the frame, 0: the

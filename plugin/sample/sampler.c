@@ -179,6 +179,7 @@ static void note_request(const struct cprof_tag_scope *request)
 
 void cprof_sampler_begin_request(int core, uint64_t stamp)
 {
+    cprof_greenlets_note(cprof_greenlet_current());
     note_request(&(struct cprof_tag_scope){.core = core, .stamp = stamp});
 }
 
