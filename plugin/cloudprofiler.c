@@ -2,9 +2,10 @@
  *
  * Order in the master: on_load, init, init_apps, postinit_apps. In a worker, mule or spooler:
  * post_fork of the Python plugin, then its init_thread in each further core, both of which we wrap;
- * atexit at its end; with lazy-apps init_apps is called in workers instead. master_cleanup in the
- * master when all workers are gone. (uWSGI 2.0.21 and 2.0.31, core/uwsgi.c, core/mule.c,
- * core/spooler.c.) With cloudprofiler-check: on_load, check, the end.
+ * hijack_worker before a worker's loop begins, where nothing is taken over; atexit at its end; with
+ * lazy-apps init_apps is called in workers instead. master_cleanup in the master when all workers
+ * are gone. (uWSGI 2.0.21 and 2.0.31, core/uwsgi.c, core/mule.c, core/spooler.c.) With
+ * cloudprofiler-check: on_load, check, the end.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -109,6 +110,7 @@ static void start_sampling(void)
                 .text = cprof_request_text,
                 .start_us = cprof_request_start_us,
                 .uri = cprof_request_uri,
+                .serving_max = cprof_request_serving_max,
                 .cores_share_thread = cprof_request_cores_share_thread(),
             },
     };
@@ -139,16 +141,17 @@ static void start_sampling(void)
     add_core_thread(0);
 }
 
-/* A worker that is about to run gevent's loop. */
-static void follow_greenlets(void)
+/* A worker that is about to run its loop. */
+static void follow_turns(void)
 {
     static const struct cprof_request_hooks hooks = {
         .begin = cprof_sampler_begin_request,
         .end = cprof_sampler_end_request,
     };
+    enum cprof_turns turns = progress == READY ? cprof_loops_turns() : CPROF_TURNS_NONE;
 
-    if (progress == READY) {
-        cprof_sampler_watch_greenlets();
+    if (turns == CPROF_TURNS_YIELDS ||
+        (turns == CPROF_TURNS_GREENLETS && cprof_sampler_watch_greenlets())) {
         cprof_loops_hook_requests(&hooks);
     }
 }
@@ -221,7 +224,7 @@ static int init(void)
     cprof_metrics_register();
     meet_python();
     cprof_gateway_adopt_previous();
-    cprof_loops_hook_gevent(follow_greenlets);
+    cprof_loops_note_greenlet_plugin();
     if (progress == HAS_PYTHON) {
         offer_module();
         if (cprof_options_google_start()) {
@@ -455,6 +458,7 @@ __attribute__((visibility("default"))) struct uwsgi_plugin cloudprofiler_plugin 
     .options = cprof_option_table,
     .init_apps = report_other_agent,
     .postinit_apps = postinit_apps,
+    .hijack_worker = follow_turns,
     .atexit = at_exit,
     .master_cycle = master_cycle,
     .harakiri = note_harakiri,

@@ -66,6 +66,7 @@ export async function readRequests() {
 
 function requestsOf(worker) {
   return worker.threads
+    .flatMap((thread) => [thread, ...thread.alike])
     .map((thread) => thread.request)
     .filter(Boolean)
     .map(({ method, uri, start_ms: startMs, seconds }) => ({ method, uri, startMs, seconds }));

@@ -24,7 +24,8 @@
  * logs (windows.h). */
 #define START_WAIT_NS (5000 * NS_PER_MS)
 
-#define LOG_LINES_MAX 1000u
+/* A hundred requests with deep stacks. */
+#define LOG_LINES_MAX 4000u
 
 struct caller {
     uint64_t number; /* 0: free */
@@ -70,6 +71,16 @@ uint32_t cprof_stacks_pid_of(void *segment, const char *label)
     return 0;
 }
 
+static unsigned count_lines(const char *text)
+{
+    unsigned lines = 0;
+
+    for (; *text; text++) {
+        lines += *text == '\n';
+    }
+    return lines;
+}
+
 void cprof_stacks_log(const char *text)
 {
     unsigned lines = 0;
@@ -81,7 +92,7 @@ void cprof_stacks_log(const char *text)
         text += length + (text[length] == '\n');
     }
     if (*text) {
-        cprof_notice("... more threads than are shown here");
+        cprof_notice("... %u more lines, which are not shown here", count_lines(text));
     }
 }
 
@@ -109,6 +120,7 @@ static void make_texts(char *texts[CPROF_STACKS_FORMS], const struct cprof_stack
 {
     const struct cprof_stack_text wanted = {
         .table = &harvest->profiles[0].table,
+        .running = &harvest->running,
         .pid_of = cprof_stacks_pid_of,
         .context = (void *)(uintptr_t)stacks->segment,
     };

@@ -77,6 +77,7 @@ struct cprof_watch {
     struct gathered gathered[CPROF_WATCH_REQUESTS_MAX];
     struct strike *strikes;          /* one a slot */
     struct cprof_table last;         /* of the last window */
+    struct cprof_running running;    /* when it ended */
     struct cprof_window last_window; /* id 0: there was none */
     struct cprof_request_list list;  /* of the slot that is looked at */
 };
@@ -313,8 +314,11 @@ static bool report_stacks(struct cprof_watch *watch, uint32_t slot_index, struct
         .time_unix_ns = strike->unix_ns,
         .worker = cprof_segment_slot(watch->segment, slot_index)->number,
     };
-    const struct cprof_stack_text wanted = {
-        .table = &watch->last, .worker = worker, .pid_of = pid_of_struck, .context = &strike->pid};
+    const struct cprof_stack_text wanted = {.table = &watch->last,
+                                            .worker = worker,
+                                            .running = &watch->running,
+                                            .pid_of = pid_of_struck,
+                                            .context = &strike->pid};
     struct cprof_error error;
     struct cprof_profile profile;
     char *text;
@@ -404,6 +408,9 @@ static void finished(void *context, const struct cprof_window_result *result)
         cprof_table_reset(&watch->last);
         watch->last = result->harvest->profiles[0].table;
         cprof_table_init(&result->harvest->profiles[0].table);
+        cprof_running_reset(&watch->running);
+        watch->running = result->harvest->running;
+        result->harvest->running = (struct cprof_running){0};
         watch->last_window = *result->window;
         gather_slow_requests(watch);
     }
@@ -511,6 +518,8 @@ void cprof_watch_destroy(struct cprof_watch *watch)
         }
     }
     cprof_table_reset(&watch->last);
+    cprof_running_reset(&watch->running);
+    cprof_requests_reset(&watch->list);
     free(watch->strikes);
     free(watch);
 }

@@ -3,7 +3,10 @@
  * Callers   the gateway's thread.
  * Trust     none: each entry is copied out first, and used if it was not written meanwhile and its
  *           numbers are sound. Texts are cleaned.
- * Memory    the list is the caller's, and large: not for the stack.
+ * Memory    the list begins as zeros and keeps what it has needed until it is reset: half a kilobyte
+ *           for each request of the slot that has most, of which there are no more than the slot has
+ *           entries.
+ * Names     a request that cannot be told from another by its mark has none.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,15 +30,19 @@ struct cprof_request {
 };
 
 struct cprof_request_list {
-    struct cprof_request requests[CPROF_REQUESTS_MAX];
+    struct cprof_request *requests; /* by mark */
     size_t count;
+    size_t capacity;
 };
 
-/* Copies what the slot says; entries that make no sense are left out. */
+/* Copies what the slot says; entries that make no sense, or for which there is no memory, are left
+ * out. */
 void cprof_requests_read(struct cprof_request_list *list, const struct cprof_segment *segment,
                          uint32_t slot_index);
 
-/* NULL: there is none with this mark. */
+void cprof_requests_reset(struct cprof_request_list *list);
+
+/* NULL: there is none with this mark, or there are two. */
 const struct cprof_request *cprof_requests_find(const struct cprof_request_list *list,
                                                 uint32_t mark);
 

@@ -17,8 +17,9 @@
 
 struct writing {
     const struct cprof_stack_text *wanted;
-    const struct cprof_stack_group *groups;
-    size_t frames; /* written so far */
+    struct cprof_stacks_seen seen;
+    size_t frames, entries; /* written so far */
+    bool cut;
     bool ok;
 };
 
@@ -53,29 +54,35 @@ static json_t *stack_as_json(struct writing *writing, const struct cprof_stack_g
                      cprof_percent(group->value_ns, total_ns), "frames", frames);
 }
 
-static json_t *request_as_json(const struct cprof_table *table, const struct cprof_sample *sample)
+static json_t *request_as_json(const struct cprof_stack_entry *entry)
 {
-    struct cprof_stack_request request;
-
-    if (!cprof_request_of(&request, table, sample)) {
+    if (!cprof_stack_entry_is_request(entry)) {
         return json_null();
     }
-    return json_pack("{ss, ss, sI, sf}", "method", request.method, "uri", request.uri, "start_ms",
-                     (json_int_t)(request.start_us / US_PER_MS), "seconds",
-                     (double)request.age_us / 1e6);
+    return json_pack("{ss, ss, sI, sf}", "method", entry->method, "uri", entry->uri, "start_ms",
+                     (json_int_t)(entry->start_us / US_PER_MS), "seconds",
+                     (double)entry->age_us / 1e6);
 }
 
-static json_t *thread_as_json(struct writing *writing, const struct cprof_thread_stacks *thread)
+/* The entry with its stacks, and those that stand with it without theirs, which are the same. */
+static json_t *entry_as_json(struct writing *writing, const struct cprof_stack_entry *entry)
 {
-    const struct cprof_stack_group *own = &writing->groups[thread->first];
-    size_t shown = cprof_stacks_shown(thread, writing->groups);
-    json_t *stacks = json_array();
+    bool is_full = writing->frames >= CPROF_STACK_JSON_FRAMES_MAX;
+    json_t *stacks = json_array(), *alike = json_array();
 
-    for (size_t i = 0; i < shown; i++) {
-        append(writing, stacks, stack_as_json(writing, &own[i], thread->total_ns));
+    writing->cut = writing->cut || is_full;
+    for (size_t i = 0; i < entry->shown && !is_full; i++) {
+        append(writing, stacks,
+               stack_as_json(writing, &writing->seen.groups[entry->first + i], entry->total_ns));
     }
-    return json_pack("{ss, so, so}", "name", own->thread, "request",
-                     request_as_json(writing->wanted->table, own->sample), "stacks", stacks);
+    for (size_t i = 1; i < entry->alike; i++) {
+        append(
+            writing, alike,
+            json_pack("{ss?, so}", "name", entry[i].thread, "request", request_as_json(&entry[i])));
+    }
+    return json_pack("{ss?, so, si, so, so}", "name", entry->thread, "request",
+                     request_as_json(entry), "greenlets", (int)entry->greenlets, "alike", alike,
+                     "stacks", stacks);
 }
 
 /* The name is that of /status: "worker 1", "mule 2". */
@@ -89,45 +96,49 @@ static json_t *worker_as_json(const struct cprof_stack_text *wanted, const char 
                      pid ? json_integer(pid) : json_null(), "threads", threads);
 }
 
-/* Returns whether threads were left out. */
-static bool add_workers(struct writing *writing, json_t *workers, size_t count)
+static void add_workers(struct writing *writing, json_t *workers)
 {
-    struct cprof_thread_stacks thread = {0};
+    const struct cprof_stacks_seen *seen = &writing->seen;
     const char *worker = NULL;
     json_t *threads = NULL; /* of the worker that was begun; the list of workers has it */
 
-    while (cprof_next_thread(&thread, writing->groups, count)) {
-        if (writing->frames >= CPROF_STACK_JSON_FRAMES_MAX) {
-            return true;
+    for (size_t i = 0; i < seen->entry_count; i += seen->entries[i].alike) {
+        writing->entries += seen->entries[i].alike;
+        if (writing->entries > CPROF_STACK_JSON_ENTRIES_MAX) {
+            writing->cut = true;
+            return;
         }
-        if (!worker || strcmp(worker, writing->groups[thread.first].worker) != 0) {
-            worker = writing->groups[thread.first].worker;
+        if (!worker || strcmp(worker, seen->entries[i].worker) != 0) {
+            worker = seen->entries[i].worker;
             threads = json_array();
             append(writing, workers, worker_as_json(writing->wanted, worker, threads));
         }
         if (!writing->ok) {
-            return true; /* then there may be no list of threads either */
+            return; /* then there may be no list of threads either */
         }
-        append(writing, threads, thread_as_json(writing, &thread));
+        append(writing, threads, entry_as_json(writing, &seen->entries[i]));
     }
-    return false;
 }
 
 char *cprof_stack_json(const struct cprof_stack_text *wanted, struct cprof_error *error)
 {
-    size_t count;
-    struct cprof_stack_group *groups = cprof_stack_groups(wanted->table, wanted->worker, &count);
-    struct writing writing = {.wanted = wanted, .groups = groups, .ok = groups != NULL};
+    const struct cprof_stacks_wanted stacks = {
+        .table = wanted->table, .worker = wanted->worker, .running = wanted->running};
+    struct writing writing = {.wanted = wanted,
+                              .cut = wanted->running && wanted->running->lacks_some};
     json_t *workers = json_array(), *root;
     char *text = NULL;
-    bool cut = groups && add_workers(&writing, workers, count);
 
-    root = json_pack("{so, sb}", "workers", workers, "cut", (int)cut);
+    writing.ok = cprof_stacks_see(&writing.seen, &stacks);
+    if (writing.ok) {
+        add_workers(&writing, workers);
+    }
+    root = json_pack("{so, sb}", "workers", workers, "cut", (int)writing.cut);
     if (root && writing.ok) {
         text = json_dumps(root, JSON_COMPACT);
     }
     json_decref(root);
-    free(groups);
+    cprof_stacks_seen_free(&writing.seen);
     if (!text) {
         cprof_fail(error, "no memory for the stacks as JSON");
     }

@@ -29,19 +29,32 @@ static void print_frame(FILE *out, const struct cprof_table *table, uint32_t loc
     }
 }
 
-/* ": GET /report, for 2.3 s" */
-static void print_request(FILE *out, const struct cprof_table *table,
-                          const struct cprof_sample *sample)
+/* "GET /report, for 2.3 s" */
+static void print_request(FILE *out, const struct cprof_stack_entry *entry)
 {
-    struct cprof_stack_request request;
+    (void)fprintf(out, "%s %s", entry->method, entry->uri);
+    if (entry->age_us > 0) {
+        (void)fprintf(out, ", for %.1f s", (double)entry->age_us / 1e6);
+    }
+}
 
-    if (!cprof_request_of(&request, table, sample)) {
-        return;
+static void print_entry(FILE *out, const struct cprof_stack_entry *entry)
+{
+    bool is_request = cprof_stack_entry_is_request(entry);
+
+    if (!entry->thread) {
+        (void)fputs("  a thread that is not known: ", out);
+    } else {
+        (void)fprintf(out, "  thread %s%s", entry->thread,
+                      is_request || entry->greenlets ? ": " : "");
     }
-    (void)fprintf(out, ": %s %s", request.method, request.uri);
-    if (request.age_us > 0) {
-        (void)fprintf(out, ", for %.1f s", (double)request.age_us / 1e6);
+    if (is_request) {
+        print_request(out, entry);
+    } else if (entry->greenlets) {
+        (void)fprintf(out, "%u greenlet%s of no request that is known", entry->greenlets,
+                      entry->greenlets > 1 ? "s" : "");
     }
+    (void)fputc('\n', out);
 }
 
 static void print_stack(FILE *out, const struct cprof_table *table,
@@ -57,18 +70,20 @@ static void print_stack(FILE *out, const struct cprof_table *table,
     }
 }
 
-static void print_thread(FILE *out, const struct cprof_table *table,
-                         const struct cprof_thread_stacks *thread,
-                         const struct cprof_stack_group *groups)
+/* Entries that stand together, and then their stacks. */
+static void print_alike(FILE *out, const struct cprof_table *table,
+                        const struct cprof_stacks_seen *seen, size_t first)
 {
-    const struct cprof_stack_group *own = &groups[thread->first];
-    size_t shown = cprof_stacks_shown(thread, groups);
+    const struct cprof_stack_entry *entry = &seen->entries[first];
 
-    (void)fprintf(out, "  thread %s", own->thread);
-    print_request(out, table, own->sample);
-    (void)fputc('\n', out);
-    for (size_t i = 0; i < shown; i++) {
-        print_stack(out, table, &own[i], thread->total_ns);
+    for (size_t i = 0; i < entry->alike; i++) {
+        print_entry(out, &entry[i]);
+    }
+    for (size_t i = 0; i < entry->shown; i++) {
+        print_stack(out, table, &seen->groups[entry->first + i], entry->total_ns);
+    }
+    if (entry->shown == 0) {
+        (void)fputs("    its stack was not seen\n", out);
     }
 }
 
@@ -84,36 +99,40 @@ static void print_worker(FILE *out, const struct cprof_stack_text *wanted, const
     (void)fputc('\n', out);
 }
 
-static void print_groups(FILE *out, const struct cprof_stack_text *wanted,
-                         const struct cprof_stack_group *groups, size_t count)
+static void print_all(FILE *out, const struct cprof_stack_text *wanted,
+                      const struct cprof_stacks_seen *seen)
 {
-    struct cprof_thread_stacks thread = {0};
     const char *worker = NULL;
 
-    while (cprof_next_thread(&thread, groups, count)) {
-        if (!worker || strcmp(worker, groups[thread.first].worker) != 0) {
-            worker = groups[thread.first].worker;
+    for (size_t i = 0; i < seen->entry_count; i += seen->entries[i].alike) {
+        if (!worker || strcmp(worker, seen->entries[i].worker) != 0) {
+            worker = seen->entries[i].worker;
             print_worker(out, wanted, worker);
         }
-        print_thread(out, wanted->table, &thread, groups);
+        print_alike(out, wanted->table, seen, i);
+    }
+    if (wanted->running && wanted->running->lacks_some) {
+        (void)fputs("... more requests than are listed here\n", out);
     }
 }
 
 char *cprof_stack_text(const struct cprof_stack_text *wanted, struct cprof_error *error)
 {
+    const struct cprof_stacks_wanted stacks = {
+        .table = wanted->table, .worker = wanted->worker, .running = wanted->running};
     char *text = NULL;
-    size_t bytes = 0, count;
-    struct cprof_stack_group *groups = cprof_stack_groups(wanted->table, wanted->worker, &count);
-    FILE *out = groups ? open_memstream(&text, &bytes) : NULL;
+    size_t bytes = 0;
+    struct cprof_stacks_seen seen;
+    FILE *out = cprof_stacks_see(&seen, &stacks) ? open_memstream(&text, &bytes) : NULL;
 
     if (out) {
-        print_groups(out, wanted, groups, count);
+        print_all(out, wanted, &seen);
         if (fclose(out) != 0) {
             free(text);
             text = NULL;
         }
     }
-    free(groups);
+    cprof_stacks_seen_free(&seen);
     if (!text) {
         cprof_fail(error, "no memory for the text of stacks");
     }

@@ -95,12 +95,27 @@ static bool read_slot(const struct cprof_making *making, struct cprof_log_view *
     return true;
 }
 
+/* Those of a slot whose process has sampled in the window: what others have left behind may be of
+ * any age. */
+static void note_running(struct cprof_making *making, const struct cprof_log_view *view)
+{
+    const struct cprof_slot *slot = cprof_segment_slot(making->source.segment, view->slot_index);
+    const struct cprof_window *window = &making->window;
+    uint64_t end_ns = window->start_unix_ns + (window->end_ns - window->start_ns);
+
+    if (view->kind == CPROF_SLOT_WORKER && atomic_load(&slot->joined_epoch) == window->epoch) {
+        cprof_running_add(&making->harvest.running, making->requests, view->number,
+                          atomic_load(&slot->incarnation), end_ns / NS_PER_US);
+    }
+}
+
 static bool merge_one(struct cprof_making *making, struct cprof_log_view *view,
                       struct cprof_error *error)
 {
     if (making->requests) {
         cprof_requests_read(making->requests, making->source.segment, view->slot_index);
         view->requests = making->requests;
+        note_running(making, view);
     }
     return merge_slot(making, view, error);
 }
@@ -256,6 +271,9 @@ void cprof_making_end(struct cprof_making *making)
 {
     if (making) {
         cprof_harvest_reset(&making->harvest);
+        if (making->requests) {
+            cprof_requests_reset(making->requests);
+        }
         free(making->requests);
         free(making);
     }
@@ -289,5 +307,6 @@ void cprof_harvest_reset(struct cprof_harvest *harvest)
     for (unsigned i = 0; i < harvest->count; i++) {
         cprof_profile_reset(&harvest->profiles[i]);
     }
+    cprof_running_reset(&harvest->running);
     *harvest = (struct cprof_harvest){0};
 }

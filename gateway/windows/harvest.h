@@ -20,6 +20,7 @@
 #include "../../shared/segment/segment.h"
 #include "../profile/kind.h"
 #include "../profile/profile.h"
+#include "../profile/running.h"
 #include "../symbols/symbols.h"
 #include "snapshot.h"
 
@@ -43,6 +44,8 @@ struct cprof_harvest {
     uint32_t worst_number;
 
     uint64_t samples; /* that gave a stack, of all slots */
+
+    struct cprof_running running; /* empty unless stacks carry the marks of their requests */
 
     bool memory_refused; /* in a slot: records found no memory */
     uint64_t others;     /* stacks that became "[other]", in the profile that has most of them */

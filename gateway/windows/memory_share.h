@@ -12,7 +12,8 @@
  *     a sixteenth    what logs said when windows began or ended beside others (snapshot.h)
  *
  * On top of it comes what is made of profiles: the text of an upload (cloud/api.h), formats that
- * the endpoint converts to, and what a watch gathers of slow requests (askers/watch.h).
+ * the endpoint converts to, what a watch gathers of slow requests (askers/watch.h), and in windows
+ * that follow requests the names of those (profile/requests.h, profile/running.h).
  *
  * Callers   the gateway's thread. Pure.
  *

@@ -7,6 +7,8 @@
 #include "../ground/guard.h"
 #include "../python/running_context.h"
 
+#define NESTED_CONTEXTS_MAX 8u
+
 static const struct cprof_python *interpreter;
 static const struct cprof_scope_host *requests;
 
@@ -140,9 +142,21 @@ void cprof_scope_leave(const struct cprof_tag_list *tags, struct cprof_scope *sc
     cprof_running_context_let_go(interpreter, context);
 }
 
+/* What the running context says of its request, or one that it runs inside of. */
+static void find_request(struct cprof_tag_scope *known)
+{
+    uintptr_t context = cprof_running_context(interpreter);
+
+    *known = (struct cprof_tag_scope){.core = -1};
+    for (unsigned i = 0; context && known->core < 0 && i < NESTED_CONTEXTS_MAX; i++) {
+        (void)cprof_tag_scope_find(context, known);
+        context = cprof_running_context_outer(interpreter, context);
+    }
+}
+
 bool cprof_scope_tag_request(uint32_t tag)
 {
-    struct cprof_tag_scope known = {.core = -1};
+    struct cprof_tag_scope known;
     uint64_t stamp;
     int core;
 
@@ -153,7 +167,7 @@ bool cprof_scope_tag_request(uint32_t tag)
     if (core >= 0) {
         return cprof_tag_set_for_request(core, requests->stamp(core), tag);
     }
-    (void)cprof_tag_scope_find(cprof_running_context(interpreter), &known);
+    find_request(&known);
     stamp = known.core >= 0 ? requests->stamp(known.core) : 0;
     return stamp == known.stamp && cprof_tag_set_for_request(known.core, stamp, tag);
 }

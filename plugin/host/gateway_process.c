@@ -20,6 +20,7 @@
 #include "gateway_environment.h"
 #include "gateway_trial.h"
 #include "metrics.h"
+#include "processes.h"
 #include "route.h"
 
 extern struct uwsgi_server uwsgi;
@@ -337,6 +338,7 @@ bool cprof_gateway_prepare(const struct cprof_options *options, int *segment_fd,
         .workers = options->config.worker_count,
         .mules = options->config.mule_count,
         .spoolers = options->config.spooler_count,
+        .cores = cprof_processes_request_count(),
     };
 
     if (!cprof_segment_create(&gateway.segment_fd, &counts, options->config.log_bytes, error) ||

@@ -12,27 +12,47 @@ extern struct uwsgi_server uwsgi;
 
 #define PYTHON_MODIFIER 0 /* python_plugin.c */
 
-static void (*gevent_hook)(void);
-static void (*original_loop)(void);
+static void (*original_init_apps)(void);
+static void (*greenlet_engine)(struct wsgi_request *); /* its uwsgi.schedule_to_main */
 static struct cprof_request_hooks request_hooks;
 static int (*original_request)(struct wsgi_request *);
 
-static void tell_and_loop(void)
+/* Other plugins set the same pointer, and nothing but its change tells whose it is. */
+static void init_apps_and_note(void)
 {
-    gevent_hook();
-    original_loop();
+    void (*before)(struct wsgi_request *) = uwsgi.schedule_to_main;
+
+    original_init_apps();
+    if (uwsgi.schedule_to_main != before) {
+        greenlet_engine = uwsgi.schedule_to_main;
+    }
 }
 
-void cprof_loops_hook_gevent(void (*hook)(void))
+void cprof_loops_note_greenlet_plugin(void)
 {
-    for (struct uwsgi_loop *loop = uwsgi.loops; loop; loop = loop->next) {
-        if (strcmp(loop->name, "gevent") == 0) {
-            gevent_hook = hook;
-            original_loop = loop->loop;
-            loop->loop = tell_and_loop;
+    for (int i = 0; i < uwsgi.gp_cnt; i++) {
+        struct uwsgi_plugin *plugin = uwsgi.gp[i];
+
+        if (plugin->name && strcmp(plugin->name, "greenlet") == 0 && plugin->init_apps) {
+            original_init_apps = plugin->init_apps;
+            plugin->init_apps = init_apps_and_note;
             return;
         }
     }
+}
+
+enum cprof_turns cprof_loops_turns(void)
+{
+    if (uwsgi.async <= 1) {
+        return CPROF_TURNS_NONE;
+    }
+    if (uwsgi.loop && strcmp(uwsgi.loop, "gevent") == 0) {
+        return CPROF_TURNS_GREENLETS;
+    }
+    if (!uwsgi.schedule_to_main) {
+        return CPROF_TURNS_YIELDS;
+    }
+    return uwsgi.schedule_to_main == greenlet_engine ? CPROF_TURNS_GREENLETS : CPROF_TURNS_UNKNOWN;
 }
 
 static int tell_and_serve(struct wsgi_request *request)

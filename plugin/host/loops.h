@@ -1,16 +1,32 @@
-/* loops.h - uWSGI's loop engines: being told when a worker is about to start gevent's.
+/* loops.h - servers whose cores share a thread (gevent, asyncio and other loops, async): what takes
+ * turns there, and being told which request begins.
+ *
+ * Callers   `init`, when all plugins are loaded; after that the main thread of a worker that is about
+ *           to run its loop.
+ * Sources   core/uwsgi.c, core/async.c and plugins/{gevent,greenlet,asyncio}/ of uWSGI 2.0.21 and
+ *           2.0.31.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef CPROF_LOOPS_H
 #define CPROF_LOOPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* Calls `hook` in the main thread of each worker that runs `loop = gevent`, right before the loop
- * starts, by wrapping the engine's function. In `init`, when all plugins are loaded; does nothing
- * where there is no such engine. */
-void cprof_loops_hook_gevent(void (*hook)(void));
+/* Notes by whom the greenlet plugin lets requests give way, by wrapping its init_apps. Does nothing
+ * where there is no such plugin. */
+void cprof_loops_note_greenlet_plugin(void);
+
+enum cprof_turns {
+    CPROF_TURNS_NONE,      /* one request at a time on each thread */
+    CPROF_TURNS_GREENLETS, /* each request has a greenlet: gevent, or the greenlet plugin under
+                            * whatever loop */
+    CPROF_TURNS_YIELDS,    /* a request gives way when its app yields, and nowhere else */
+    CPROF_TURNS_UNKNOWN,   /* another engine moves C stacks: what runs cannot be told */
+};
+
+enum cprof_turns cprof_loops_turns(void);
 
 /* What is called around each call of the Python plugin that serves a request of `core`, in the
  * greenlet that serves it. */
@@ -19,7 +35,7 @@ struct cprof_request_hooks {
     void (*end)(void);
 };
 
-/* From now on, in this process, by wrapping the plugin's function: in the hook above. */
+/* From now on, in this process, by wrapping the plugin's function. */
 void cprof_loops_hook_requests(const struct cprof_request_hooks *hooks);
 
 #endif

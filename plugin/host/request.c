@@ -92,6 +92,23 @@ bool cprof_request_cores_share_thread(void)
     return uwsgi.async > 1;
 }
 
+/* A core is off the stack before its request begins, and back on it when that has ended
+ * (core/async.c, plugins/gevent, plugins/asyncio). */
+uint32_t cprof_request_serving_max(void)
+{
+    int cores = uwsgi.cores > 0 ? uwsgi.cores : 0;
+    int last_free = __atomic_load_n(&uwsgi.async_queue_unused_ptr, __ATOMIC_RELAXED);
+
+    if (uwsgi.mywid < 1 || uwsgi.mywid > uwsgi.numproc) {
+        return 0;
+    }
+    if (uwsgi.async <= 1 || uwsgi.async != cores || !uwsgi.async_queue_unused || last_free < -1 ||
+        last_free >= cores) {
+        return (uint32_t)cores;
+    }
+    return (uint32_t)(cores - 1 - last_free);
+}
+
 /* What the request points to, if all of it lies in the core's buffer: a length may be seen that
  * belongs to another pointer. */
 static const char *within_buffer(const struct uwsgi_core *core, char *const *text, uint32_t bytes)

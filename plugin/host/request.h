@@ -52,6 +52,11 @@ CPROF_SIGSAFE uint64_t cprof_request_start_us(int core);
  * came; 0: no request, or it has none (yet). */
 CPROF_SIGSAFE uint32_t cprof_request_uri(int core, char *to, uint32_t to_bytes);
 
+/* How many cores of this worker have a request now, at most. Where cores share a thread uWSGI keeps
+ * those that are free on a stack, which it begins with the highest one on top: those that serve
+ * are few, and have high numbers, until all have served at once. */
+uint32_t cprof_request_serving_max(void);
+
 /* Whether cores share a thread in this server (gevent, asyncio and other loops). */
 bool cprof_request_cores_share_thread(void);
 

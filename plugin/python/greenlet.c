@@ -24,31 +24,80 @@ static void find_function(void *slot, const char *name)
     memcpy(slot, &symbol, sizeof(symbol));
 }
 
-void *cprof_greenlet_type(void)
-{
+/* Where the package's interface for C code has PyGreenlet_GetCurrent, in all releases
+ * (greenlet/greenlet.h). */
+#define INTERFACE   "greenlet._C_API"
+#define GET_CURRENT 4u
+
+static struct {
+    void *(*get)(void);
+    void (*let_go)(void *object);
+} current;
+
+/* Of the interpreter. */
+struct calls {
     int (*ensure)(void);
     void (*release)(int);
     void *(*import)(const char *);
     void *(*get)(void *, const char *);
+    int (*is_true)(void *);
+    void *(*import_interface)(const char *, int);
     void (*clear)(void);
-    void *module, *type = NULL;
+};
+
+static bool find_calls(struct calls *calls)
+{
+    find_function(&calls->ensure, "PyGILState_Ensure");
+    find_function(&calls->release, "PyGILState_Release");
+    find_function(&calls->import, "PyImport_ImportModule");
+    find_function(&calls->get, "PyObject_GetAttrString");
+    find_function(&calls->is_true, "PyObject_IsTrue");
+    find_function(&calls->import_interface, "PyCapsule_Import");
+    find_function(&calls->clear, "PyErr_Clear");
+    return calls->ensure && calls->release && calls->import && calls->get && calls->is_true &&
+           calls->import_interface && calls->clear;
+}
+
+static void find_current(const struct calls *calls)
+{
+    void **interface = calls->import_interface(INTERFACE, 0);
+
+    find_function(&current.let_go, "Py_DecRef");
+    if (interface && current.let_go) {
+        memcpy(&current.get, &interface[GET_CURRENT], sizeof(void *));
+    }
+}
+
+uintptr_t cprof_greenlet_current(void)
+{
+    void *greenlet = current.get ? current.get() : NULL;
+
+    if (greenlet) {
+        current.let_go(greenlet); /* the thread holds it while it runs */
+    }
+    return (uintptr_t)greenlet;
+}
+
+void *cprof_greenlet_type(bool *keep_contexts)
+{
+    struct calls calls;
+    void *module, *type = NULL, *flag;
     int state;
 
-    find_function(&ensure, "PyGILState_Ensure");
-    find_function(&release, "PyGILState_Release");
-    find_function(&import, "PyImport_ImportModule");
-    find_function(&get, "PyObject_GetAttrString");
-    find_function(&clear, "PyErr_Clear");
-    if (!ensure || !release || !import || !get || !clear) {
+    *keep_contexts = false;
+    if (!find_calls(&calls)) {
         return NULL;
     }
-    state = ensure();
-    module = import("greenlet");
+    state = calls.ensure();
+    module = calls.import("greenlet");
     if (module) {
-        type = get(module, "greenlet"); /* both references are kept: the type must not go away */
+        type = calls.get(module, "greenlet"); /* all references are kept: the type must not go */
+        flag = calls.get(module, "GREENLET_USE_CONTEXT_VARS");
+        *keep_contexts = flag && calls.is_true(flag) == 1;
+        find_current(&calls);
     }
-    clear();
-    release(state);
+    calls.clear();
+    calls.release(state);
     return type;
 }
 

@@ -64,6 +64,17 @@ uintptr_t cprof_running_context(const struct cprof_python *python)
     return context_of(python, state);
 }
 
+uintptr_t cprof_running_context_outer(const struct cprof_python *python, uintptr_t address)
+{
+    uintptr_t outer = 0;
+
+    if (address && python->layout.tstate_context && python->layout.context_previous) {
+        /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+        memcpy(&outer, (const char *)address + python->layout.context_previous, sizeof(outer));
+    }
+    return outer;
+}
+
 void cprof_running_context_hold(const struct cprof_python *python, uintptr_t address)
 {
     if (python->layout.tstate_context && has_calls()) {

@@ -18,6 +18,10 @@
  * 0: that failed; no exception is left behind. */
 uintptr_t cprof_running_context(const struct cprof_python *python);
 
+/* The one inside of which the context at `address` was entered, which runs on the calling thread;
+ * 0: there is none. */
+uintptr_t cprof_running_context_outer(const struct cprof_python *python, uintptr_t address);
+
 /* A reference to the context at `address`, which the caller knows to be alive; nothing where a
  * thread state stands for it. Giving back the last one frees it. */
 void cprof_running_context_hold(const struct cprof_python *python, uintptr_t address);

@@ -64,25 +64,47 @@ static void note(uintptr_t address)
     atomic_fetch_add(&greenlets.left_out, 1);
 }
 
+static bool is_ours(void)
+{
+    return cprof_guard_is_set() && (pid_t)syscall(SYS_gettid) == greenlets.tid;
+}
+
 static void *new_and_note(void *type, void *arguments, void *keywords)
 {
     void *object = greenlets.original_new(type, arguments, keywords);
 
-    if (object && cprof_guard_is_set() && (pid_t)syscall(SYS_gettid) == greenlets.tid) {
+    if (object && is_ours()) {
         note((uintptr_t)object);
     }
     return object;
 }
 
-static void forget_and_dealloc(void *object)
+/* NULL: it is not noted. */
+static struct cprof_greenlet *find(uintptr_t address)
 {
     for (uint32_t probe = 0; probe < PROBES_MAX; probe++) {
-        struct cprof_greenlet *place = place_of((uintptr_t)object, probe);
+        struct cprof_greenlet *place = place_of(address, probe);
 
-        if (atomic_load(&place->address) == (uintptr_t)object) {
-            atomic_store(&place->address, 0);
-            break;
+        if (atomic_load(&place->address) == address) {
+            return place;
         }
+    }
+    return NULL;
+}
+
+void cprof_greenlets_note(uintptr_t address)
+{
+    if (address && greenlets.places && is_ours() && !find(address)) {
+        note(address);
+    }
+}
+
+static void forget_and_dealloc(void *object)
+{
+    struct cprof_greenlet *place = find((uintptr_t)object);
+
+    if (place) {
+        atomic_store(&place->address, 0);
     }
     greenlets.original_dealloc(object);
 }

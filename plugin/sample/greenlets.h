@@ -3,7 +3,8 @@
  * tp_new and tp_dealloc of the greenlet type are replaced once, as code_deaths.h does with code
  * objects: a greenlet is noted when it is made and forgotten before it is freed. No call into
  * Python is needed, and none of the app's switches is slowed (a trace function, which others
- * use, runs at each of them).
+ * use, runs at each of them). What C code makes by PyGreenlet_New, as uWSGI's greenlet plugin does,
+ * comes without tp_new: who knows of such a one notes it.
  *
  * Callers   watching: the main thread of a worker, before its loop starts. The hooks: any thread
  *           with the GIL. Reading: the ticker.
@@ -33,6 +34,10 @@ struct cprof_greenlet {
  * thread, which is the one whose they are, makes them. `python` must live as long as the process.
  * False: no memory. */
 bool cprof_greenlets_watch(const struct cprof_python *python, void *greenlet_type);
+
+/* Notes a greenlet that was made otherwise, unless it is noted. By the thread whose they are, while
+ * the greenlet is alive. */
+void cprof_greenlets_note(uintptr_t address);
 
 /* Whether greenlets of the thread `tid` are noted. */
 bool cprof_greenlets_belong_to(int32_t tid);

@@ -46,16 +46,37 @@ static void say_what_is_missing(void)
     }
 }
 
-static bool knows_layout(const struct cprof_parked_look *look, uintptr_t address)
+static bool may_learn_frame(const struct cprof_parked_look *look)
 {
-    if (parked.layout.frame != 0) {
-        return true;
+    return parked.layout.frame == 0 && parked.lessons < LESSONS_MAX && look->stands_still;
+}
+
+static bool may_learn_context(void)
+{
+    return parked.layout.frame != 0 && parked.layout.context == 0 &&
+           parked.context_lessons < LESSONS_MAX && cprof_tag_scopes_exist();
+}
+
+/* Not each greenlet teaches. What is known of the layout must be known before the first one is looked
+ * at, or those that come before the one that does would pass for greenlets that are not parked, or
+ * that serve no request, as long as the thread sleeps. */
+static void learn_layout(const struct cprof_parked_look *look)
+{
+    enum cprof_peek_way way = look->context->way;
+    struct cprof_greenlet *greenlet;
+
+    for (greenlet = cprof_greenlet_next(NULL); greenlet && may_learn_frame(look);
+         greenlet = cprof_greenlet_next(greenlet)) {
+        parked.lessons++;
+        (void)cprof_greenlet_learn(look->python, way, atomic_load(&greenlet->address),
+                                   &parked.layout);
     }
-    if (parked.lessons >= LESSONS_MAX || !look->stands_still) {
-        return false;
+    for (greenlet = cprof_greenlet_next(NULL); greenlet && may_learn_context();
+         greenlet = cprof_greenlet_next(greenlet)) {
+        parked.context_lessons++;
+        (void)cprof_greenlet_learn_context(look->python, way, atomic_load(&greenlet->address),
+                                           &parked.layout);
     }
-    parked.lessons++;
-    return cprof_greenlet_learn(look->python, look->context->way, address, &parked.layout);
 }
 
 /* What proves that a parked stack stood still. */
@@ -89,7 +110,7 @@ static bool is_proven(const struct cprof_parked_look *look, const struct proof *
 /* The frame of a greenlet that is parked, or 0. */
 static uintptr_t find_frame(const struct cprof_parked_look *look, uintptr_t address)
 {
-    return knows_layout(look, address)
+    return parked.layout.frame
                ? cprof_greenlet_frame(look->python, look->context->way, &parked.layout, address)
                : 0;
 }
@@ -101,14 +122,9 @@ static void see_tags(const struct cprof_parked_look *look, uintptr_t address,
     uintptr_t context = 0;
 
     if (cprof_tag_scopes_exist()) {
-        if (parked.layout.context == 0 && parked.context_lessons < LESSONS_MAX) {
-            parked.context_lessons++;
-            (void)cprof_greenlet_learn_context(look->python, look->context->way, address,
-                                               &parked.layout);
-        }
         context = cprof_greenlet_context(look->python, look->context->way, &parked.layout, address);
     }
-    cprof_tags_see_context(context, seen);
+    cprof_tags_see_context(look->context->way, context, seen);
 }
 
 enum seen {
@@ -243,6 +259,7 @@ void cprof_parked_look(const struct cprof_parked_look *look)
     uint32_t places, begin;
 
     advance(look->now_ns, look->gap_mean_ns);
+    learn_layout(look);
     places = parked.places;
     begin = parked.first_place < places ? parked.first_place : 0;
     for (uint32_t i = 0; i < places; i++) {

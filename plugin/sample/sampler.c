@@ -116,14 +116,22 @@ void cprof_sampler_add_core_thread(int core, const char *name)
     cprof_thread_publish(thread);
 }
 
-void cprof_sampler_watch_greenlets(void)
+bool cprof_sampler_watch_greenlets(void)
 {
-    void *type = cprof_guard_is_set() ? cprof_greenlet_type() : NULL;
+    bool keep_contexts = false;
+    void *type = cprof_guard_is_set() ? cprof_greenlet_type(&keep_contexts) : NULL;
 
     if (type && !cprof_greenlets_watch(&interpreter, type)) {
         cprof_log(CPROF_LOG_WARNING, "no memory to note greenlets: wall profiles show the thread "
                                      "alone");
     }
+    if (type && !(keep_contexts && interpreter.layout.tstate_context)) {
+        keep_contexts = false;
+        cprof_log(CPROF_LOG_WARNING,
+                  "greenlets have no contexts of their own in this release of "
+                  "greenlet or CPython: it is not known which request one serves");
+    }
+    return keep_contexts;
 }
 
 bool cprof_sampler_reserve_tags(uint32_t tags)
@@ -171,6 +179,7 @@ static void note_request(const struct cprof_tag_scope *request)
 
 void cprof_sampler_begin_request(int core, uint64_t stamp)
 {
+    cprof_greenlets_note(cprof_greenlet_current());
     note_request(&(struct cprof_tag_scope){.core = core, .stamp = stamp});
 }
 

@@ -39,9 +39,11 @@ bool cprof_sampler_start(const struct cprof_sampler_start *start,
  * After the Python plugin has made the thread's state. */
 void cprof_sampler_add_core_thread(int core, const char *name);
 
-/* The calling thread, the process's main one, is about to run a loop of gevent's: greenlets that
- * it makes are noted from now on, so that wall profiles show those that wait. Takes the GIL. */
-void cprof_sampler_watch_greenlets(void);
+/* The calling thread, the process's main one, is about to run a loop in which greenlets take turns:
+ * those that it makes are noted from now on, so that wall profiles show those that wait. Takes the
+ * GIL. False: greenlets share one context here, so that it cannot be told which request one
+ * serves. */
+bool cprof_sampler_watch_greenlets(void) CPROF_MUST_USE;
 
 /* Keys of tags get their numbers here, before the app can use all of them up: those of the
  * request's parts among `tags` (enum cprof_tag_bit), and others by name. False, 0: no more are

@@ -664,14 +664,28 @@ static bool start_thread(struct cprof_error *error)
     return true;
 }
 
+static void set_up_request_table(const struct cprof_ticker_work *work)
+{
+    const struct cprof_request_table_setup setup = {
+        .entries = work->mapping->requests,
+        .entry_count = work->mapping->request_count,
+        .core_count = work->request_count,
+        .incarnation = work->incarnation,
+    };
+
+    if (!cprof_request_table_setup(&setup, &work->requests)) {
+        cprof_log(CPROF_LOG_WARNING, "no memory to name requests: dumps of stacks have none, and "
+                                     "slow ones are not followed");
+    }
+}
+
 bool cprof_ticker_start(const struct cprof_ticker_work *work, struct cprof_error *error)
 {
     ticker.work = *work;
     cprof_thread_watch_setup(work->mapping->slot, work->python, work->recorder, work->core_count);
     cprof_offcpu_setup(work->mapping->slot, work->python, work->recorder, &work->requests,
                        &ticker.blocked);
-    cprof_request_table_setup(work->mapping->requests, &work->requests, work->request_count,
-                              work->incarnation);
+    set_up_request_table(work);
     return start_thread(error);
 }
 

@@ -26,7 +26,8 @@ struct cprof_request_view {
     uint64_t (*start_us)(int core); /* when it came, unix time; 0: there is none */
     /* Copies its URI without the query, as `text` does. */
     uint32_t (*uri)(int core, char *to, uint32_t to_bytes);
-    bool cores_share_thread; /* several requests at once in one thread (gevent, asyncio) */
+    uint32_t (*serving_max)(void); /* how many cores serve a request now, at most */
+    bool cores_share_thread;       /* several requests at once in one thread (gevent, asyncio) */
 };
 
 #endif

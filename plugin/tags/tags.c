@@ -125,11 +125,9 @@ struct nest {
     struct cprof_tag_scope scopes[NESTED_CONTEXTS_MAX];
 };
 
-static void find_nested(enum cprof_peek_way way, uintptr_t state, struct nest *nest)
+static void find_nested(enum cprof_peek_way way, uintptr_t context, bool has_outer,
+                        struct nest *nest)
 {
-    uintptr_t context = cprof_tags_context(interpreter, way, state);
-    bool has_outer = interpreter->layout.context_previous && context != state;
-
     while (context && nest->count < NESTED_CONTEXTS_MAX) {
         (void)cprof_tag_scope_find(context, &nest->scopes[nest->count++]);
         context =
@@ -168,16 +166,22 @@ void cprof_tags_see(enum cprof_peek_way way, int core, uintptr_t state,
     struct nest nest = {0};
 
     if (interpreter && state) {
-        find_nested(way, state, &nest);
+        uintptr_t context = cprof_tags_context(interpreter, way, state);
+
+        find_nested(way, context, interpreter->layout.context_previous != 0 && context != state,
+                    &nest);
     }
     see(request_view.cores_share_thread ? core_of_nest(&nest) : core, &nest, seen);
 }
 
-void cprof_tags_see_context(uintptr_t context, struct cprof_seen_tags *seen)
+void cprof_tags_see_context(enum cprof_peek_way way, uintptr_t context,
+                            struct cprof_seen_tags *seen)
 {
-    struct nest nest = {.count = 1};
+    struct nest nest = {0};
 
-    (void)cprof_tag_scope_find(context, &nest.scopes[0]);
+    if (interpreter) {
+        find_nested(way, context, interpreter->layout.context_previous != 0, &nest);
+    }
     see(core_of_nest(&nest), &nest, seen);
 }
 

@@ -54,8 +54,9 @@ struct cprof_seen_tags {
 CPROF_SIGSAFE void cprof_tags_see(enum cprof_peek_way way, int core, uintptr_t state,
                                   struct cprof_seen_tags *seen);
 
-/* The same of a context that does not run: that of a greenlet that is parked. */
-CPROF_SIGSAFE void cprof_tags_see_context(uintptr_t context, struct cprof_seen_tags *seen);
+/* The same of a context that does not run, or 0: that of a greenlet that is parked. */
+CPROF_SIGSAFE void cprof_tags_see_context(enum cprof_peek_way way, uintptr_t context,
+                                          struct cprof_seen_tags *seen);
 
 /* The parts that were interned last, of a context of the recorder. Most samples have the same ones
  * again: then no text is hashed, and none of the tables of tag_values.h, a page for each, is read,

@@ -30,7 +30,7 @@
 #include "../base/config.h"
 
 #define CPROF_SEGMENT_MAGIC  UINT64_C(0x31676573666f7270) /* "profseg1", little-endian */
-#define CPROF_LAYOUT_VERSION 18
+#define CPROF_LAYOUT_VERSION 19
 
 #define CPROF_REGION_BYTES  65536u /* the largest page size of Linux's common machines */
 #define CPROF_CHUNK_BYTES   16384u
@@ -192,7 +192,9 @@ struct cprof_control {
     /* Written by the gateway, and by the master before the first fork of a start that is a
      * reload, so that what was set outlives both. */
     struct cprof_switches switches;
-    uint32_t reserved;
+
+    /* Written by the master before the first fork, never changed. */
+    uint32_t request_count; /* entries of requests that each slot has room for */
 
     /* Written by the gateway: what the slots' counters were when they were set to zero, summed. */
     _Atomic uint64_t past_counters[CPROF_COUNTERS_MAX];
@@ -252,13 +254,16 @@ struct cprof_slot {
     uint32_t reserved;
 };
 
-#define CPROF_REQUESTS_OFFSET  4096u
-#define CPROF_REQUESTS_MAX     240u
+/* How many entries a slot may have: at least those that fill a region, and as many as a worker has
+ * cores. Pages behind those that were ever needed at once cost nothing. */
+#define CPROF_REQUESTS_MIN     256u
+#define CPROF_REQUESTS_MAX     65536u
 #define CPROF_METHOD_BYTES_MAX 16u
 #define CPROF_URI_BYTES_MAX    204u
 
 /* A request that one of a worker's cores serves, or has served: what the marks of stacks stand
- * for. Written by the slot's ticker in windows that ask for it, and only then up to date. */
+ * for. Written by the slot's ticker in windows that ask for it, and only then up to date. The first
+ * entry that is all zeros, and all behind it, were never written. */
 struct cprof_request_entry {
     _Atomic uint32_t sequence; /* odd while it is being written */
     uint32_t mark;             /* as in struct cprof_stack_record; 0: nothing stands here */
@@ -270,11 +275,6 @@ struct cprof_request_entry {
     char method[CPROF_METHOD_BYTES_MAX];
     char uri[CPROF_URI_BYTES_MAX]; /* without the query */
     uint32_t reserved;
-};
-
-/* Behind a slot's header, in its region. Core C of N has the entries C, C + N, C + 2 N, ... */
-struct cprof_requests {
-    struct cprof_request_entry entries[CPROF_REQUESTS_MAX];
 };
 
 #define CPROF_COMMANDS_MAX 64u
@@ -498,10 +498,10 @@ _Static_assert(sizeof(struct cprof_control) <= CPROF_TICKETS_OFFSET, "it is one 
 _Static_assert(CPROF_TICKETS_OFFSET + sizeof(struct cprof_tickets) <= CPROF_REGION_BYTES,
                "both are mapped together");
 _Static_assert(sizeof(struct cprof_commands) <= CPROF_REGION_BYTES, "they have one region");
-_Static_assert(sizeof(struct cprof_slot) <= CPROF_REQUESTS_OFFSET, "a slot header is one page");
+_Static_assert(sizeof(struct cprof_slot) <= 4096, "a slot header is one page");
 _Static_assert(sizeof(struct cprof_request_entry) == 256, "drawn in docs/shared-memory.md");
-_Static_assert(CPROF_REQUESTS_OFFSET + sizeof(struct cprof_requests) <= CPROF_REGION_BYTES,
-               "a slot's header and its requests are mapped together");
+_Static_assert(CPROF_REQUESTS_MIN * sizeof(struct cprof_request_entry) % CPROF_REGION_BYTES == 0,
+               "the entries of each slot begin a region");
 _Static_assert(sizeof(struct cprof_chunk) == 16, "records are aligned to 8 bytes");
 _Static_assert(sizeof(struct cprof_stack_record) == 56, "drawn in docs/shared-memory.md");
 _Static_assert(sizeof(struct cprof_code_record) == 32, "drawn in docs/shared-memory.md");

@@ -24,9 +24,9 @@ uint64_t cprof_segment_log_offset(uint32_t slot_index, uint64_t log_bytes)
     return cprof_segment_slot_offset(slot_index, log_bytes) + CPROF_REGION_BYTES;
 }
 
-uint64_t cprof_segment_bytes(uint32_t slot_count, uint64_t log_bytes)
+uint64_t cprof_segment_bytes(uint32_t slot_count, uint64_t log_bytes, uint32_t request_count)
 {
-    return cprof_segment_commands_offset(slot_count, log_bytes) + CPROF_REGION_BYTES;
+    return cprof_segment_requests_offset(slot_count, slot_count, log_bytes, request_count);
 }
 
 uint64_t cprof_segment_commands_offset(uint32_t slot_count, uint64_t log_bytes)
@@ -34,10 +34,29 @@ uint64_t cprof_segment_commands_offset(uint32_t slot_count, uint64_t log_bytes)
     return cprof_segment_slot_offset(slot_count, log_bytes);
 }
 
-static bool sizes_are_sound(uint32_t slot_count, uint64_t log_bytes)
+uint64_t cprof_segment_requests_offset(uint32_t slot_index, uint32_t slot_count, uint64_t log_bytes,
+                                       uint32_t request_count)
+{
+    return cprof_segment_commands_offset(slot_count, log_bytes) + CPROF_REGION_BYTES +
+           (uint64_t)slot_index * request_count * sizeof(struct cprof_request_entry);
+}
+
+static bool sizes_are_sound(uint32_t slot_count, uint64_t log_bytes, uint32_t request_count)
 {
     return slot_count >= 1 && slot_count <= CPROF_SLOTS_MAX && log_bytes >= CPROF_LOG_BYTES_MIN &&
-           log_bytes <= CPROF_LOG_BYTES_MAX && log_bytes % CPROF_REGION_BYTES == 0;
+           log_bytes <= CPROF_LOG_BYTES_MAX && log_bytes % CPROF_REGION_BYTES == 0 &&
+           request_count >= CPROF_REQUESTS_MIN && request_count <= CPROF_REQUESTS_MAX &&
+           request_count % CPROF_REQUESTS_MIN == 0;
+}
+
+/* Whole regions of entries, at least one for each core. */
+static uint32_t requests_for(uint32_t cores)
+{
+    uint32_t regions = cores / CPROF_REQUESTS_MIN + (cores % CPROF_REQUESTS_MIN != 0);
+    uint32_t regions_max = CPROF_REQUESTS_MAX / CPROF_REQUESTS_MIN;
+
+    regions = regions < regions_max ? regions : regions_max;
+    return (regions > 0 ? regions : 1) * CPROF_REQUESTS_MIN;
 }
 
 static void name_slot(struct cprof_slot *slot, const struct cprof_slot_counts *counts,
@@ -73,6 +92,7 @@ static bool format_segment(const struct cprof_segment *segment,
         .segment_bytes = segment->bytes,
         .epoch = 1,
         .next_window_id = 1,
+        .request_count = segment->request_count,
     };
     const struct cprof_commands commands = {0};
     bool written = write_at(segment->fd, 0, &control, sizeof(control)) &&
@@ -98,10 +118,11 @@ bool cprof_segment_create(int *fd, const struct cprof_slot_counts *counts, uint6
     struct cprof_segment segment = {
         .slot_count = slot_count,
         .log_bytes = log_bytes,
-        .bytes = cprof_segment_bytes(slot_count, log_bytes),
+        .request_count = requests_for(counts->cores),
     };
 
-    if (!sizes_are_sound(slot_count, log_bytes)) {
+    segment.bytes = cprof_segment_bytes(slot_count, log_bytes, segment.request_count);
+    if (!sizes_are_sound(slot_count, log_bytes, segment.request_count)) {
         return cprof_fail(error, "shared memory: %u slots of %llu bytes are out of bounds",
                           slot_count, (unsigned long long)log_bytes);
     }
@@ -147,8 +168,9 @@ static bool inspect(struct cprof_segment *segment, int fd, struct cprof_error *e
         return cprof_fail_for_good(error, "shared memory: descriptor %d is too short", fd);
     }
     if (control.magic != CPROF_SEGMENT_MAGIC || control.layout_version != CPROF_LAYOUT_VERSION ||
-        !sizes_are_sound(control.slot_count, control.log_bytes) ||
-        cprof_segment_bytes(control.slot_count, control.log_bytes) != (uint64_t)status.st_size) {
+        !sizes_are_sound(control.slot_count, control.log_bytes, control.request_count) ||
+        cprof_segment_bytes(control.slot_count, control.log_bytes, control.request_count) !=
+            (uint64_t)status.st_size) {
         return cprof_fail_for_good(
             error, "shared memory: descriptor %d is no segment of this version", fd);
     }
@@ -156,6 +178,7 @@ static bool inspect(struct cprof_segment *segment, int fd, struct cprof_error *e
         .bytes = (uint64_t)status.st_size,
         .slot_count = control.slot_count,
         .log_bytes = control.log_bytes,
+        .request_count = control.request_count,
         .fd = fd,
     };
     return true;
@@ -200,12 +223,17 @@ struct cprof_slot *cprof_segment_slot(const struct cprof_segment *segment, uint3
                                          cprof_segment_slot_offset(slot_index, segment->log_bytes));
 }
 
-struct cprof_requests *cprof_segment_requests(const struct cprof_segment *segment,
-                                              uint32_t slot_index)
+static uint64_t requests_offset(const struct cprof_segment *segment, uint32_t slot_index)
 {
-    uint64_t offset = cprof_segment_slot_offset(slot_index, segment->log_bytes);
+    return cprof_segment_requests_offset(slot_index, segment->slot_count, segment->log_bytes,
+                                         segment->request_count);
+}
 
-    return (struct cprof_requests *)(void *)(segment->base + offset + CPROF_REQUESTS_OFFSET);
+struct cprof_request_entry *cprof_segment_requests(const struct cprof_segment *segment,
+                                                   uint32_t slot_index)
+{
+    return (struct cprof_request_entry *)(void *)(segment->base +
+                                                  requests_offset(segment, slot_index));
 }
 
 struct cprof_commands *cprof_segment_commands(const struct cprof_segment *segment)
@@ -307,12 +335,20 @@ const struct cprof_control *cprof_control_map(int fd, struct cprof_error *error)
     return control;
 }
 
+/* What could not be mapped is fine. */
+static void unmap_region(void *region, uint64_t bytes)
+{
+    if (region != MAP_FAILED) {
+        (void)munmap(region, bytes);
+    }
+}
+
 bool cprof_slot_map(struct cprof_slot_mapping *mapping, int fd, uint32_t slot_index,
                     struct cprof_error *error)
 {
     struct cprof_segment whole = {0};
-    void *control, *slot;
-    uint64_t slot_bytes;
+    void *control, *slot, *requests;
+    uint64_t slot_bytes, requests_bytes;
 
     if (!inspect(&whole, fd, error)) {
         return false;
@@ -321,23 +357,24 @@ bool cprof_slot_map(struct cprof_slot_mapping *mapping, int fd, uint32_t slot_in
         return cprof_fail(error, "shared memory: no slot %u of %u", slot_index, whole.slot_count);
     }
     slot_bytes = CPROF_REGION_BYTES + whole.log_bytes;
+    requests_bytes = whole.request_count * sizeof(struct cprof_request_entry);
     control = map_region(fd, 0, CPROF_REGION_BYTES, PROT_READ, MADV_NORMAL);
     slot = map_region(fd, cprof_segment_slot_offset(slot_index, whole.log_bytes), slot_bytes,
                       PROT_READ | PROT_WRITE, MADV_DONTFORK);
-    if (control == MAP_FAILED || slot == MAP_FAILED) {
+    requests = map_region(fd, requests_offset(&whole, slot_index), requests_bytes,
+                          PROT_READ | PROT_WRITE, MADV_DONTFORK);
+    if (control == MAP_FAILED || slot == MAP_FAILED || requests == MAP_FAILED) {
         cprof_fail_errno(error, errno, "shared memory: cannot map slot %u", slot_index);
-        if (control != MAP_FAILED) {
-            (void)munmap(control, CPROF_REGION_BYTES);
-        }
-        if (slot != MAP_FAILED) {
-            (void)munmap(slot, slot_bytes);
-        }
+        unmap_region(control, CPROF_REGION_BYTES);
+        unmap_region(slot, slot_bytes);
+        unmap_region(requests, requests_bytes);
         return false;
     }
     *mapping = (struct cprof_slot_mapping){
         .control = control,
         .slot = slot,
-        .requests = (void *)((uint8_t *)slot + CPROF_REQUESTS_OFFSET),
+        .requests = requests,
+        .request_count = whole.request_count,
         .log = (uint8_t *)slot + CPROF_REGION_BYTES,
         .log_bytes = whole.log_bytes,
     };

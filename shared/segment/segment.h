@@ -21,10 +21,12 @@
 #include "layout.h"
 
 /* Sizes and offsets for a segment of slot_count slots with logs of log_bytes. */
-uint64_t cprof_segment_bytes(uint32_t slot_count, uint64_t log_bytes);
+uint64_t cprof_segment_bytes(uint32_t slot_count, uint64_t log_bytes, uint32_t request_count);
 uint64_t cprof_segment_slot_offset(uint32_t slot_index, uint64_t log_bytes);
 uint64_t cprof_segment_log_offset(uint32_t slot_index, uint64_t log_bytes);
 uint64_t cprof_segment_commands_offset(uint32_t slot_count, uint64_t log_bytes);
+uint64_t cprof_segment_requests_offset(uint32_t slot_index, uint32_t slot_count, uint64_t log_bytes,
+                                       uint32_t request_count);
 
 /* The slots of an instance in their order: workers, then mules, then spoolers, each numbered
  * from 1. */
@@ -32,6 +34,7 @@ struct cprof_slot_counts {
     uint32_t workers;
     uint32_t mules;
     uint32_t spoolers;
+    uint32_t cores; /* requests that one of them may serve at the same time */
 };
 
 /* Makes a segment with these slots; log_bytes is a multiple of CPROF_REGION_BYTES. *fd is
@@ -45,6 +48,7 @@ struct cprof_segment {
     uint64_t bytes;
     uint32_t slot_count; /* as validated when it was opened */
     uint64_t log_bytes;
+    uint32_t request_count;
     int fd; /* borrowed */
 };
 
@@ -57,8 +61,9 @@ void cprof_segment_close(struct cprof_segment *segment);
 struct cprof_control *cprof_segment_control(const struct cprof_segment *segment);
 struct cprof_tickets *cprof_segment_tickets(const struct cprof_segment *segment);
 struct cprof_slot *cprof_segment_slot(const struct cprof_segment *segment, uint32_t slot_index);
-struct cprof_requests *cprof_segment_requests(const struct cprof_segment *segment,
-                                              uint32_t slot_index);
+/* The first of segment->request_count entries. */
+struct cprof_request_entry *cprof_segment_requests(const struct cprof_segment *segment,
+                                                   uint32_t slot_index);
 struct cprof_commands *cprof_segment_commands(const struct cprof_segment *segment);
 const uint8_t *cprof_segment_log(const struct cprof_segment *segment, uint32_t slot_index);
 
@@ -73,13 +78,14 @@ bool cprof_segment_read(const struct cprof_segment *segment, const void *place, 
 void cprof_segment_recycle_slot(const struct cprof_segment *segment, uint32_t slot_index,
                                 uint32_t next_epoch);
 
-/* What a sampling process maps: the control page, its slot's header and log, and nothing of
- * other slots. The control page is for reading; header and log are not inherited by forks
- * (MADV_DONTFORK), so that the app's own children cannot reach them. */
+/* What a sampling process maps: the control page, its slot's header, log and requests, and nothing
+ * of other slots. The control page is for reading; the rest is not inherited by forks
+ * (MADV_DONTFORK), so that the app's own children cannot reach it. */
 struct cprof_slot_mapping {
     const struct cprof_control *control;
     struct cprof_slot *slot;
-    struct cprof_requests *requests;
+    struct cprof_request_entry *requests;
+    uint32_t request_count;
     uint8_t *log;
     uint64_t log_bytes;
 };

@@ -134,6 +134,19 @@ static void one_that_was_never_noted_is_freed_all_the_same(void)
     unmake(1);
 }
 
+static void one_that_was_made_without_the_type_is_noted_by_its_address(void)
+{
+    cprof_greenlets_note((uintptr_t)objects[2]);
+    cprof_greenlets_note((uintptr_t)objects[2]);
+    make(3);
+    cprof_greenlets_note((uintptr_t)objects[3]);
+    cprof_greenlets_note(0);
+    EXPECT(count_noted() == 2 && find(2) && find(3));
+    unmake(2);
+    unmake(3);
+    EXPECT(count_noted() == 0);
+}
+
 static void *make_elsewhere(void *unused)
 {
     make(0);
@@ -357,6 +370,7 @@ int main(void)
     RUN(watching_twice_is_watching_once);
     RUN(a_greenlet_that_could_not_be_made_is_not_noted);
     RUN(one_that_was_never_noted_is_freed_all_the_same);
+    RUN(one_that_was_made_without_the_type_is_noted_by_its_address);
     RUN(greenlets_of_other_threads_are_left_out);
     RUN(a_child_of_the_process_notes_none);
     RUN(each_greenlet_in_a_place_has_a_birth_of_its_own);

@@ -104,12 +104,27 @@ static PyObject *serve(PyObject *self, PyObject *arguments)
     Py_RETURN_NONE;
 }
 
+/* The running context is that of a greenlet that serves core's request; its thread serves others,
+ * too. */
+static PyObject *share(PyObject *self, PyObject *arguments)
+{
+    struct cprof_tag_scope scope = {.chain = CPROF_TAG_NO_CHAIN};
+    unsigned long long number;
+
+    (void)self;
+    if (!PyArg_ParseTuple(arguments, "iK", &scope.core, &number)) {
+        return NULL;
+    }
+    core_now = -1;
+    scope.stamp = stamp_now = number;
+    EXPECT(cprof_tag_scope_put(cprof_running_context(&found), &scope) != CPROF_TAG_SCOPE_FULL);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
-    {"block", block, METH_NOARGS, NULL},
-    {"of_request", of_request, METH_NOARGS, NULL},
-    {"has_entry", has_entry, METH_NOARGS, NULL},
-    {"serve", serve, METH_VARARGS, NULL},
-    {NULL, NULL, 0, NULL},
+    {"share", share, METH_VARARGS, NULL},          {"block", block, METH_NOARGS, NULL},
+    {"of_request", of_request, METH_NOARGS, NULL}, {"has_entry", has_entry, METH_NOARGS, NULL},
+    {"serve", serve, METH_VARARGS, NULL},          {NULL, NULL, 0, NULL},
 };
 
 static const char common[] = "import contextvars, sys, threading, gc, weakref\n"
@@ -299,6 +314,19 @@ static void a_tag_of_the_request_ends_with_it(void)
         "assert set_tag('a', '1') is False\n");
 }
 
+static void a_tag_of_the_request_is_set_from_inside_of_a_context_too(void)
+{
+    run("def serve():\n"
+        "    probe.share(2, 31)\n"
+        "    assert set_tag('a', '1') is True\n"
+        "    assert contextvars.copy_context().run(set_tag, 'b', '2') is True\n"
+        "    probe.share(-1, 31)\n"
+        "    assert contextvars.copy_context().run(set_tag, 'c', '3') is False\n"
+        "contextvars.copy_context().run(serve)\n"
+        "probe.serve(2, 31)\n"
+        "assert probe.of_request() == {'a': '1', 'b': '2'}, probe.of_request()\n");
+}
+
 static void what_a_request_left_open_is_not_in_the_next_one(void)
 {
     run("probe.serve(1, 21)\n"
@@ -415,6 +443,7 @@ int main(void)
     RUN(threads_that_get_a_context_for_their_tags_leave_none_behind);
     RUN(functions_are_decorated_and_others_refused);
     RUN(a_tag_of_the_request_ends_with_it);
+    RUN(a_tag_of_the_request_is_set_from_inside_of_a_context_too);
     RUN(what_a_request_left_open_is_not_in_the_next_one);
     RUN(a_block_that_is_left_in_a_later_request_changes_nothing_there);
     RUN(what_is_not_accepted_is_refused_with_the_limit);

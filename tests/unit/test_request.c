@@ -241,6 +241,37 @@ static void mules_and_spoolers_have_no_requests(void)
     EXPECT(cprof_request_thread_state(1) == 0);
 }
 
+/* As many as uWSGI has taken off its stack of free ones. */
+static void no_more_cores_serve_than_are_taken(void)
+{
+    struct wsgi_request *unused[CORES];
+
+    set_up();
+    EXPECT(cprof_request_serving_max() == CORES);
+    uwsgi.async = CORES;
+    uwsgi.async_queue_unused = unused;
+    for (int free_cores = 0; free_cores <= CORES; free_cores++) {
+        uwsgi.async_queue_unused_ptr = free_cores - 1;
+        EXPECT(cprof_request_serving_max() == (uint32_t)(CORES - free_cores));
+    }
+}
+
+static void a_stack_of_free_cores_that_makes_no_sense_says_nothing(void)
+{
+    struct wsgi_request *unused[CORES];
+
+    set_up();
+    uwsgi.async = CORES;
+    EXPECT(cprof_request_serving_max() == CORES);
+    uwsgi.async_queue_unused = unused;
+    uwsgi.async_queue_unused_ptr = CORES;
+    EXPECT(cprof_request_serving_max() == CORES);
+    uwsgi.async_queue_unused_ptr = -2;
+    EXPECT(cprof_request_serving_max() == CORES);
+    uwsgi.mywid = 0;
+    EXPECT(cprof_request_serving_max() == 0);
+}
+
 int main(void)
 {
     RUN(a_core_with_a_request_is_told_from_one_without);
@@ -255,5 +286,7 @@ int main(void)
     RUN(nothing_outside_the_buffer_is_read);
     RUN(each_request_has_a_stamp_of_its_own);
     RUN(mules_and_spoolers_have_no_requests);
+    RUN(no_more_cores_serve_than_are_taken);
+    RUN(a_stack_of_free_cores_that_makes_no_sense_says_nothing);
     return 0;
 }

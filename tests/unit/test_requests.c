@@ -19,7 +19,7 @@ static struct cprof_request_list list;
 
 static struct cprof_request_entry *entry(unsigned core)
 {
-    return &cprof_segment_requests(&segment, 1)->entries[core];
+    return &cprof_segment_requests(&segment, 1)[core];
 }
 
 static void fill(unsigned core)
@@ -35,14 +35,43 @@ static void fill(unsigned core)
 static void whole_entries_are_found_by_their_mark(void)
 {
     fake_segment_open(&segment, 2, CPROF_LOG_BYTES_MIN);
-    fill(0);
-    fill(CPROF_REQUESTS_MAX - 1);
+    for (unsigned i = 0; i < CPROF_REQUESTS_MIN; i++) {
+        fill(i);
+    }
+    entry(6)->end_us = 4; /* it ended before it began */
     cprof_requests_read(&list, &segment, 1);
-    EXPECT(list.count == 2);
-    EXPECT(strcmp(cprof_requests_find(&list, CPROF_REQUESTS_MAX)->uri, "/x") == 0);
-    EXPECT(!cprof_requests_find(&list, 0) && !cprof_requests_find(&list, 2));
+    EXPECT(list.count == CPROF_REQUESTS_MIN - 1);
+    EXPECT(strcmp(cprof_requests_find(&list, CPROF_REQUESTS_MIN)->uri, "/x") == 0);
+    EXPECT(cprof_requests_find(&list, 1)->mark == 1);
+    EXPECT(!cprof_requests_find(&list, 0) && !cprof_requests_find(&list, 7));
     cprof_requests_read(&list, &segment, 0);
     EXPECT(list.count == 0);
+    fake_segment_close(&segment);
+}
+
+static void what_lies_behind_the_entries_that_were_written_is_not_read(void)
+{
+    fake_segment_open(&segment, 2, CPROF_LOG_BYTES_MIN);
+    fill(0);
+    atomic_store(&entry(1)->sequence, 1); /* its writer was killed */
+    fill(2);
+    fill(4);
+    cprof_requests_read(&list, &segment, 1);
+    EXPECT(list.count == 2 && cprof_requests_find(&list, 3) && !cprof_requests_find(&list, 5));
+    fake_segment_close(&segment);
+}
+
+static void of_two_with_one_mark_neither_is_named(void)
+{
+    fake_segment_open(&segment, 2, CPROF_LOG_BYTES_MIN);
+    for (unsigned i = 0; i < 5; i++) {
+        fill(i);
+    }
+    entry(3)->mark = 2;
+    cprof_requests_read(&list, &segment, 1);
+    EXPECT(list.count == 5 && !cprof_requests_find(&list, 2));
+    EXPECT(cprof_requests_find(&list, 1) && cprof_requests_find(&list, 3));
+    EXPECT(cprof_requests_find(&list, 5) && !cprof_requests_find(&list, 4));
     fake_segment_close(&segment);
 }
 
@@ -80,7 +109,10 @@ static void texts_are_cleaned_and_full_ones_fit(void)
 int main(void)
 {
     RUN(whole_entries_are_found_by_their_mark);
+    RUN(what_lies_behind_the_entries_that_were_written_is_not_read);
+    RUN(of_two_with_one_mark_neither_is_named);
     RUN(what_makes_no_sense_is_left_out);
     RUN(texts_are_cleaned_and_full_ones_fit);
+    cprof_requests_reset(&list);
     return 0;
 }

@@ -101,7 +101,7 @@ static void a_new_segment_opens_with_its_sizes_and_an_empty_log_in_each_slot(voi
     EXPECT(cprof_segment_open(&segment, fd, &error));
 
     EXPECT(segment.fd == fd && segment.slot_count == SLOTS && segment.log_bytes == LOG_BYTES);
-    EXPECT(segment.bytes == cprof_segment_bytes(SLOTS, LOG_BYTES));
+    EXPECT(segment.bytes == cprof_segment_bytes(SLOTS, LOG_BYTES, CPROF_REQUESTS_MIN));
     EXPECT(atomic_load(&cprof_segment_control(&segment)->epoch) == 1);
     EXPECT(atomic_load(&cprof_segment_control(&segment)->window_mask) == 0);
     for (uint32_t i = 0; i < SLOTS; i++) {
@@ -122,7 +122,8 @@ static void the_descriptor_is_closed_on_exec_and_sealed(void)
     EXPECT(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     EXPECT((fcntl(fd, F_GET_SEALS) & ALL_SEALS) == ALL_SEALS);
     EXPECT(ftruncate(fd, 4096) != 0);
-    EXPECT(ftruncate(fd, (off_t)cprof_segment_bytes(SLOTS + 1, LOG_BYTES)) != 0);
+    EXPECT(ftruncate(fd, (off_t)cprof_segment_bytes(SLOTS + 1, LOG_BYTES, CPROF_REQUESTS_MIN)) !=
+           0);
     close(fd);
 }
 
@@ -136,6 +137,33 @@ static void a_new_segment_takes_hardly_any_memory(void)
     EXPECT(fstat(fd, &status) == 0);
     EXPECT((uint64_t)status.st_blocks * 512 <= UINT64_C(65) * CPROF_REGION_BYTES);
     close(fd);
+}
+
+static uint32_t entries_for(uint32_t cores)
+{
+    struct cprof_segment segment;
+    const uint8_t *requests;
+    uint32_t count;
+    int fd;
+
+    EXPECT(cprof_segment_create(&fd, &(struct cprof_slot_counts){.workers = SLOTS, .cores = cores},
+                                LOG_BYTES, &error));
+    EXPECT(cprof_segment_open(&segment, fd, &error));
+    count = segment.request_count;
+    requests = (const uint8_t *)(cprof_segment_requests(&segment, SLOTS - 1) + count);
+    EXPECT(requests == segment.base + segment.bytes);
+    cprof_segment_close(&segment);
+    close(fd);
+    return count;
+}
+
+static void each_core_has_an_entry_for_its_request(void)
+{
+    EXPECT(entries_for(0) == CPROF_REQUESTS_MIN && entries_for(1) == CPROF_REQUESTS_MIN);
+    EXPECT(entries_for(CPROF_REQUESTS_MIN) == CPROF_REQUESTS_MIN);
+    EXPECT(entries_for(CPROF_REQUESTS_MIN + 1) == 2 * CPROF_REQUESTS_MIN);
+    EXPECT(entries_for(10000) == 10240);
+    EXPECT(entries_for(UINT32_MAX) == CPROF_REQUESTS_MAX);
 }
 
 static void sizes_out_of_bounds_are_refused(void)
@@ -175,7 +203,8 @@ static struct cprof_control sound_control(void)
         .layout_version = CPROF_LAYOUT_VERSION,
         .slot_count = SLOTS,
         .log_bytes = LOG_BYTES,
-        .segment_bytes = cprof_segment_bytes(SLOTS, LOG_BYTES),
+        .segment_bytes = cprof_segment_bytes(SLOTS, LOG_BYTES, CPROF_REQUESTS_MIN),
+        .request_count = CPROF_REQUESTS_MIN,
     };
 }
 
@@ -220,7 +249,7 @@ static void a_file_that_is_too_short_is_refused(void)
 
 static void a_control_page_that_makes_no_sense_is_refused(void)
 {
-    const uint64_t bytes = cprof_segment_bytes(SLOTS, LOG_BYTES);
+    const uint64_t bytes = cprof_segment_bytes(SLOTS, LOG_BYTES, CPROF_REQUESTS_MIN);
     struct cprof_control control = sound_control();
 
     control.magic ^= 1;
@@ -240,6 +269,14 @@ static void a_control_page_that_makes_no_sense_is_refused(void)
     control = sound_control();
     control.log_bytes = LOG_BYTES + 8;
     EXPECT(!opens(&control, bytes, ALL_SEALS));
+    control = sound_control();
+    control.request_count = 0;
+    EXPECT(!opens(&control, bytes, ALL_SEALS));
+    control.request_count = 2 * CPROF_REQUESTS_MIN;
+    EXPECT(!opens(&control, bytes, ALL_SEALS));
+    control.request_count = CPROF_REQUESTS_MIN + 1;
+    EXPECT(
+        !opens(&control, cprof_segment_bytes(SLOTS, LOG_BYTES, CPROF_REQUESTS_MIN + 1), ALL_SEALS));
     control = sound_control();
     control.log_bytes = 0;
     EXPECT(!opens(&control, CPROF_REGION_BYTES * (SLOTS + 1), ALL_SEALS));
@@ -401,6 +438,9 @@ static void a_worker_maps_its_own_slot(void)
     EXPECT(mapping.slot->number == 3 && mapping.log_bytes == LOG_BYTES);
     mapping.log[LOG_BYTES - 1] = 9;
     EXPECT(cprof_segment_log(&segment, 2)[LOG_BYTES - 1] == 9);
+    EXPECT(mapping.request_count == CPROF_REQUESTS_MIN);
+    mapping.requests[CPROF_REQUESTS_MIN - 1].mark = 8;
+    EXPECT(cprof_segment_requests(&segment, 2)[CPROF_REQUESTS_MIN - 1].mark == 8);
     atomic_store(&cprof_segment_control(&segment)->doorbell, 77);
     EXPECT(atomic_load(&mapping.control->doorbell) == 77);
     EXPECT(!cprof_slot_map(&mapping, fd, SLOTS, &error));
@@ -421,7 +461,7 @@ static void a_slot_that_cannot_be_mapped_leaves_nothing_mapped(void)
         EXPECT(standing_mappings == standing_before);
     }
     calls_until_failure = 0;
-    EXPECT(failure > 2 && standing_mappings == standing_before + 2);
+    EXPECT(failure > 3 && standing_mappings == standing_before + 3);
     close(fd);
 }
 
@@ -486,6 +526,7 @@ int main(void)
     RUN(a_new_segment_opens_with_its_sizes_and_an_empty_log_in_each_slot);
     RUN(the_descriptor_is_closed_on_exec_and_sealed);
     RUN(a_new_segment_takes_hardly_any_memory);
+    RUN(each_core_has_an_entry_for_its_request);
     RUN(sizes_out_of_bounds_are_refused);
     RUN(a_file_without_all_seals_is_refused);
     RUN(a_file_that_is_too_short_is_refused);

@@ -153,7 +153,7 @@ static void where_cores_share_a_thread_the_context_tells_the_request(void)
     EXPECT(sees(0, 0, NULL));
     put(context, CPROF_TAG_NO_CHAIN, 1, 9);
     EXPECT(sees(0, 2, (uint32_t[]){tag_of("method", "GET"), tag_of("path", "/a")}));
-    cprof_tags_see_context((uintptr_t)other_context, &seen);
+    cprof_tags_see_context(CPROF_PEEK_SYSTEM, (uintptr_t)other_context, &seen);
     EXPECT(seen.part_bytes[0] == 0 && seen.set.count == 0);
 
     stamps[1] = 10; /* the core serves another request already */
