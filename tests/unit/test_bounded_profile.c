@@ -513,6 +513,7 @@ static struct sums difference(const struct cprof_snapshot *base, const struct cp
     struct sums sums;
 
     EXPECT(making);
+    cprof_making_complete(making);
     while (step == CPROF_STEP_MORE) {
         step = cprof_making_step(making, &error);
     }
@@ -605,6 +606,7 @@ static void a_slot_that_claims_all_of_its_log_leaves_the_others_their_room(void)
         }
     }
     EXPECT(kept[0] > 50 && kept[1] >= kept[0]);
+    cprof_merge_reset(&bounded);
     cprof_table_reset(&table);
     fake_segment_close(&segment);
 }
@@ -625,6 +627,7 @@ static void a_cpu_profile_counts_no_other_stacks_off_the_cpu(void)
     EXPECT(view.rest_stacks[CPROF_REST_OFF_CPU] > 0);
     EXPECT(part_merge.others.stacks == view.rest_stacks[CPROF_REST_ON_CPU]);
     cprof_log_view_reset(&view);
+    cprof_merge_reset(&part_merge);
     cprof_table_reset(&table);
     fake_segment_close(&segment);
 }
