@@ -38,8 +38,8 @@ uint32_t cprof_harvest_find_windows(const struct cprof_segment *segment,
             continue;
         }
         memcpy(&windows[index], &control->windows[index], sizeof(windows[index]));
-        is_first = !(windows[index].flags & CPROF_WINDOW_HAS_BASE);
-        /* A second one that was the first of its epoch is nobody's. */
+        /* Parts that go on begin together; of others one alone can be the first of its epoch. */
+        is_first = !(windows[index].flags & (CPROF_WINDOW_HAS_BASE | CPROF_WINDOW_LATER_PART));
         if (!window_is_sound(&windows[index], epoch) || (is_first && first_found)) {
             cprof_window_close(control, index);
             mask &= ~(1u << index);

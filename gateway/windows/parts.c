@@ -80,12 +80,9 @@ void cprof_parts_pause(struct cprof_entry *entry)
     entry->look_ns = CPROF_LOOP_NEVER;
 }
 
-/* The logs are empty: nothing is to be taken off. All the same one window alone is read whole by a
- * gateway that follows (harvest.h). */
+/* All that go on begin with empty logs: nothing is to be taken off. */
 static void go_on(struct cprof_windows *windows, struct cprof_entry *entry, uint64_t now_ns)
 {
-    uint32_t flags = entry->window.flags & ~(uint32_t)CPROF_WINDOW_HAS_BASE;
-
     entry->goes_on = false;
     if (now_ns >= entry->until_ns) {
         cprof_making_complete(entry->making);
@@ -96,8 +93,8 @@ static void go_on(struct cprof_windows *windows, struct cprof_entry *entry, uint
     entry->window.start_ns = now_ns;
     entry->window.start_unix_ns = cprof_now_unix_ns();
     entry->window.end_ns = entry->until_ns;
-    entry->window.flags = flags | (uint32_t)CPROF_WINDOW_LATER_PART |
-                          (windows->fresh ? 0 : (uint32_t)CPROF_WINDOW_HAS_BASE);
+    entry->window.flags &= ~(uint32_t)CPROF_WINDOW_HAS_BASE;
+    entry->window.flags |= (uint32_t)CPROF_WINDOW_LATER_PART;
     cprof_opening_publish(windows, entry);
     entry->stage = CPROF_STAGE_OPEN;
     entry->look_ns = entry->until_ns;

@@ -12,7 +12,7 @@
  *           (memory_share.h): each at most three quarters of what the others leave, of which the
  *           half is there from its begin and the rest comes with its time, so that no part takes it
  *           all. What finds no room is "[other]".
- * Kills     a part that was read died with the gateway: the next one makes a profile of the present
+ * Kills     a part that was read dies with the gateway: the next one makes a profile of the present
  *           part, if that has no base, and says so.
  *
  * SPDX-License-Identifier: MIT

@@ -872,10 +872,10 @@ static void a_window_that_is_cancelled_between_two_parts_holds_up_nobody(void)
     end_test();
 }
 
-/* What was read of it is gone; what stands in the logs is the next gateway's. */
-static void a_killed_gateways_window_of_several_parts_is_made_of_the_last_one(void)
+/* What was read of them is gone; what stands in the logs is the next gateway's. */
+static void a_killed_gateways_windows_of_several_parts_are_made_of_the_last_one(void)
 {
-    struct end first = {0}, beside = {0}, adopted = {0}, lost = {0};
+    struct end first = {0}, beside = {0}, late = {0}, ends[3] = {{0}};
     struct cprof_window_order wanted = an_order(&first, CPROF_SOURCE_CLOUD, 5000 * MS);
 
     begin_test();
@@ -886,16 +886,23 @@ static void a_killed_gateways_window_of_several_parts_is_made_of_the_last_one(vo
     fill_half_of_the_log();
     meet_next_epoch();
     work(7);
+    wanted = an_order(&late, CPROF_SOURCE_SCHEDULE, 5000 * MS);
+    (void)order(&wanted);
+    await_mask(7);
     kill_windows();
     start_windows();
-    cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, note_end, &adopted);
-    cprof_windows_adopt(windows, CPROF_SOURCE_DEMAND, note_end, &lost);
+    cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, note_end, &ends[0]);
+    cprof_windows_adopt(windows, CPROF_SOURCE_DEMAND, note_end, &ends[1]);
+    cprof_windows_adopt(windows, CPROF_SOURCE_SCHEDULE, note_end, &ends[2]);
     cprof_windows_begin(windows, NULL, 0);
-    run_until(has_ended, &adopted);
+    work(11);
+    run_until(has_ended, &ends[0]);
+    run_until(has_ended, &ends[1]);
 
-    EXPECT(lost.is_lost && !adopted.is_lost && adopted.cpu_count == 7);
-    EXPECT(adopted.window.flags & CPROF_WINDOW_LATER_PART);
-    EXPECT(adopted.sampled_ns == adopted.window.end_ns - adopted.window.start_ns);
+    EXPECT(ends[2].is_lost && !ends[0].is_lost && !ends[1].is_lost);
+    EXPECT(ends[0].cpu_count == 18 && ends[1].cpu_count == 18);
+    EXPECT(ends[0].window.flags & CPROF_WINDOW_LATER_PART);
+    EXPECT(ends[0].sampled_ns == ends[0].window.end_ns - ends[0].window.start_ns);
     end_test();
 }
 
@@ -1320,7 +1327,7 @@ int main(void)
     RUN(a_window_whose_end_comes_between_two_parts_is_complete);
     RUN(a_process_that_did_not_close_its_log_comes_back_to_the_window_when_it_does);
     RUN(a_window_that_is_cancelled_between_two_parts_holds_up_nobody);
-    RUN(a_killed_gateways_window_of_several_parts_is_made_of_the_last_one);
+    RUN(a_killed_gateways_windows_of_several_parts_are_made_of_the_last_one);
     RUN(a_part_that_a_gateway_was_reading_when_it_was_killed_is_read_by_the_next);
     RUN(a_window_that_is_not_delivered_yet_does_not_hold_half_full_logs);
     RUN(an_order_that_has_to_wait_for_too_long_is_lost);
