@@ -17,7 +17,7 @@ LOOPS = 30_000
 
 books = {"left": 0.0, "right": 0.0}
 is_over = threading.Event()
-turns = None
+threads = []
 
 
 def left(loops):
@@ -62,14 +62,13 @@ def nap(seconds):
 
 
 def start():
-    global turns
-    turns = threading.Thread(target=take_turns, name="turns", daemon=True)
-    turns.start()
+    threads.append(threading.Thread(target=take_turns, name="turns", daemon=True))
+    threads[0].start()
 
 
 def stop():
     is_over.set()
-    turns.join()
+    threads[0].join()
     return f"{books['left']} {books['right']}"
 
 
