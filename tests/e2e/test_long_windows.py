@@ -28,6 +28,7 @@ SMALL_LOG = {
 CUT = r"a log is half full"
 PARTS = re.compile(r"(\d+), as logs were half full; ([\d.]+) s between them")
 CUTS = 3  # to be lived through
+PARTS_MIN = 9  # of the window whose figures are compared
 LOOK_S = 0.1  # between a thread's begin or end and the ticker's look at it
 STACKS_S = 1  # an answer that comes later is of no use to somebody who looks at a server that hangs
 PROFILE_S = 2
@@ -71,7 +72,7 @@ def test_a_window_that_outlasts_its_logs_has_all_that_was_sampled(uwsgi, profile
     before_ns = cpu_ns(server)
     server.get("/work")
     with asking(server, f"/nap/{NAP_S}"):
-        server.wait_for_log(CUT, times=CUTS, seconds=WINDOW_S)
+        server.wait_for_log(CUT, times=PARTS_MIN - 1, seconds=WINDOW_S)
     in_left, in_right = (float(seconds) for seconds in server.get("/stop").split())
     used_ns = cpu_ns(server) - before_ns
     assert not profile_files(server.profiles), "outran the window"
@@ -83,7 +84,7 @@ def test_a_window_that_outlasts_its_logs_has_all_that_was_sampled(uwsgi, profile
     gap_s = float(gap_s)
     print(f"{parts} parts, {gap_s} s between them, {cpu.total_count} samples")
     print(f"profile {cpu.total_ns / 1e9:.3f} s, process {used_ns / 1e9:.3f} s")
-    assert int(parts) > CUTS
+    assert int(parts) >= PARTS_MIN
     assert cpu.message.duration_nanos / 1e9 + gap_s == pytest.approx(WINDOW_S, abs=0.002)
     for profile in (cpu, wall):
         assert "[log full]" not in profile.functions()
