@@ -11,7 +11,9 @@ import threading
 import time
 
 import pytest
+from standin import hang
 from testenv import bounds, known, processes
+from testenv.cloud import LOCAL_OFF, upload_options
 from testenv.endpoint import Endpoint
 from testenv.load import get
 from testenv.profiles import profile_files, wall_file_of
@@ -170,3 +172,38 @@ def test_what_a_worker_hung_in_is_known_while_a_long_window_is_open(server):
     files = wait_for(lambda: sorted(server.profiles.glob("harakiri-*-worker1.txt")), "the stacks")
     text = files[0].read_text()
     assert re.search(r"nap \(.*ever_new\.py:\d+\)", text), text
+
+
+def log_fill(endpoint):
+    metrics = endpoint.ask("/metrics").text
+    return float(re.search(r"^cloudprofiler_log_fill (\S+)$", metrics, re.MULTILINE)[1])
+
+
+def test_stacks_come_at_once_while_an_upload_lasts(uwsgi, standin, tmp_path):
+    standin.always("update", hang())
+    server = uwsgi(
+        app="ever_new",
+        processes=1,
+        threads=2,
+        cloudprofiler_http="%dprofiler.sock",
+        **upload_options(standin, tmp_path, **LOCAL_OFF),
+        **SMALL_LOG,
+    )
+    server.get("/work")
+    standin.release("CPU", "0.5s")
+    standin.wait_for_requests("update")
+    endpoint = Endpoint(server)
+    before, fill = 0.0, log_fill(endpoint)
+    deadline = time.monotonic() + SECONDS
+
+    # Until the logs were given back, although the window's profile is not delivered.
+    while fill >= before:
+        began = time.monotonic()
+        answer = endpoint.ask("/debug/pprof/stacks")
+        print(f"{time.monotonic() - began:.3f} s, the log at {fill} %")
+        assert answer.status == 200, answer.text
+        assert time.monotonic() < deadline, f"the log stays at {fill} %"
+        before, fill = fill, log_fill(endpoint)
+
+    assert before > 50
+    assert not standin.uploads

@@ -735,6 +735,29 @@ static void a_window_opens_at_once_beside_a_long_one_whose_log_is_half_full(void
     end_test();
 }
 
+/* Nothing was sampled for an hour, and a window lasts for nearly another one. */
+static void a_window_opens_at_once_beside_another_however_old_the_logs_are(void)
+{
+    struct end first = {0}, second = {0};
+    uint64_t ordered_ns;
+
+    begin_test();
+    now_ns += 3600 * S;
+    (void)order_for(&first, 3000 * S);
+    await_mask(1);
+    work(5);
+    now_ns += 2000 * S;
+    ordered_ns = now_ns;
+    (void)order_for(&second, 100 * MS);
+    await_mask(3);
+    EXPECT(now_ns - ordered_ns < 20 * MS);
+    work(7);
+    run_until(has_ended, &second);
+
+    EXPECT(!second.is_lost && second.cpu_count == 7 && atomic_load(&control->epoch) == 2);
+    end_test();
+}
+
 static void what_windows_of_several_parts_cost_is_added_up(void)
 {
     struct end end = {0}, costly = {0};
@@ -1321,6 +1344,7 @@ int main(void)
     RUN(a_window_that_outlasts_its_logs_has_the_samples_of_all_its_parts);
     RUN(a_window_whose_log_is_never_half_full_is_of_one_part);
     RUN(a_window_opens_at_once_beside_a_long_one_whose_log_is_half_full);
+    RUN(a_window_opens_at_once_beside_another_however_old_the_logs_are);
     RUN(what_windows_of_several_parts_cost_is_added_up);
     RUN(windows_that_are_open_together_go_on_together);
     RUN(a_log_that_is_half_full_again_at_once_is_given_back_after_a_while);
