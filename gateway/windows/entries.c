@@ -99,8 +99,7 @@ void cprof_entries_recycle(struct cprof_windows *windows, uint64_t now_ns)
     windows->fresh = true;
 }
 
-/* From its first part to the end of its last one. */
-static struct cprof_window whole_window(const struct cprof_entry *entry)
+struct cprof_window cprof_entry_whole_window(const struct cprof_entry *entry)
 {
     struct cprof_window window = entry->window;
 
@@ -114,7 +113,7 @@ static struct cprof_window whole_window(const struct cprof_entry *entry)
 static void hand_over(struct cprof_windows *windows, struct cprof_entry *entry,
                       struct cprof_harvest *harvest)
 {
-    const struct cprof_window window = whole_window(entry);
+    const struct cprof_window window = cprof_entry_whole_window(entry);
     char *ticket = entry->ticket;
     const struct cprof_window_result result = {
         .handle = (int)(entry - windows->entries),

@@ -87,6 +87,9 @@ bool cprof_entries_have(const struct cprof_windows *windows, enum cprof_stage st
 /* Do slots sample for it, or did until just now? */
 bool cprof_entry_is_sampled(const struct cprof_entry *entry);
 
+/* The window from its first part to the end of the present one. */
+struct cprof_window cprof_entry_whole_window(const struct cprof_entry *entry);
+
 /* All are looked at in the next turn of the loop. */
 void cprof_entries_wake(struct cprof_windows *windows);
 

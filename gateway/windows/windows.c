@@ -327,3 +327,27 @@ unsigned cprof_windows_count(const struct cprof_windows *windows, enum cprof_win
     }
     return count;
 }
+
+/* Between two parts, too. */
+static bool is_under_way(const struct cprof_entry *entry)
+{
+    return entry->stage == CPROF_STAGE_SETTLING || entry->stage == CPROF_STAGE_OPEN ||
+           entry->stage == CPROF_STAGE_PAUSED || entry->goes_on;
+}
+
+unsigned cprof_windows_read(const struct cprof_windows *windows,
+                            struct cprof_window open[CPROF_WINDOWS_MAX])
+{
+    uint64_t now_ns = cprof_now_ns();
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
+        const struct cprof_entry *entry = &windows->entries[i];
+
+        if (is_under_way(entry) && now_ns < entry->until_ns) {
+            open[count] = cprof_entry_whole_window(entry);
+            open[count++].end_ns = entry->until_ns;
+        }
+    }
+    return count;
+}

@@ -125,6 +125,11 @@ void cprof_windows_cancel(struct cprof_windows *windows, int handle);
  * forget their handles. What they sampled is dropped. */
 void cprof_windows_drop(struct cprof_windows *windows, enum cprof_window_source source);
 
+/* Copies the windows that are sampled now, each from its first part to its own end, in the order of
+ * their handles; returns how many. */
+unsigned cprof_windows_read(const struct cprof_windows *windows,
+                            struct cprof_window open[CPROF_WINDOWS_MAX]);
+
 /* How many windows of this source are not released, those that were adopted included. */
 unsigned cprof_windows_count(const struct cprof_windows *windows, enum cprof_window_source source);
 

@@ -668,6 +668,7 @@ static void meet_next_epoch(void)
 static void a_window_that_outlasts_its_logs_has_the_samples_of_all_its_parts(void)
 {
     struct end end = {0};
+    struct cprof_window open[CPROF_WINDOWS_MAX];
     uint64_t order_ns, gap_ns;
     char comment[120];
 
@@ -679,10 +680,13 @@ static void a_window_that_outlasts_its_logs_has_the_samples_of_all_its_parts(voi
         work(5);
         fill_half_of_the_log();
         meet_next_epoch();
+        EXPECT(cprof_windows_read(windows, open) == 1);
+        EXPECT(open[0].start_ns == order_ns && open[0].end_ns == order_ns + 5000 * MS);
     }
     work(7);
     run_until(has_ended, &end);
 
+    EXPECT(cprof_windows_read(windows, open) == 0);
     EXPECT(!end.is_lost && end.steady && end.calls == 1 && end.cpu_count == 22);
     EXPECT(end.samples == 22);
     EXPECT(end.window.start_ns == order_ns && end.window.end_ns == order_ns + 5000 * MS);
