@@ -282,6 +282,14 @@ static void window_ended(void *context, const struct cprof_window_result *result
     choose_period(conductor, set_ms);
 }
 
+/* What slots have counted since the last look is gone after it. */
+static void logs_end(void *context)
+{
+    const struct conductor *conductor = context;
+
+    (void)cprof_status_read(conductor->site.status);
+}
+
 /* All rooms read the configuration when they order their next window. */
 static void take_settings(struct conductor *conductor, const struct cprof_settings *settings)
 {
@@ -389,7 +397,7 @@ static bool set_up_site(struct conductor *conductor, struct cprof_error *error)
     site->config = config;
     site->output = conductor->output;
     site->recent = conductor->recent;
-    site->status = cprof_status_create(conductor->segment, error);
+    site->status = cprof_status_create(conductor->segment, conductor->windows, error);
     site->demand = cprof_demand_create(config, conductor->windows, error);
     site->stacks = cprof_stacks_create(config, conductor->segment, conductor->windows, error);
     if (!site->status || !site->demand || !site->stacks) {
@@ -403,7 +411,11 @@ static bool set_up_site(struct conductor *conductor, struct cprof_error *error)
         return false;
     }
     take_settings(conductor, cprof_command_settings(site->commands));
-    cprof_windows_observe(conductor->windows, window_ended, conductor);
+    cprof_windows_observe(conductor->windows, &(struct cprof_windows_observer){
+                                                  .finished = window_ended,
+                                                  .giving_back = logs_end,
+                                                  .context = conductor,
+                                              });
     cprof_status_set_files(site->status, conductor->files ? &conductor->files->counts : NULL);
     return true;
 }
@@ -467,7 +479,8 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
 static void tear_down(struct conductor *conductor)
 {
     if (conductor->windows) {
-        cprof_windows_observe(conductor->windows, NULL, NULL);
+        cprof_windows_observe(conductor->windows,
+                              &(struct cprof_windows_observer){.finished = NULL});
     }
     cprof_web_server_destroy(conductor->server);
     cprof_stacks_destroy(conductor->site.stacks);

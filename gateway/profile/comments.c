@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../../shared/segment/counters.h"
+#include "slot_name.h"
 
 static void append(char *line, size_t line_bytes, const char *key, uint64_t value)
 {
@@ -52,11 +53,10 @@ static uint64_t expected_ticks(uint64_t period_ns, const uint64_t *counters)
     return period_ns ? (sampled_ns - perf_ns + perf_ns / CPROF_TIMER_SLOWDOWN) / period_ns : 0;
 }
 
-void cprof_comment_on_slot(struct cprof_table *table, const struct cprof_log_view *view,
-                           const char *slot_name, uint64_t extra_ns)
+static void comment_on_slot(struct cprof_table *table, const struct cprof_slot_sum *slot)
 {
-    const uint64_t *counters = view->counters;
-    char line[1200] = "";
+    const uint64_t *counters = slot->counters;
+    char line[1200] = "", name[CPROF_SLOT_NAME_BYTES];
 
     append_counters(line, sizeof(line), table, counters, 0, CPROF_COUNTER_PERF_TICKS);
     append(line, sizeof(line), "expected_timer_ticks", expected_ticks(table->period_ns, counters));
@@ -64,16 +64,17 @@ void cprof_comment_on_slot(struct cprof_table *table, const struct cprof_log_vie
     append_counters(line, sizeof(line), table, counters, CPROF_COUNTER_PERF_TICKS,
                     CPROF_COUNTER_CPU_CLOCK_NS);
     if (counters[CPROF_COUNTER_PERF_WEIGHT_NS] > 0) {
-        append(line, sizeof(line), "kernel_elsewhere_ns", extra_ns);
+        append(line, sizeof(line), "kernel_elsewhere_ns", slot->extra_ns);
     }
     append_counters(line, sizeof(line), table, counters, CPROF_COUNTER_CPU_CLOCK_NS,
                     CPROF_COUNTER_WALL_CLOCK_NS);
-    if (view->rejected > 0) {
-        append(line, sizeof(line), "rejected", view->rejected);
+    if (slot->rejected > 0) {
+        append(line, sizeof(line), "rejected", slot->rejected);
     }
     append_counters(line, sizeof(line), table, counters, CPROF_COUNTER_WALL_CLOCK_NS,
                     CPROF_COUNTER_COUNT);
-    cprof_table_comment(table, "%s:%s%s", slot_name, line, view->closed ? "" : " (ended early)");
+    cprof_slot_name(name, slot->kind, slot->number);
+    cprof_table_comment(table, "%s:%s%s", name, line, slot->closed ? "" : " (ended early)");
 }
 
 static void comment_on_engine(struct cprof_table *table, const uint64_t *counters)
@@ -117,7 +118,7 @@ static void comment_on_limits(struct cprof_table *table, const struct cprof_conf
 }
 
 void cprof_comment_on_window(struct cprof_table *table, const struct cprof_config *config,
-                             const struct cprof_window *window)
+                             const struct cprof_window_parts *parts)
 {
     double period_ms = (double)table->period_ns / 1e6;
     char looks[80] = "";
@@ -136,7 +137,13 @@ void cprof_comment_on_window(struct cprof_table *table, const struct cprof_confi
     }
     cprof_table_comment(table, "window: %.3f s, one sample each %.3f ms of CPU time%s",
                         (double)table->duration_ns / 1e9, period_ms, looks);
-    if (window->flags & (uint32_t)CPROF_WINDOW_STRETCHED) {
+    if (parts->count > 1) {
+        cprof_table_comment(table,
+                            "parts: %u, as logs were half full; %.3f s between them are not "
+                            "sampled and not in the window's time",
+                            parts->count, (double)parts->gap_ns / 1e9);
+    }
+    if (parts->flags & (uint32_t)CPROF_WINDOW_STRETCHED) {
         comment_on_limits(table, config);
     }
 }
@@ -174,7 +181,15 @@ static void comment_on_misses(struct cprof_table *table, const uint64_t *counter
     }
 }
 
-void cprof_comment_on_totals(struct cprof_table *table, const struct cprof_totals *totals)
+/* The sums of all slots. */
+struct totals {
+    uint64_t counters[CPROF_COUNTER_COUNT];
+    uint64_t timer_raw_ns; /* the ticks of timers, a sample of all CPU time */
+    uint64_t extra_ns;
+    uint64_t rejected;
+};
+
+static void comment_on_totals(struct cprof_table *table, const struct totals *totals)
 {
     const uint64_t *counters = totals->counters;
 
@@ -195,13 +210,25 @@ static void add_to(uint64_t *total, uint64_t value)
     *total = cprof_saturating_add(*total, value);
 }
 
-void cprof_totals_add(struct cprof_totals *totals, const struct cprof_log_view *view,
-                      uint64_t extra_ns)
+static void add_slot(struct totals *totals, const struct cprof_slot_sum *slot)
 {
     for (unsigned i = 0; i < CPROF_COUNTER_COUNT; i++) {
-        add_to(&totals->counters[i], view->counters[i]);
+        add_to(&totals->counters[i], slot->counters[i]);
     }
-    add_to(&totals->timer_raw_ns, timer_raw_ns(view->counters));
-    add_to(&totals->extra_ns, extra_ns);
-    add_to(&totals->rejected, view->rejected);
+    add_to(&totals->timer_raw_ns, timer_raw_ns(slot->counters));
+    add_to(&totals->extra_ns, slot->extra_ns);
+    add_to(&totals->rejected, slot->rejected);
+}
+
+void cprof_comment_on_slots(struct cprof_table *table, const struct cprof_slot_sums *sums)
+{
+    struct totals totals = {.extra_ns = 0};
+
+    for (size_t i = 0; i < sums->count; i++) {
+        if (sums->slots[i].says_something) {
+            comment_on_slot(table, &sums->slots[i]);
+        }
+        add_slot(&totals, &sums->slots[i]);
+    }
+    comment_on_totals(table, &totals);
 }

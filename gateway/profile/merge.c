@@ -20,6 +20,7 @@
 #include "native.h"
 #include "runnable.h"
 #include "scale.h"
+#include "slot_name.h"
 #include "tag_labels.h"
 
 /* Frames may be added to a stack at its root, [truncated] and tags; and a native leaf. */
@@ -67,8 +68,8 @@ struct slot_merge {
     struct cprof_native *native;
     struct cprof_scale *scale;
     struct cprof_tag_labels *tag_labels;
-    char name[40]; /* "1", "mule 2": the value of the tag */
-    char long_name[40];
+    char name[CPROF_SLOT_NAME_BYTES]; /* "1", "mule 2": the value of the tag */
+    char long_name[CPROF_SLOT_NAME_BYTES];
 };
 
 static uint32_t text_of(struct cprof_table *table, const char *text)
@@ -88,13 +89,9 @@ static uint32_t special_location(struct cprof_table *table, const char *name)
 
 static void name_slot(struct slot_merge *slot)
 {
-    static const char *const kinds[] = {[CPROF_SLOT_WORKER] = "worker",
-                                        [CPROF_SLOT_MULE] = "mule",
-                                        [CPROF_SLOT_SPOOLER] = "spooler"};
     const struct cprof_log_view *view = slot->view;
 
-    (void)snprintf(slot->long_name, sizeof(slot->long_name), "%s %u", kinds[view->kind],
-                   view->number);
+    cprof_slot_name(slot->long_name, view->kind, view->number);
     if (view->kind == CPROF_SLOT_WORKER) {
         (void)snprintf(slot->name, sizeof(slot->name), "%u", view->number);
     } else {
@@ -762,24 +759,6 @@ static void bound_rest(struct cprof_log_view *view, const struct cprof_merge *me
     }
 }
 
-static bool is_worth_a_line(const struct cprof_log_view *view)
-{
-    return view->stack_count > 0 || view->counters[CPROF_COUNTER_CPU_CLOCK_NS] > 0 ||
-           view->counters[CPROF_COUNTER_WALL_CLOCK_NS] > 0 || view->rejected > 0;
-}
-
-/* On top of the bounds: it takes no room from the names of the slots behind it. */
-static void comment_on_slot(const struct slot_merge *slot)
-{
-    struct cprof_merge *merge = slot->merge;
-    size_t before = merge->table->name_bytes;
-
-    cprof_comment_on_slot(merge->table, slot->view, slot->long_name, slot->scale->extra_ns);
-    if (merge->name_bytes_max > 0) {
-        merge->name_bytes_max += merge->table->name_bytes - before;
-    }
-}
-
 bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *view,
                       struct cprof_error *error)
 {
@@ -811,11 +790,8 @@ bool cprof_merge_slot(struct cprof_merge *merge, const struct cprof_log_view *vi
         add_off_cpu(&slot);
         add_runnable(&slot);
     }
-    if (is_worth_a_line(&own_view)) {
-        comment_on_slot(&slot);
-    }
-    cprof_totals_add(&merge->totals, &own_view, scale.extra_ns);
-    ok = true;
+    ok = cprof_slot_sums_add(&merge->sums, &own_view, scale.extra_ns) ||
+         cprof_fail(error, "no memory to add up the counters of %s", slot.long_name);
 out:
     cprof_tag_labels_reset(&tag_labels);
     cprof_scale_reset(&scale);
@@ -828,27 +804,47 @@ out:
     return ok;
 }
 
+/* What an honest slot can have counted in it at most: a second more for a clock that was read
+ * late. */
+static void take_part(struct cprof_merge *merge, const struct cprof_window *part)
+{
+    uint64_t duration_ns = part->end_ns - part->start_ns;
+    uint64_t at_most_ns = duration_ns + NS_PER_S;
+    long cpus = sysconf(_SC_NPROCESSORS_CONF);
+
+    merge->cpu_ns_max = at_most_ns * (uint64_t)(cpus > 0 ? cpus : 1) * CPROF_SCALE_MAX;
+    merge->waiting_ns_max = at_most_ns * THREADS_MAX;
+    merge->table->duration_ns += duration_ns;
+    merge->parts.count++;
+    merge->end_ns = part->end_ns;
+}
+
 void cprof_merge_begin(struct cprof_merge *merge, struct cprof_table *table,
                        const struct cprof_config *config, const struct cprof_window *window,
                        enum cprof_kind kind)
 {
-    uint64_t duration_ns = window->end_ns - window->start_ns;
-    /* A second for a clock that was read late. */
-    uint64_t at_most_ns = duration_ns + NS_PER_S;
-    long cpus = sysconf(_SC_NPROCESSORS_CONF);
-
     *merge = (struct cprof_merge){.table = table, .config = config, .tags = config->tags};
     if (window->flags & (uint32_t)CPROF_WINDOW_REQUESTS) {
         merge->follows_requests = true;
         merge->tags |= CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE;
     }
-    merge->cpu_ns_max = at_most_ns * (uint64_t)(cpus > 0 ? cpus : 1) * CPROF_SCALE_MAX;
-    merge->waiting_ns_max = at_most_ns * THREADS_MAX;
+    merge->parts.flags = window->flags;
     table->kind = kind;
     table->time_unix_ns = window->start_unix_ns;
-    table->duration_ns = duration_ns;
+    table->duration_ns = 0;
     table->period_ns = window->period_ns;
-    cprof_comment_on_window(table, config, window);
+    take_part(merge, window);
+}
+
+void cprof_merge_reset(struct cprof_merge *merge)
+{
+    cprof_slot_sums_reset(&merge->sums);
+}
+
+void cprof_merge_next_part(struct cprof_merge *merge, const struct cprof_window *part)
+{
+    merge->parts.gap_ns += part->start_ns - merge->end_ns;
+    take_part(merge, part);
 }
 
 void cprof_merge_use_symbols(struct cprof_merge *merge, struct cprof_symbols *symbols)
@@ -863,11 +859,18 @@ void cprof_merge_bound(struct cprof_merge *merge, size_t table_bytes, uint64_t l
     merge->fill_left = log_bytes;
 }
 
+const struct cprof_slot_sums *cprof_merge_sums(const struct cprof_merge *merge)
+{
+    return &merge->sums;
+}
+
 bool cprof_merge_end(struct cprof_merge *merge, struct cprof_error *error)
 {
     struct cprof_table *table = merge->table;
 
-    cprof_comment_on_totals(table, &merge->totals);
+    cprof_comment_on_window(table, merge->config, &merge->parts);
+    cprof_comment_on_slots(table, &merge->sums);
+    cprof_merge_reset(merge);
     if (merge->others.count > 0 || merge->others.value_ns > 0) {
         cprof_table_comment(
             table,

@@ -24,6 +24,7 @@ struct last_look {
 
 struct cprof_status {
     const struct cprof_segment *segment;
+    const struct cprof_windows *windows;
     struct cprof_status_report report;
     struct cprof_status_slot *slots;
     struct last_look *looks;
@@ -36,6 +37,7 @@ struct cprof_status {
 };
 
 struct cprof_status *cprof_status_create(const struct cprof_segment *segment,
+                                         const struct cprof_windows *windows,
                                          struct cprof_error *error)
 {
     struct cprof_status *status = calloc(1, sizeof(*status));
@@ -50,6 +52,7 @@ struct cprof_status *cprof_status_create(const struct cprof_segment *segment,
         return NULL;
     }
     status->segment = segment;
+    status->windows = windows;
     status->started_ns = cprof_now_ns();
     for (uint32_t i = 0; i < segment->slot_count; i++) {
         status->slots[i].cpu_share = -1;
@@ -198,28 +201,21 @@ void cprof_status_window_ended(struct cprof_status *status,
     }
 }
 
-/* The descriptors are this gateway's own; all the same only copies are looked at. */
 static void read_windows(struct cprof_status *status, uint64_t now_ns)
 {
-    const struct cprof_control *control = cprof_segment_control(status->segment);
     struct cprof_status_report *report = &status->report;
-    uint32_t mask = atomic_load(&control->window_mask);
+    struct cprof_window open[CPROF_WINDOWS_MAX];
 
-    report->window_count = 0;
-    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
-        struct cprof_window window = control->windows[i];
-
-        if (!(mask & (1u << i)) || now_ns < window.start_ns || now_ns >= window.end_ns) {
-            continue;
-        }
-        report->windows[report->window_count++] = (struct cprof_status_window){
-            .id = window.id,
-            .kinds = window.kinds,
-            .source = window.source,
-            .start_unix_ns = window.start_unix_ns,
-            .duration_ns = window.end_ns - window.start_ns,
-            .elapsed_ns = now_ns - window.start_ns,
-            .period_ns = window.period_ns,
+    report->window_count = cprof_windows_read(status->windows, open);
+    for (size_t i = 0; i < report->window_count; i++) {
+        report->windows[i] = (struct cprof_status_window){
+            .id = open[i].id,
+            .kinds = open[i].kinds,
+            .source = open[i].source,
+            .start_unix_ns = open[i].start_unix_ns,
+            .duration_ns = open[i].end_ns - open[i].start_ns,
+            .elapsed_ns = now_ns > open[i].start_ns ? now_ns - open[i].start_ns : 0,
+            .period_ns = open[i].period_ns,
         };
     }
 }

@@ -42,7 +42,7 @@ struct cprof_status_slot {
                        * below 0: none ended yet */
 };
 
-/* A window that stands. */
+/* A window that is open, whole. */
 struct cprof_status_window {
     uint32_t id, kinds, source;
     uint64_t start_unix_ns, duration_ns, elapsed_ns, period_ns;
@@ -81,6 +81,7 @@ struct cprof_status_report {
 
 /* Everything is borrowed until the end. NULL without memory. */
 struct cprof_status *cprof_status_create(const struct cprof_segment *segment,
+                                         const struct cprof_windows *windows,
                                          struct cprof_error *error) CPROF_MUST_USE;
 /* NULL is fine. */
 void cprof_status_destroy(struct cprof_status *status);

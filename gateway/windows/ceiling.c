@@ -79,7 +79,7 @@ static bool judge_samples(struct cprof_ceiling *ceiling, const struct cprof_wind
     const struct cprof_window *window = result->window;
     const struct cprof_budget_measure measure = {
         .samples = result->harvest->samples,
-        .duration_ns = window->end_ns - window->start_ns,
+        .duration_ns = result->harvest->duration_ns,
         .period_ns = window->period_ns,
     };
     double samples_per_s = cprof_budget_samples_per_s(&measure);

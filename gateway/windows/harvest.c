@@ -38,8 +38,8 @@ uint32_t cprof_harvest_find_windows(const struct cprof_segment *segment,
             continue;
         }
         memcpy(&windows[index], &control->windows[index], sizeof(windows[index]));
-        is_first = !(windows[index].flags & CPROF_WINDOW_HAS_BASE);
-        /* A second one that was the first of its epoch is nobody's. */
+        /* Parts that go on begin together; of others one alone can be the first of its epoch. */
+        is_first = !(windows[index].flags & (CPROF_WINDOW_HAS_BASE | CPROF_WINDOW_LATER_PART));
         if (!window_is_sound(&windows[index], epoch) || (is_first && first_found)) {
             cprof_window_close(control, index);
             mask &= ~(1u << index);
@@ -61,6 +61,7 @@ struct cprof_making {
     struct cprof_merge merges[CPROF_PROFILE_KINDS];
     struct cprof_request_list *requests; /* of the present slot, NULL: nobody asks */
     uint32_t next_slot;
+    bool is_complete;      /* the profiles follow */
     unsigned next_profile; /* to be ended and packed */
     bool is_packing;
 };
@@ -120,25 +121,37 @@ static bool merge_one(struct cprof_making *making, struct cprof_log_view *view,
     return merge_slot(making, view, error);
 }
 
-static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_view *view,
+static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_slot_sum *slot,
                        uint32_t ceiling_hundredths)
 {
     struct cprof_ledger ledger;
     double firm_percent;
 
-    cprof_ledger_read(&ledger, view->counters);
+    cprof_ledger_read(&ledger, slot->counters);
     firm_percent = cprof_ledger_percent(&ledger, cprof_ledger_firm_ns(&ledger, ceiling_hundredths));
     harvest->samples =
-        cprof_saturating_add(harvest->samples, view->counters[CPROF_COUNTER_SAMPLES]);
+        cprof_saturating_add(harvest->samples, slot->counters[CPROF_COUNTER_SAMPLES]);
     harvest->memory_refused =
-        harvest->memory_refused || view->counters[CPROF_COUNTER_MEMORY_REFUSED] > 0;
+        harvest->memory_refused || slot->counters[CPROF_COUNTER_MEMORY_REFUSED] > 0;
     if (firm_percent > harvest->worst_firm_percent) {
         harvest->worst_firm_percent = firm_percent;
         harvest->worst_percent = cprof_ledger_percent(&ledger, cprof_ledger_sum_ns(&ledger));
         harvest->worst_samples_percent =
             cprof_ledger_percent(&ledger, ledger.cost_ns[CPROF_COST_SAMPLES]);
-        harvest->worst_kind = view->kind;
-        harvest->worst_number = view->number;
+        harvest->worst_kind = slot->kind;
+        harvest->worst_number = slot->number;
+    }
+}
+
+/* All profiles have the same counters. */
+static void weigh_slots(struct cprof_making *making)
+{
+    const struct cprof_slot_sums *sums = cprof_merge_sums(&making->merges[0]);
+
+    making->harvest.duration_ns = making->harvest.profiles[0].table.duration_ns;
+    for (size_t i = 0; i < sums->count; i++) {
+        weigh_slot(&making->harvest, &sums->slots[i],
+                   making->source.config->max_overhead_hundredths);
     }
 }
 
@@ -173,20 +186,37 @@ static void choose_kinds(struct cprof_harvest *harvest, uint32_t kinds)
     }
 }
 
-static void begin_merges(struct cprof_making *making)
+static void bound_merges(struct cprof_making *making)
 {
     const struct cprof_harvest_source *source = &making->source;
     uint64_t bytes =
         log_bytes(source->segment, making->window.epoch, cprof_memory_log_bytes(source->config));
 
+    for (unsigned i = 0; i < making->harvest.count && source->config->gateway_memory_mib > 0; i++) {
+        cprof_merge_bound(&making->merges[i], source->table_bytes, bytes);
+    }
+}
+
+/* Borrows what is to be read next. */
+static void take_source(struct cprof_making *making, const struct cprof_harvest_source *source)
+{
+    making->source = *source;
+    making->window = *source->window;
+    making->source.window = &making->window;
+    making->next_slot = 0;
+    if (source->symbols) {
+        cprof_symbols_begin(source->symbols);
+    }
+}
+
+static void begin_merges(struct cprof_making *making)
+{
     for (unsigned i = 0; i < making->harvest.count; i++) {
         struct cprof_table *table = &making->harvest.profiles[i].table;
 
-        cprof_merge_begin(&making->merges[i], table, source->config, &making->window, table->kind);
-        cprof_merge_use_symbols(&making->merges[i], source->symbols);
-        if (source->config->gateway_memory_mib > 0) {
-            cprof_merge_bound(&making->merges[i], cprof_memory_table_bytes(source->config), bytes);
-        }
+        cprof_merge_begin(&making->merges[i], table, making->source.config, &making->window,
+                          table->kind);
+        cprof_merge_use_symbols(&making->merges[i], making->source.symbols);
     }
 }
 
@@ -199,18 +229,41 @@ struct cprof_making *cprof_making_begin(const struct cprof_harvest_source *sourc
         cprof_fail(error, "no memory to make profiles");
         return NULL;
     }
-    making->source = *source;
-    making->window = *source->window;
-    making->source.window = &making->window;
+    take_source(making, source);
     making->requests = source->window->flags & (uint32_t)CPROF_WINDOW_REQUESTS
                            ? calloc(1, sizeof(*making->requests))
                            : NULL;
     choose_kinds(&making->harvest, source->window->kinds);
-    if (source->symbols) {
-        cprof_symbols_begin(source->symbols);
-    }
     begin_merges(making);
+    bound_merges(making);
     return making;
+}
+
+void cprof_making_next_part(struct cprof_making *making, const struct cprof_harvest_source *source)
+{
+    take_source(making, source);
+    for (unsigned i = 0; i < making->harvest.count; i++) {
+        cprof_merge_next_part(&making->merges[i], &making->window);
+    }
+    bound_merges(making);
+}
+
+void cprof_making_complete(struct cprof_making *making)
+{
+    making->is_complete = true;
+}
+
+size_t cprof_making_table_bytes(const struct cprof_making *making)
+{
+    size_t largest = 0;
+
+    for (unsigned i = 0; i < making->harvest.count; i++) {
+        const struct cprof_table *table = &making->harvest.profiles[i].table;
+        size_t bytes = table->name_bytes + table->sample_bytes;
+
+        largest = bytes > largest ? bytes : largest;
+    }
+    return largest;
 }
 
 static enum cprof_step take_slot(struct cprof_making *making, struct cprof_error *error)
@@ -219,9 +272,6 @@ static enum cprof_step take_slot(struct cprof_making *making, struct cprof_error
     bool ok =
         read_slot(making, &view, making->next_slot++, error) && merge_one(making, &view, error);
 
-    if (ok) {
-        weigh_slot(&making->harvest, &view, making->source.config->max_overhead_hundredths);
-    }
     cprof_log_view_reset(&view);
     return ok ? CPROF_STEP_MORE : CPROF_STEP_FAILED;
 }
@@ -256,10 +306,13 @@ enum cprof_step cprof_making_step(struct cprof_making *making, struct cprof_erro
     if (making->next_slot < making->source.segment->slot_count) {
         return take_slot(making, error);
     }
-    if (making->next_profile < making->harvest.count) {
-        return take_profile(making, error);
+    if (!making->is_complete || making->next_profile == making->harvest.count) {
+        return CPROF_STEP_DONE;
     }
-    return CPROF_STEP_DONE;
+    if (making->next_profile == 0 && !making->is_packing) {
+        weigh_slots(making);
+    }
+    return take_profile(making, error);
 }
 
 struct cprof_harvest *cprof_making_harvest(struct cprof_making *making)
@@ -270,6 +323,9 @@ struct cprof_harvest *cprof_making_harvest(struct cprof_making *making)
 void cprof_making_end(struct cprof_making *making)
 {
     if (making) {
+        for (unsigned i = 0; i < CPROF_PROFILE_KINDS; i++) {
+            cprof_merge_reset(&making->merges[i]);
+        }
         cprof_harvest_reset(&making->harvest);
         if (making->requests) {
             cprof_requests_reset(making->requests);
@@ -284,8 +340,12 @@ bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segmen
                         const struct cprof_snapshot *base, struct cprof_symbols *symbols,
                         struct cprof_error *error)
 {
-    const struct cprof_harvest_source source = {
-        .segment = segment, .config = config, .window = window, .base = base, .symbols = symbols};
+    const struct cprof_harvest_source source = {.segment = segment,
+                                                .config = config,
+                                                .window = window,
+                                                .base = base,
+                                                .symbols = symbols,
+                                                .table_bytes = cprof_memory_table_bytes(config)};
     struct cprof_making *making = cprof_making_begin(&source, error);
     enum cprof_step step = CPROF_STEP_MORE;
 
@@ -293,6 +353,7 @@ bool cprof_harvest_make(struct cprof_harvest *harvest, const struct cprof_segmen
         choose_kinds(harvest, window->kinds);
         return false;
     }
+    cprof_making_complete(making);
     while (step == CPROF_STEP_MORE) {
         step = cprof_making_step(making, error);
     }

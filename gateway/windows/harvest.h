@@ -1,4 +1,5 @@
-/* harvest.h - makes profiles, as tables, of what stands in a segment.
+/* harvest.h - makes profiles, as tables, of what stands in a segment: of a window at once, or of
+ * one part after the other.
  *
  * Memory    one slot's copy at a time, and the tables, which are bounded (memory_share.h).
  * Time      is cut into steps: one slot's log, or a part of a file, each.
@@ -43,7 +44,8 @@ struct cprof_harvest {
     uint32_t worst_kind; /* enum cprof_slot_kind */
     uint32_t worst_number;
 
-    uint64_t samples; /* that gave a stack, of all slots */
+    uint64_t samples;     /* that gave a stack, of all slots */
+    uint64_t duration_ns; /* that was sampled */
 
     struct cprof_running running; /* empty unless stacks carry the marks of their requests */
 
@@ -54,7 +56,8 @@ struct cprof_harvest {
 /* A window's profiles while they are made. */
 struct cprof_making;
 
-/* What is read. All is borrowed, but for the window, until the making ends. */
+/* What is read. All is borrowed, but for the window, until the making ends; of a part that others
+ * follow, base and end until it is read. */
 struct cprof_harvest_source {
     const struct cprof_segment *segment;
     const struct cprof_config *config;
@@ -63,6 +66,7 @@ struct cprof_harvest_source {
      * nothing was counted then, and what they say when they are read. */
     const struct cprof_snapshot *base, *end;
     struct cprof_symbols *symbols; /* names of native functions; NULL: none */
+    size_t table_bytes;            /* of each profile at most, where memory is bounded */
 };
 
 enum cprof_step { CPROF_STEP_MORE, CPROF_STEP_DONE, CPROF_STEP_FAILED };
@@ -72,8 +76,16 @@ enum cprof_step { CPROF_STEP_MORE, CPROF_STEP_DONE, CPROF_STEP_FAILED };
  * Changes nothing in the segment. NULL without memory. */
 struct cprof_making *cprof_making_begin(const struct cprof_harvest_source *source,
                                         struct cprof_error *error) CPROF_MUST_USE;
-/* Does a part of it. Large profiles are packed, too, before it is done. */
+/* Goes on with a later part of the same window, of a later epoch: the logs were given back between
+ * the two. The part before it was read. */
+void cprof_making_next_part(struct cprof_making *making, const struct cprof_harvest_source *source);
+/* No part follows the one that is read, or was. */
+void cprof_making_complete(struct cprof_making *making);
+/* Does a part of the work. Done: the logs are read and, once the making is complete, the profiles
+ * are made; large ones are packed, too. */
 enum cprof_step cprof_making_step(struct cprof_making *making, struct cprof_error *error);
+/* What the largest table has at present, by its book. */
+size_t cprof_making_table_bytes(const struct cprof_making *making);
 /* The profiles, which stay the making's; count and kinds are set at any time. */
 struct cprof_harvest *cprof_making_harvest(struct cprof_making *making);
 /* NULL is fine. */

@@ -26,6 +26,21 @@ void cprof_left_count_lost(struct cprof_control *control, const struct cprof_win
     }
 }
 
+void cprof_left_warn_of_parts(const struct cprof_window *window)
+{
+    uint64_t now_unix_ns = cprof_now_unix_ns();
+
+    if (window->flags & CPROF_WINDOW_LATER_PART) {
+        cprof_log(
+            CPROF_LOG_WARNING,
+            "a window's profiles lack what was sampled until %.0f s ago: the gateway that had "
+            "read it is gone",
+            now_unix_ns > window->start_unix_ns
+                ? (double)(now_unix_ns - window->start_unix_ns) / 1e9
+                : 0.0);
+    }
+}
+
 void cprof_left_correct_end(struct cprof_control *control, struct cprof_window *window)
 {
     uint64_t closed_ns = atomic_load(&control->closed_ns), until_ns = cprof_now_ns();
@@ -80,6 +95,7 @@ static struct cprof_harvest *make(const struct cprof_left_windows *left,
         cprof_left_count_lost(left->control, window, CPROF_LEFT_BASE_IS_LOST);
         return NULL;
     }
+    cprof_left_warn_of_parts(window);
     if (!cprof_harvest_make(harvest, segment, left->config, window, &nothing, left->symbols,
                             &error)) {
         cprof_left_count_lost(left->control, window, error.text);

@@ -68,6 +68,9 @@ void cprof_left_close(struct cprof_left_windows *left);
  * on into the same logs: there is no telling their samples from its own. */
 void cprof_left_correct_end(struct cprof_control *control, struct cprof_window *window);
 
+/* Logs that earlier parts of the window died with the gateway that had read them, if it had any. */
+void cprof_left_warn_of_parts(const struct cprof_window *window);
+
 /* A copy of the ticket of window `index`, "" if it is not sound; the caller frees it. NULL: out of
  * memory; *bytes is then 0. */
 char *cprof_left_ticket(const struct cprof_segment *segment, unsigned index,

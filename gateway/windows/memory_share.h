@@ -5,7 +5,7 @@
  * after the other:
  *
  *     a tenth        each profile's table (profile/table.h), of which there may be two, and a
- *                    quarter of that more
+ *                    quarter of that more; windows that are made in parts share it (parts.h)
  *     a sixteenth    the copy of one slot's log; half as much again for what merging needs of it
  *     a twelfth      names of native functions (symbols/symbols.h) before a file is read, which may
  *                    add half of that; as much to read it

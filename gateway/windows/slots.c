@@ -110,3 +110,20 @@ void cprof_slots_begin_epoch(const struct cprof_segment *segment)
     atomic_store(&control->epoch_end_ns, 0);
     atomic_store(&control->epoch, next_epoch);
 }
+
+bool cprof_slots_let_in(const struct cprof_segment *segment)
+{
+    uint32_t epoch = atomic_load(&cprof_segment_control(segment)->epoch);
+    bool any = false;
+
+    for (uint32_t i = 0; i < segment->slot_count; i++) {
+        struct cprof_slot *slot = cprof_segment_slot(segment, i);
+        uint32_t log_epoch = (uint32_t)(atomic_load(&slot->claim) >> 32);
+
+        if (log_epoch != epoch && slot_has_closed(slot, log_epoch)) {
+            cprof_segment_recycle_slot(segment, i, epoch);
+            any = true;
+        }
+    }
+    return any;
+}

@@ -2,8 +2,8 @@
  *
  * Callers   the gateway's thread.
  * Rule      a log is given back only when nobody can write to it any more: its process said so
- *           (closed_epoch), is gone, or never began. A slot that keeps silent sits out; it is
- *           looked at again after each window.
+ *           (closed_epoch), is gone, or never began. A slot that keeps silent sits out until it
+ *           is let in.
  * Trust     pids come from shared memory: they are only asked whether they exist.
  *
  * SPDX-License-Identifier: MIT
@@ -29,5 +29,9 @@ bool cprof_slots_are_filling(const struct cprof_segment *segment, uint32_t epoch
 /* Begins a new epoch: gives back the logs that may be given back, then publishes the epoch. No
  * window may stand. Logs of the others stay as they are, in their old epoch. */
 void cprof_slots_begin_epoch(const struct cprof_segment *segment);
+
+/* Lets slots that sat out, and are done with their old epoch by now, into the present one. Was there
+ * one? Its process has to be woken. */
+bool cprof_slots_let_in(const struct cprof_segment *segment);
 
 #endif

@@ -40,7 +40,8 @@ struct cprof_windows;
 /* How a window ended. All pointers are borrowed for the call. */
 struct cprof_window_result {
     int handle;                        /* to be released, at once or later */
-    const struct cprof_window *window; /* as it was sampled: a reload cuts it short */
+    const struct cprof_window *window; /* as it was sampled: a reload cuts it short; start and end
+                                        * are those of all parts together */
     /* One profile for each kind that the window collects. NULL: the window is lost; why was
      * logged, and its profiles were counted in profiles_failed. The callee may take a table by
      * leaving an empty one (cprof_table_init) in its place. */
@@ -66,10 +67,9 @@ struct cprof_window_order {
      * opens. At most CPROF_WINDOW_NS_MAX. */
     uint64_t duration_ns;
     uint64_t end_ns;
-    /* It opens at once as a rule; it waits while another one is being closed (milliseconds) or
-     * read (seconds, where many logs are full), or for all others to end, where the logs are half
-     * full or very old. Lost if that lasts beyond this; CPROF_LOOP_NEVER: it waits as long as it
-     * takes. */
+    /* It opens at once as a rule; it waits while another one, or a part of it, is being closed
+     * (milliseconds) or read (seconds, where many logs are full). Lost if that lasts beyond this;
+     * CPROF_LOOP_NEVER: it waits as long as it takes. */
     uint64_t latest_start_ns;
     const char *ticket; /* text for a later gateway, copied; NULL: none */
     size_t ticket_bytes;
@@ -92,10 +92,16 @@ void cprof_windows_destroy(struct cprof_windows *windows);
 void cprof_windows_adopt(struct cprof_windows *windows, enum cprof_window_source source,
                          cprof_window_finished finished, void *context);
 
-/* Somebody who looks at each window of this segment that ends, just before it is handed over; he
- * takes nothing of it. One at most. */
-void cprof_windows_observe(struct cprof_windows *windows, cprof_window_finished observe,
-                           void *context);
+/* Somebody who looks on, and takes nothing. Either function may be NULL. */
+struct cprof_windows_observer {
+    cprof_window_finished finished; /* a window of this segment has ended; it is handed over next */
+    void (*giving_back)(void *context); /* logs and counters are still there */
+    void *context;
+};
+
+/* One at most. */
+void cprof_windows_observe(struct cprof_windows *windows,
+                           const struct cprof_windows_observer *observer);
 
 /* Once, before the first order: finishes the windows of the segments of before a reload, whose
  * processes are all gone, and takes on those that stand in the segment itself. The descriptors
@@ -118,6 +124,11 @@ void cprof_windows_cancel(struct cprof_windows *windows, int handle);
 /* Takes back all windows of this source, finished or not: who ordered them is not called and must
  * forget their handles. What they sampled is dropped. */
 void cprof_windows_drop(struct cprof_windows *windows, enum cprof_window_source source);
+
+/* Copies the windows that are sampled now, each from its first part to its own end, in the order of
+ * their handles; returns how many. */
+unsigned cprof_windows_read(const struct cprof_windows *windows,
+                            struct cprof_window open[CPROF_WINDOWS_MAX]);
 
 /* How many windows of this source are not released, those that were adopted included. */
 unsigned cprof_windows_count(const struct cprof_windows *windows, enum cprof_window_source source);

@@ -62,6 +62,9 @@ enum cprof_window_flag {
     CPROF_WINDOW_NEW_REQUESTS = 1u << 2,
     /* Its period is longer than the one that is set: the profiler would pass its ceilings. */
     CPROF_WINDOW_STRETCHED = 1u << 3,
+    /* The logs were given back since it began. What was sampled before is known to the gateway that
+     * opened it, and to nobody when that is killed. */
+    CPROF_WINDOW_LATER_PART = 1u << 4,
 };
 
 /* A window descriptor: immutable while its bit stands in window_mask. Written by the gateway. */

@@ -61,9 +61,9 @@ static void add_waits(struct fake_stack *stack, uint32_t i)
 
 /* STACKS stacks in each slot, each with a frame of its own. Stack i has (i + 1) * 10 us on the CPU
  * or, every third one, asleep; their thread waited for a processor, too. */
-static void write_slot(uint32_t slot_index)
+static void write_slot(uint32_t slot_index, uint32_t epoch)
 {
-    struct cprof_log_writer writer = fake_writer(&segment, slot_index, EPOCH, 1);
+    struct cprof_log_writer writer = fake_writer(&segment, slot_index, epoch, 1);
     struct cprof_frame frames[DEPTH];
     struct fake_stack stack = {.frames = frames, .depth = DEPTH};
     uint32_t code = fake_code(&writer, &(struct fake_code){.name = "work",
@@ -95,7 +95,7 @@ static void write_slot(uint32_t slot_index)
         .kind = CPROF_STACK_RUNNABLE, .tag_ref = tag, .count = 1, .weight_ns = 777 * MS};
     EXPECT(fake_stack(&writer, &stack) != CPROF_NO_REF);
     /* The clock is a little above the samples, so that all values are scaled. */
-    fake_close(&segment, slot_index, EPOCH, cpu_ns + cpu_ns / 7);
+    fake_close(&segment, slot_index, epoch, cpu_ns + cpu_ns / 7);
 }
 
 static void begin_test(uint32_t slot_count)
@@ -107,7 +107,7 @@ static void begin_test(uint32_t slot_count)
     config.tags = CPROF_TAG_WORKER | CPROF_TAG_THREAD | CPROF_TAG_STATE;
     fake_segment_open(&segment, slot_count, LOG_BYTES);
     for (uint32_t i = 0; i < slot_count; i++) {
-        write_slot(i);
+        write_slot(i, EPOCH);
     }
 }
 
@@ -217,6 +217,104 @@ static void sums_with_other_are_those_without_bounds(void)
     }
     cprof_table_reset(&whole);
     fake_segment_close(&segment);
+}
+
+/* A window of so many equal parts, each with a third of the table's bytes more than the one before
+ * it; 0: no bounds. */
+static struct cprof_making *make_parts(unsigned part_count, size_t table_bytes)
+{
+    static const struct cprof_snapshot nothing;
+    struct cprof_window part = window;
+    struct cprof_harvest_source source = {
+        .segment = &segment, .config = &config, .window = &part, .base = &nothing};
+    struct cprof_making *making = NULL;
+    struct cprof_error error;
+
+    begin_test(3);
+    config.gateway_memory_mib = table_bytes > 0 ? 64 : 0;
+    for (unsigned i = 0; i < part_count; i++) {
+        source.table_bytes = table_bytes / 3 * (i + 1);
+        if (i == 0) {
+            making = cprof_making_begin(&source, &error);
+            EXPECT(making);
+        } else {
+            cprof_making_next_part(making, &source);
+        }
+        while (cprof_making_step(making, &error) == CPROF_STEP_MORE) {
+        }
+        EXPECT(cprof_making_step(making, &error) == CPROF_STEP_DONE);
+        EXPECT(table_bytes == 0 || cprof_making_table_bytes(making) <= source.table_bytes + 16384);
+        part.start_ns = part.end_ns + 50 * MS;
+        part.end_ns = part.start_ns + 10000 * MS;
+        part.epoch++;
+        for (uint32_t slot = 0; slot < 3; slot++) {
+            cprof_segment_recycle_slot(&segment, slot, part.epoch);
+            write_slot(slot, part.epoch);
+        }
+    }
+    cprof_making_complete(making);
+    while (cprof_making_step(making, &error) == CPROF_STEP_MORE) {
+    }
+    EXPECT(cprof_making_step(making, &error) == CPROF_STEP_DONE);
+    fake_segment_close(&segment);
+    return making;
+}
+
+static bool has_comment(const struct cprof_table *table, const char *text)
+{
+    for (size_t i = 0; i < table->comment_count; i++) {
+        if (strstr(cprof_table_text_at(table, table->comments[i]), text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void a_window_of_three_parts_has_three_times_the_samples_of_one(void)
+{
+    struct cprof_making *one = make_parts(1, 0), *three = make_parts(3, 0);
+
+    for (unsigned i = 0; i < CPROF_PROFILE_KINDS; i++) {
+        const struct cprof_table *of_one = &cprof_making_harvest(one)->profiles[i].table;
+        const struct cprof_table *of_three = &cprof_making_harvest(three)->profiles[i].table;
+
+        EXPECT(of_one->sample_count > STACKS && of_three->sample_count == of_one->sample_count);
+        EXPECT(of_three->location_count == of_one->location_count);
+        for (size_t j = 0; j < of_one->sample_count; j++) {
+            EXPECT(of_three->samples[j].count == 3 * of_one->samples[j].count);
+            EXPECT(of_three->samples[j].value_ns == 3 * of_one->samples[j].value_ns);
+        }
+        EXPECT(of_one->duration_ns == 10000 * MS && of_three->duration_ns == 30000 * MS);
+        EXPECT(has_comment(of_three, "window: 30.000 s,"));
+        EXPECT(has_comment(of_three, "parts: 3, as logs were half full; 0.100 s between them"));
+        EXPECT(!has_comment(of_one, "parts:"));
+        EXPECT(of_three->comment_count == of_one->comment_count + 1);
+    }
+    cprof_making_end(one);
+    cprof_making_end(three);
+}
+
+static void parts_that_find_no_room_are_other(void)
+{
+    struct cprof_making *whole = make_parts(3, 0);
+
+    for (size_t bytes = 4096; bytes <= 1 << 18; bytes *= 4) {
+        struct cprof_making *bounded = make_parts(3, bytes);
+        const struct cprof_harvest *harvest = cprof_making_harvest(bounded);
+
+        EXPECT(harvest->others > 0 && harvest->others <= UINT64_C(3) * 3 * STACKS);
+        for (unsigned i = 0; i < CPROF_PROFILE_KINDS; i++) {
+            const struct cprof_table *with = &harvest->profiles[i].table;
+            const struct cprof_table *without = &cprof_making_harvest(whole)->profiles[i].table;
+
+            expect_equal_sums(without, with, NULL, NULL);
+            expect_equal_sums(without, with, "worker", "1");
+            expect_equal_sums(without, with, "worker", "3");
+            EXPECT(has_comment(with, "gateway memory: "));
+        }
+        cprof_making_end(bounded);
+    }
+    cprof_making_end(whole);
 }
 
 /* In a state, of the samples whose innermost frame has this name. */
@@ -513,6 +611,7 @@ static struct sums difference(const struct cprof_snapshot *base, const struct cp
     struct sums sums;
 
     EXPECT(making);
+    cprof_making_complete(making);
     while (step == CPROF_STEP_MORE) {
         step = cprof_making_step(making, &error);
     }
@@ -605,6 +704,7 @@ static void a_slot_that_claims_all_of_its_log_leaves_the_others_their_room(void)
         }
     }
     EXPECT(kept[0] > 50 && kept[1] >= kept[0]);
+    cprof_merge_reset(&bounded);
     cprof_table_reset(&table);
     fake_segment_close(&segment);
 }
@@ -625,6 +725,7 @@ static void a_cpu_profile_counts_no_other_stacks_off_the_cpu(void)
     EXPECT(view.rest_stacks[CPROF_REST_OFF_CPU] > 0);
     EXPECT(part_merge.others.stacks == view.rest_stacks[CPROF_REST_ON_CPU]);
     cprof_log_view_reset(&view);
+    cprof_merge_reset(&part_merge);
     cprof_table_reset(&table);
     fake_segment_close(&segment);
 }
@@ -673,6 +774,8 @@ static void a_table_stays_below_what_a_file_may_have(void)
 int main(void)
 {
     RUN(sums_with_other_are_those_without_bounds);
+    RUN(a_window_of_three_parts_has_three_times_the_samples_of_one);
+    RUN(parts_that_find_no_room_are_other);
     RUN(run_queue_time_of_stacks_without_room_is_other);
     RUN(what_is_other_is_counted);
     RUN(stacks_with_most_time_find_room_first_in_each_slot);

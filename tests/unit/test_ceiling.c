@@ -148,6 +148,7 @@ static void end_busy_window(uint64_t processors, double percent)
     struct cprof_window_result result = a_result(&window, &harvest, percent);
 
     window.end_ns = 10000 * MS;
+    harvest.duration_ns = window.end_ns;
     harvest.samples = processors * window.end_ns / window.period_ns;
     cprof_ceiling_window_ended(&ceiling, &result, SET_MS);
 }

@@ -35,6 +35,9 @@ struct end {
     struct cprof_window window;
     uint64_t cpu_count, wall_count; /* samples of the function `work` */
     uint64_t wall_ns;
+    uint64_t sampled_ns; /* as the profiles say */
+    char parts_comment[120];
+    char slot_comment[1200];
     char ticket[64];
 };
 
@@ -245,15 +248,24 @@ static uint64_t count_in(const struct cprof_table *table, uint64_t *sum_ns)
     return count;
 }
 
-static void note_period(struct end *end, const struct cprof_table *table)
+static void note_comment(char *to, size_t bytes, const struct cprof_table *table,
+                         const char *prefix)
 {
     for (size_t i = 0; i < table->comment_count; i++) {
         const char *comment = cprof_table_text_at(table, table->comments[i]);
 
-        if (strncmp(comment, "period:", 7) == 0) {
-            (void)snprintf(end->period_comment, sizeof(end->period_comment), "%s", comment);
+        if (strncmp(comment, prefix, strlen(prefix)) == 0) {
+            EXPECT(to[0] == '\0');
+            (void)snprintf(to, bytes, "%s", comment);
         }
     }
+}
+
+static void note_comments(struct end *end, const struct cprof_table *table)
+{
+    note_comment(end->period_comment, sizeof(end->period_comment), table, "period:");
+    note_comment(end->parts_comment, sizeof(end->parts_comment), table, "parts:");
+    note_comment(end->slot_comment, sizeof(end->slot_comment), table, "worker 1:");
 }
 
 static void note_end(void *context, const struct cprof_window_result *result)
@@ -274,9 +286,12 @@ static void note_end(void *context, const struct cprof_window_result *result)
     for (unsigned i = 0; result->harvest && i < result->harvest->count; i++) {
         const struct cprof_table *table = &result->harvest->profiles[i].table;
 
+        EXPECT(table->duration_ns == result->harvest->duration_ns);
+        EXPECT(table->time_unix_ns == result->window->start_unix_ns);
+        end->sampled_ns = table->duration_ns;
         if (table->kind == CPROF_KIND_CPU) {
             end->cpu_count = count_in(table, &cpu_ns);
-            note_period(end, table);
+            note_comments(end, table);
         } else {
             end->wall_count = count_in(table, &end->wall_ns);
         }
@@ -638,23 +653,333 @@ static void a_window_behind_one_that_is_not_delivered_yet_loses_nothing(void)
     end_test();
 }
 
-static void a_log_that_is_half_full_lets_nobody_in_until_it_is_given_back(void)
+static void fill_half_of_the_log(void)
 {
-    struct end first = {0}, second = {0};
-    uint64_t half;
+    atomic_fetch_add(&slot->claim, segment.log_bytes / CPROF_CHUNK_BYTES / 2);
+}
+
+/* The worker is done with its log, and writes to the one of the epoch that follows. */
+static void meet_next_epoch(void)
+{
+    await_epoch(atomic_load(&control->epoch) + 1);
+    start_worker();
+}
+
+static void a_window_that_outlasts_its_logs_has_the_samples_of_all_its_parts(void)
+{
+    struct end end = {0};
+    struct cprof_window open[CPROF_WINDOWS_MAX];
+    uint64_t order_ns, gap_ns;
+    char comment[120];
 
     begin_test();
-    half = segment.log_bytes / CPROF_CHUNK_BYTES / 2;
-    (void)order_for(&first, 200 * MS);
+    (void)order_for(&end, 5000 * MS);
     await_mask(1);
-    atomic_fetch_add(&slot->claim, half);
-    (void)order_for(&second, 100 * MS);
+    order_ns = control->windows[0].start_ns;
+    for (unsigned i = 0; i < 3; i++) {
+        work(5);
+        fill_half_of_the_log();
+        meet_next_epoch();
+        EXPECT(cprof_windows_read(windows, open) == 1);
+        EXPECT(open[0].start_ns == order_ns && open[0].end_ns == order_ns + 5000 * MS);
+    }
+    work(7);
+    run_until(has_ended, &end);
+
+    EXPECT(cprof_windows_read(windows, open) == 0);
+    EXPECT(!end.is_lost && end.steady && end.calls == 1 && end.cpu_count == 22);
+    EXPECT(end.samples == 22);
+    EXPECT(end.window.start_ns == order_ns && end.window.end_ns == order_ns + 5000 * MS);
+    gap_ns = 5000 * MS - end.sampled_ns;
+    EXPECT(gap_ns > 0 && gap_ns < 30 * MS);
+    (void)snprintf(comment, sizeof(comment),
+                   "parts: 4, as logs were half full; %.3f s between them are not sampled and not "
+                   "in the window's time",
+                   (double)gap_ns / 1e9);
+    EXPECT(strcmp(end.parts_comment, comment) == 0);
+    EXPECT(strstr(end.slot_comment, " samples=22 ") && strstr(end.slot_comment, "_ns=220000000 "));
+    end_test();
+}
+
+static void a_window_whose_log_is_never_half_full_is_of_one_part(void)
+{
+    struct end end = {0};
+
+    begin_test();
+    (void)order_for(&end, 5000 * MS);
+    await_mask(1);
+    atomic_fetch_add(&slot->claim, segment.log_bytes / CPROF_CHUNK_BYTES / 2 - 1);
+    work(5);
+    run_until(has_ended, &end);
+
+    EXPECT(end.cpu_count == 5 && end.sampled_ns == 5000 * MS && end.parts_comment[0] == '\0');
+    EXPECT(atomic_load(&control->epoch) == 2);
+    end_test();
+}
+
+static void a_window_opens_at_once_beside_a_long_one_whose_log_is_half_full(void)
+{
+    struct end long_one = {0}, second = {0};
+    uint64_t ordered_ns;
+
+    begin_test();
+    (void)order_for(&long_one, LONG_NS);
+    await_mask(1);
+    work(5);
+    fill_half_of_the_log();
+    ordered_ns = now_ns;
+    (void)order_for(&second, 400 * MS);
+    await_mask(3);
+    EXPECT(now_ns - ordered_ns < 20 * MS);
+    meet_next_epoch();
+    work(7);
     run_until(has_ended, &second);
 
-    /* The first is finished and not released: its descriptor is taken back early. */
-    EXPECT(has_ended(&first) && !first.is_lost && !second.is_lost);
-    EXPECT(second.window.start_ns >= first.window.end_ns && second.window.epoch == 3);
-    EXPECT(!(second.window.flags & CPROF_WINDOW_HAS_BASE));
+    EXPECT(!second.is_lost && second.cpu_count == 7 && !has_ended(&long_one));
+    end_test();
+}
+
+/* Nothing was sampled for an hour, and a window lasts for nearly another one. */
+static void a_window_opens_at_once_beside_another_however_old_the_logs_are(void)
+{
+    struct end first = {0}, second = {0};
+    uint64_t ordered_ns;
+
+    begin_test();
+    now_ns += 3600 * S;
+    (void)order_for(&first, 3000 * S);
+    await_mask(1);
+    work(5);
+    now_ns += 2000 * S;
+    ordered_ns = now_ns;
+    (void)order_for(&second, 100 * MS);
+    await_mask(3);
+    EXPECT(now_ns - ordered_ns < 20 * MS);
+    work(7);
+    run_until(has_ended, &second);
+
+    EXPECT(!second.is_lost && second.cpu_count == 7 && atomic_load(&control->epoch) == 2);
+    end_test();
+}
+
+static void what_windows_of_several_parts_cost_is_added_up(void)
+{
+    struct end end = {0}, costly = {0};
+
+    begin_test();
+    (void)order_for(&end, 5000 * MS);
+    await_mask(1);
+    use_cpu(100 * MS, 0, S, S);
+    fill_half_of_the_log();
+    meet_next_epoch();
+    (void)order_for(&costly, 1000 * MS);
+    await_mask(3);
+    use_cpu(10 * MS, 5 * MS, S, S);
+    run_until(has_ended, &costly);
+    run_until(has_ended, &end);
+
+    EXPECT(costly.worst_percent == 1.5 && end.worst_percent == 5.75);
+    end_test();
+}
+
+static void windows_that_are_open_together_go_on_together(void)
+{
+    struct end first = {0}, second = {0};
+    struct cprof_window_order wanted = an_order(&second, CPROF_SOURCE_CLOUD, 4000 * MS);
+
+    begin_test();
+    (void)order_for(&first, 3000 * MS);
+    await_mask(1);
+    work(1);
+    wanted.kinds = CPROF_KINDS_ALL;
+    (void)order(&wanted);
+    await_mask(3);
+    work(2);
+    sample(off_cpu_ref, 3, 30 * MS);
+    fill_half_of_the_log();
+    meet_next_epoch();
+    EXPECT(atomic_load(&control->window_mask) == 3);
+    EXPECT(control->windows[0].start_ns == control->windows[1].start_ns);
+    work(4);
+    sample(off_cpu_ref, 5, 50 * MS);
+    run_until(has_ended, &first);
+    work(8);
+    run_until(has_ended, &second);
+
+    EXPECT(first.cpu_count == 7 && second.cpu_count == 14);
+    EXPECT(second.wall_count == 22 && second.wall_ns == 220 * MS);
+    EXPECT(first.sampled_ns < 3000 * MS && first.sampled_ns > 2970 * MS);
+    end_test();
+}
+
+/* Half a log is as much as a process needs to begin: it would be cut all the time. */
+static void a_log_that_is_half_full_again_at_once_is_given_back_after_a_while(void)
+{
+    struct end end = {0};
+    uint64_t cut_ns;
+
+    begin_test();
+    (void)order_for(&end, LONG_NS);
+    await_mask(1);
+    fill_half_of_the_log();
+    meet_next_epoch();
+    cut_ns = now_ns;
+    fill_half_of_the_log();
+    meet_next_epoch();
+
+    EXPECT(now_ns - cut_ns > 900 * MS && now_ns - cut_ns < 1500 * MS);
+    end_test();
+}
+
+static void a_window_whose_end_comes_between_two_parts_is_complete(void)
+{
+    struct end end = {0};
+
+    begin_test();
+    join();
+    (void)order_for(&end, 700 * MS);
+    await_mask(1);
+    work(5);
+    fill_half_of_the_log();
+    pass(650 * MS);
+    EXPECT(!has_ended(&end) && control->windows[0].end_ns < now_ns);
+    pass(200 * MS);
+    atomic_store(&slot->closed_epoch, 2);
+    run_until(has_ended, &end);
+
+    EXPECT(!end.is_lost && end.cpu_count == 5 && end.sampled_ns < 600 * MS);
+    end_test();
+}
+
+static void a_process_that_did_not_close_its_log_comes_back_to_the_window_when_it_does(void)
+{
+    struct end end = {0};
+
+    begin_test();
+    join();
+    (void)order_for(&end, 6000 * MS);
+    await_mask(1);
+    work(5);
+    fill_half_of_the_log();
+    await_epoch(3);
+    EXPECT(atomic_load(&slot->claim) >> 32 == 2);
+    pass(1000 * MS);
+    EXPECT(atomic_load(&slot->claim) >> 32 == 2);
+    atomic_store(&slot->closed_epoch, 2);
+    pass(300 * MS);
+    EXPECT(atomic_load(&slot->claim) == UINT64_C(3) << 32);
+    start_worker();
+    work(7);
+    run_until(has_ended, &end);
+
+    EXPECT(end.cpu_count == 12);
+    end_test();
+}
+
+static void a_window_that_is_cancelled_between_two_parts_holds_up_nobody(void)
+{
+    struct end first = {0}, second = {0};
+    int handle;
+
+    begin_test();
+    handle = order_for(&first, LONG_NS);
+    (void)order_for(&second, 3000 * MS);
+    await_mask(3);
+    join();
+    work(5);
+    fill_half_of_the_log();
+    pass(400 * MS); /* its part has ended, and the worker has not closed its log */
+    cprof_windows_cancel(windows, handle);
+    atomic_store(&slot->closed_epoch, 2);
+    meet_next_epoch();
+    work(7);
+    run_until(has_ended, &second);
+
+    EXPECT(!has_ended(&first) && second.cpu_count == 12);
+    end_test();
+}
+
+/* What was read of them is gone; what stands in the logs is the next gateway's. */
+static void a_killed_gateways_windows_of_several_parts_are_made_of_the_last_one(void)
+{
+    struct end first = {0}, beside = {0}, late = {0}, ends[3] = {{0}};
+    struct cprof_window_order wanted = an_order(&first, CPROF_SOURCE_CLOUD, 5000 * MS);
+
+    begin_test();
+    (void)order(&wanted);
+    (void)order_for(&beside, 5000 * MS);
+    await_mask(3);
+    work(5);
+    fill_half_of_the_log();
+    meet_next_epoch();
+    work(7);
+    wanted = an_order(&late, CPROF_SOURCE_SCHEDULE, 5000 * MS);
+    (void)order(&wanted);
+    await_mask(7);
+    kill_windows();
+    start_windows();
+    cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, note_end, &ends[0]);
+    cprof_windows_adopt(windows, CPROF_SOURCE_DEMAND, note_end, &ends[1]);
+    cprof_windows_adopt(windows, CPROF_SOURCE_SCHEDULE, note_end, &ends[2]);
+    cprof_windows_begin(windows, NULL, 0);
+    work(11);
+    run_until(has_ended, &ends[0]);
+    run_until(has_ended, &ends[1]);
+
+    EXPECT(ends[2].is_lost && !ends[0].is_lost && !ends[1].is_lost);
+    EXPECT(ends[0].cpu_count == 18 && ends[1].cpu_count == 18);
+    EXPECT(ends[0].window.flags & CPROF_WINDOW_LATER_PART);
+    EXPECT(ends[0].sampled_ns == ends[0].window.end_ns - ends[0].window.start_ns);
+    end_test();
+}
+
+static void a_part_that_a_gateway_was_reading_when_it_was_killed_is_read_by_the_next(void)
+{
+    struct end first = {0}, adopted = {0};
+    struct cprof_window_order wanted = an_order(&first, CPROF_SOURCE_CLOUD, 5000 * MS);
+
+    begin_test();
+    (void)order(&wanted);
+    await_mask(1);
+    join();
+    work(5);
+    fill_half_of_the_log();
+    pass(400 * MS);
+    kill_windows();
+    atomic_store(&slot->closed_epoch, 2);
+    start_windows();
+    cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, note_end, &adopted);
+    cprof_windows_begin(windows, NULL, 0);
+    run_until(has_ended, &adopted);
+
+    EXPECT(!adopted.is_lost && adopted.cpu_count == 5 && adopted.sampled_ns < 400 * MS);
+    end_test();
+}
+
+/* Its profiles are made: it waits for an upload. */
+static void a_window_that_is_not_delivered_yet_does_not_hold_half_full_logs(void)
+{
+    struct end first = {0}, second = {0}, third = {0};
+
+    begin_test();
+    (void)order_for(&first, 200 * MS);
+    await_mask(1);
+    run_until(has_ended, &first);
+    fill_half_of_the_log();
+    (void)order_for(&second, 5000 * MS);
+    await_epoch(3);
+    EXPECT(atomic_load(&control->window_mask) == 2);
+    EXPECT(!(control->windows[1].flags & CPROF_WINDOW_HAS_BASE));
+    start_worker();
+    work(5);
+    (void)order_for(&third, 100 * MS);
+    run_until(has_ended, &third);
+    fill_half_of_the_log();
+    meet_next_epoch();
+    work(7);
+    run_until(has_ended, &second);
+
+    EXPECT(!first.is_lost && !third.is_lost && second.cpu_count == 12);
     end_test();
 }
 
@@ -664,11 +989,12 @@ static void an_order_that_has_to_wait_for_too_long_is_lost(void)
     struct cprof_window_order wanted = an_order(&second, CPROF_SOURCE_DEMAND, S);
 
     begin_test();
-    (void)order_for(&first, LONG_NS);
+    join();
+    (void)order_for(&first, 100 * MS);
     await_mask(1);
-    atomic_fetch_add(&slot->claim, segment.log_bytes / CPROF_CHUNK_BYTES / 2);
+    pass(120 * MS);
     wanted.latest_start_ns = cprof_now_ns() + 20 * MS;
-    (void)order(&wanted);
+    (void)order(&wanted); /* while the worker does not close its log */
     run_until(has_ended, &second);
 
     EXPECT(second.is_lost && !has_ended(&first) && atomic_load(&control->profiles_failed) == 1);
@@ -1019,7 +1345,19 @@ int main(void)
     RUN(both_looks_wait_until_slots_have_settled);
     RUN(a_stopped_process_holds_the_looks_up_for_a_moment_only);
     RUN(a_window_behind_one_that_is_not_delivered_yet_loses_nothing);
-    RUN(a_log_that_is_half_full_lets_nobody_in_until_it_is_given_back);
+    RUN(a_window_that_outlasts_its_logs_has_the_samples_of_all_its_parts);
+    RUN(a_window_whose_log_is_never_half_full_is_of_one_part);
+    RUN(a_window_opens_at_once_beside_a_long_one_whose_log_is_half_full);
+    RUN(a_window_opens_at_once_beside_another_however_old_the_logs_are);
+    RUN(what_windows_of_several_parts_cost_is_added_up);
+    RUN(windows_that_are_open_together_go_on_together);
+    RUN(a_log_that_is_half_full_again_at_once_is_given_back_after_a_while);
+    RUN(a_window_whose_end_comes_between_two_parts_is_complete);
+    RUN(a_process_that_did_not_close_its_log_comes_back_to_the_window_when_it_does);
+    RUN(a_window_that_is_cancelled_between_two_parts_holds_up_nobody);
+    RUN(a_killed_gateways_windows_of_several_parts_are_made_of_the_last_one);
+    RUN(a_part_that_a_gateway_was_reading_when_it_was_killed_is_read_by_the_next);
+    RUN(a_window_that_is_not_delivered_yet_does_not_hold_half_full_logs);
     RUN(an_order_that_has_to_wait_for_too_long_is_lost);
     RUN(a_cancelled_window_calls_nobody_and_leaves_nothing);
     RUN(what_is_sampled_while_a_window_is_read_is_not_in_it);
