@@ -21,18 +21,25 @@
 #include "control/command_profiles.h"
 #include "control/command_runner.h"
 #include "loop/loop.h"
+#include "loop/side_thread.h"
 #include "sinks/directory.h"
 #include "sinks/recent.h"
 #include "sinks/route.h"
 #include "status/figures.h"
 #include "web/server.h"
 #include "windows/ceiling.h"
+#include "windows/memory_share.h"
 #include "windows/windows.h"
 
 #define HEARTBEAT_NS NS_PER_S
 
 /* Between two attempts to start what could not be started. */
 #define START_AGAIN_NS (10 * NS_PER_S)
+
+/* Files that wait for the disk, and requests for files. At the end the disk has this long. */
+#define FILES_WAITING_MAX   64u
+#define FILES_ASKED_FOR_MAX 16u
+#define LAST_FILES_NS       (5 * NS_PER_S)
 
 #define WHOLE_WINDOW_NS UINT64_C(900000000)
 
@@ -59,6 +66,8 @@ struct conductor {
     bool begun;                  /* left windows were taken on, and windows are ordered */
     struct cprof_output *output; /* NULL: there is no directory */
     struct cprof_sink *files;    /* likewise */
+    struct cprof_side_rule file_rule;
+    struct cprof_side_thread *file_thread;
     struct cprof_sinks sinks;
     struct cprof_recent *recent;
     struct cprof_results *results;         /* NULL: no routes are served */
@@ -313,7 +322,7 @@ static void change(void *context, const struct cprof_settings *before,
         cprof_watch_switch(conductor->watch, after->on);
     }
     if (before->on && !after->on) {
-        cprof_windows_drop(conductor->windows, CPROF_SOURCE_SCHEDULE);
+        cprof_scheduled_windows_drop(&conductor->scheduled);
         cprof_demand_drop(conductor->command_profiles.demand);
     }
     if (uploaded && (!uploads || before->kinds != after->kinds)) {
@@ -388,6 +397,7 @@ static bool set_up_site(struct conductor *conductor, struct cprof_error *error)
 
     site->config = config;
     site->output = conductor->output;
+    site->files = conductor->file_thread;
     site->recent = conductor->recent;
     site->status = cprof_status_create(conductor->segment, error);
     site->demand = cprof_demand_create(config, conductor->windows, error);
@@ -404,16 +414,35 @@ static bool set_up_site(struct conductor *conductor, struct cprof_error *error)
     }
     take_settings(conductor, cprof_command_settings(site->commands));
     cprof_windows_observe(conductor->windows, window_ended, conductor);
-    cprof_status_set_files(site->status, conductor->files ? &conductor->files->counts : NULL);
+    cprof_status_set_files(site->status, conductor->files ? &conductor->files->counts : NULL,
+                           conductor->file_thread);
+    cprof_status_set_clock(site->status, &conductor->loop.clock);
     return true;
+}
+
+/* The thread for all that may wait for a disk. */
+static bool set_up_files(struct conductor *conductor, struct cprof_error *error)
+{
+    conductor->file_rule = (struct cprof_side_rule){
+        .name = "cprof files",
+        .what = "files",
+        .jobs_max = FILES_WAITING_MAX,
+        .urgent_max = FILES_ASKED_FOR_MAX,
+        .bytes_max = cprof_memory_waiting_bytes(conductor->given),
+    };
+    conductor->file_thread =
+        cprof_side_thread_create(&conductor->loop, &conductor->file_rule, error);
+    return conductor->file_thread != NULL;
 }
 
 static bool set_up_directory(struct conductor *conductor)
 {
     conductor->output = cprof_output_create(&conductor->config);
     if (conductor->output) {
+        cprof_directory_begin(conductor->output, conductor->file_thread);
         conductor->files =
-            cprof_directory_sink_create(&conductor->config, conductor->output, conductor->control);
+            cprof_directory_sink_create(&conductor->config, conductor->output,
+                                        conductor->file_thread, conductor->control);
     }
     return cprof_sinks_add(&conductor->sinks, conductor->files);
 }
@@ -442,11 +471,11 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
     if (conductor->signals.fd < 0) {
         return cprof_fail_errno(error, errno, "signalfd");
     }
-    if (!set_up_sinks(conductor, error)) {
+    cprof_loop_init(&conductor->loop);
+    if (!set_up_files(conductor, error) || !set_up_sinks(conductor, error)) {
         return false;
     }
     cprof_ceiling_init(&conductor->ceiling, conductor->given);
-    cprof_loop_init(&conductor->loop);
     conductor->windows =
         cprof_windows_create(&conductor->config, conductor->segment, &conductor->loop, error);
     if (!conductor->windows || !set_up_site(conductor, error) ||
@@ -464,12 +493,27 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
                : cprof_fail(error, "the loop has no place left");
 }
 
+/* What waits is written before that by which it was made ends. False: the disk hangs, and the
+ * thread goes on with the output until the process ends. */
+static bool end_files(struct conductor *conductor)
+{
+    bool is_through = cprof_side_thread_end(conductor->file_thread, LAST_FILES_NS);
+
+    if (!is_through) {
+        cprof_notice("warning: the disk does not answer: what waited for it is not written");
+    }
+    return is_through;
+}
+
 static void tear_down(struct conductor *conductor)
 {
+    bool are_files_through;
+
     if (conductor->windows) {
         cprof_windows_observe(conductor->windows, NULL, NULL);
     }
     cprof_web_server_destroy(conductor->server);
+    are_files_through = end_files(conductor);
     cprof_stacks_destroy(conductor->site.stacks);
     cprof_demand_destroy(conductor->site.demand);
     cprof_status_destroy(conductor->site.status);
@@ -479,7 +523,9 @@ static void tear_down(struct conductor *conductor)
     cprof_windows_destroy(conductor->windows);
     cprof_sinks_destroy(&conductor->sinks);
     cprof_results_close(conductor->results);
-    cprof_output_destroy(conductor->output);
+    if (are_files_through) {
+        cprof_output_destroy(conductor->output);
+    }
     if (conductor->signals.fd >= 0) {
         close(conductor->signals.fd);
     }

@@ -11,6 +11,35 @@
 #include "../../shared/segment/window.h"
 #include "hand_over.h"
 
+/* Its profiles are written, or dropped. */
+static void give_back(const struct cprof_held *held)
+{
+    struct cprof_scheduled_windows *scheduled = held->context;
+
+    if (held->number == scheduled->held_number) {
+        scheduled->is_held = false;
+        cprof_windows_release(scheduled->windows, held->handle);
+    }
+}
+
+/* NULL: the window is given back at once. */
+static struct cprof_hold *hold(struct cprof_scheduled_windows *scheduled, int handle)
+{
+    const struct cprof_held held = {
+        .give_back = give_back,
+        .context = scheduled,
+        .handle = handle,
+        .number = scheduled->held_number + 1,
+    };
+    struct cprof_hold *made = scheduled->is_held ? NULL : cprof_hold_create(&held);
+
+    if (made) {
+        scheduled->is_held = true;
+        scheduled->held_number++;
+    }
+    return made;
+}
+
 static void finished(void *context, const struct cprof_window_result *result)
 {
     struct cprof_scheduled_windows *scheduled = context;
@@ -18,10 +47,15 @@ static void finished(void *context, const struct cprof_window_result *result)
         .reason = CPROF_REASON_SCHEDULE,
         .source = CPROF_SOURCE_SCHEDULE,
         .may_be_delivered = result->adopted,
+        .hold = hold(scheduled, result->handle),
     };
 
     cprof_hand_over(scheduled->sinks, result->harvest, &why);
-    cprof_windows_release(scheduled->windows, result->handle);
+    if (why.hold) {
+        cprof_hold_let_go(why.hold, true);
+    } else {
+        cprof_windows_release(scheduled->windows, result->handle);
+    }
     if (scheduled->schedule.interval_ns) {
         scheduled->timer.due_ns = 0;
     }
@@ -47,13 +81,14 @@ static void order_window(struct cprof_scheduled_windows *scheduled, uint64_t end
     }
 }
 
-/* While one of the schedule's own stands, adopted or ending just now, the turn waits for it. */
+/* While one of the schedule's own stands, adopted or ending just now, the turn waits for it; not
+ * while one waits for the disk. */
 static void look(void *context, uint64_t now_ns)
 {
     struct cprof_scheduled_windows *scheduled = context;
     uint64_t end_ns;
 
-    if (cprof_windows_count(scheduled->windows, CPROF_SOURCE_SCHEDULE) > 0) {
+    if (cprof_windows_count(scheduled->windows, CPROF_SOURCE_SCHEDULE) > scheduled->is_held) {
         return;
     }
     if (cprof_schedule_take(&scheduled->schedule, now_ns, &end_ns)) {
@@ -88,6 +123,13 @@ void cprof_scheduled_windows_start(struct cprof_scheduled_windows *scheduled, ui
     cprof_schedule_init(&scheduled->schedule, now_ns, config->output_interval_s,
                         config->output_duration_s, seed);
     scheduled->timer.due_ns = 0;
+}
+
+void cprof_scheduled_windows_drop(struct cprof_scheduled_windows *scheduled)
+{
+    scheduled->held_number++; /* a hold that is out gives nothing back */
+    scheduled->is_held = false;
+    cprof_windows_drop(scheduled->windows, CPROF_SOURCE_SCHEDULE);
 }
 
 void cprof_scheduled_windows_pause(struct cprof_scheduled_windows *scheduled)

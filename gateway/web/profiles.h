@@ -3,7 +3,8 @@
  *
  * Callers   the gateway's thread.
  * Files     only such as sinks/directory.h writes, by their names; nothing else in output-dir can
- *           be seen.
+ *           be seen. They are read by the side thread for files: a disk that hangs holds up nobody
+ *           but who asks for them, and those for a bounded time.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -49,4 +49,9 @@ void cprof_web_name_file(struct cprof_web_request *request, const char *name);
 void cprof_web_on_gone(struct cprof_web_request *request, void (*gone)(void *context),
                        void *context);
 
+/* late(context of cprof_web_on_gone) is called, once, if it is not answered within so many seconds,
+ * or one more; it answers. */
+void cprof_web_on_late(struct cprof_web_request *request, unsigned seconds,
+                       void (*late)(void *context));
+
 #endif

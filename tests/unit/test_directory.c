@@ -24,6 +24,7 @@ static struct cprof_output *output;
 static struct cprof_control control;
 static struct cprof_sinks sinks;
 static struct cprof_sink *sink;
+static struct cprof_side_thread *files; /* NULL: they are written at once */
 static char log_lines[4096];
 
 static void keep_line(const char *line)
@@ -42,9 +43,11 @@ static void begin_test(void)
     log_lines[0] = '\0';
     cprof_log_setup(keep_line, CPROF_LOG_ERROR);
     output = cprof_output_create(&config);
+    EXPECT(output);
+    cprof_directory_begin(output, NULL);
     memset(&control, 0, sizeof(control));
-    sink = cprof_directory_sink_create(&config, output, &control);
-    EXPECT(output && cprof_sinks_add(&sinks, sink));
+    sink = cprof_directory_sink_create(&config, output, files, &control);
+    EXPECT(cprof_sinks_add(&sinks, sink));
 }
 
 /* Removes all that is in the directory; counts what is not hidden. */
