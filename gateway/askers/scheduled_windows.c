@@ -11,6 +11,18 @@
 #include "../../shared/segment/window.h"
 #include "hand_over.h"
 
+/* Beside one that is not given back a window needs a base, which dies with the gateway: the next
+ * turn leaves a disk that is well the time to write. */
+#define WRITE_WAIT_NS (250 * NS_PER_MS)
+
+/* The next turn, if turns are taken now. */
+static void look_again(struct cprof_scheduled_windows *scheduled)
+{
+    if (scheduled->schedule.interval_ns) {
+        scheduled->timer.due_ns = 0;
+    }
+}
+
 /* Its profiles are written, or dropped. */
 static void give_back(const struct cprof_held *held)
 {
@@ -19,6 +31,7 @@ static void give_back(const struct cprof_held *held)
     if (held->number == scheduled->held_number) {
         scheduled->is_held = false;
         cprof_windows_release(scheduled->windows, held->handle);
+        look_again(scheduled);
     }
 }
 
@@ -35,6 +48,7 @@ static struct cprof_hold *hold(struct cprof_scheduled_windows *scheduled, int ha
 
     if (made) {
         scheduled->is_held = true;
+        scheduled->held_since_ns = cprof_now_ns();
         scheduled->held_number++;
     }
     return made;
@@ -56,9 +70,7 @@ static void finished(void *context, const struct cprof_window_result *result)
     } else {
         cprof_windows_release(scheduled->windows, result->handle);
     }
-    if (scheduled->schedule.interval_ns) {
-        scheduled->timer.due_ns = 0;
-    }
+    look_again(scheduled);
 }
 
 /* A turn that has to wait until more than half of it is gone is left out, as one that comes that
@@ -81,14 +93,18 @@ static void order_window(struct cprof_scheduled_windows *scheduled, uint64_t end
     }
 }
 
-/* While one of the schedule's own stands, adopted or ending just now, the turn waits for it; not
- * while one waits for the disk. */
+/* While one of the schedule's own stands, adopted or ending just now, the turn waits for it; for one
+ * that is being written not long. */
 static void look(void *context, uint64_t now_ns)
 {
     struct cprof_scheduled_windows *scheduled = context;
     uint64_t end_ns;
 
     if (cprof_windows_count(scheduled->windows, CPROF_SOURCE_SCHEDULE) > scheduled->is_held) {
+        return;
+    }
+    if (scheduled->is_held && now_ns < scheduled->held_since_ns + WRITE_WAIT_NS) {
+        scheduled->timer.due_ns = scheduled->held_since_ns + WRITE_WAIT_NS;
         return;
     }
     if (cprof_schedule_take(&scheduled->schedule, now_ns, &end_ns)) {

@@ -3,7 +3,7 @@
  *
  * Callers   the gateway's thread.
  * Memory    the caller's; it must live as long as the loop.
- * Disk      the next turn does not wait for it. One window at a time is kept until its profiles are
+ * Disk      the next turn waits for it a quarter of a second, no longer. One window at a time is kept until its profiles are
  *           written, so that a gateway that is killed loses none of it; those that end meanwhile
  *           are given back at once.
  * Failure   what cannot be delivered is dropped: the windows go on. A turn that finds no place for
@@ -33,7 +33,7 @@ struct cprof_scheduled_windows {
     struct cprof_loop_timer timer;
     struct cprof_schedule schedule;
     bool is_held; /* a window that has ended, until it is written */
-    uint64_t held_number;
+    uint64_t held_number, held_since_ns;
 };
 
 /* Takes on the schedule's windows that a gateway before this one left. All is borrowed. False: the
