@@ -41,6 +41,9 @@
 #define FILES_ASKED_FOR_MAX 16u
 #define LAST_FILES_NS       (5 * NS_PER_S)
 
+/* Profiles that wait to be converted for the endpoint. */
+#define CONVERSIONS_MAX 8u
+
 #define WHOLE_WINDOW_NS UINT64_C(900000000)
 
 /* A gateway that keeps dying begins its work later and later. */
@@ -66,8 +69,8 @@ struct conductor {
     bool begun;                  /* left windows were taken on, and windows are ordered */
     struct cprof_output *output; /* NULL: there is no directory */
     struct cprof_sink *files;    /* likewise */
-    struct cprof_side_rule file_rule;
-    struct cprof_side_thread *file_thread;
+    struct cprof_side_rule file_rule, conversion_rule;
+    struct cprof_side_thread *file_thread, *conversion_thread;
     struct cprof_sinks sinks;
     struct cprof_recent *recent;
     struct cprof_results *results;         /* NULL: no routes are served */
@@ -398,6 +401,7 @@ static bool set_up_site(struct conductor *conductor, struct cprof_error *error)
     site->config = config;
     site->output = conductor->output;
     site->files = conductor->file_thread;
+    site->conversions = conductor->conversion_thread;
     site->recent = conductor->recent;
     site->status = cprof_status_create(conductor->segment, error);
     site->demand = cprof_demand_create(config, conductor->windows, error);
@@ -420,8 +424,8 @@ static bool set_up_site(struct conductor *conductor, struct cprof_error *error)
     return true;
 }
 
-/* The thread for all that may wait for a disk. */
-static bool set_up_files(struct conductor *conductor, struct cprof_error *error)
+/* For all that may wait for a disk, and for what takes long to compute. */
+static bool set_up_threads(struct conductor *conductor, struct cprof_error *error)
 {
     conductor->file_rule = (struct cprof_side_rule){
         .name = "cprof files",
@@ -430,9 +434,17 @@ static bool set_up_files(struct conductor *conductor, struct cprof_error *error)
         .urgent_max = FILES_ASKED_FOR_MAX,
         .bytes_max = cprof_memory_waiting_bytes(conductor->given),
     };
+    conductor->conversion_rule = (struct cprof_side_rule){
+        .name = "cprof convert",
+        .what = "the conversion of profiles",
+        .jobs_max = CONVERSIONS_MAX,
+        .bytes_max = cprof_memory_waiting_bytes(conductor->given),
+    };
     conductor->file_thread =
         cprof_side_thread_create(&conductor->loop, &conductor->file_rule, error);
-    return conductor->file_thread != NULL;
+    conductor->conversion_thread =
+        cprof_side_thread_create(&conductor->loop, &conductor->conversion_rule, error);
+    return conductor->file_thread && conductor->conversion_thread;
 }
 
 static bool set_up_directory(struct conductor *conductor)
@@ -440,9 +452,8 @@ static bool set_up_directory(struct conductor *conductor)
     conductor->output = cprof_output_create(&conductor->config);
     if (conductor->output) {
         cprof_directory_begin(conductor->output, conductor->file_thread);
-        conductor->files =
-            cprof_directory_sink_create(&conductor->config, conductor->output,
-                                        conductor->file_thread, conductor->control);
+        conductor->files = cprof_directory_sink_create(&conductor->config, conductor->output,
+                                                       conductor->file_thread, conductor->control);
     }
     return cprof_sinks_add(&conductor->sinks, conductor->files);
 }
@@ -472,7 +483,7 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
         return cprof_fail_errno(error, errno, "signalfd");
     }
     cprof_loop_init(&conductor->loop);
-    if (!set_up_files(conductor, error) || !set_up_sinks(conductor, error)) {
+    if (!set_up_threads(conductor, error) || !set_up_sinks(conductor, error)) {
         return false;
     }
     cprof_ceiling_init(&conductor->ceiling, conductor->given);
@@ -513,6 +524,7 @@ static void tear_down(struct conductor *conductor)
         cprof_windows_observe(conductor->windows, NULL, NULL);
     }
     cprof_web_server_destroy(conductor->server);
+    (void)cprof_side_thread_end(conductor->conversion_thread, 0);
     are_files_through = end_files(conductor);
     cprof_stacks_destroy(conductor->site.stacks);
     cprof_demand_destroy(conductor->site.demand);

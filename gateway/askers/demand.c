@@ -82,8 +82,7 @@ static void give_back(const struct cprof_held *held)
 /* NULL: the window is given back at once. */
 static struct cprof_hold *hold(struct cprof_demand *demand, int handle)
 {
-    const struct cprof_held held = {
-        .give_back = give_back, .context = demand, .handle = handle};
+    const struct cprof_held held = {.give_back = give_back, .context = demand, .handle = handle};
     struct cprof_hold *made = demand->is_held ? NULL : cprof_hold_create(&held);
 
     demand->is_held = demand->is_held || made;
@@ -94,9 +93,8 @@ static void finished(void *context, const struct cprof_window_result *result)
 {
     struct cprof_demand *demand = context;
     struct ordered *ordered = result->adopted ? NULL : find_by_handle(demand, result->handle);
-    const struct cprof_demand_result answer = {.window = result->window,
-                                               .harvest = result->harvest,
-                                               .hold = hold(demand, result->handle)};
+    const struct cprof_demand_result answer = {
+        .window = result->window, .harvest = result->harvest, .hold = hold(demand, result->handle)};
 
     if (ordered) {
         ordered->used = false; /* first: what a callback orders is another window */

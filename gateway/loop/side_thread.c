@@ -172,9 +172,9 @@ static void count(struct cprof_side_thread *side, const struct cprof_side_job *j
 
 static bool has_room(const struct cprof_side_thread *side, const struct cprof_side_job *job)
 {
-    return job->is_urgent ? side->urgent < side->rule->urgent_max
-                          : side->jobs < side->rule->jobs_max &&
-                                side->bytes <= side->rule->bytes_max;
+    return job->is_urgent
+               ? side->urgent < side->rule->urgent_max
+               : side->jobs < side->rule->jobs_max && side->bytes <= side->rule->bytes_max;
 }
 
 static void finish(struct cprof_side_thread *side, struct cprof_side_job *job, bool was_worked)

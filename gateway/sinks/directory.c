@@ -85,8 +85,7 @@ static void work(struct cprof_side_job *job)
     struct writing *writing = (struct writing *)job;
 
     writing->ok =
-        (!writing->text ||
-         write_file(writing, ".txt", writing->text, strlen(writing->text))) &&
+        (!writing->text || write_file(writing, ".txt", writing->text, strlen(writing->text))) &&
         writing->bytes &&
         write_file(writing, CPROF_OUTPUT_PROFILE, writing->bytes, writing->byte_count);
 }
@@ -217,7 +216,8 @@ void cprof_directory_begin(struct cprof_output *output, struct cprof_side_thread
     struct settling *settling = calloc(1, sizeof(*settling));
 
     if (settling) {
-        settling->job = (struct cprof_side_job){.is_urgent = true, .work = settle, .done = forget_settling};
+        settling->job =
+            (struct cprof_side_job){.is_urgent = true, .work = settle, .done = forget_settling};
         settling->output = output;
         if (!cprof_side_thread_take(files, &settling->job)) {
             free(settling);

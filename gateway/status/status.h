@@ -71,7 +71,7 @@ struct cprof_status_report {
     uint64_t windows_finished, windows_lost;
     uint64_t log_lines_dropped; /* by this gateway, since nobody read the log */
     uint64_t loop_longest_ns, loop_longest_minute_ns; /* turns of its loop (loop/turn_clock.h) */
-    uint64_t stacks_in_other;   /* that found no room in the windows' profiles */
+    uint64_t stacks_in_other; /* that found no room in the windows' profiles */
     struct cprof_status_overhead overhead;
 
     uint64_t profiles_written, profiles_failed; /* by all gateways of this segment */

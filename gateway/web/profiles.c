@@ -14,30 +14,12 @@
 #include "../../shared/base/units.h"
 #include "../profile/kind.h"
 #include "saved_files.h"
+#include "send_profile.h"
 #include "status_text.h"
 
 /* What somebody waits for a disk: the recent profiles are shown all the same. */
 #define LIST_SECONDS 2u
 #define FILE_SECONDS 10u
-
-void cprof_web_send_profile(struct cprof_web_request *request,
-                            const struct cprof_profile_bytes *profile,
-                            const struct cprof_web_query *query, const char *file_name)
-{
-    struct cprof_error error;
-    uint8_t *bytes;
-    size_t byte_count;
-
-    if (!cprof_convert(&bytes, &byte_count, profile, &query->filter, query->format, &error)) {
-        cprof_web_answer_line(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s", error.text);
-        return;
-    }
-    if (query->format == CPROF_FORMAT_PPROF) {
-        cprof_web_name_file(request, file_name);
-    }
-    cprof_web_answer(request, MHD_HTTP_OK, cprof_format_media_type(query->format), bytes,
-                     byte_count);
-}
 
 static json_t *recent_as_json(const struct cprof_recent *recent)
 {
@@ -79,11 +61,10 @@ static json_t *files_as_json(const struct cprof_saved_list *files)
     for (size_t i = 0; list && i < files->count; i++) {
         const struct cprof_saved_file *file = &files->files[i];
 
-        (void)json_array_append_new(
-            list, json_pack("{ss, ss, sI, sI}", "name", file->text, "kind",
-                            cprof_kind_name(file->name.kind), "start_ms",
-                            (json_int_t)file->name.start_unix_ms, "bytes",
-                            (json_int_t)file->byte_count));
+        (void)json_array_append_new(list, json_pack("{ss, ss, sI, sI}", "name", file->text, "kind",
+                                                    cprof_kind_name(file->name.kind), "start_ms",
+                                                    (json_int_t)file->name.start_unix_ms, "bytes",
+                                                    (json_int_t)file->byte_count));
     }
     return list;
 }
@@ -187,7 +168,8 @@ static void read_done(struct cprof_side_job *job, bool was_worked)
         return;
     }
     if (waiting->is_found) {
-        cprof_web_send_profile(waiting->request, &profile, &waiting->query, waiting->name);
+        cprof_web_send_profile(waiting->site, waiting->request, &profile, &waiting->query,
+                               waiting->name);
     } else {
         cprof_web_answer_line(waiting->request, MHD_HTTP_NOT_FOUND,
                               "there is no such profile (any more)");
@@ -246,7 +228,7 @@ static void ask_for_file(const struct cprof_web_site *site, struct cprof_web_req
     }
 }
 
-static void send_recent(struct cprof_web_request *request,
+static void send_recent(const struct cprof_web_site *site, struct cprof_web_request *request,
                         const struct cprof_recent_profile *recent,
                         const struct cprof_web_query *query)
 {
@@ -256,7 +238,7 @@ static void send_recent(struct cprof_web_request *request,
 
     (void)snprintf(name, sizeof(name), "%s-%" PRIu64 ".pb.gz", cprof_kind_name(recent->kind),
                    recent->id);
-    cprof_web_send_profile(request, &profile, query, name);
+    cprof_web_send_profile(site, request, &profile, query, name);
 }
 
 /* The recent profile whose number begins `rest`; *tail is what follows. */
@@ -294,7 +276,7 @@ void cprof_web_profiles(const struct cprof_web_site *site, struct cprof_web_requ
     }
     recent = find_recent(site, rest, &tail);
     if (recent && tail[0] == '\0') {
-        send_recent(request, recent, &query);
+        send_recent(site, request, recent, &query);
     } else {
         ask_for_file(site, request, rest, &query);
     }

@@ -11,18 +11,11 @@
 #ifndef CPROF_WEB_PROFILES_H
 #define CPROF_WEB_PROFILES_H
 
-#include "../profile/convert.h"
-#include "query.h"
 #include "routes.h"
 
 /* Answers what stands behind "/profiles/" in the path: "" the list, ID or NAME a
  * profile. */
 void cprof_web_profiles(const struct cprof_web_site *site, struct cprof_web_request *request,
                         const char *rest);
-
-/* Answers with the profile as the query wants it; file_name is for the browser's download. */
-void cprof_web_send_profile(struct cprof_web_request *request,
-                            const struct cprof_profile_bytes *profile,
-                            const struct cprof_web_query *query, const char *file_name);
 
 #endif

@@ -105,6 +105,7 @@ void cprof_web_on_gone(struct cprof_web_request *request, void (*gone)(void *con
 {
     request->gone = gone;
     request->gone_context = context;
+    request->late = NULL;
 }
 
 void cprof_web_on_late(struct cprof_web_request *request, unsigned seconds,

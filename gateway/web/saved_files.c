@@ -65,8 +65,8 @@ void cprof_saved_list_read(struct cprof_saved_list *list, const struct cprof_con
 {
     DIR *names = output ? opendir(config->output_dir) : NULL;
 
-    *list = (struct cprof_saved_list){
-        .files = names ? calloc(FILES_LOOKED_AT, sizeof(*list->files)) : NULL};
+    *list = (struct cprof_saved_list){.files = names ? calloc(FILES_LOOKED_AT, sizeof(*list->files))
+                                                     : NULL};
     if (list->files) {
         read_names(list, output, names);
         qsort(list->files, list->count, sizeof(*list->files), newer_first);

@@ -530,9 +530,10 @@ static void open_without_file(struct cprof_web_server *server, bool is_late)
     bool ok = cprof_guard_open_without_file(&guard, server->config, &error);
 
     if (is_late) {
-        cprof_log(CPROF_LOG_WARNING,
-                  "the disk of the token's file does not answer: the endpoint's token is good until "
-                  "the next reload");
+        cprof_log(
+            CPROF_LOG_WARNING,
+            "the disk of the token's file does not answer: the endpoint's token is good until "
+            "the next reload");
     }
     take_guard(server, &guard, ok, &error);
     cprof_guard_close(&guard);
@@ -548,12 +549,11 @@ static void ask_for_guard(struct cprof_web_server *server)
         open_without_file(server, false);
         return;
     }
-    *opening = (struct guard_job){.job = {.is_urgent = true,
-                                          .work = open_guard,
-                                          .done = guard_is_open},
-                                  .server = server,
-                                  .config = config,
-                                  .output = server->site->output};
+    *opening =
+        (struct guard_job){.job = {.is_urgent = true, .work = open_guard, .done = guard_is_open},
+                           .server = server,
+                           .config = config,
+                           .output = server->site->output};
     server->guard_job = opening;
     server->timer.due_ns = cprof_now_ns() + TOKEN_NS;
     if (!cprof_side_thread_take(server->site->files, &opening->job)) {

@@ -18,8 +18,9 @@
 
 struct cprof_web_site {
     const struct cprof_config *config;
-    const struct cprof_output *output; /* NULL: there is no directory; the thread's for files */
-    struct cprof_side_thread *files;   /* NULL: files are read at once */
+    const struct cprof_output *output;     /* NULL: there is no directory; the thread's for files */
+    struct cprof_side_thread *files;       /* NULL: files are read at once */
+    struct cprof_side_thread *conversions; /* likewise */
     struct cprof_demand *demand;
     struct cprof_recent *recent;
     struct cprof_status *status;
