@@ -223,9 +223,6 @@ static void begin(void *context, uint64_t now_ns)
     conductor->begun = true;
     start_upload(conductor);
     cprof_windows_begin(conductor->windows, fds->previous, fds->previous_count);
-    for (size_t i = 0; i < fds->previous_count; i++) {
-        close(fds->previous[i]);
-    }
     start_watch(conductor);
     cprof_stacks_switch(conductor->site.stacks, is_on);
     switch_schedule(conductor, is_on);

@@ -96,7 +96,6 @@ static struct cprof_side_job *next_job(struct cprof_side_thread *side)
 /* False: the loop has gone, and the job with it. */
 static bool bring_back(struct cprof_side_thread *side, struct cprof_side_job *job)
 {
-    const uint64_t one = 1;
     bool is_left;
 
     (void)pthread_mutex_lock(&side->lock);
@@ -105,7 +104,7 @@ static bool bring_back(struct cprof_side_thread *side, struct cprof_side_job *jo
     is_left = side->is_left;
     (void)pthread_mutex_unlock(&side->lock);
     if (!is_left) {
-        (void)write(side->watch.fd, &one, sizeof(one)); /* full: the loop is awake anyway */
+        (void)eventfd_write(side->watch.fd, 1); /* full: the loop is awake anyway */
     }
     return !is_left;
 }
@@ -203,10 +202,10 @@ static void finish_worked(struct cprof_side_thread *side)
 static void ready(void *context, short events)
 {
     struct cprof_side_thread *side = context;
-    uint64_t times;
+    eventfd_t times;
 
     (void)events;
-    (void)read(side->watch.fd, &times, sizeof(times));
+    (void)eventfd_read(side->watch.fd, &times);
     finish_worked(side);
 }
 

@@ -91,6 +91,7 @@ struct cprof_windows {
     uint64_t epoch_began_ns;
     uint64_t drained_by_ns;   /* until then slots may be closing a window that was taken back */
     uint64_t recycle_look_ns; /* when to try again to give the logs back */
+    uint32_t recycle_slot;    /* the next one whose log is given back */
 };
 
 static uint32_t epoch_of(const struct cprof_windows *windows)
@@ -150,7 +151,12 @@ static void recycle(struct cprof_windows *windows, uint64_t now_ns)
         windows->recycle_look_ns = now_ns + CLOSE_LOOK_NS;
         return;
     }
-    cprof_slots_begin_epoch(windows->segment);
+    if (!cprof_slots_begin_epoch(windows->segment, &windows->recycle_slot,
+                                 cprof_now_ns() + TURN_NS)) {
+        windows->recycle_look_ns = now_ns;
+        wake(windows);
+        return;
+    }
     windows->epoch_began_ns = now_ns;
     windows->fresh = true;
 }
@@ -484,7 +490,7 @@ static void look_at_closing(struct cprof_windows *windows, struct entry *entry, 
     if (!take_end(windows, entry)) {
         return;
     }
-    if (has_one_at(windows, STAGE_READING)) {
+    if (has_one_at(windows, STAGE_READING) || cprof_left_has_more(&windows->left)) {
         entry->look_ns = now_ns + SETTLE_LOOK_NS;
         return;
     }
@@ -517,6 +523,16 @@ static void look_at(struct cprof_windows *windows, struct entry *entry, uint64_t
     }
 }
 
+/* For a while, as look_at_reading. */
+static void look_at_left(struct cprof_windows *windows)
+{
+    uint64_t until_ns = cprof_now_ns() + TURN_NS;
+
+    while (cprof_left_has_more(&windows->left) && cprof_now_ns() < until_ns) {
+        cprof_left_step(&windows->left);
+    }
+}
+
 /* Looks at what is due. Callbacks may have changed any entry. */
 static void work(void *context, uint64_t now_ns)
 {
@@ -530,8 +546,9 @@ static void work(void *context, uint64_t now_ns)
             look_at(windows, &windows->entries[i], now_ns);
         }
     }
+    look_at_left(windows);
     recycle(windows, now_ns);
-    windows->timer.due_ns = windows->recycle_look_ns;
+    windows->timer.due_ns = cprof_left_has_more(&windows->left) ? 0 : windows->recycle_look_ns;
     for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
         if (windows->entries[i].look_ns < windows->timer.due_ns) {
             windows->timer.due_ns = windows->entries[i].look_ns;
@@ -638,7 +655,7 @@ void cprof_windows_begin(struct cprof_windows *windows, const int *previous_fds,
     windows->left.adopter_count = SOURCES_MAX;
     windows->left.first_handle = (int)CPROF_WINDOWS_MAX;
     for (size_t i = 0; i < previous_count; i++) {
-        cprof_left_finish(&windows->left, previous_fds[i]);
+        cprof_left_take(&windows->left, previous_fds[i]);
     }
     mask = cprof_harvest_find_windows(windows->segment, found);
     for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
