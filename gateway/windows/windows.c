@@ -40,7 +40,7 @@
 #define CLOSE_WAIT_NS  NS_PER_S
 
 /* The loop waits for so long, and for one step of the making, at most. */
-#define TURN_NS (10 * NS_PER_MS)
+#define TURN_NS (5 * NS_PER_MS)
 
 /* Windows that overlap without end would never let the logs be given back. */
 #define EPOCH_NS_MAX  (600 * NS_PER_S)
