@@ -67,7 +67,7 @@ void cprof_saved_list_read(struct cprof_saved_list *list, const struct cprof_con
 
     *list = (struct cprof_saved_list){.files = names ? calloc(FILES_LOOKED_AT, sizeof(*list->files))
                                                      : NULL};
-    if (list->files) {
+    if (names && list->files) {
         read_names(list, output, names);
         qsort(list->files, list->count, sizeof(*list->files), newer_first);
         keep_files(list, names);
