@@ -543,15 +543,17 @@ static void tear_down(struct conductor *conductor)
 bool cprof_conductor_run(const struct cprof_config *config, const struct cprof_segment *segment,
                          const struct cprof_conductor_fds *fds, struct cprof_error *error)
 {
-    struct conductor conductor = {
+    /* Not on the stack: a thread whose disk hangs may look at it until the process ends. */
+    static struct conductor conductor;
+    bool ok;
+
+    conductor = (struct conductor){
         .given = config,
         .config = *config,
         .segment = segment,
         .control = cprof_segment_control(segment),
         .fds = fds,
     };
-    bool ok;
-
     conductor.heartbeat.fire = beat;
     conductor.beginning.fire = begin;
     conductor.signals.ready = stop;

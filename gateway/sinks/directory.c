@@ -26,7 +26,8 @@ struct directory_sink {
 /* A profile that is written. */
 struct writing {
     struct cprof_side_job job;
-    struct directory_sink *sink;
+    struct directory_sink *sink; /* the loop's */
+    struct cprof_output *output; /* the side thread's */
     struct cprof_hold *hold;
     struct cprof_output_file file; /* but for its bytes */
     char *text;                    /* for people; NULL: there is none */
@@ -76,7 +77,7 @@ static bool write_file(struct writing *writing, const char *ending, const void *
     writing->file.ending = ending;
     writing->file.bytes = bytes;
     writing->file.byte_count = byte_count;
-    return cprof_output_write(writing->sink->output, &writing->file, &writing->error);
+    return cprof_output_write(writing->output, &writing->file, &writing->error);
 }
 
 /* The text first: it is what somebody looks for who wants to know what hung. */
@@ -122,6 +123,7 @@ static struct writing *copy(struct directory_sink *sink, struct cprof_profile *p
     }
     writing->job = (struct cprof_side_job){.work = work, .done = done};
     writing->sink = sink;
+    writing->output = sink->output;
     writing->file = (struct cprof_output_file){
         .sort = sort_of(profile, why),
         .worker = why->worker,
