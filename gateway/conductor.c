@@ -21,18 +21,28 @@
 #include "control/command_profiles.h"
 #include "control/command_runner.h"
 #include "loop/loop.h"
+#include "loop/side_thread.h"
 #include "sinks/directory.h"
 #include "sinks/recent.h"
 #include "sinks/route.h"
 #include "status/figures.h"
 #include "web/server.h"
 #include "windows/ceiling.h"
+#include "windows/memory_share.h"
 #include "windows/windows.h"
 
 #define HEARTBEAT_NS NS_PER_S
 
 /* Between two attempts to start what could not be started. */
 #define START_AGAIN_NS (10 * NS_PER_S)
+
+/* Files that wait for the disk, and requests for files. At the end the disk has this long. */
+#define FILES_WAITING_MAX   64u
+#define FILES_ASKED_FOR_MAX 16u
+#define LAST_FILES_NS       (5 * NS_PER_S)
+
+/* Profiles that wait to be converted for the endpoint. */
+#define CONVERSIONS_MAX 8u
 
 #define WHOLE_WINDOW_NS UINT64_C(900000000)
 
@@ -59,6 +69,8 @@ struct conductor {
     bool begun;                  /* left windows were taken on, and windows are ordered */
     struct cprof_output *output; /* NULL: there is no directory */
     struct cprof_sink *files;    /* likewise */
+    struct cprof_side_rule file_rule, conversion_rule;
+    struct cprof_side_thread *file_thread, *conversion_thread;
     struct cprof_sinks sinks;
     struct cprof_recent *recent;
     struct cprof_results *results;         /* NULL: no routes are served */
@@ -211,9 +223,6 @@ static void begin(void *context, uint64_t now_ns)
     conductor->begun = true;
     start_upload(conductor);
     cprof_windows_begin(conductor->windows, fds->previous, fds->previous_count);
-    for (size_t i = 0; i < fds->previous_count; i++) {
-        close(fds->previous[i]);
-    }
     start_watch(conductor);
     cprof_stacks_switch(conductor->site.stacks, is_on);
     switch_schedule(conductor, is_on);
@@ -321,7 +330,7 @@ static void change(void *context, const struct cprof_settings *before,
         cprof_watch_switch(conductor->watch, after->on);
     }
     if (before->on && !after->on) {
-        cprof_windows_drop(conductor->windows, CPROF_SOURCE_SCHEDULE);
+        cprof_scheduled_windows_drop(&conductor->scheduled);
         cprof_demand_drop(conductor->command_profiles.demand);
     }
     if (uploaded && (!uploads || before->kinds != after->kinds)) {
@@ -396,6 +405,8 @@ static bool set_up_site(struct conductor *conductor, struct cprof_error *error)
 
     site->config = config;
     site->output = conductor->output;
+    site->files = conductor->file_thread;
+    site->conversions = conductor->conversion_thread;
     site->recent = conductor->recent;
     site->status = cprof_status_create(conductor->segment, conductor->windows, error);
     site->demand = cprof_demand_create(config, conductor->windows, error);
@@ -416,16 +427,42 @@ static bool set_up_site(struct conductor *conductor, struct cprof_error *error)
                                                   .giving_back = logs_end,
                                                   .context = conductor,
                                               });
-    cprof_status_set_files(site->status, conductor->files ? &conductor->files->counts : NULL);
+    cprof_status_set_files(site->status, conductor->files ? &conductor->files->counts : NULL,
+                           conductor->file_thread);
+    cprof_status_set_clock(site->status, &conductor->loop.clock);
     return true;
+}
+
+/* For all that may wait for a disk, and for what takes long to compute. */
+static bool set_up_threads(struct conductor *conductor, struct cprof_error *error)
+{
+    conductor->file_rule = (struct cprof_side_rule){
+        .name = "cprof files",
+        .what = "files",
+        .jobs_max = FILES_WAITING_MAX,
+        .urgent_max = FILES_ASKED_FOR_MAX,
+        .bytes_max = cprof_memory_waiting_bytes(conductor->given),
+    };
+    conductor->conversion_rule = (struct cprof_side_rule){
+        .name = "cprof convert",
+        .what = "the conversion of profiles",
+        .jobs_max = CONVERSIONS_MAX,
+        .bytes_max = cprof_memory_waiting_bytes(conductor->given),
+    };
+    conductor->file_thread =
+        cprof_side_thread_create(&conductor->loop, &conductor->file_rule, error);
+    conductor->conversion_thread =
+        cprof_side_thread_create(&conductor->loop, &conductor->conversion_rule, error);
+    return conductor->file_thread && conductor->conversion_thread;
 }
 
 static bool set_up_directory(struct conductor *conductor)
 {
     conductor->output = cprof_output_create(&conductor->config);
     if (conductor->output) {
-        conductor->files =
-            cprof_directory_sink_create(&conductor->config, conductor->output, conductor->control);
+        cprof_directory_begin(conductor->output, conductor->file_thread);
+        conductor->files = cprof_directory_sink_create(&conductor->config, conductor->output,
+                                                       conductor->file_thread, conductor->control);
     }
     return cprof_sinks_add(&conductor->sinks, conductor->files);
 }
@@ -454,11 +491,11 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
     if (conductor->signals.fd < 0) {
         return cprof_fail_errno(error, errno, "signalfd");
     }
-    if (!set_up_sinks(conductor, error)) {
+    cprof_loop_init(&conductor->loop);
+    if (!set_up_threads(conductor, error) || !set_up_sinks(conductor, error)) {
         return false;
     }
     cprof_ceiling_init(&conductor->ceiling, conductor->given);
-    cprof_loop_init(&conductor->loop);
     conductor->windows =
         cprof_windows_create(&conductor->config, conductor->segment, &conductor->loop, error);
     if (!conductor->windows || !set_up_site(conductor, error) ||
@@ -476,13 +513,29 @@ static bool set_up(struct conductor *conductor, uint64_t now_ns, struct cprof_er
                : cprof_fail(error, "the loop has no place left");
 }
 
+/* What waits is written before that by which it was made ends. False: the disk hangs, and the
+ * thread goes on with the output until the process ends. */
+static bool end_files(struct conductor *conductor)
+{
+    bool is_through = cprof_side_thread_end(conductor->file_thread, LAST_FILES_NS);
+
+    if (!is_through) {
+        cprof_notice("warning: the disk does not answer: what waited for it is not written");
+    }
+    return is_through;
+}
+
 static void tear_down(struct conductor *conductor)
 {
+    bool are_files_through;
+
     if (conductor->windows) {
         cprof_windows_observe(conductor->windows,
                               &(struct cprof_windows_observer){.finished = NULL});
     }
     cprof_web_server_destroy(conductor->server);
+    (void)cprof_side_thread_end(conductor->conversion_thread, 0);
+    are_files_through = end_files(conductor);
     cprof_stacks_destroy(conductor->site.stacks);
     cprof_demand_destroy(conductor->site.demand);
     cprof_status_destroy(conductor->site.status);
@@ -492,7 +545,9 @@ static void tear_down(struct conductor *conductor)
     cprof_windows_destroy(conductor->windows);
     cprof_sinks_destroy(&conductor->sinks);
     cprof_results_close(conductor->results);
-    cprof_output_destroy(conductor->output);
+    if (are_files_through) {
+        cprof_output_destroy(conductor->output);
+    }
     if (conductor->signals.fd >= 0) {
         close(conductor->signals.fd);
     }
@@ -501,15 +556,17 @@ static void tear_down(struct conductor *conductor)
 bool cprof_conductor_run(const struct cprof_config *config, const struct cprof_segment *segment,
                          const struct cprof_conductor_fds *fds, struct cprof_error *error)
 {
-    struct conductor conductor = {
+    /* Not on the stack: a thread whose disk hangs may look at it until the process ends. */
+    static struct conductor conductor;
+    bool ok;
+
+    conductor = (struct conductor){
         .given = config,
         .config = *config,
         .segment = segment,
         .control = cprof_segment_control(segment),
         .fds = fds,
     };
-    bool ok;
-
     conductor.heartbeat.fire = beat;
     conductor.beginning.fire = begin;
     conductor.signals.ready = stop;

@@ -40,6 +40,7 @@ struct cprof_demand {
     struct ordered ordered[CPROF_DEMAND_WINDOWS_MAX];
     struct caller callers[CPROF_DEMAND_CALLERS_MAX];
     uint64_t last_number;
+    bool is_held; /* a window that has ended, until it is written */
 };
 
 static struct ordered *find_by_handle(struct cprof_demand *demand, int handle)
@@ -70,18 +71,40 @@ static void answer_callers(struct cprof_demand *demand, const struct ordered *or
     }
 }
 
+static void give_back(const struct cprof_held *held)
+{
+    struct cprof_demand *demand = held->context;
+
+    demand->is_held = false;
+    cprof_windows_release(demand->windows, held->handle);
+}
+
+/* NULL: the window is given back at once. */
+static struct cprof_hold *hold(struct cprof_demand *demand, int handle)
+{
+    const struct cprof_held held = {.give_back = give_back, .context = demand, .handle = handle};
+    struct cprof_hold *made = demand->is_held ? NULL : cprof_hold_create(&held);
+
+    demand->is_held = demand->is_held || made;
+    return made;
+}
+
 static void finished(void *context, const struct cprof_window_result *result)
 {
     struct cprof_demand *demand = context;
     struct ordered *ordered = result->adopted ? NULL : find_by_handle(demand, result->handle);
-    const struct cprof_demand_result answer = {.window = result->window,
-                                               .harvest = result->harvest};
+    const struct cprof_demand_result answer = {
+        .window = result->window, .harvest = result->harvest, .hold = hold(demand, result->handle)};
 
     if (ordered) {
         ordered->used = false; /* first: what a callback orders is another window */
         answer_callers(demand, ordered, &answer);
     }
-    cprof_windows_release(demand->windows, result->handle);
+    if (answer.hold) {
+        cprof_hold_let_go(answer.hold, true);
+    } else {
+        cprof_windows_release(demand->windows, result->handle);
+    }
 }
 
 struct cprof_demand *cprof_demand_create(const struct cprof_config *config,

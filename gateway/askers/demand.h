@@ -6,7 +6,8 @@
  * Callers   the gateway's thread, on the loop; no function waits for anything.
  * Bounds    CPROF_DEMAND_WINDOWS_MAX windows and CPROF_DEMAND_CALLERS_MAX callers at once.
  * Kills     a window whose gateway is killed is finished by the next one and kept among the recent
- *           profiles; its callers went with the gateway.
+ *           profiles; its callers went with the gateway. One at a time is kept until a caller has
+ *           written it (sinks/hold.h).
  * Memory    profiles are borrowed for the call.
  *
  * SPDX-License-Identifier: MIT
@@ -19,6 +20,7 @@
 #include "../../shared/base/attributes.h"
 #include "../../shared/base/config.h"
 #include "../../shared/base/error.h"
+#include "../sinks/hold.h"
 #include "../windows/harvest.h"
 #include "../windows/windows.h"
 
@@ -32,6 +34,7 @@ struct cprof_demand;
 struct cprof_demand_result {
     const struct cprof_window *window; /* as it was sampled */
     struct cprof_harvest *harvest;     /* one profile a kind; NULL: the window is lost */
+    struct cprof_hold *hold;           /* for who writes it later; NULL: there is none */
 };
 
 typedef void (*cprof_demand_ready)(void *context, const struct cprof_demand_result *result);

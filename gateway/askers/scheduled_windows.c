@@ -11,6 +11,49 @@
 #include "../../shared/segment/window.h"
 #include "hand_over.h"
 
+/* Beside one that is not given back a window needs a base, which dies with the gateway: the next
+ * turn leaves a disk that is well the time to write. */
+#define WRITE_WAIT_NS (250 * NS_PER_MS)
+
+/* The next turn, if turns are taken now. */
+static void look_again(struct cprof_scheduled_windows *scheduled)
+{
+    if (scheduled->schedule.interval_ns) {
+        scheduled->timer.due_ns = 0;
+    }
+}
+
+/* Its profiles are written, or dropped. */
+static void give_back(const struct cprof_held *held)
+{
+    struct cprof_scheduled_windows *scheduled = held->context;
+
+    if (held->number == scheduled->held_number) {
+        scheduled->is_held = false;
+        cprof_windows_release(scheduled->windows, held->handle);
+        look_again(scheduled);
+    }
+}
+
+/* NULL: the window is given back at once. */
+static struct cprof_hold *hold(struct cprof_scheduled_windows *scheduled, int handle)
+{
+    const struct cprof_held held = {
+        .give_back = give_back,
+        .context = scheduled,
+        .handle = handle,
+        .number = scheduled->held_number + 1,
+    };
+    struct cprof_hold *made = scheduled->is_held ? NULL : cprof_hold_create(&held);
+
+    if (made) {
+        scheduled->is_held = true;
+        scheduled->held_since_ns = cprof_now_ns();
+        scheduled->held_number++;
+    }
+    return made;
+}
+
 static void finished(void *context, const struct cprof_window_result *result)
 {
     struct cprof_scheduled_windows *scheduled = context;
@@ -18,13 +61,16 @@ static void finished(void *context, const struct cprof_window_result *result)
         .reason = CPROF_REASON_SCHEDULE,
         .source = CPROF_SOURCE_SCHEDULE,
         .may_be_delivered = result->adopted,
+        .hold = hold(scheduled, result->handle),
     };
 
     cprof_hand_over(scheduled->sinks, result->harvest, &why);
-    cprof_windows_release(scheduled->windows, result->handle);
-    if (scheduled->schedule.interval_ns) {
-        scheduled->timer.due_ns = 0;
+    if (why.hold) {
+        cprof_hold_let_go(why.hold, true);
+    } else {
+        cprof_windows_release(scheduled->windows, result->handle);
     }
+    look_again(scheduled);
 }
 
 /* A turn that has to wait until more than half of it is gone is left out, as one that comes that
@@ -47,13 +93,18 @@ static void order_window(struct cprof_scheduled_windows *scheduled, uint64_t end
     }
 }
 
-/* While one of the schedule's own stands, adopted or ending just now, the turn waits for it. */
+/* While one of the schedule's own stands, adopted or ending just now, the turn waits for it; for one
+ * that is being written not long. */
 static void look(void *context, uint64_t now_ns)
 {
     struct cprof_scheduled_windows *scheduled = context;
     uint64_t end_ns;
 
-    if (cprof_windows_count(scheduled->windows, CPROF_SOURCE_SCHEDULE) > 0) {
+    if (cprof_windows_count(scheduled->windows, CPROF_SOURCE_SCHEDULE) > scheduled->is_held) {
+        return;
+    }
+    if (scheduled->is_held && now_ns < scheduled->held_since_ns + WRITE_WAIT_NS) {
+        scheduled->timer.due_ns = scheduled->held_since_ns + WRITE_WAIT_NS;
         return;
     }
     if (cprof_schedule_take(&scheduled->schedule, now_ns, &end_ns)) {
@@ -88,6 +139,13 @@ void cprof_scheduled_windows_start(struct cprof_scheduled_windows *scheduled, ui
     cprof_schedule_init(&scheduled->schedule, now_ns, config->output_interval_s,
                         config->output_duration_s, seed);
     scheduled->timer.due_ns = 0;
+}
+
+void cprof_scheduled_windows_drop(struct cprof_scheduled_windows *scheduled)
+{
+    scheduled->held_number++; /* a hold that is out gives nothing back */
+    scheduled->is_held = false;
+    cprof_windows_drop(scheduled->windows, CPROF_SOURCE_SCHEDULE);
 }
 
 void cprof_scheduled_windows_pause(struct cprof_scheduled_windows *scheduled)

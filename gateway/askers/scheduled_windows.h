@@ -3,6 +3,9 @@
  *
  * Callers   the gateway's thread.
  * Memory    the caller's; it must live as long as the loop.
+ * Disk      the next turn waits for it a quarter of a second, no longer. One window at a time is kept until its profiles are
+ *           written, so that a gateway that is killed loses none of it; those that end meanwhile
+ *           are given back at once.
  * Failure   what cannot be delivered is dropped: the windows go on. A turn that finds no place for
  *           its window is left out, with a line in the log.
  *
@@ -29,6 +32,8 @@ struct cprof_scheduled_windows {
     const struct cprof_sinks *sinks;
     struct cprof_loop_timer timer;
     struct cprof_schedule schedule;
+    bool is_held; /* a window that has ended, until it is written */
+    uint64_t held_number, held_since_ns;
 };
 
 /* Takes on the schedule's windows that a gateway before this one left. All is borrowed. False: the
@@ -42,5 +47,8 @@ bool cprof_scheduled_windows_begin(struct cprof_scheduled_windows *scheduled,
  * wait (schedule.h); or none. A window that is open stays. */
 void cprof_scheduled_windows_start(struct cprof_scheduled_windows *scheduled, uint64_t now_ns);
 void cprof_scheduled_windows_pause(struct cprof_scheduled_windows *scheduled);
+
+/* Takes all of its windows back (cprof_windows_drop). What waits for the disk is written. */
+void cprof_scheduled_windows_drop(struct cprof_scheduled_windows *scheduled);
 
 #endif

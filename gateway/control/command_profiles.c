@@ -10,7 +10,8 @@
 static void deliver(const struct cprof_command_profiles *profiles,
                     const struct cprof_demand_result *result, enum cprof_reason reason)
 {
-    const struct cprof_why why = {.reason = reason, .source = CPROF_SOURCE_DEMAND};
+    const struct cprof_why why = {
+        .reason = reason, .source = CPROF_SOURCE_DEMAND, .hold = result->hold};
 
     cprof_hand_over(profiles->sinks, result->harvest, &why);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 
 #define AT_THE_END (-1) /* no offset: as write(2) */
 
+/* Nothing waits while it is held. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t dropped, reported;
 
 static bool takes_no_wait(void)
@@ -67,12 +70,19 @@ static bool report_dropped(void)
 
 void cprof_log_writer_write(const char *line)
 {
+    (void)pthread_mutex_lock(&lock);
     if (!report_dropped() || !write_now(line)) {
         dropped++;
     }
+    (void)pthread_mutex_unlock(&lock);
 }
 
 uint64_t cprof_log_writer_dropped(void)
 {
-    return dropped;
+    uint64_t count;
+
+    (void)pthread_mutex_lock(&lock);
+    count = dropped;
+    (void)pthread_mutex_unlock(&lock);
+    return count;
 }

@@ -7,7 +7,7 @@
  *           may take it, too, but would refuse lines that need a new block. Everywhere else
  *           poll(2) shows whether there is room; another writer can take it in between.
  *           O_NONBLOCK is no way: uWSGI and the app share the open file.
- * Callers   the gateway's thread.
+ * Callers   the gateway's threads.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -96,6 +96,7 @@ static void wait_once(struct cprof_loop *loop)
     struct cprof_loop_watch *watched[CPROF_LOOP_WATCHES_MAX];
     unsigned places[CPROF_LOOP_WATCHES_MAX];
     nfds_t count = 0;
+    int ready;
 
     for (unsigned i = 0; i < CPROF_LOOP_WATCHES_MAX; i++) {
         if (loop->watches[i]) {
@@ -106,7 +107,10 @@ static void wait_once(struct cprof_loop *loop)
             count++;
         }
     }
-    if (poll(fds, count, poll_timeout_ms(loop, cprof_now_ns())) <= 0) {
+    cprof_turn_clock_end(&loop->clock);
+    ready = poll(fds, count, poll_timeout_ms(loop, cprof_now_ns()));
+    cprof_turn_clock_begin(&loop->clock);
+    if (ready <= 0) {
         return;
     }
     for (nfds_t i = 0; i < count && !loop->stopped; i++) {
@@ -121,10 +125,13 @@ static void wait_once(struct cprof_loop *loop)
 
 void cprof_loop_run(struct cprof_loop *loop)
 {
+    cprof_turn_clock_open(&loop->clock);
+    cprof_turn_clock_begin(&loop->clock);
     while (!loop->stopped) {
         fire_timers(loop, cprof_now_ns());
         if (!loop->stopped) {
             wait_once(loop);
         }
     }
+    cprof_turn_clock_close(&loop->clock);
 }

@@ -3,6 +3,8 @@
  * Callers   the gateway's thread.
  * Memory    watches and timers are their owners' and borrowed while they are added.
  * Idle      sleeps in poll until the earliest timer.
+ * Waiting   callbacks wait for nothing, and cut what takes long into turns: what may wait for a
+ *           disk is done beside the loop (side_thread.h). The loop keeps a book of its longest turn.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,6 +15,7 @@
 #include <stdint.h>
 
 #include "../../shared/base/attributes.h"
+#include "turn_clock.h"
 
 #define CPROF_LOOP_WATCHES_MAX 64
 #define CPROF_LOOP_TIMERS_MAX  16
@@ -38,6 +41,7 @@ struct cprof_loop_timer {
 struct cprof_loop {
     struct cprof_loop_watch *watches[CPROF_LOOP_WATCHES_MAX];
     struct cprof_loop_timer *timers[CPROF_LOOP_TIMERS_MAX];
+    struct cprof_turn_clock clock; /* of the turns between two polls */
     bool stopped;
 };
 

@@ -3,7 +3,11 @@
  * Names     cpu-20261122T152345.123Z-SERVICE-INSTANCE-ID.pb.gz or wall-...; slow-... and
  *           harakiri-... with the worker, and what there is of them as text as .txt: output.h, as
  *           all else about the files.
- * Trouble   one warning when writing begins to fail, one notice when it works again.
+ * Disk      may take as long as it likes, or hang: files are written by a side thread
+ *           (loop/side_thread.h), from copies. What finds too much waiting there is dropped.
+ * Trouble   one warning when writing begins to fail, one notice when it works again; one warning
+ *           when too much waits.
+ * Callers   the gateway's thread; cprof_directory_read_name the output's.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,14 +17,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../loop/side_thread.h"
 #include "output.h"
 #include "sink.h"
 
 /* Makes a sink for the directory of this configuration, which counts in `control`. All are borrowed
- * for the sink's life. NULL without memory. */
+ * for the sink's life. `files` NULL: files are written at once. The side thread ends before the
+ * sink does. NULL without memory. */
 struct cprof_sink *cprof_directory_sink_create(const struct cprof_config *config,
                                                struct cprof_output *output,
+                                               struct cprof_side_thread *files,
                                                struct cprof_control *control);
+
+/* Has the output take its place (cprof_output_settle) by the side thread. */
+void cprof_directory_begin(struct cprof_output *output, struct cprof_side_thread *files);
 
 /* What the name of a profile says. */
 struct cprof_directory_name {

@@ -259,7 +259,6 @@ static int open_directory(const struct cprof_output *output)
 struct cprof_output *cprof_output_create(const struct cprof_config *config)
 {
     struct cprof_output *output = calloc(1, sizeof(*output));
-    int directory;
 
     if (!output) {
         return NULL;
@@ -267,12 +266,17 @@ struct cprof_output *cprof_output_create(const struct cprof_config *config)
     output->config = config;
     output->lock_fd = -1;
     make_owner(output->owner, config, 1);
-    directory = open_directory(output);
+    return output;
+}
+
+void cprof_output_settle(struct cprof_output *output)
+{
+    int directory = open_directory(output);
+
     if (directory >= 0) {
         settle(output, directory);
         close(directory);
     }
-    return output;
 }
 
 void cprof_output_destroy(struct cprof_output *output)

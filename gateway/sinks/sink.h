@@ -23,6 +23,7 @@
 
 #include "../../shared/segment/layout.h"
 #include "../profile/profile.h"
+#include "hold.h"
 
 #define CPROF_SINKS_MAX 8u
 
@@ -44,6 +45,8 @@ struct cprof_why {
     /* A gateway before this one may have delivered the same profile and been killed before it
      * could say so. A sink that can tell does not deliver it twice. */
     bool may_be_delivered;
+    /* NULL: there is none. A sink that says CPROF_QUEUED keeps it until it knows the end. */
+    struct cprof_hold *hold;
     /* Of a slow request and of harakiri: */
     uint32_t worker;       /* 0: it is about all */
     uint64_t time_unix_ns; /* when it happened; 0: when the profile begins */

@@ -29,6 +29,8 @@ struct cprof_status {
     struct cprof_status_slot *slots;
     struct last_look *looks;
     const struct cprof_sink_counts *files; /* NULL: there is no directory */
+    const struct cprof_side_thread *file_thread;
+    const struct cprof_turn_clock *clock;
     const struct cprof_uploader *uploader; /* NULL: there is none */
     const struct cprof_sink_counts *uploads;
     uint64_t started_ns;
@@ -82,9 +84,16 @@ void cprof_status_set_overhead(struct cprof_status *status,
     status->report.overhead = *overhead;
 }
 
-void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink_counts *files)
+void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink_counts *files,
+                            const struct cprof_side_thread *thread)
 {
     status->files = files;
+    status->file_thread = thread;
+}
+
+void cprof_status_set_clock(struct cprof_status *status, const struct cprof_turn_clock *clock)
+{
+    status->clock = clock;
 }
 
 /* What was added since the last look. A slot that writes nonsense adds nothing. */
@@ -243,8 +252,13 @@ const struct cprof_status_report *cprof_status_read(struct cprof_status *status)
     for (unsigned i = 0; i < CPROF_FIGURE_COUNT; i++) {
         report->figures[i] = atomic_load(&control->figures[i]);
     }
+    if (status->clock) {
+        report->loop_longest_ns = cprof_turn_clock_longest_ns(status->clock);
+        report->loop_longest_minute_ns = cprof_turn_clock_last_minute_ns(status->clock);
+    }
     if (status->files) {
         report->files = *status->files;
+        report->files_waiting = cprof_side_thread_waiting(status->file_thread);
     }
     report->uploads = status->uploader != NULL;
     report->upload_trouble = status->trouble;

@@ -21,6 +21,8 @@
 #include "../../shared/base/error.h"
 #include "../../shared/segment/segment.h"
 #include "../cloud/uploader.h"
+#include "../loop/side_thread.h"
+#include "../loop/turn_clock.h"
 #include "../sinks/sink.h"
 #include "../windows/windows.h"
 
@@ -68,12 +70,14 @@ struct cprof_status_report {
     size_t window_count;
     uint64_t windows_finished, windows_lost;
     uint64_t log_lines_dropped; /* by this gateway, since nobody read the log */
-    uint64_t stacks_in_other;   /* that found no room in the windows' profiles */
+    uint64_t loop_longest_ns, loop_longest_minute_ns; /* turns of its loop (loop/turn_clock.h) */
+    uint64_t stacks_in_other; /* that found no room in the windows' profiles */
     struct cprof_status_overhead overhead;
 
     uint64_t profiles_written, profiles_failed; /* by all gateways of this segment */
     int64_t figures[CPROF_FIGURE_COUNT];        /* named in segment/figures.h */
     struct cprof_sink_counts files;             /* of output-dir */
+    unsigned files_waiting;                     /* for its disk */
     bool uploads;                               /* there is an uploader; what follows is its own */
     struct cprof_sink_counts upload;
     const char *upload_trouble; /* in plain words; "": none */
@@ -90,8 +94,12 @@ void cprof_status_destroy(struct cprof_status *status);
 void cprof_status_window_ended(struct cprof_status *status,
                                const struct cprof_window_result *result);
 
-/* What output-dir's sink counts; borrowed. */
-void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink_counts *files);
+/* What output-dir's sink counts, and the thread that writes for it; borrowed. */
+void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink_counts *files,
+                            const struct cprof_side_thread *thread);
+
+/* The loop's; borrowed. Without it no turn was ever long. */
+void cprof_status_set_clock(struct cprof_status *status, const struct cprof_turn_clock *clock);
 
 /* What is shown of it from now on; before the first report. */
 void cprof_status_set_overhead(struct cprof_status *status,

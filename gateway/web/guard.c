@@ -133,29 +133,41 @@ static void token_path(char *path, size_t path_bytes, const struct cprof_config 
     }
 }
 
-bool cprof_guard_open(struct cprof_guard *guard, const struct cprof_config *config,
-                      const struct cprof_output *output, struct cprof_error *error)
+/* False: the token is to be found or made. */
+static bool begin(struct cprof_guard *guard, const struct cprof_config *config)
 {
-    char path[CPROF_PATH_BYTES + FILE_NAME_BYTES];
-
     *guard = (struct cprof_guard){.is_local = config->http_address[0] == '/'};
     guard->needs_token = !guard->is_local || config->http_token[0] != '\0';
-    if (!guard->needs_token) {
-        return true;
-    }
-    if (config->http_token[0] != '\0') {
-        (void)snprintf(guard->token, sizeof(guard->token), "%s", config->http_token);
-        return true;
-    }
-    guard->token_is_new = true;
-    token_path(path, sizeof(path), config, output);
-    if (path[0] != '\0' && read_token(guard, path)) {
+    (void)snprintf(guard->token, sizeof(guard->token), "%s", config->http_token);
+    guard->token_is_new = guard->needs_token && config->http_token[0] == '\0';
+    return !guard->token_is_new;
+}
+
+static bool open_guard(struct cprof_guard *guard, const struct cprof_config *config,
+                       const char *path, struct cprof_error *error)
+{
+    if (begin(guard, config) || (path[0] != '\0' && read_token(guard, path))) {
         return true;
     }
     if (!make_token(guard)) {
         return cprof_fail(error, "there are no random bytes for a token");
     }
     return path[0] == '\0' || write_token(guard, path, error);
+}
+
+bool cprof_guard_open(struct cprof_guard *guard, const struct cprof_config *config,
+                      const struct cprof_output *output, struct cprof_error *error)
+{
+    char path[CPROF_PATH_BYTES + FILE_NAME_BYTES];
+
+    token_path(path, sizeof(path), config, output);
+    return open_guard(guard, config, path, error);
+}
+
+bool cprof_guard_open_without_file(struct cprof_guard *guard, const struct cprof_config *config,
+                                   struct cprof_error *error)
+{
+    return open_guard(guard, config, "", error);
 }
 
 void cprof_guard_close(struct cprof_guard *guard)

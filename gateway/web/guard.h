@@ -4,7 +4,8 @@
  * somebody makes it fetch a URL. A page of another site reaches it through the operator's browser
  * (by a form, or by a name that is made to point to 127.0.0.1).
  *
- * Callers   the gateway's thread. Pure, but for the making of the token.
+ * Callers   the gateway's thread, and for cprof_guard_open, which may wait for a disk, the side
+ *           thread for files. Pure, but for the making of the token.
  * Secrets   the token stands in this process, in its file and in the line of the log that names the
  *           URL (not there if an option gave it); compared in constant time.
  *
@@ -43,6 +44,9 @@ struct cprof_guard_question {
  * where guard->token is empty, there is none. */
 bool cprof_guard_open(struct cprof_guard *guard, const struct cprof_config *config,
                       const struct cprof_output *output, struct cprof_error *error) CPROF_MUST_USE;
+/* The same without a look at any file: a token that is made here is good for this gateway alone. */
+bool cprof_guard_open_without_file(struct cprof_guard *guard, const struct cprof_config *config,
+                                   struct cprof_error *error) CPROF_MUST_USE;
 /* Wipes the token. The file stays: the next gateway goes on with what it holds. */
 void cprof_guard_close(struct cprof_guard *guard);
 

@@ -68,6 +68,12 @@ static void write_gateway(FILE *out, const struct cprof_status_report *report,
                "Log lines of this gateway that were dropped, since nobody read the log", true);
     (void)fprintf(out, PREFIX "log_lines_dropped %llu\n",
                   (unsigned long long)report->log_lines_dropped);
+    write_head(out, "loop_longest_ms",
+               "The longest that the gateway let everybody wait for what it did at a time", false);
+    (void)fprintf(out, PREFIX "loop_longest_ms %.3f\n", (double)report->loop_longest_ns / 1e6);
+    write_head(out, "loop_longest_minute_ms", "The same, of the last minute", false);
+    (void)fprintf(out, PREFIX "loop_longest_minute_ms %.3f\n",
+                  (double)report->loop_longest_minute_ns / 1e6);
     write_head(out, "windows_open", "Windows that are sampled now", false);
     (void)fprintf(out, PREFIX "windows_open %zu\n", report->window_count);
     write_head(out, "windows_lost", "Windows that no profile was made of", true);
@@ -76,6 +82,15 @@ static void write_gateway(FILE *out, const struct cprof_status_report *report,
                "Stacks that found no room in a profile and are shown as [other]", true);
     (void)fprintf(out, PREFIX "stacks_in_other %llu\n",
                   (unsigned long long)report->stacks_in_other);
+}
+
+static void write_files(FILE *out, const struct cprof_status_report *report,
+                        const struct cprof_config *config)
+{
+    if (config->output_dir[0] != '\0') {
+        write_head(out, "files_waiting", "Profiles that wait for the disk of output-dir", false);
+        (void)fprintf(out, PREFIX "files_waiting %u\n", report->files_waiting);
+    }
 }
 
 static void write_overhead(FILE *out, const struct cprof_status_overhead *overhead)
@@ -164,6 +179,7 @@ char *cprof_status_as_metrics(const struct cprof_status_report *report,
     }
     write_figures(out, report);
     write_gateway(out, report, config);
+    write_files(out, report, config);
     write_overhead(out, &report->overhead);
     write_slots(out, report);
     if (fclose(out) != 0) {

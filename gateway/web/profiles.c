@@ -4,44 +4,22 @@
  */
 #include "profiles.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "../../shared/base/units.h"
 #include "../profile/kind.h"
-#include "../profile/pprof.h"
-#include "../sinks/directory.h"
-#include "read_file.h"
+#include "saved_files.h"
+#include "send_profile.h"
 #include "status_text.h"
 
-/* Of each list. A directory may hold a million files; only so many are looked at. */
-#define FILES_SHOWN_MAX 200u
-#define FILES_LOOKED_AT 20000u
-
-void cprof_web_send_profile(struct cprof_web_request *request,
-                            const struct cprof_profile_bytes *profile,
-                            const struct cprof_web_query *query, const char *file_name)
-{
-    struct cprof_error error;
-    uint8_t *bytes;
-    size_t byte_count;
-
-    if (!cprof_convert(&bytes, &byte_count, profile, &query->filter, query->format, &error)) {
-        cprof_web_answer_line(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s", error.text);
-        return;
-    }
-    if (query->format == CPROF_FORMAT_PPROF) {
-        cprof_web_name_file(request, file_name);
-    }
-    cprof_web_answer(request, MHD_HTTP_OK, cprof_format_media_type(query->format), bytes,
-                     byte_count);
-}
+/* What somebody waits for a disk: the recent profiles are shown all the same. */
+#define LIST_SECONDS 2u
+#define FILE_SECONDS 10u
 
 static json_t *recent_as_json(const struct cprof_recent *recent)
 {
@@ -61,81 +39,42 @@ static json_t *recent_as_json(const struct cprof_recent *recent)
     return list;
 }
 
-struct file {
-    struct cprof_directory_name name;
-    char *text;
+/* A request that waits for the disk. */
+struct waiting {
+    struct cprof_side_job job;
+    const struct cprof_web_site *site;
+    struct cprof_web_request *request; /* NULL: it was answered, or nobody listens any more */
+    /* Of all files: */
+    struct cprof_saved_list list;
+    /* Of one: */
+    struct cprof_web_query query;
+    char *name;
+    bool is_found;
+    uint8_t *bytes;
+    size_t byte_count;
 };
 
-static int newer_first(const void *left, const void *right)
-{
-    const struct file *a = left, *b = right;
-
-    return (a->name.start_unix_ms < b->name.start_unix_ms) -
-           (a->name.start_unix_ms > b->name.start_unix_ms);
-}
-
-/* The names that are ours, newest first; the caller frees texts and list. */
-static struct file *list_files(const struct cprof_web_site *site, size_t *count)
-{
-    DIR *names = site->output ? opendir(site->config->output_dir) : NULL;
-    struct file *files = names ? calloc(FILES_LOOKED_AT, sizeof(*files)) : NULL;
-
-    *count = 0;
-    for (struct dirent *entry; files && *count < FILES_LOOKED_AT && (entry = readdir(names));) {
-        struct file file = {.text = NULL};
-
-        if (cprof_directory_read_name(&file.name, site->output, entry->d_name)) {
-            file.text = strdup(entry->d_name);
-        }
-        if (file.text) {
-            files[(*count)++] = file;
-        }
-    }
-    if (names) {
-        (void)closedir(names);
-    }
-    if (*count > 1) {
-        qsort(files, *count, sizeof(*files), newer_first);
-    }
-    return files;
-}
-
-static json_t *file_as_json(const struct cprof_config *config, const struct file *file)
-{
-    char path[2 * CPROF_PATH_BYTES];
-    struct stat status;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", config->output_dir, file->text);
-    if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
-        return NULL;
-    }
-    return json_pack("{ss, ss, sI, sI}", "name", file->text, "kind",
-                     cprof_kind_name(file->name.kind), "start_ms",
-                     (json_int_t)file->name.start_unix_ms, "bytes", (json_int_t)status.st_size);
-}
-
-static json_t *files_as_json(const struct cprof_web_site *site)
+static json_t *files_as_json(const struct cprof_saved_list *files)
 {
     json_t *list = json_array();
-    size_t count;
-    struct file *files = list_files(site, &count);
 
-    for (size_t i = 0; i < count; i++) {
-        json_t *file = list && i < FILES_SHOWN_MAX ? file_as_json(site->config, &files[i]) : NULL;
+    for (size_t i = 0; list && i < files->count; i++) {
+        const struct cprof_saved_file *file = &files->files[i];
 
-        if (file) {
-            (void)json_array_append_new(list, file);
-        }
-        free(files[i].text);
+        (void)json_array_append_new(list, json_pack("{ss, ss, sI, sI}", "name", file->text, "kind",
+                                                    cprof_kind_name(file->name.kind), "start_ms",
+                                                    (json_int_t)file->name.start_unix_ms, "bytes",
+                                                    (json_int_t)file->byte_count));
     }
-    free(files);
     return list;
 }
 
-static void send_list(const struct cprof_web_site *site, struct cprof_web_request *request)
+/* `trouble` NULL: all files are in the list. */
+static void send_list(const struct cprof_web_site *site, struct cprof_web_request *request,
+                      const struct cprof_saved_list *files, const char *trouble)
 {
-    json_t *root =
-        json_pack("{so, so}", "recent", recent_as_json(site->recent), "files", files_as_json(site));
+    json_t *root = json_pack("{so, so, ss?}", "recent", recent_as_json(site->recent), "files",
+                             files_as_json(files), "files_trouble", trouble);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);
@@ -146,26 +85,150 @@ static void send_list(const struct cprof_web_site *site, struct cprof_web_reques
     cprof_web_answer(request, MHD_HTTP_OK, "application/json", (uint8_t *)text, strlen(text));
 }
 
-static void send_file(const struct cprof_web_site *site, struct cprof_web_request *request,
-                      const char *name, const struct cprof_web_query *query)
+/* The recent profiles need no disk. */
+static void send_list_without_files(const struct cprof_web_site *site,
+                                    struct cprof_web_request *request)
 {
-    struct cprof_profile_bytes profile = {.bytes = NULL};
-    struct cprof_directory_name ignored;
-    uint8_t *bytes = NULL;
-    bool found = site->output && cprof_directory_read_name(&ignored, site->output, name) &&
-                 cprof_web_read_file(&bytes, &profile.byte_count, site->config->output_dir, name,
-                                     CPROF_PPROF_FILE_BYTES_MAX);
+    static const struct cprof_saved_list none;
 
-    if (found) {
-        profile.bytes = bytes;
-        cprof_web_send_profile(request, &profile, query, name);
-    } else {
-        cprof_web_answer_line(request, MHD_HTTP_NOT_FOUND, "there is no such profile (any more)");
-    }
-    free(bytes);
+    send_list(site, request, &none, "the disk of output-dir does not answer in time");
 }
 
-static void send_recent(struct cprof_web_request *request,
+static void refuse_file(struct cprof_web_request *request)
+{
+    cprof_web_answer_line(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                          "the disk of output-dir does not answer in time");
+}
+
+static void free_waiting(struct waiting *waiting)
+{
+    cprof_saved_list_reset(&waiting->list);
+    free(waiting->name);
+    free(waiting->bytes);
+    free(waiting);
+}
+
+static void gone(void *context)
+{
+    struct waiting *waiting = context;
+
+    waiting->request = NULL;
+}
+
+static void list_late(void *context)
+{
+    struct waiting *waiting = context;
+
+    send_list_without_files(waiting->site, waiting->request);
+    waiting->request = NULL;
+}
+
+static void file_late(void *context)
+{
+    struct waiting *waiting = context;
+
+    refuse_file(waiting->request);
+    waiting->request = NULL;
+}
+
+static void list_files(struct cprof_side_job *job)
+{
+    struct waiting *waiting = (struct waiting *)job;
+
+    cprof_saved_list_read(&waiting->list, waiting->site->config, waiting->site->output);
+}
+
+static void list_done(struct cprof_side_job *job, bool was_worked)
+{
+    struct waiting *waiting = (struct waiting *)job;
+
+    if (waiting->request && was_worked) {
+        send_list(waiting->site, waiting->request, &waiting->list, NULL);
+    }
+    free_waiting(waiting);
+}
+
+static void read_file(struct cprof_side_job *job)
+{
+    struct waiting *waiting = (struct waiting *)job;
+
+    waiting->is_found =
+        cprof_saved_file_read(&waiting->bytes, &waiting->byte_count, waiting->site->config,
+                              waiting->site->output, waiting->name);
+}
+
+static void read_done(struct cprof_side_job *job, bool was_worked)
+{
+    struct waiting *waiting = (struct waiting *)job;
+    const struct cprof_profile_bytes profile = {.bytes = waiting->bytes,
+                                                .byte_count = waiting->byte_count};
+
+    if (!waiting->request || !was_worked) {
+        free_waiting(waiting);
+        return;
+    }
+    if (waiting->is_found) {
+        cprof_web_send_profile(waiting->site, waiting->request, &profile, &waiting->query,
+                               waiting->name);
+    } else {
+        cprof_web_answer_line(waiting->request, MHD_HTTP_NOT_FOUND,
+                              "there is no such profile (any more)");
+    }
+    free_waiting(waiting);
+}
+
+static struct waiting *wait_for_disk(const struct cprof_web_site *site,
+                                     struct cprof_web_request *request)
+{
+    struct waiting *waiting = calloc(1, sizeof(*waiting));
+
+    if (!waiting) {
+        cprof_web_answer_line(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory");
+        return NULL;
+    }
+    waiting->job.is_urgent = true;
+    waiting->site = site;
+    waiting->request = request;
+    cprof_web_on_gone(request, gone, waiting);
+    return waiting;
+}
+
+static void ask_for_list(const struct cprof_web_site *site, struct cprof_web_request *request)
+{
+    struct waiting *waiting = wait_for_disk(site, request);
+
+    if (!waiting) {
+        return;
+    }
+    waiting->job.work = list_files;
+    waiting->job.done = list_done;
+    cprof_web_on_late(request, LIST_SECONDS, list_late);
+    if (!cprof_side_thread_take(site->files, &waiting->job)) {
+        send_list_without_files(site, request);
+        free_waiting(waiting);
+    }
+}
+
+static void ask_for_file(const struct cprof_web_site *site, struct cprof_web_request *request,
+                         const char *name, const struct cprof_web_query *query)
+{
+    struct waiting *waiting = wait_for_disk(site, request);
+
+    if (!waiting) {
+        return;
+    }
+    waiting->job.work = read_file;
+    waiting->job.done = read_done;
+    waiting->query = *query;
+    waiting->name = strdup(name);
+    cprof_web_on_late(request, FILE_SECONDS, file_late);
+    if (!waiting->name || !cprof_side_thread_take(site->files, &waiting->job)) {
+        refuse_file(request);
+        free_waiting(waiting);
+    }
+}
+
+static void send_recent(const struct cprof_web_site *site, struct cprof_web_request *request,
                         const struct cprof_recent_profile *recent,
                         const struct cprof_web_query *query)
 {
@@ -175,7 +238,7 @@ static void send_recent(struct cprof_web_request *request,
 
     (void)snprintf(name, sizeof(name), "%s-%" PRIu64 ".pb.gz", cprof_kind_name(recent->kind),
                    recent->id);
-    cprof_web_send_profile(request, &profile, query, name);
+    cprof_web_send_profile(site, request, &profile, query, name);
 }
 
 /* The recent profile whose number begins `rest`; *tail is what follows. */
@@ -208,13 +271,13 @@ void cprof_web_profiles(const struct cprof_web_site *site, struct cprof_web_requ
         return;
     }
     if (rest[0] == '\0') {
-        send_list(site, request);
+        ask_for_list(site, request);
         return;
     }
     recent = find_recent(site, rest, &tail);
     if (recent && tail[0] == '\0') {
-        send_recent(request, recent, &query);
+        send_recent(site, request, recent, &query);
     } else {
-        send_file(site, request, rest, &query);
+        ask_for_file(site, request, rest, &query);
     }
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/base/units.h"
+#include "../../shared/segment/window.h"
 #include "../profile/clean_text.h"
 #include "request_state.h"
 
@@ -103,6 +105,14 @@ void cprof_web_on_gone(struct cprof_web_request *request, void (*gone)(void *con
 {
     request->gone = gone;
     request->gone_context = context;
+    request->late = NULL;
+}
+
+void cprof_web_on_late(struct cprof_web_request *request, unsigned seconds,
+                       void (*late)(void *context))
+{
+    request->late = late;
+    request->late_ns = cprof_now_ns() + seconds * NS_PER_S;
 }
 
 void cprof_web_request_give_up(struct cprof_web_request *request)
@@ -112,6 +122,16 @@ void cprof_web_request_give_up(struct cprof_web_request *request)
     request->gone = NULL;
     if (gone) {
         gone(request->gone_context);
+    }
+}
+
+void cprof_web_request_look(struct cprof_web_request *request, uint64_t now_ns)
+{
+    void (*late)(void *context) = request->late;
+
+    if (!request->answered && late && now_ns >= request->late_ns) {
+        request->late = NULL;
+        late(request->gone_context);
     }
 }
 

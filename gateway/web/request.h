@@ -45,8 +45,13 @@ void cprof_web_answer_line(struct cprof_web_request *request, unsigned status, c
 void cprof_web_name_file(struct cprof_web_request *request, const char *name);
 
 /* gone(context) is called if the request ends before it is answered: its client went away or the
- * server ends. It must not be answered any more then. */
+ * server ends. It must not be answered any more then. Takes the place of one given before. */
 void cprof_web_on_gone(struct cprof_web_request *request, void (*gone)(void *context),
                        void *context);
+
+/* late(context of cprof_web_on_gone) is called, once, if it is not answered within so many seconds,
+ * or one more; it answers. */
+void cprof_web_on_late(struct cprof_web_request *request, unsigned seconds,
+                       void (*late)(void *context));
 
 #endif

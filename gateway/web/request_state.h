@@ -38,6 +38,8 @@ struct cprof_web_request {
 
     void (*gone)(void *context);
     void *gone_context;
+    void (*late)(void *context); /* likewise; NULL: it may wait as long as it takes */
+    uint64_t late_ns;
     /* The server's: lets the connection of an answer that came late go on. */
     void (*resume)(struct cprof_web_request *request);
     void *resume_context;
@@ -45,6 +47,9 @@ struct cprof_web_request {
 
 /* Tells whoever still wants to answer that nobody listens. */
 void cprof_web_request_give_up(struct cprof_web_request *request);
+
+/* Tells whoever wanted to answer by now that it is late. */
+void cprof_web_request_look(struct cprof_web_request *request, uint64_t now_ns);
 
 /* Ends it, given up if need be. */
 void cprof_web_request_free(struct cprof_web_request *request);

@@ -11,8 +11,8 @@
 
 #include "../../shared/base/units.h"
 #include "../profile/kind.h"
-#include "profiles.h"
 #include "query.h"
+#include "send_profile.h"
 
 /* A request that waits for its window. */
 struct waiting {
@@ -46,7 +46,7 @@ static void ready(void *context, const struct cprof_demand_result *result)
 
         (void)snprintf(name, sizeof(name), "%s-%u.pb.gz", cprof_kind_name(waiting->kind),
                        result->window->id);
-        cprof_web_send_profile(waiting->request, &bytes, &waiting->query, name);
+        cprof_web_send_profile(waiting->site, waiting->request, &bytes, &waiting->query, name);
     } else {
         cprof_web_answer_line(waiting->request, MHD_HTTP_INTERNAL_SERVER_ERROR,
                               "the window was lost: the log says why");

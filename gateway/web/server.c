@@ -34,6 +34,9 @@
 #define ANSWER_SECONDS  60u
 #define SWEEP_NS        NS_PER_S
 
+/* That the disk has for the token's file. */
+#define TOKEN_NS (5 * NS_PER_S)
+
 #define LISTEN_RETRY_NS     (NS_PER_S / 4)
 #define LISTEN_RETRY_NS_MAX (8 * NS_PER_S)
 
@@ -45,11 +48,23 @@ struct client {
     struct cprof_web_request *request; /* NULL: it has sent none yet */
 };
 
+/* The token's file is read, or written, by the side thread for files. */
+struct guard_job {
+    struct cprof_side_job job;
+    struct cprof_web_server *server; /* NULL: it does not wait any more */
+    const struct cprof_config *config;
+    const struct cprof_output *output;
+    struct cprof_guard guard;
+    bool ok;
+    struct cprof_error error;
+};
+
 struct cprof_web_server {
     const struct cprof_config *config;
     struct cprof_loop *loop;
     const struct cprof_web_site *site;
     struct cprof_guard guard;
+    struct guard_job *guard_job; /* NULL: the guard stands */
     struct cprof_listener listener;
     struct MHD_Daemon *daemon; /* NULL: it does not listen yet */
     struct cprof_loop_watch watch;
@@ -131,7 +146,9 @@ static void sweep(struct cprof_web_server *server, uint64_t now_ns)
         if (is_waiting(client) && has_gone(client)) {
             cprof_web_request_give_up(client->request);
             cprof_web_answer_line(client->request, MHD_HTTP_REQUEST_TIMEOUT, "the client has gone");
-        } else if (client->used && !is_waiting(client) && now_ns > client->deadline_ns) {
+        } else if (is_waiting(client)) {
+            cprof_web_request_look(client->request, now_ns);
+        } else if (client->used && now_ns > client->deadline_ns) {
             hang_up(client);
         }
     }
@@ -469,10 +486,93 @@ static void try_to_start(struct cprof_web_server *server, uint64_t now_ns)
         2 * server->retry_ns < LISTEN_RETRY_NS_MAX ? 2 * server->retry_ns : LISTEN_RETRY_NS_MAX;
 }
 
+static void take_guard(struct cprof_web_server *server, const struct cprof_guard *guard, bool ok,
+                       const struct cprof_error *error)
+{
+    server->guard = *guard;
+    if (!ok) {
+        cprof_log(CPROF_LOG_WARNING, "%s", error->text);
+    }
+    if (guard->needs_token && guard->token[0] == '\0') {
+        cprof_log(CPROF_LOG_WARNING, "there is no endpoint: there is no token");
+        return;
+    }
+    try_to_start(server, cprof_now_ns());
+}
+
+static void open_guard(struct cprof_side_job *job)
+{
+    struct guard_job *opening = (struct guard_job *)job;
+
+    opening->ok =
+        cprof_guard_open(&opening->guard, opening->config, opening->output, &opening->error);
+}
+
+static void guard_is_open(struct cprof_side_job *job, bool was_worked)
+{
+    struct guard_job *opening = (struct guard_job *)job;
+    struct cprof_web_server *server = opening->server;
+
+    if (server && was_worked) {
+        server->guard_job = NULL;
+        server->timer.due_ns = CPROF_LOOP_NEVER;
+        take_guard(server, &opening->guard, opening->ok, &opening->error);
+    }
+    cprof_guard_close(&opening->guard);
+    free(opening);
+}
+
+/* Whoever needs no file has its guard at once. */
+static void open_without_file(struct cprof_web_server *server, bool is_late)
+{
+    struct cprof_guard guard;
+    struct cprof_error error;
+    bool ok = cprof_guard_open_without_file(&guard, server->config, &error);
+
+    if (is_late) {
+        cprof_log(
+            CPROF_LOG_WARNING,
+            "the disk of the token's file does not answer: the endpoint's token is good until "
+            "the next reload");
+    }
+    take_guard(server, &guard, ok, &error);
+    cprof_guard_close(&guard);
+}
+
+static void ask_for_guard(struct cprof_web_server *server)
+{
+    const struct cprof_config *config = server->config;
+    bool has_file = config->http_token[0] == '\0' && config->http_address[0] != '/';
+    struct guard_job *opening = has_file ? calloc(1, sizeof(*opening)) : NULL;
+
+    if (!opening) {
+        open_without_file(server, false);
+        return;
+    }
+    *opening =
+        (struct guard_job){.job = {.is_urgent = true, .work = open_guard, .done = guard_is_open},
+                           .server = server,
+                           .config = config,
+                           .output = server->site->output};
+    server->guard_job = opening;
+    server->timer.due_ns = cprof_now_ns() + TOKEN_NS;
+    if (!cprof_side_thread_take(server->site->files, &opening->job)) {
+        server->guard_job = NULL;
+        free(opening);
+        open_without_file(server, true);
+    }
+}
+
 static void turn(void *context, uint64_t now_ns)
 {
     struct cprof_web_server *server = context;
 
+    if (server->guard_job) {
+        server->guard_job->server = NULL;
+        server->guard_job = NULL;
+        open_without_file(server, true);
+        return;
+    }
     if (!server->daemon) {
         try_to_start(server, now_ns);
         return;
@@ -487,7 +587,6 @@ struct cprof_web_server *cprof_web_server_create(const struct cprof_config *conf
                                                  struct cprof_error *error)
 {
     struct cprof_web_server *server = calloc(1, sizeof(*server));
-    struct cprof_error token_error;
 
     if (!server) {
         cprof_fail(error, "no memory for the endpoint");
@@ -497,16 +596,12 @@ struct cprof_web_server *cprof_web_server_create(const struct cprof_config *conf
         .config = config, .loop = loop, .site = site, .retry_ns = LISTEN_RETRY_NS};
     server->timer =
         (struct cprof_loop_timer){.due_ns = CPROF_LOOP_NEVER, .fire = turn, .context = server};
-    if (!cprof_guard_open(&server->guard, config, site->output, &token_error)) {
-        cprof_log(CPROF_LOG_WARNING, "%s", token_error.text);
-    }
-    if ((server->guard.needs_token && server->guard.token[0] == '\0') ||
-        !cprof_loop_add_timer(loop, &server->timer)) {
-        cprof_fail(error, "there is no token, or no place in the loop");
+    if (!cprof_loop_add_timer(loop, &server->timer)) {
+        cprof_fail(error, "there is no place in the loop");
         free(server);
         return NULL;
     }
-    try_to_start(server, cprof_now_ns());
+    ask_for_guard(server);
     return server;
 }
 
@@ -530,6 +625,9 @@ void cprof_web_server_destroy(struct cprof_web_server *server)
         return;
     }
     server->ending = true;
+    if (server->guard_job) {
+        server->guard_job->server = NULL;
+    }
     if (server->daemon) {
         end_waiting(server);
         (void)MHD_run(server->daemon);

@@ -22,8 +22,9 @@
 
 struct cprof_web_server;
 
-/* Listens at config->http_address and says where in one line of the log. Everything is borrowed
- * until the end. NULL with the error: the address is taken, a path cannot be written. */
+/* Listens at config->http_address and says where in one line of the log, now or, where the token's
+ * file is looked at first, in a moment. Everything is borrowed until the end. NULL with the error:
+ * no memory, or no place in the loop. */
 struct cprof_web_server *cprof_web_server_create(const struct cprof_config *config,
                                                  struct cprof_loop *loop,
                                                  const struct cprof_web_site *site,

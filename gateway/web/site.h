@@ -12,12 +12,15 @@
 #include "../askers/demand.h"
 #include "../askers/stacks.h"
 #include "../control/command_runner.h"
+#include "../loop/side_thread.h"
 #include "../sinks/recent.h"
 #include "../status/status.h"
 
 struct cprof_web_site {
     const struct cprof_config *config;
-    const struct cprof_output *output; /* NULL: there is no directory */
+    const struct cprof_output *output;     /* NULL: there is no directory; the thread's for files */
+    struct cprof_side_thread *files;       /* NULL: files are read at once */
+    struct cprof_side_thread *conversions; /* likewise */
     struct cprof_demand *demand;
     struct cprof_recent *recent;
     struct cprof_status *status;

@@ -157,10 +157,11 @@ static json_t *files_as_json(const struct cprof_status_report *report,
     if (config->output_dir[0] == '\0') {
         return json_null();
     }
-    return json_pack("{sI, sI, sI, so, sb}", "written", (json_int_t)report->files.delivered,
+    return json_pack("{sI, sI, sI, so, sb, si}", "written", (json_int_t)report->files.delivered,
                      "failed", (json_int_t)report->files.dropped, "bytes",
                      (json_int_t)report->files.bytes, "last_ms",
-                     milliseconds(report->files.last_unix_ns), "failing", report->files.is_failing);
+                     milliseconds(report->files.last_unix_ns), "failing", report->files.is_failing,
+                     "waiting", (int)report->files_waiting);
 }
 
 static json_t *uploads_as_json(const struct cprof_status_report *report)
@@ -195,15 +196,22 @@ static json_t *overhead_as_json(const struct cprof_status_overhead *overhead)
         (int)overhead->period_ms);
 }
 
+static json_t *gateway_as_json(const struct cprof_status_report *report)
+{
+    return json_pack("{si, si, sf, sI, sf, sf}", "pid", (int)report->gateway_pid, "starts",
+                     (int)report->gateway_starts, "uptime_s", (double)report->uptime_ns / 1e9,
+                     "log_lines_dropped", (json_int_t)report->log_lines_dropped, "loop_longest_ms",
+                     (double)report->loop_longest_ns / 1e6, "loop_longest_minute_ms",
+                     (double)report->loop_longest_minute_ns / 1e6);
+}
+
 char *cprof_status_as_json(const struct cprof_status_report *report,
                            const struct cprof_config *config, const struct cprof_settings *settings)
 {
     json_t *root = json_pack(
-        "{ss, so, ss, s{si, si, sf, sI}, so, so, so, so, so, so, s{sI, sI, sI}}", "version",
-        report->version, "now_ms", milliseconds(report->now_unix_ns), "service", config->service,
-        "gateway", "pid", (int)report->gateway_pid, "starts", (int)report->gateway_starts,
-        "uptime_s", (double)report->uptime_ns / 1e9, "log_lines_dropped",
-        (json_int_t)report->log_lines_dropped, "settings", settings_as_json(settings), "overhead",
+        "{ss, so, ss, so, so, so, so, so, so, so, s{sI, sI, sI}}", "version", report->version,
+        "now_ms", milliseconds(report->now_unix_ns), "service", config->service, "gateway",
+        gateway_as_json(report), "settings", settings_as_json(settings), "overhead",
         overhead_as_json(&report->overhead), "slots", slots_as_json(report), "windows",
         windows_as_json(report), "files", files_as_json(report, config), "uploads",
         uploads_as_json(report), "windows_ended", "finished", (json_int_t)report->windows_finished,

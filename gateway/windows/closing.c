@@ -112,7 +112,7 @@ void cprof_closing_look_at_closing(struct cprof_windows *windows, struct cprof_e
     if (!take_end(windows, entry)) {
         return;
     }
-    if (cprof_entries_have(windows, CPROF_STAGE_READING)) {
+    if (cprof_entries_have(windows, CPROF_STAGE_READING) || cprof_left_has_more(&windows->left)) {
         entry->look_ns = now_ns + CPROF_SETTLE_LOOK_NS;
         return;
     }

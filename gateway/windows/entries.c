@@ -92,10 +92,15 @@ void cprof_entries_recycle(struct cprof_windows *windows, uint64_t now_ns)
         windows->recycle_look_ns = now_ns + CPROF_CLOSE_LOOK_NS;
         return;
     }
-    if (windows->observer.giving_back) {
+    if (windows->observer.giving_back && windows->recycle_slot == 0) {
         windows->observer.giving_back(windows->observer.context);
     }
-    cprof_slots_begin_epoch(windows->segment);
+    if (!cprof_slots_begin_epoch(windows->segment, &windows->recycle_slot,
+                                 cprof_now_ns() + CPROF_TURN_NS)) {
+        windows->recycle_look_ns = now_ns;
+        cprof_entries_wake(windows);
+        return;
+    }
     windows->fresh = true;
 }
 

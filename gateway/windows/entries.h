@@ -24,7 +24,7 @@
 #define CPROF_CLOSE_WAIT_NS  NS_PER_S
 
 /* The loop waits for so long, and for one step of the making, at most. */
-#define CPROF_TURN_NS (20 * NS_PER_MS)
+#define CPROF_TURN_NS (5 * NS_PER_MS)
 
 #define CPROF_SOURCES_MAX (CPROF_SOURCE_WATCH + 1)
 
@@ -75,6 +75,7 @@ struct cprof_windows {
     bool fresh;               /* no window was opened in this epoch */
     uint64_t drained_by_ns;   /* until then slots may be closing a window that was taken back */
     uint64_t recycle_look_ns; /* when to try again to give the logs back */
+    uint32_t recycle_slot;    /* the next one whose log is given back */
     uint64_t fill_look_ns;    /* when to see how full they are */
     uint64_t cut_ns;          /* when windows were cut last */
     uint64_t next_cut_ns;     /* not before that */

@@ -61,21 +61,13 @@ struct cprof_making {
     struct cprof_merge merges[CPROF_PROFILE_KINDS];
     struct cprof_request_list *requests; /* of the present slot, NULL: nobody asks */
     uint32_t next_slot;
+    struct cprof_log_view view; /* of the present slot */
+    bool has_view;
+    unsigned next_merge;   /* of that view */
     bool is_complete;      /* the profiles follow */
     unsigned next_profile; /* to be ended and packed */
     bool is_packing;
 };
-
-static bool merge_slot(struct cprof_making *making, const struct cprof_log_view *view,
-                       struct cprof_error *error)
-{
-    for (unsigned i = 0; i < making->harvest.count; i++) {
-        if (!cprof_merge_slot(&making->merges[i], view, error)) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* The window's part of one slot. Its clocks are complete if the process has settled them behind
  * the end, even if it samples on for other windows. */
@@ -108,17 +100,6 @@ static void note_running(struct cprof_making *making, const struct cprof_log_vie
         cprof_running_add(&making->harvest.running, making->requests, view->number,
                           atomic_load(&slot->incarnation), end_ns / NS_PER_US);
     }
-}
-
-static bool merge_one(struct cprof_making *making, struct cprof_log_view *view,
-                      struct cprof_error *error)
-{
-    if (making->requests) {
-        cprof_requests_read(making->requests, making->source.segment, view->slot_index);
-        view->requests = making->requests;
-        note_running(making, view);
-    }
-    return merge_slot(making, view, error);
 }
 
 static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_slot_sum *slot,
@@ -266,13 +247,42 @@ size_t cprof_making_table_bytes(const struct cprof_making *making)
     return largest;
 }
 
+static void drop_view(struct cprof_making *making)
+{
+    if (making->has_view) {
+        cprof_log_view_reset(&making->view);
+    }
+    making->has_view = false;
+}
+
+static bool begin_slot(struct cprof_making *making, struct cprof_error *error)
+{
+    making->has_view = true;
+    making->next_merge = 0;
+    if (!read_slot(making, &making->view, making->next_slot++, error)) {
+        return false;
+    }
+    if (making->requests) {
+        cprof_requests_read(making->requests, making->source.segment, making->view.slot_index);
+        making->view.requests = making->requests;
+        note_running(making, &making->view);
+    }
+    return true;
+}
+
+/* Reads the next slot's log, or merges what was read into one profile more. */
 static enum cprof_step take_slot(struct cprof_making *making, struct cprof_error *error)
 {
-    struct cprof_log_view view;
-    bool ok =
-        read_slot(making, &view, making->next_slot++, error) && merge_one(making, &view, error);
+    bool ok;
 
-    cprof_log_view_reset(&view);
+    if (!making->has_view) {
+        ok = begin_slot(making, error);
+    } else if (making->next_merge < making->harvest.count) {
+        ok = cprof_merge_slot(&making->merges[making->next_merge++], &making->view, error);
+    } else {
+        drop_view(making);
+        ok = true;
+    }
     return ok ? CPROF_STEP_MORE : CPROF_STEP_FAILED;
 }
 
@@ -303,7 +313,7 @@ static enum cprof_step take_profile(struct cprof_making *making, struct cprof_er
 
 enum cprof_step cprof_making_step(struct cprof_making *making, struct cprof_error *error)
 {
-    if (making->next_slot < making->source.segment->slot_count) {
+    if (making->has_view || making->next_slot < making->source.segment->slot_count) {
         return take_slot(making, error);
     }
     if (!making->is_complete || making->next_profile == making->harvest.count) {
@@ -323,6 +333,7 @@ struct cprof_harvest *cprof_making_harvest(struct cprof_making *making)
 void cprof_making_end(struct cprof_making *making)
 {
     if (making) {
+        drop_view(making);
         for (unsigned i = 0; i < CPROF_PROFILE_KINDS; i++) {
             cprof_merge_reset(&making->merges[i]);
         }

@@ -7,10 +7,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../shared/base/log.h"
 #include "../../shared/segment/window.h"
 #include "harvest.h"
+#include "memory_share.h"
 
 /* Stands in `unreleased` while a segment's windows are still being finished. */
 #define NOT_ALL_FINISHED (1u << 31)
@@ -74,87 +76,169 @@ char *cprof_left_ticket(const struct cprof_segment *segment, unsigned index,
     return ticket;
 }
 
+static void close_segment(struct cprof_left_segment *left)
+{
+    if (left->segment.base) {
+        cprof_segment_close(&left->segment);
+        (void)close(left->segment.fd);
+    }
+}
+
 static void let_go(struct cprof_left_segment *left)
 {
     if (left->unreleased == 0 && left->segment.base) {
         atomic_store(&cprof_segment_control(&left->segment)->harvested, 1);
-        cprof_segment_close(&left->segment);
+        close_segment(left);
     }
 }
 
-/* Makes the profiles, or says why there are none: NULL. */
-static struct cprof_harvest *make(const struct cprof_left_windows *left,
-                                  const struct cprof_segment *segment,
-                                  const struct cprof_window *window, struct cprof_harvest *harvest)
+/* Of the window that is being finished. */
+static int handle_at(const struct cprof_left_windows *left)
 {
-    static const struct cprof_snapshot nothing;
-    struct cprof_error error;
-
-    *harvest = (struct cprof_harvest){0};
-    if (window->flags & CPROF_WINDOW_HAS_BASE) {
-        cprof_left_count_lost(left->control, window, CPROF_LEFT_BASE_IS_LOST);
-        return NULL;
-    }
-    cprof_left_warn_of_parts(window);
-    if (!cprof_harvest_make(harvest, segment, left->config, window, &nothing, left->symbols,
-                            &error)) {
-        cprof_left_count_lost(left->control, window, error.text);
-        return NULL;
-    }
-    return harvest;
+    return left->first_handle + (int)(left->segment_at * CPROF_WINDOWS_MAX + left->window_at);
 }
 
-static void finish_window(struct cprof_left_windows *left, int handle,
-                          const struct cprof_left_segment *from, unsigned index,
-                          struct cprof_window *window)
+/* There was none in its place, or it was dropped. */
+static bool is_released(const struct cprof_left_windows *left)
 {
-    const struct cprof_adopter *adopter =
-        window->source < left->adopter_count ? &left->adopters[window->source] : left->adopters;
-    struct cprof_window_result result = {.handle = handle, .window = window, .adopted = true};
-    struct cprof_harvest harvest;
-    char *ticket;
+    return !(left->segments[left->segment_at].unreleased & (1u << left->window_at));
+}
 
-    if (!adopter->finished) {
-        cprof_left_release(left, handle);
-        return;
-    }
-    ticket = cprof_left_ticket(&from->segment, index, window, &result.ticket_bytes);
+static const struct cprof_adopter *adopter_of(const struct cprof_left_windows *left,
+                                              uint32_t source)
+{
+    return source < left->adopter_count ? &left->adopters[source] : left->adopters;
+}
+
+static void hand_over(struct cprof_left_windows *left, struct cprof_harvest *harvest)
+{
+    struct cprof_left_segment *from = &left->segments[left->segment_at];
+    const struct cprof_adopter *adopter = adopter_of(left, left->window.source);
+    struct cprof_window_result result = {
+        .handle = handle_at(left),
+        .window = &left->window,
+        .harvest = harvest,
+        .adopted = true,
+    };
+    char *ticket =
+        cprof_left_ticket(&from->segment, left->window_at, &left->window, &result.ticket_bytes);
+
     result.ticket = ticket ? ticket : "";
-    cprof_left_correct_end(cprof_segment_control(&from->segment), window);
-    result.harvest = make(left, &from->segment, window, &harvest);
     adopter->finished(adopter->context, &result);
-    cprof_harvest_reset(&harvest);
     free(ticket);
 }
 
-void cprof_left_finish(struct cprof_left_windows *left, int fd)
+static void lose(struct cprof_left_windows *left, const char *why)
+{
+    cprof_left_count_lost(left->control, &left->window, why);
+    hand_over(left, NULL);
+}
+
+/* Its profiles are made from now on, or it is done with already. */
+static void begin_window(struct cprof_left_windows *left)
+{
+    static const struct cprof_snapshot nothing;
+    struct cprof_left_segment *from = &left->segments[left->segment_at];
+    const struct cprof_harvest_source source = {
+        .segment = &from->segment,
+        .config = left->config,
+        .window = &left->window,
+        .base = &nothing,
+        .symbols = left->symbols,
+        .table_bytes = cprof_memory_table_bytes(left->config),
+    };
+    struct cprof_error error;
+
+    left->window = from->windows[left->window_at];
+    if (!adopter_of(left, left->window.source)->finished) {
+        cprof_left_release(left, handle_at(left));
+        return;
+    }
+    cprof_left_correct_end(cprof_segment_control(&from->segment), &left->window);
+    if (left->window.flags & CPROF_WINDOW_HAS_BASE) {
+        lose(left, CPROF_LEFT_BASE_IS_LOST);
+        return;
+    }
+    cprof_left_warn_of_parts(&left->window);
+    left->making = cprof_making_begin(&source, &error);
+    if (left->making) {
+        cprof_making_complete(left->making);
+    } else {
+        lose(left, error.text);
+    }
+}
+
+static void step_window(struct cprof_left_windows *left)
+{
+    struct cprof_making *making = left->making;
+    struct cprof_error error;
+    enum cprof_step step = is_released(left) ? CPROF_STEP_DONE : cprof_making_step(making, &error);
+
+    if (step == CPROF_STEP_MORE) {
+        return;
+    }
+    left->making = NULL;
+    if (step == CPROF_STEP_FAILED) {
+        lose(left, error.text);
+    } else if (!is_released(left)) {
+        hand_over(left, cprof_making_harvest(making));
+    }
+    cprof_making_end(making);
+}
+
+static void next_segment(struct cprof_left_windows *left)
+{
+    struct cprof_left_segment *from = &left->segments[left->segment_at];
+
+    from->unreleased &= ~NOT_ALL_FINISHED;
+    let_go(from);
+    left->segment_at++;
+    left->window_at = 0;
+}
+
+void cprof_left_step(struct cprof_left_windows *left)
+{
+    if (!cprof_left_has_more(left)) {
+        return;
+    }
+    if (left->making) {
+        step_window(left);
+    } else if (left->window_at == CPROF_WINDOWS_MAX) {
+        next_segment(left);
+        return;
+    } else if (!is_released(left)) {
+        begin_window(left);
+    }
+    if (!left->making) {
+        left->window_at++;
+    }
+}
+
+bool cprof_left_has_more(const struct cprof_left_windows *left)
+{
+    return left->segment_at < left->segment_count;
+}
+
+void cprof_left_take(struct cprof_left_windows *left, int fd)
 {
     struct cprof_left_segment *from = &left->segments[left->segment_count];
-    struct cprof_window windows[CPROF_WINDOWS_MAX];
     struct cprof_error error;
     uint32_t mask;
-    int handle;
 
     if (left->segment_count == CPROF_LEFT_SEGMENTS_MAX) {
+        (void)close(fd);
         return;
     }
     if (!cprof_segment_open(&from->segment, fd, &error)) {
         cprof_log(CPROF_LOG_WARNING, "what was sampled before the reload is lost: %s", error.text);
+        (void)close(fd);
         return;
     }
-    handle = left->first_handle + (int)(left->segment_count++ * CPROF_WINDOWS_MAX);
+    left->segment_count++;
     mask = atomic_load(&cprof_segment_control(&from->segment)->harvested)
                ? 0
-               : cprof_harvest_find_windows(&from->segment, windows);
+               : cprof_harvest_find_windows(&from->segment, from->windows);
     from->unreleased = mask | NOT_ALL_FINISHED;
-    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
-        if (mask & (1u << i)) {
-            from->sources[i] = windows[i].source;
-            finish_window(left, handle + (int)i, from, i, &windows[i]);
-        }
-    }
-    from->unreleased &= ~NOT_ALL_FINISHED;
-    let_go(from);
 }
 
 void cprof_left_release(struct cprof_left_windows *left, int handle)
@@ -173,8 +257,9 @@ void cprof_left_release(struct cprof_left_windows *left, int handle)
 void cprof_left_drop(struct cprof_left_windows *left, enum cprof_window_source source)
 {
     for (unsigned i = 0; i < left->segment_count * CPROF_WINDOWS_MAX; i++) {
-        if (left->segments[i / CPROF_WINDOWS_MAX].sources[i % CPROF_WINDOWS_MAX] ==
-            (uint32_t)source) {
+        const struct cprof_left_segment *from = &left->segments[i / CPROF_WINDOWS_MAX];
+
+        if (from->windows[i % CPROF_WINDOWS_MAX].source == (uint32_t)source) {
             cprof_left_release(left, left->first_handle + (int)i);
         }
     }
@@ -188,14 +273,17 @@ unsigned cprof_left_count(const struct cprof_left_windows *left, enum cprof_wind
         const struct cprof_left_segment *from = &left->segments[i / CPROF_WINDOWS_MAX];
         unsigned index = i % CPROF_WINDOWS_MAX;
 
-        count += (from->unreleased & (1u << index)) && from->sources[index] == (uint32_t)source;
+        count +=
+            (from->unreleased & (1u << index)) && from->windows[index].source == (uint32_t)source;
     }
     return count;
 }
 
 void cprof_left_close(struct cprof_left_windows *left)
 {
+    cprof_making_end(left->making);
+    left->making = NULL;
     for (unsigned i = 0; i < left->segment_count; i++) {
-        cprof_segment_close(&left->segments[i].segment);
+        close_segment(&left->segments[i]);
     }
 }

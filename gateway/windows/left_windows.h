@@ -1,12 +1,11 @@
 /* left_windows.h - windows of a gateway before this one: what can still be made of them.
  *
- * A reload leaves a whole segment, whose processes are gone: what was sampled in it is written at
- * once, and the segment is let go when all its windows are released. A kill leaves windows in the
+ * A reload leaves a whole segment, whose processes are gone: what was sampled in it is written, one
+ * window after the other, and the segment is let go when all its windows are released. A kill leaves windows in the
  * gateway's own segment: windows.c goes on with those.
  *
  * Callers   the gateway's thread.
- * Memory    segments are mapped until their last window is released; their descriptors are the
- *           caller's.
+ * Memory    segments are mapped, and their descriptors open, until their last window is released.
  * Trust     none: windows and tickets are checked copies.
  *
  * SPDX-License-Identifier: MIT
@@ -21,6 +20,7 @@
 #include "../../shared/base/config.h"
 #include "../../shared/segment/layout.h"
 #include "../../shared/segment/segment.h"
+#include "harvest.h"
 #include "windows.h"
 
 #define CPROF_LEFT_SEGMENTS_MAX 8u
@@ -37,7 +37,7 @@ struct cprof_adopter {
 struct cprof_left_segment {
     struct cprof_segment segment;
     uint32_t unreleased; /* mask of its windows */
-    uint32_t sources[CPROF_WINDOWS_MAX];
+    struct cprof_window windows[CPROF_WINDOWS_MAX];
 };
 
 /* The first five are the caller's to set; the rest is zero at first, and private. */
@@ -50,11 +50,19 @@ struct cprof_left_windows {
     int first_handle; /* of the windows of the first segment */
     struct cprof_left_segment segments[CPROF_LEFT_SEGMENTS_MAX];
     unsigned segment_count;
+    unsigned segment_at, window_at; /* what is being finished */
+    struct cprof_window window;     /* that one, with its end put right */
+    struct cprof_making *making;    /* NULL: it is not begun */
 };
 
-/* Makes the profiles of a segment of before a reload and calls its windows' adopters, once each;
- * what nobody adopts is given up. A segment that was written before is left alone. */
-void cprof_left_finish(struct cprof_left_windows *left, int fd);
+/* Takes a segment of before a reload on, and its descriptor; one that was written before is left
+ * alone. */
+void cprof_left_take(struct cprof_left_windows *left, int fd);
+
+/* Does a step (harvest.h) of making the profiles of its windows, whose adopters are called, once
+ * each; what nobody adopts is given up. */
+void cprof_left_step(struct cprof_left_windows *left);
+bool cprof_left_has_more(const struct cprof_left_windows *left);
 
 /* As cprof_windows_release, _drop and _count, for windows of those segments. */
 void cprof_left_release(struct cprof_left_windows *left, int handle);

@@ -10,6 +10,7 @@
  *     a twelfth      names of native functions (symbols/symbols.h) before a file is read, which may
  *                    add half of that; as much to read it
  *     a sixteenth    what logs said when windows began or ended beside others (snapshot.h)
+ *     a sixteenth    files that wait for the disk (sinks/directory.h), and one file beyond
  *
  * On top of it comes what is made of profiles: the text of an upload (cloud/api.h), formats that
  * the endpoint converts to, what a watch gathers of slow requests (askers/watch.h), and in windows
@@ -53,6 +54,11 @@ static inline size_t cprof_memory_log_bytes(const struct cprof_config *config)
 static inline size_t cprof_memory_symbol_bytes(const struct cprof_config *config)
 {
     return cprof_memory_part(config, 12);
+}
+
+static inline size_t cprof_memory_waiting_bytes(const struct cprof_config *config)
+{
+    return cprof_memory_part(config, 16);
 }
 
 static inline size_t cprof_memory_snapshot_bytes(const struct cprof_config *config)

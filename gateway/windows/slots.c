@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../shared/base/log.h"
+#include "../../shared/segment/window.h"
 
 /* A process that was killed answers signal 0 until its parent has asked for its end. */
 static bool process_is_zombie(uint32_t pid)
@@ -89,12 +90,14 @@ bool cprof_slots_are_filling(const struct cprof_segment *segment, uint32_t epoch
     return false;
 }
 
-void cprof_slots_begin_epoch(const struct cprof_segment *segment)
+bool cprof_slots_begin_epoch(const struct cprof_segment *segment, uint32_t *next_slot,
+                             uint64_t until_ns)
 {
     struct cprof_control *control = cprof_segment_control(segment);
     uint32_t next_epoch = atomic_load(&control->epoch) + 1;
 
-    for (uint32_t i = 0; i < segment->slot_count; i++) {
+    for (; *next_slot < segment->slot_count && cprof_now_ns() < until_ns; ++*next_slot) {
+        uint32_t i = *next_slot;
         struct cprof_slot *slot = cprof_segment_slot(segment, i);
         uint32_t log_epoch = (uint32_t)(atomic_load(&slot->claim) >> 32);
 
@@ -105,10 +108,15 @@ void cprof_slots_begin_epoch(const struct cprof_segment *segment)
                       atomic_load(&slot->pid), i);
         }
     }
+    if (*next_slot < segment->slot_count) {
+        return false;
+    }
+    *next_slot = 0;
     /* Last: who sees the epoch finds clean logs. A gateway that is killed before this line
      * leaves some logs in an epoch that has no window yet; the next one takes them anew. */
     atomic_store(&control->epoch_end_ns, 0);
     atomic_store(&control->epoch, next_epoch);
+    return true;
 }
 
 bool cprof_slots_let_in(const struct cprof_segment *segment)

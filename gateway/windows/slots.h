@@ -27,8 +27,10 @@ bool cprof_slots_have_settled(const struct cprof_segment *segment, uint32_t epoc
 bool cprof_slots_are_filling(const struct cprof_segment *segment, uint32_t epoch);
 
 /* Begins a new epoch: gives back the logs that may be given back, then publishes the epoch. No
- * window may stand. Logs of the others stay as they are, in their old epoch. */
-void cprof_slots_begin_epoch(const struct cprof_segment *segment);
+ * window may stand. Logs of the others stay as they are, in their old epoch. False: the time is
+ * over; it goes on with *next_slot, 0 at first and when it is through. */
+bool cprof_slots_begin_epoch(const struct cprof_segment *segment, uint32_t *next_slot,
+                             uint64_t until_ns) CPROF_MUST_USE;
 
 /* Lets slots that sat out, and are done with their old epoch by now, into the present one. Was there
  * one? Its process has to be woken. */

@@ -60,11 +60,24 @@ static void look_at(struct cprof_windows *windows, struct cprof_entry *entry, ui
     }
 }
 
+/* For a while, as cprof_closing_look_at_reading. */
+static void look_at_left(struct cprof_windows *windows)
+{
+    uint64_t until_ns = cprof_now_ns() + CPROF_TURN_NS;
+
+    while (cprof_left_has_more(&windows->left) && cprof_now_ns() < until_ns) {
+        cprof_left_step(&windows->left);
+    }
+}
+
 static uint64_t next_look_ns(const struct cprof_windows *windows)
 {
     uint64_t due_ns = windows->recycle_look_ns < windows->fill_look_ns ? windows->recycle_look_ns
                                                                        : windows->fill_look_ns;
 
+    if (cprof_left_has_more(&windows->left)) {
+        return 0;
+    }
     for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
         due_ns = windows->entries[i].look_ns < due_ns ? windows->entries[i].look_ns : due_ns;
     }
@@ -84,6 +97,7 @@ static void work(void *context, uint64_t now_ns)
             look_at(windows, &windows->entries[i], now_ns);
         }
     }
+    look_at_left(windows);
     cprof_parts_resume(windows, now_ns);
     cprof_parts_look(windows, now_ns);
     cprof_entries_recycle(windows, now_ns);
@@ -194,7 +208,7 @@ void cprof_windows_begin(struct cprof_windows *windows, const int *previous_fds,
     windows->left.adopter_count = CPROF_SOURCES_MAX;
     windows->left.first_handle = (int)CPROF_WINDOWS_MAX;
     for (size_t i = 0; i < previous_count; i++) {
-        cprof_left_finish(&windows->left, previous_fds[i]);
+        cprof_left_take(&windows->left, previous_fds[i]);
     }
     mask = cprof_harvest_find_windows(windows->segment, found);
     for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {

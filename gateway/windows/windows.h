@@ -10,8 +10,8 @@
  * gateway is killed, and that is said to its adopter.
  *
  * Callers   the gateway's thread. No function here waits for anything.
- * Calls     `finished` is called from the loop (or from cprof_windows_begin, never from another
- *           function here), exactly once for each window that is not cancelled. It may call any
+ * Calls     `finished` is called from the loop (or, of a window that is lost, from
+ *           cprof_windows_begin, never from another function here), exactly once for each window that is not cancelled. It may call any
  *           function here.
  * Memory    the handle is the caller's; orders and tickets are copied.
  * Trust     windows and tickets of a former gateway come from shared memory, where any worker can
@@ -103,9 +103,9 @@ struct cprof_windows_observer {
 void cprof_windows_observe(struct cprof_windows *windows,
                            const struct cprof_windows_observer *observer);
 
-/* Once, before the first order: finishes the windows of the segments of before a reload, whose
- * processes are all gone, and takes on those that stand in the segment itself. The descriptors
- * become its own. */
+/* Once, before the first order: takes on the windows of the segments of before a reload, whose
+ * processes are all gone, and those that stand in the segment itself. They are finished in turns of
+ * the loop. The descriptors become its own. */
 void cprof_windows_begin(struct cprof_windows *windows, const int *previous_fds,
                          size_t previous_count);
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 
 from testenv.endpoint import TOKEN, Endpoint
+from testenv.loop import TURN_MS, longest_turn_ms
 
 TO_PIPE = ("sh", "-c", 'exec "$@" > pipe 2>&1', "sh")
 
@@ -67,6 +68,8 @@ def test_a_log_that_nobody_reads_holds_up_neither_endpoint_nor_profiles(make_uws
         with hanging(program, server):
             server.pass_windows(2)
             lost = dropped(endpoint)
+            longest_ms = longest_turn_ms(endpoint)
 
         server.wait_for_log(r"warning: (\d+) log lines of the gateway are missing here")
     assert lost > 0
+    assert longest_ms < TURN_MS

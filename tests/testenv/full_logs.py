@@ -5,17 +5,15 @@ SPDX-License-Identifier: MIT
 """
 
 import contextlib
-import os
 import re
 import subprocess
-import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 from .build import GATEWAY, PLUGIN_DIR, SOURCE
 from .load import UnixConnection
-from .processes import Thread, cpu_ns
+from .processes import cpu_ns
 from .profiles import KINDS, profile_files
 from .wait import wait_for
 
@@ -34,7 +32,6 @@ class Reading(NamedTuple):
     idle_peak_bytes: int  # before the window ended
     peak_bytes: int
     longest_s: float  # that it took to answer /metrics
-    longest_own_s: float  # the same without what it waited for a processor meanwhile
     cpu_s: float
 
 
@@ -47,17 +44,13 @@ def peak_bytes(pid):
 class Asker:
     """Asks a gateway for /metrics, and keeps the longest time that an answer took."""
 
-    def __init__(self, socket, pid):
+    def __init__(self, socket):
         self._socket = socket
-        self._threads = (Thread(pid, pid, ""), Thread(os.getpid(), threading.get_native_id(), ""))
-        self.longest_s = self.longest_own_s = 0.0
+        self.longest_s = 0.0
 
     def ask(self):
-        waited = sum(thread.run_queue_s() for thread in self._threads)
         text, took = _ask(self._socket)
-        waited = sum(thread.run_queue_s() for thread in self._threads) - waited
         self.longest_s = max(self.longest_s, took)
-        self.longest_own_s = max(self.longest_own_s, took - waited)
         return text
 
 
@@ -88,7 +81,7 @@ def read_full_logs(directory, sort, slots=16, log_mib=4, memory_mib=64, program=
             cpu, asleep = int(words[1]), int(words[3])
             wait_for(lambda: _is_listening(socket), "the endpoint")
             idle, before = peak_bytes(gateway.pid), cpu_ns(gateway.pid)
-            asker = Asker(socket, gateway.pid)
+            asker = Asker(socket)
 
             def both_files():
                 asker.ask()
@@ -105,7 +98,6 @@ def read_full_logs(directory, sort, slots=16, log_mib=4, memory_mib=64, program=
                 idle,
                 peak_bytes(gateway.pid),
                 asker.longest_s,
-                asker.longest_own_s,
                 (cpu_ns(gateway.pid) - before) / 1e9,
             )
         finally:

@@ -2,17 +2,22 @@
  *
  * SPDX-License-Identifier: MIT
  */
+// flags: -Wl,--wrap=fsync
 #include "../../gateway/sinks/directory.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../gateway/profile/kind.h"
 #include "../../shared/base/log.h"
 #include "expect.h"
+
+#define DEADLINE_NS UINT64_C(20000000000)
 
 #define TIME_MS UINT64_C(1795361025123)
 #define TIME_NS (TIME_MS * 1000000)
@@ -24,7 +29,23 @@ static struct cprof_output *output;
 static struct cprof_control control;
 static struct cprof_sinks sinks;
 static struct cprof_sink *sink;
+static struct cprof_side_thread *file_thread; /* NULL: files are written at once */
 static char log_lines[4096];
+
+/* A disk that hangs until it may go on. */
+static bool disk_hangs;
+static sem_t disk_asked, disk_answers;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+int __wrap_fsync(int fd)
+{
+    if (disk_hangs) {
+        EXPECT(sem_post(&disk_asked) == 0 && sem_wait(&disk_answers) == 0);
+    }
+    return __real_fsync(fd);
+}
 
 static void keep_line(const char *line)
 {
@@ -42,9 +63,11 @@ static void begin_test(void)
     log_lines[0] = '\0';
     cprof_log_setup(keep_line, CPROF_LOG_ERROR);
     output = cprof_output_create(&config);
+    EXPECT(output);
+    cprof_directory_begin(output, NULL);
     memset(&control, 0, sizeof(control));
-    sink = cprof_directory_sink_create(&config, output, &control);
-    EXPECT(output && cprof_sinks_add(&sinks, sink));
+    sink = cprof_directory_sink_create(&config, output, file_thread, &control);
+    EXPECT(cprof_sinks_add(&sinks, sink));
 }
 
 /* Removes all that is in the directory; counts what is not hidden. */
@@ -201,6 +224,104 @@ static void a_missing_directory_is_one_warning_and_one_notice(void)
     end_test(2);
 }
 
+static const struct cprof_side_rule two_wait = {
+    .name = "files", .what = "files", .jobs_max = 2, .urgent_max = 1, .bytes_max = 1000000};
+static struct cprof_loop loop;
+static unsigned given_back;
+
+static void give_back(const struct cprof_held *held)
+{
+    EXPECT(held->handle == 7 && held->number == 8);
+    given_back++;
+}
+
+static void begin_with_hanging_disk(void)
+{
+    struct cprof_error error;
+
+    given_back = 0;
+    EXPECT(sem_init(&disk_asked, 0, 0) == 0 && sem_init(&disk_answers, 0, 0) == 0);
+    cprof_loop_init(&loop);
+    file_thread = cprof_side_thread_create(&loop, &two_wait, &error);
+    EXPECT(file_thread);
+    disk_hangs = true;
+    begin_test();
+}
+
+/* As a window's orderer does it, one profile of each kind. */
+static void hand_window_over(void)
+{
+    static const struct cprof_held held = {.give_back = give_back, .handle = 7, .number = 8};
+    const struct cprof_why why = {.reason = CPROF_REASON_SCHEDULE,
+                                  .hold = cprof_hold_create(&held)};
+
+    EXPECT(why.hold);
+    for (unsigned i = 0; i < CPROF_PROFILE_KINDS; i++) {
+        struct cprof_profile profile;
+
+        cprof_profile_init(&profile);
+        profile.table.kind = cprof_profile_kinds[i];
+        profile.table.time_unix_ns = TIME_NS;
+        cprof_sinks_deliver(&sinks, &profile, &why);
+        cprof_profile_reset(&profile);
+    }
+    cprof_hold_let_go(why.hold, true);
+}
+
+static void end_with_hanging_disk(uint64_t wait_ns, bool is_through)
+{
+    EXPECT(cprof_side_thread_end(file_thread, wait_ns) == is_through);
+    file_thread = NULL;
+    disk_hangs = false;
+}
+
+/* The file, then its directory; again for the second kind. */
+static void let_disk_answer(unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        EXPECT(sem_post(&disk_answers) == 0);
+    }
+}
+
+static void a_window_is_given_back_once_all_of_it_is_on_the_disk(void)
+{
+    begin_with_hanging_disk();
+    hand_window_over();
+    EXPECT(sem_wait(&disk_asked) == 0);
+    EXPECT(given_back == 0 && sink->counts.delivered == 0 && control.profiles_written == 0);
+    EXPECT(cprof_side_thread_waiting(file_thread) == 2);
+    let_disk_answer(4);
+    end_with_hanging_disk(DEADLINE_NS, true);
+    EXPECT(given_back == 1 && sink->counts.delivered == 2 && control.profiles_written == 2);
+    end_test(2);
+}
+
+static void what_finds_too_much_waiting_is_dropped_with_one_line(void)
+{
+    begin_with_hanging_disk();
+    for (unsigned i = 0; i < 3; i++) {
+        hand_window_over();
+    }
+    EXPECT(sink->counts.dropped == 4 && control.profiles_failed == 4 && given_back == 2);
+    EXPECT(times_in_log("does not keep up: 2 profiles wait for it, and more are dropped") == 1);
+    EXPECT(times_in_log("\n") == 1);
+    let_disk_answer(4);
+    end_with_hanging_disk(DEADLINE_NS, true);
+    EXPECT(given_back == 3 && sink->counts.delivered == 2);
+    end_test(2);
+}
+
+static void what_was_not_written_at_the_end_stays_for_the_next_gateway(void)
+{
+    begin_with_hanging_disk();
+    hand_window_over();
+    EXPECT(sem_wait(&disk_asked) == 0);
+    end_with_hanging_disk(0, false);
+    EXPECT(given_back == 0 && sink->counts.delivered == 0 && sink->counts.dropped == 1);
+    /* The thread is in the output, whatever the test does: it stays. */
+    cprof_sinks_destroy(&sinks);
+}
+
 int main(void)
 {
     RUN(each_kind_is_a_file_of_its_own);
@@ -209,5 +330,8 @@ int main(void)
     RUN(an_incident_is_named_after_its_worker_and_its_time);
     RUN(a_name_is_read_again);
     RUN(a_missing_directory_is_one_warning_and_one_notice);
+    RUN(a_window_is_given_back_once_all_of_it_is_on_the_disk);
+    RUN(what_finds_too_much_waiting_is_dropped_with_one_line);
+    RUN(what_was_not_written_at_the_end_stays_for_the_next_gateway);
     return 0;
 }

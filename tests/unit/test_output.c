@@ -186,6 +186,7 @@ static struct cprof_output *open_output(void)
     struct cprof_output *opened = cprof_output_create(&config);
 
     EXPECT(opened);
+    cprof_output_settle(opened);
     return opened;
 }
 
@@ -321,6 +322,8 @@ static void of_two_servers_of_one_service_and_host_each_keeps_its_own(void)
     other_config = config;
     other_config.server_key = 1;
     other = cprof_output_create(&other_config);
+    EXPECT(other);
+    cprof_output_settle(other);
     EXPECT(strcmp(cprof_output_owner(output), cprof_output_owner(other)) != 0);
     for (unsigned i = 0; i < 4; i++) {
         EXPECT(write_file(output, "slow", 1, ".pb.gz", i * S));

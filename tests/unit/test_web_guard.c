@@ -161,7 +161,9 @@ static void servers_of_one_directory_have_tokens_of_their_own(void)
     (void)snprintf(config.output_dir, sizeof(config.output_dir), "%s", directory);
     for (unsigned i = 0; i < 3; i++) {
         outputs[i] = cprof_output_create(&config); /* alike: told apart by their places */
-        EXPECT(outputs[i] && cprof_guard_open(&guards[i], &config, outputs[i], &error));
+        EXPECT(outputs[i]);
+        cprof_output_settle(outputs[i]);
+        EXPECT(cprof_guard_open(&guards[i], &config, outputs[i], &error));
     }
     EXPECT(strcmp(guards[0].token, guards[1].token) != 0);
     EXPECT(strcmp(guards[1].token, guards[2].token) != 0);

@@ -1283,6 +1283,7 @@ static void windows_of_before_a_reload_go_to_their_adopters(void)
     struct end first = {0}, second = {0}, of_schedule = {.released_at_once = true}, of_cloud = {0};
     struct cprof_window_order wanted = an_order(&first, CPROF_SOURCE_CLOUD, LONG_NS);
     struct cprof_segment previous;
+    int previous_fd;
 
     begin_test();
     wanted.ticket = "name";
@@ -1301,7 +1302,12 @@ static void windows_of_before_a_reload_go_to_their_adopters(void)
     start_windows();
     cprof_windows_adopt(windows, CPROF_SOURCE_CLOUD, note_end, &of_cloud);
     cprof_windows_adopt(windows, CPROF_SOURCE_SCHEDULE, note_end, &of_schedule);
-    cprof_windows_begin(windows, &previous.fd, 1);
+    previous_fd = dup(previous.fd);
+    EXPECT(previous_fd >= 0);
+    cprof_windows_begin(windows, &previous_fd, 1);
+    EXPECT(of_cloud.calls == 0 && of_schedule.calls == 0); /* the loop is not held up */
+    run_until(has_ended, &of_schedule);
+    run_until(has_ended, &of_cloud);
 
     EXPECT(of_cloud.calls == 1 && of_cloud.cpu_count == 5 && strcmp(of_cloud.ticket, "name") == 0);
     EXPECT(of_cloud.window.end_ns == atomic_load(&cprof_segment_control(&previous)->closed_ns));

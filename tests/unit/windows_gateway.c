@@ -116,7 +116,7 @@ int main(int argc, char **argv)
     EXPECT(cprof_segment_open(&segment, descriptor_of(argc, argv, "--segment-fd"), &error));
     output = cprof_output_create(&config);
     EXPECT(output);
-    EXPECT(cprof_sinks_add(&sinks, cprof_directory_sink_create(&config, output, NULL)));
+    EXPECT(cprof_sinks_add(&sinks, cprof_directory_sink_create(&config, output, NULL, NULL)));
     cprof_loop_init(&loop);
     windows = cprof_windows_create(&config, &segment, &loop, &error);
     EXPECT(windows && cprof_loop_add_watch(&loop, &watch));

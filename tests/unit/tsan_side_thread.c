@@ -1,0 +1,80 @@
+/* tsan_side_thread.c - the loop gives jobs while the thread works; see gateway/loop/side_thread.h.
+ *
+ * sources: gateway/loop/side_thread.c gateway/loop/loop.c gateway/loop/turn_clock.c
+ * sources: gateway/loop/log_writer.c
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../../gateway/loop/side_thread.h"
+
+#include "../../gateway/loop/log_writer.h"
+#include "../../shared/base/log.h"
+#include "../../shared/base/units.h"
+#include "expect.h"
+
+#define ROUNDS 2000u
+#define JOBS   8u
+
+static const struct cprof_side_rule rule = {
+    .name = "test", .what = "tests", .jobs_max = JOBS, .urgent_max = JOBS, .bytes_max = 1000};
+static struct cprof_loop loop;
+static struct cprof_side_thread *side;
+static unsigned given, back;
+
+struct counting {
+    struct cprof_side_job job;
+    unsigned number; /* the loop's, then the thread's, then the loop's again */
+};
+
+static struct counting jobs[JOBS];
+
+static void give(struct counting *counting);
+
+static void work(struct cprof_side_job *job)
+{
+    ((struct counting *)job)->number++;
+    cprof_log(CPROF_LOG_INFO, "from the thread");
+}
+
+static void done(struct cprof_side_job *job, bool was_worked)
+{
+    struct counting *counting = (struct counting *)job;
+
+    EXPECT(was_worked && counting->number % 2 == 0);
+    cprof_log(CPROF_LOG_INFO, "from the loop");
+    if (++back == ROUNDS) {
+        cprof_loop_stop(&loop);
+    } else if (given < ROUNDS) {
+        give(counting);
+    }
+}
+
+static void give(struct counting *counting)
+{
+    counting->number++;
+    counting->job = (struct cprof_side_job){
+        .bytes = 10, .is_urgent = given % 3 == 0, .work = work, .done = done};
+    given++;
+    EXPECT(cprof_side_thread_take(side, &counting->job));
+}
+
+static void each_job_is_one_threads_at_a_time(void)
+{
+    struct cprof_error error;
+
+    cprof_log_setup(cprof_log_writer_write, CPROF_LOG_ERROR);
+    cprof_loop_init(&loop);
+    side = cprof_side_thread_create(&loop, &rule, &error);
+    EXPECT(side);
+    for (unsigned i = 0; i < JOBS; i++) {
+        give(&jobs[i]);
+    }
+    cprof_loop_run(&loop);
+    EXPECT(given == ROUNDS && cprof_side_thread_end(side, 20 * NS_PER_S));
+}
+
+int main(void)
+{
+    RUN(each_job_is_one_threads_at_a_time);
+    return 0;
+}
