@@ -26,6 +26,7 @@
 #include "../tags/tags.h"
 #include "../threads/c_stack.h"
 #include "../threads/descriptors.h"
+#include "cpu_waits.h"
 #include "offcpu.h"
 #include "oncpu.h"
 #include "pace.h"
@@ -570,7 +571,7 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
     do {
         before = demand;
         pause_ns = work_off(&agenda, &demand);
-        cprof_offcpu_rest(cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+        cprof_cpu_waits_rest(cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID));
         cprof_window_wait(control, ticker.doorbell, pause_ns);
         read_demand(before.epoch, &demand);
         if (demand.kinds && has_changed(&before, &demand, cprof_now_ns())) {
