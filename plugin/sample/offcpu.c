@@ -157,13 +157,13 @@ static void settle_with_previous(struct cprof_thread *thread, bool is_awake, uin
 
 /* The state under which the thread's greenlets run: its own, unless its core serves a request
  * under another. */
-static uintptr_t state_of_greenlets(struct cprof_thread *thread)
+static uintptr_t state_of_greenlets(struct cprof_thread *thread, enum cprof_peek_way way)
 {
     uintptr_t other = thread->core >= 0 && offcpu.requests.thread_state
                           ? offcpu.requests.thread_state(thread->core)
                           : 0;
 
-    return other ? 0 : cprof_still_stack_own_state(thread);
+    return other ? 0 : cprof_still_stack_own_state(thread, way);
 }
 
 /* The greenlets of a thread that has run since the last look. */
@@ -185,8 +185,8 @@ static void look_at_greenlets(struct cprof_thread *thread, bool is_asleep, uint6
         return;
     }
     if (cprof_guard_begin_reading()) {
-        look.thread_state = state_of_greenlets(thread);
         look.context->way = cprof_peek_choose(offcpu.blocked);
+        look.thread_state = state_of_greenlets(thread, look.context->way);
         cprof_parked_look(&look);
     }
     cprof_guard_end_reading();

@@ -13,9 +13,8 @@
  *           finds waiting gets the mean gap as its part in that account, as a sleep gets it as
  *           time.
  * Calls     of the kernel for a thread that has run: two of its CPU clock, its account, its state,
- *           what a descriptor is, whose the fault handler is, and for a thread of the app's whether
- *           its state is still there (two): at most eight. A wait for a CPU: one more of the clock,
- *           of the state's two; its processor, and on the ticker's own the scheduler's clocks.
+ *           what a descriptor is, and whose the fault handler is: at most six. A wait for a CPU:
+ *           one more of the clock; its processor, and on the ticker's own the scheduler's clocks.
  *           Whose the fault handler is, is asked for each thread that is walked, not once for all:
  *           the app may take it at any instant, and a read that fails then ends the process. The
  *           call is one of the cheapest, and what lies between it and the reads stays microseconds.

@@ -41,9 +41,9 @@ void cprof_still_stack_begin(void)
     still.lasting_way = cprof_peek_choose_lasting(still.blocked);
 }
 
-uintptr_t cprof_still_stack_own_state(struct cprof_thread *thread)
+uintptr_t cprof_still_stack_own_state(struct cprof_thread *thread, enum cprof_peek_way way)
 {
-    if (thread->core >= 0 || cprof_state_is_still(still.python, still.lasting_way, &thread->own)) {
+    if (thread->core >= 0 || cprof_state_is_still(still.python, way, &thread->own)) {
         return thread->own.address;
     }
     thread->own = (struct cprof_remembered_state){0};
@@ -86,7 +86,7 @@ static bool walk_thread(struct cprof_thread *thread, const struct cprof_sleep_st
         if (state && how->is_awake) {
             return false; /* which of the two it runs under is not known at each instant */
         }
-        state = cprof_still_stack_own_state(thread);
+        state = cprof_still_stack_own_state(thread, context->way);
         if (!walk_state(state, how, context, sample)) {
             return false;
         }
@@ -127,7 +127,8 @@ static bool waits_for_interpreter(struct cprof_thread *thread,
     }
     return (state->state == CPROF_STATE_FUTEX || state->state == CPROF_STATE_UNKNOWN) &&
            cprof_gil_is_awaited(still.python, still.lasting_way,
-                                cprof_still_stack_own_state(thread), thread->tid);
+                                cprof_still_stack_own_state(thread, still.lasting_way),
+                                thread->tid);
 }
 
 bool cprof_still_stack_stands(const struct cprof_thread *thread)

@@ -37,9 +37,9 @@ void cprof_still_stack_begin(void);
 bool cprof_still_stack_stands(const struct cprof_thread *thread);
 
 /* The thread's own state. A core keeps it as long as it lives; a C thread of the app's may have
- * left Python and freed it, which is asked in a way that no bad address can harm: then 0, and the
- * next scan looks for its new state. */
-uintptr_t cprof_still_stack_own_state(struct cprof_thread *thread);
+ * left Python and freed it, which is asked in this way of reading: then 0, and the next scan looks
+ * for its new state. */
+uintptr_t cprof_still_stack_own_state(struct cprof_thread *thread, enum cprof_peek_way way);
 
 /* Where the thread stands still: *ref is the record of its stack, and *state says how it does.
  * CPROF_RECORDED_UNREADABLE: it does not, or that could not be proved. */
