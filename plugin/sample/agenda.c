@@ -23,6 +23,7 @@ void cprof_agenda_begin(struct cprof_agenda *agenda, uint64_t now_ns, uint64_t o
         .restless_ns = agenda->restless_ns,
         .name_ns = UINT64_MAX,
         .ran_ns = now_ns,
+        .is_moving = true,
         .paid_ns = own_ns,
         .look_parts = CPROF_PACE_LOOK_PARTS_MIN,
     };
@@ -54,12 +55,30 @@ static uint64_t next_scan_ns(const struct cprof_agenda *agenda, uint64_t now_ns)
     return is_restless ? agenda->scan_pays_ns : agenda->scan_lazy_ns;
 }
 
-void cprof_agenda_others_ran(struct cprof_agenda *agenda, uint64_t now_ns, uint64_t threads)
+bool cprof_agenda_asks_for_others(const struct cprof_agenda *agenda, uint64_t now_ns)
+{
+    return !agenda->wants_wall || !agenda->is_moving || now_ns >= agenda->scan_ns;
+}
+
+bool cprof_agenda_asks_for_threads(const struct cprof_agenda *agenda, uint64_t now_ns)
+{
+    return cprof_agenda_asks_for_others(agenda, now_ns) || now_ns >= agenda->scan_pays_ns;
+}
+
+void cprof_agenda_note_threads(struct cprof_agenda *agenda, uint64_t threads)
 {
     agenda->threads = threads;
-    agenda->ran_ns = now_ns;
-    agenda->is_known = agenda->is_scanned = false;
-    agenda->scan_ns = next_scan_ns(agenda, now_ns);
+}
+
+void cprof_agenda_note_others(struct cprof_agenda *agenda, uint64_t now_ns, bool is_asked,
+                              bool have_run)
+{
+    agenda->is_asked = is_asked;
+    if (have_run) {
+        agenda->ran_ns = now_ns;
+        agenda->is_known = agenda->is_scanned = false;
+        agenda->scan_ns = next_scan_ns(agenda, now_ns);
+    }
 }
 
 /* Anywhere around the mean: perf events begin another step at a scan, and must not do so in step
@@ -88,7 +107,7 @@ void cprof_agenda_note_scan(struct cprof_agenda *agenda, uint64_t now_ns, uint64
     if (changed) {
         agenda->restless_ns = now_ns + CPROF_AGENDA_RESTLESS_NS;
     }
-    agenda->is_scanned = true;
+    agenda->is_scanned = agenda->is_asked;
     agenda->paid_ns += cost_ns;
     agenda->scans_ns += cost_ns;
     plan_scan(agenda, now_ns, cost_ns, ledger, ceiling_hundredths);
@@ -166,7 +185,8 @@ void cprof_agenda_note_look(struct cprof_agenda *agenda, uint64_t now_ns, uint64
                             bool moved, bool is_still)
 {
     plan_look(agenda, now_ns, own_ns, moved);
-    agenda->is_known = is_still;
+    agenda->is_moving = moved;
+    agenda->is_known = is_still && agenda->is_asked;
     agenda->name_ns = 0;
 }
 

@@ -36,6 +36,8 @@ struct cprof_agenda {
     uint64_t look_ns;      /* sleeping threads */
     uint64_t name_ns;  /* what they sleep in, if the last look could not tell; UINT64_MAX: never */
     uint64_t ran_ns;   /* when something had run, at the latest */
+    bool is_asked;     /* whether something ran, in this round; it goes without saying else */
+    bool is_moving;    /* the last look found that something moved */
     bool is_known;     /* nothing ran since a look that found nothing moved, */
     bool is_scanned;   /* or since the last scan */
     uint64_t paid_ns;  /* the ticker's CPU time that is no part of the next look's cost */
@@ -56,8 +58,19 @@ void cprof_agenda_restart(struct cprof_agenda *agenda, uint64_t now_ns, uint64_t
 /* Whether wall time is wanted from now on; nothing is known of where threads stand. */
 void cprof_agenda_want_wall(struct cprof_agenda *agenda, bool wants_wall);
 
-/* Something ran since the last question; there are so many threads. */
-void cprof_agenda_others_ran(struct cprof_agenda *agenda, uint64_t now_ns, uint64_t threads);
+/* What is worth knowing at the begin of a round. An answer is used to spare looks and scans: where
+ * the last look found threads moving, nothing is to be spared until the next scan, and others are
+ * taken to have run. */
+bool cprof_agenda_asks_for_threads(const struct cprof_agenda *agenda, uint64_t now_ns);
+bool cprof_agenda_asks_for_others(const struct cprof_agenda *agenda, uint64_t now_ns);
+
+/* There are so many threads. */
+void cprof_agenda_note_threads(struct cprof_agenda *agenda, uint64_t threads);
+
+/* Others have run since they were last asked for (or not asked, and are taken to have), or have
+ * not. */
+void cprof_agenda_note_others(struct cprof_agenda *agenda, uint64_t now_ns, bool is_asked,
+                              bool have_run);
 
 bool cprof_agenda_scan_is_due(const struct cprof_agenda *agenda, uint64_t now_ns);
 bool cprof_agenda_look_is_due(const struct cprof_agenda *agenda, uint64_t now_ns);

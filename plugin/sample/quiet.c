@@ -5,7 +5,6 @@
 #include "quiet.h"
 
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "../../shared/base/units.h"
 
@@ -40,24 +39,16 @@ static struct usage usage_of(int who)
     };
 }
 
-/* A directory of threads has two links, and one more for each. */
-static uint64_t count_threads(void)
-{
-    struct stat directory;
-
-    return stat("/proc/self/task", &directory) == 0 ? directory.st_nlink : UINT64_MAX;
-}
-
 /* The figures are not read at the same instant. The others have used at least what the process had
  * less what the ticker has behind that, and at most the same with what it had before; what is too
  * little to tell adds up. Their switches are known if the ticker was not switched meanwhile. */
-bool cprof_quiet_have_others_run(void)
+bool cprof_quiet_have_others_run(uint64_t threads)
 {
     struct usage before = usage_of(RUSAGE_THREAD), all = usage_of(RUSAGE_SELF);
     struct usage behind = usage_of(RUSAGE_THREAD);
     bool is_exact = before.switches == behind.switches;
     uint64_t switches = is_exact ? all.switches - behind.switches : UINT64_MAX;
-    uint64_t threads = count_threads(), at_most_ns = all.cpu_ns + ROUNDED_NS - before.cpu_ns;
+    uint64_t at_most_ns = all.cpu_ns + ROUNDED_NS - before.cpu_ns;
 
     if (switches == others.switches && threads == others.threads && switches != UINT64_MAX &&
         threads != UINT64_MAX && all.cpu_ns <= others.ran_ns + behind.cpu_ns + ROUNDED_NS) {
@@ -68,9 +59,4 @@ bool cprof_quiet_have_others_run(void)
     others.threads = threads;
     others.ran_ns = at_most_ns;
     return true;
-}
-
-uint64_t cprof_quiet_threads(void)
-{
-    return others.threads;
 }

@@ -17,10 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The first answer of a process is yes. */
-bool cprof_quiet_have_others_run(void);
-
-/* How many threads there were then; UINT64_MAX: not known. */
-uint64_t cprof_quiet_threads(void);
+/* The process has so many threads now; UINT64_MAX: not known. The first answer of a process is
+ * yes. */
+bool cprof_quiet_have_others_run(uint64_t threads);
 
 #endif

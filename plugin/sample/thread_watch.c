@@ -478,6 +478,11 @@ bool cprof_thread_watch_look(bool ticks)
     return of_look.changed;
 }
 
+uint64_t cprof_thread_watch_count(void)
+{
+    return cprof_thread_scan_count(watch.task_directory);
+}
+
 /* Threads of the app are forgotten between windows, so that no record can outlive its thread
  * unnoticed and be taken for another thread of the same id. */
 void cprof_thread_watch_end(void)

@@ -276,6 +276,19 @@ static void name_sleeps(struct cprof_agenda *agenda)
     cprof_agenda_note_names(agenda, cprof_now_ns(), are_left);
 }
 
+static void note_others(struct cprof_agenda *agenda, uint64_t now_ns)
+{
+    bool is_asked = cprof_agenda_asks_for_others(agenda, now_ns);
+    uint64_t threads = agenda->threads;
+
+    if (cprof_agenda_asks_for_threads(agenda, now_ns)) {
+        threads = cprof_thread_watch_count();
+        cprof_agenda_note_threads(agenda, threads);
+    }
+    cprof_agenda_note_others(agenda, now_ns, is_asked,
+                             !is_asked || cprof_quiet_have_others_run(threads));
+}
+
 /* Does what is due and returns how long there is nothing to do. */
 static uint64_t work_off(struct cprof_agenda *agenda, const struct cprof_window_demand *demand)
 {
@@ -284,9 +297,7 @@ static uint64_t work_off(struct cprof_agenda *agenda, const struct cprof_window_
     if (demand->requests_before_ns) {
         cprof_request_table_update(demand->requests_before_ns);
     }
-    if (cprof_quiet_have_others_run()) {
-        cprof_agenda_others_ran(agenda, now_ns, cprof_quiet_threads());
-    }
+    note_others(agenda, now_ns);
     if (cprof_agenda_scan_is_due(agenda, now_ns)) {
         scan_or_wait(agenda, now_ns);
     }
@@ -371,7 +382,8 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
     uint64_t pause_ns;
 
     cprof_agenda_begin(agenda, cprof_now_ns(), cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID),
-                       demand.period_ns, cprof_quiet_threads(), demand.kinds & CPROF_KIND_WALL);
+                       demand.period_ns, cprof_thread_watch_count(),
+                       demand.kinds & CPROF_KIND_WALL);
     do {
         before = demand;
         pause_ns = work_off(agenda, &demand);
