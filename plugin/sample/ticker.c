@@ -130,12 +130,16 @@ static uint32_t epoch_of_slot(void)
     return (uint32_t)(atomic_load(&ticker.work.mapping->slot->claim) >> 32);
 }
 
-static void read_demand(uint32_t epoch, struct cprof_window_demand *demand)
+/* Returns the time for which it is true. */
+static uint64_t read_demand(uint32_t epoch, struct cprof_window_demand *demand)
 {
     const struct cprof_control *control = ticker.work.mapping->control;
+    uint64_t now_ns;
 
     ticker.doorbell = cprof_window_doorbell(control);
-    cprof_window_read(control, cprof_now_ns(), epoch, demand);
+    now_ns = cprof_now_ns();
+    cprof_window_read(control, now_ns, epoch, demand);
+    return now_ns;
 }
 
 /* Says in the slot that this process writes, then asks once more whether it may: the gateway
@@ -148,7 +152,7 @@ static bool claim_epoch(struct cprof_window_demand *demand)
 
     atomic_store(&slot->closed_epoch, epoch - 1);
     atomic_store(&slot->joined_epoch, epoch);
-    read_demand(epoch, demand);
+    (void)read_demand(epoch, demand);
     if (demand->kinds && epoch_of_slot() == epoch) {
         return true;
     }
@@ -273,7 +277,7 @@ static void name_sleeps(struct cprof_agenda *agenda)
 {
     bool are_left = cprof_offcpu_name_sleeps();
 
-    cprof_agenda_note_names(agenda, cprof_now_ns(), are_left);
+    cprof_agenda_note_names(agenda, are_left ? cprof_now_ns() : 0, are_left);
 }
 
 static void note_others(struct cprof_agenda *agenda, uint64_t now_ns)
@@ -289,28 +293,25 @@ static void note_others(struct cprof_agenda *agenda, uint64_t now_ns)
                              !is_asked || cprof_quiet_have_others_run(threads));
 }
 
-/* Does what is due and returns how long there is nothing to do. */
-static uint64_t work_off(struct cprof_agenda *agenda, const struct cprof_window_demand *demand)
+/* Does what is due and returns until when there is nothing to do. */
+static uint64_t work_off(struct cprof_agenda *agenda, const struct cprof_window_demand *demand,
+                         uint64_t now_ns)
 {
-    uint64_t now_ns = cprof_now_ns(), next_ns;
-
     if (demand->requests_before_ns) {
         cprof_request_table_update(demand->requests_before_ns);
     }
     note_others(agenda, now_ns);
     if (cprof_agenda_scan_is_due(agenda, now_ns)) {
         scan_or_wait(agenda, now_ns);
+        now_ns = cprof_now_ns();
     }
     if (cprof_agenda_look_is_due(agenda, now_ns)) {
-        now_ns = cprof_now_ns();
         look_or_stay(agenda, now_ns);
     }
     if (cprof_agenda_name_is_due(agenda, now_ns)) {
         name_sleeps(agenda);
     }
-    next_ns = cprof_agenda_next_ns(agenda, demand->next_end_ns);
-    now_ns = cprof_now_ns();
-    return next_ns > now_ns ? next_ns - now_ns : 0;
+    return cprof_agenda_next_ns(agenda, demand->next_end_ns);
 }
 
 /* Has a window begun or ended? */
@@ -379,19 +380,22 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
     const struct cprof_control *control = ticker.work.mapping->control;
     struct cprof_agenda *agenda = &ticker.agenda;
     struct cprof_window_demand before;
-    uint64_t pause_ns;
+    uint64_t now_ns = cprof_now_ns(), next_ns;
 
-    cprof_agenda_begin(agenda, cprof_now_ns(), cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID),
+    cprof_agenda_begin(agenda, now_ns, cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID),
                        demand.period_ns, cprof_thread_watch_count(),
                        demand.kinds & CPROF_KIND_WALL);
     do {
         before = demand;
-        pause_ns = work_off(agenda, &demand);
-        cprof_cpu_waits_rest(cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID));
-        cprof_window_wait(control, ticker.doorbell, pause_ns);
-        read_demand(before.epoch, &demand);
-        if (demand.kinds && has_changed(&before, &demand, cprof_now_ns())) {
+        next_ns = work_off(agenda, &demand, now_ns);
+        if (agenda->wants_wall) {
+            cprof_cpu_waits_rest(cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+        }
+        cprof_window_wait(control, ticker.doorbell, next_ns);
+        now_ns = read_demand(before.epoch, &demand);
+        if (demand.kinds && has_changed(&before, &demand, now_ns)) {
             settle(agenda, &before, &demand);
+            now_ns = cprof_now_ns();
         }
     } while (demand.kinds && cprof_guard_is_set());
     if (before.requests_before_ns) {
@@ -444,7 +448,7 @@ static void *run(void *unused)
     while (cprof_guard_is_set()) {
         struct cprof_window_demand demand;
 
-        read_demand(epoch_of_slot(), &demand);
+        (void)read_demand(epoch_of_slot(), &demand);
         if (demand.kinds) {
             sample_epoch(demand);
         } else {
