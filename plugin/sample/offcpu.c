@@ -350,6 +350,8 @@ bool cprof_offcpu_may_be_waiting(void)
 
 bool cprof_offcpu_stay(uint64_t gap_mean_ns)
 {
+    uint64_t now_ns = 0;
+    unsigned looked_at = 0;
     bool moved = false;
 
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
@@ -357,10 +359,11 @@ bool cprof_offcpu_stay(uint64_t gap_mean_ns)
         if (!can_be_followed(thread)) {
             continue;
         }
+        now_ns = looked_at++ % THREADS_AT_ONCE == 0 ? cprof_now_ns() : now_ns;
         if (thread->sleep.is_known) {
-            stay_at_thread(thread, cprof_now_ns(), gap_mean_ns);
+            stay_at_thread(thread, now_ns, gap_mean_ns);
         } else {
-            moved |= look_at_thread(thread, cprof_now_ns(), gap_mean_ns);
+            moved |= look_at_thread(thread, now_ns, gap_mean_ns);
         }
     }
     return moved;
