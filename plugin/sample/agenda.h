@@ -1,11 +1,11 @@
 /* agenda.h - what is due when in a window: looks at sleeping threads, questions for what they sleep
  * in, searches for new threads ("scans").
  *
- * Looks     pace.h says how far apart. Where nothing has run since one that found nothing moved, all
- *           stand still where they are known to be: the ticker may stay away from them.
+ * Looks     pace.h says how far apart. Where nothing has run since one that found nothing moved,
+ *           all stand still where they are known to be: the ticker may stay away from them.
  * Scans     come as soon as they are paid for where threads come and go, and more rarely where none
- *           does. Where nothing has run since the last one, there is nothing to find. They wait for a
- *           look that comes soon: one waking does for both.
+ *           does. Where nothing has run since the last one, there is nothing to find. They wait for
+ *           a look that comes soon: one waking does for both.
  * Names     the kernel may not say at once what a thread sleeps in; it is asked again soon.
  * Callers   the ticker. Pure: no clock is read.
  *

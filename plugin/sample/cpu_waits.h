@@ -1,5 +1,5 @@
-/* cpu_waits.h - threads that wait for a CPU: how long, in which stack, and whether the ticker itself
- * makes them wait.
+/* cpu_waits.h - threads that wait for a CPU: how long, in which stack, and whether the ticker
+ * itself makes them wait.
  *
  * How long  is the kernel's account of the thread (schedstat, sleep_state.h). It is added up in one
  *           record of the thread (CPROF_STACK_RUNNABLE), when a wait has ended.
