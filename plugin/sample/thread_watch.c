@@ -466,6 +466,9 @@ static void disarm_all(void)
 
 uint64_t cprof_thread_watch_count(void)
 {
+    if (watch.has_own_descriptors && watch.task_directory < 0) {
+        watch.task_directory = cprof_thread_scan_open();
+    }
     return cprof_thread_scan_count(watch.task_directory);
 }
 
