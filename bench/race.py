@@ -47,6 +47,8 @@ def running(entered):
             ends.callback(one.end)
             one.start()
         for one in entered:
+            one.settle()
+        for one in entered:
             for _ in range(WARM_TURNS):
                 one.turn()
         yield

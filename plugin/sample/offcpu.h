@@ -1,13 +1,9 @@
 /* offcpu.h - what threads do while they are off the CPU, read from outside: no signal is ever sent
  * to them.
  *
- * Proof     the CPU clock is read, the kernel says that the thread sleeps, its stack is walked,
- *           the CPU clock is read again. Equal: it slept all the while and the stack is true.
- *           Anything else is no sample; its time stays due until the next look.
- * Waits     where the kernel says that the thread runs, and its clock stands still all the same, it
- *           waits for a CPU (docs/time.md). It may stand at any instruction, so that its innermost
- *           frame is doubted (innermost.h). CPU clocks must be fine for that: the ticker asks its
- *           own.
+ * Proof     a stack counts only if the thread is proven to have stood still while it was read
+ *           (still_stack.h). Anything else is no sample; its time stays due until the next look.
+ * Waits     a thread that stands still may be asleep or wait for a CPU (cpu_waits.h).
  * Unchanged a thread whose CPU clock still stands where it stood when its stack was recorded is
  *           in the same stack: one clock read, no walk. It may have been woken and wait for a CPU
  *           there; threads that do so are asked by one more call.
@@ -17,14 +13,11 @@
  *           finds waiting gets the mean gap as its part in that account, as a sleep gets it as
  *           time.
  * Calls     of the kernel for a thread that has run: two of its CPU clock, its account, its state,
- *           what a descriptor is, whose the fault handler is, and for a thread of the app's whether
- *           its state is still there (two): at most eight. A wait for a CPU: one more of the clock,
- *           of the state's two; its processor, and on the ticker's own the scheduler's clocks.
+ *           what a descriptor is, and whose the fault handler is: at most six. A wait for a CPU:
+ *           one more of the clock; its processor, and on the ticker's own the scheduler's clocks.
  *           Whose the fault handler is, is asked for each thread that is walked, not once for all:
  *           the app may take it at any instant, and a read that fails then ends the process. The
  *           call is one of the cheapest, and what lies between it and the reads stays microseconds.
- * Names     code objects may die as soon as the thread wakes up: the recorder checks that none
- *           did (recorder.h: expect and find).
  * Callers   the ticker only, between the sampler's start and the process's end.
  *
  * SPDX-License-Identifier: MIT
@@ -52,9 +45,6 @@ void cprof_offcpu_begin(bool keeps_files);
 
 /* The time of threads that are new counts from now on, however far the next look may be. */
 void cprof_offcpu_follow(void);
-
-/* The ticker goes to sleep now, with this CPU clock of its own. */
-void cprof_offcpu_rest(uint64_t ticker_cpu_ns);
 
 /* Looks at every registered thread that has run Python. `gap_mean_ns`: how long gaps like the
  * last one are on average (pace.h), lateness included; 0: it was cut short. Returns whether any

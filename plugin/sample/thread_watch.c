@@ -43,6 +43,7 @@ static struct {
     enum cprof_peek_way way;
     uint64_t period_ns;
     uint32_t app_threads;  /* that have a record now */
+    uint32_t cores_listed; /* that had registered when the directory was last read */
     uint64_t stack_misses; /* that were counted when a timer was last found lost */
     int task_directory;    /* open, or -1 */
     bool warned_of_blocked_signal, warned_of_missing_proc, warned_of_missing_timer;
@@ -54,6 +55,7 @@ static struct cprof_thread *threads_by_tid[TID_PLACES];
 /* The thread states of one look, listed when the first thread without one is met. */
 static struct {
     bool ticks;   /* threads shall have them */
+    bool is_done; /* the threads that were known have been looked at */
     bool changed; /* a thread was new or gone */
     bool listed;
     uint32_t count;
@@ -232,10 +234,19 @@ static void check_tight_stack(const struct cprof_thread *thread)
     watch.stack_misses = misses;
 }
 
-/* Books what the thread has used since the last look. */
-static void follow_clock(struct cprof_thread *thread)
+/* Its CPU clock; 0: it has ended. */
+static uint64_t clock_of(const struct cprof_thread *thread)
 {
-    uint64_t used_ns = cprof_engine_timer_advance(thread);
+    uint64_t now_ns;
+
+    (void)cprof_engine_timer_clock(thread->tid, &now_ns);
+    return now_ns;
+}
+
+/* Books what the thread, whose CPU clock stands at now_ns, has used since the last look. */
+static void follow_clock(struct cprof_thread *thread, uint64_t now_ns)
+{
+    uint64_t used_ns = cprof_engine_timer_advance(thread, now_ns);
 
     atomic_fetch_add(&watch.slot->counters[CPROF_COUNTER_SAMPLED_CLOCK_NS], used_ns);
     if (thread->perf_descriptor >= 0) {
@@ -249,7 +260,7 @@ void cprof_thread_watch_start_clocks(void)
 {
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
-        (void)cprof_engine_timer_advance(thread);
+        (void)cprof_engine_timer_advance(thread, clock_of(thread));
     }
 }
 
@@ -257,7 +268,7 @@ void cprof_thread_watch_follow_clocks(void)
 {
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
-        follow_clock(thread);
+        follow_clock(thread, clock_of(thread));
     }
 }
 
@@ -303,7 +314,7 @@ static void silence(struct cprof_thread *thread)
 
 static void disarm(struct cprof_thread *thread)
 {
-    follow_clock(thread);
+    follow_clock(thread, clock_of(thread));
     silence(thread);
 }
 
@@ -331,18 +342,22 @@ static void add_app_thread(pid_t tid)
     }
 }
 
-static void look_at_thread(struct cprof_thread *thread)
+/* Returns whether the thread lives. */
+static bool look_at_thread(struct cprof_thread *thread)
 {
-    uint64_t lost_ns;
+    uint64_t now_ns = clock_of(thread), lost_ns;
 
+    if (now_ns == 0) {
+        return false;
+    }
     thread->looks++;
     pair(thread);
     if (!thread->armed) {
         arm(thread);
-        return;
+        return true;
     }
     write_tags(thread);
-    follow_clock(thread);
+    follow_clock(thread, now_ns);
     lost_ns = cprof_engine_timer_revive(thread, watch.period_ns);
     if (lost_ns) {
         count_miss(CPROF_MISS_LOST, 0);
@@ -350,6 +365,7 @@ static void look_at_thread(struct cprof_thread *thread)
         check_tight_stack(thread);
         take_back(lost_ns);
     }
+    return true;
 }
 
 static struct cprof_thread **place_of_tid(pid_t tid)
@@ -392,7 +408,9 @@ static void visit(pid_t tid, void *data)
         return;
     }
     thread->seen = true;
-    look_at_thread(thread);
+    if (!of_look.is_done) {
+        (void)look_at_thread(thread);
+    }
 }
 
 static void forget(struct cprof_thread *thread)
@@ -446,8 +464,43 @@ static void disarm_all(void)
     }
 }
 
+uint64_t cprof_thread_watch_count(void)
+{
+    if (watch.has_own_descriptors && watch.task_directory < 0) {
+        watch.task_directory = cprof_thread_scan_open();
+    }
+    return cprof_thread_scan_count(watch.task_directory);
+}
+
+/* Does the process have as many threads as are known, with the ticker? They are these if each one
+ * lives, and then the directory has nothing to show. Two records are of one thread where a core has
+ * registered since the directory was read. */
+static bool are_as_many_as_known(void)
+{
+    uint64_t known = 1;
+
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        known++;
+    }
+    return watch.cores_listed == cprof_thread_core_count() && known == cprof_thread_watch_count();
+}
+
+/* Returns whether all of them live. */
+static bool look_at_known_threads(void)
+{
+    bool all_live = true;
+
+    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
+         thread = cprof_thread_next(thread)) {
+        all_live &= look_at_thread(thread);
+    }
+    return all_live;
+}
+
 bool cprof_thread_watch_look(bool ticks)
 {
+    uint32_t cores;
     bool complete;
 
     of_look.ticks = ticks;
@@ -456,9 +509,15 @@ bool cprof_thread_watch_look(bool ticks)
     if (!ticks) {
         disarm_all();
     }
+    of_look.is_done = are_as_many_as_known();
+    if (of_look.is_done && look_at_known_threads()) {
+        return false;
+    }
     index_threads();
+    cores = cprof_thread_core_count();
     complete = scan();
     if (complete) {
+        watch.cores_listed = cores;
         remove_gone();
         return of_look.changed;
     }
@@ -471,9 +530,8 @@ bool cprof_thread_watch_look(bool ticks)
             "profiles show no thread that sleeps");
     }
     /* Without /proc the threads that registered themselves are all that is known. */
-    for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
-         thread = cprof_thread_next(thread)) {
-        look_at_thread(thread);
+    if (!of_look.is_done) {
+        (void)look_at_known_threads();
     }
     return of_look.changed;
 }

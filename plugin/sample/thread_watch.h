@@ -46,6 +46,9 @@ void cprof_thread_watch_follow_clocks(void);
  * Returns whether a thread was new or gone. One beyond those that are sampled is neither. */
 bool cprof_thread_watch_look(bool ticks);
 
+/* How many threads the process has now; UINT64_MAX: not known. */
+uint64_t cprof_thread_watch_count(void);
+
 /* The window has ended and no handler is inside any more (cprof_oncpu_drained): what they read of
  * their threads is forgotten. What threads used since their clocks were last followed does not
  * count. */

@@ -99,12 +99,11 @@ void cprof_engine_timer_disarm(struct cprof_thread *thread)
     }
 }
 
-uint64_t cprof_engine_timer_advance(struct cprof_thread *thread)
+uint64_t cprof_engine_timer_advance(struct cprof_thread *thread, uint64_t now_ns)
 {
-    uint64_t now_ns, used_ns;
+    uint64_t used_ns;
 
-    if (!thread->armed || !cprof_engine_timer_clock(thread->tid, &now_ns) ||
-        now_ns < thread->clock_seen_ns) {
+    if (!thread->armed || now_ns < thread->clock_seen_ns) {
         return 0;
     }
     used_ns = now_ns - thread->clock_seen_ns;

@@ -40,8 +40,9 @@ void cprof_engine_timer_disarm(struct cprof_thread *thread);
 /* The thread's CPU clock. False: the thread is gone. */
 bool cprof_engine_timer_clock(pid_t tid, uint64_t *now_ns);
 
-/* CPU time that an armed thread used since it was armed or last asked. */
-uint64_t cprof_engine_timer_advance(struct cprof_thread *thread);
+/* CPU time that an armed thread, whose CPU clock stands at now_ns, used since it was armed or last
+ * asked. */
+uint64_t cprof_engine_timer_advance(struct cprof_thread *thread, uint64_t now_ns);
 
 /* After cprof_engine_timer_advance: arms again a timer that stayed overdue from one look to the
  * next, and returns the weight of the tick that was lost; 0 if all is well. */

@@ -78,6 +78,15 @@ bool cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void
     return bytes == 0;
 }
 
+/* A directory has two links, and this one has one more for each thread. */
+uint64_t cprof_thread_scan_count(int directory)
+{
+    struct stat status;
+    int failed = directory >= 0 ? fstat(directory, &status) : stat("/proc/self/task", &status);
+
+    return failed == 0 && status.st_nlink > 2 ? (uint64_t)status.st_nlink - 2 : UINT64_MAX;
+}
+
 static size_t read_task_file(pid_t tid, const char *file, char *to, size_t to_bytes)
 {
     char path[64];

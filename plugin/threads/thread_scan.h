@@ -22,6 +22,10 @@ void cprof_thread_scan_close(int directory);
 /* Calls visit(tid) for each thread. False if that failed. */
 bool cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void *data);
 
+/* How many threads there are; UINT64_MAX: that cannot be told. `directory` spares looking for it;
+ * -1: it is not open. */
+uint64_t cprof_thread_scan_count(int directory);
+
 /* The thread's name (comm), at most to_bytes - 1 characters; empty if it is gone. */
 void cprof_thread_scan_name(pid_t tid, char *to, size_t to_bytes);
 

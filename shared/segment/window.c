@@ -128,13 +128,14 @@ uint32_t cprof_window_doorbell(const struct cprof_control *control)
     return atomic_load(&control->doorbell);
 }
 
-void cprof_window_wait(const struct cprof_control *control, uint32_t seen, uint64_t timeout_ns)
+/* FUTEX_WAIT would take the time from now on, so that the time would have to be asked for before. */
+void cprof_window_wait(const struct cprof_control *control, uint32_t seen, uint64_t until_ns)
 {
-    struct timespec timeout = {
-        .tv_sec = (time_t)(timeout_ns / NS_PER_S),
-        .tv_nsec = (long)(timeout_ns % NS_PER_S),
+    struct timespec until = {
+        .tv_sec = (time_t)(until_ns / NS_PER_S),
+        .tv_nsec = (long)(until_ns % NS_PER_S),
     };
 
-    (void)syscall(SYS_futex, &control->doorbell, FUTEX_WAIT, seen,
-                  timeout_ns == UINT64_MAX ? NULL : &timeout, NULL, 0);
+    (void)syscall(SYS_futex, &control->doorbell, FUTEX_WAIT_BITSET, seen,
+                  until_ns == UINT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
 }

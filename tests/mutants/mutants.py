@@ -185,7 +185,7 @@ MUTANTS = [
     Mutant(
         "run-queue-time-as-sleep",
         "waiting for a processor is not sleep",
-        "take_run_queue_time",
+        "cprof_cpu_waits_take_account",
         "struct cprof_sleep *sleep = &thread->sleep;",
         "struct cprof_sleep *sleep = NULL;\n\n    return;",
         e2e("wall_truth.py::test_four_processes_on_fewer_cpus_wait_for_a_cpu"),
@@ -225,7 +225,7 @@ MUTANTS = [
     Mutant(
         "moving-thread-taken-for-asleep",
         "only a stack that is proven still is recorded",
-        "stands_still",
+        "cprof_still_stack_stands",
         "return cprof_engine_timer_clock(thread->tid, &cpu_ns) && cpu_ns == "
         "thread->sleep.cpu_seen_ns;",
         "return cprof_engine_timer_clock(thread->tid, &cpu_ns);",

@@ -168,7 +168,7 @@ static void a_timer_whose_signal_was_lost_is_armed_again_at_the_second_look(void
     overdue_ns = atomic_load(&thread->timing.next_ns);
     burn(60 * MS);
 
-    EXPECT(cprof_engine_timer_advance(thread) >= 60 * MS);
+    EXPECT(cprof_engine_timer_advance(thread, thread_clock_ns()) >= 60 * MS);
     EXPECT(cprof_engine_timer_revive(thread, 1 * MS) == 0);
     lost_ns = cprof_engine_timer_revive(thread, 1 * MS);
     EXPECT(lost_ns >= 50 * MS);

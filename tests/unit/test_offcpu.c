@@ -9,10 +9,10 @@
  * sources: plugin/python/gil_wait.c plugin/python/greenlet.c plugin/record/recorder.c
  * sources: plugin/record/intern.c
  * sources: plugin/ground/guard.c plugin/threads/threads.c plugin/sample/sleep_state.c
- * sources: plugin/threads/descriptors.c
- * sources: plugin/threads/interval.c
+ * sources: plugin/threads/descriptors.c plugin/threads/interval.c
  * sources: plugin/threads/engine_timer.c plugin/threads/rearm.c plugin/sample/greenlets.c
- * sources: plugin/sample/parked.c plugin/sample/offcpu.c
+ * sources: plugin/sample/parked.c plugin/sample/offcpu.c plugin/sample/cpu_waits.c
+ * sources: plugin/sample/still_stack.c
  * sources: plugin/tags/tags.c plugin/tags/tag_sets.c plugin/tags/tag_values.c
  * flags: $(embedded_python) -Wl,--wrap=cprof_guard_begin_reading
  *

@@ -62,6 +62,8 @@ static void expect_sleepers(int directory)
 
     EXPECT(cprof_thread_scan(directory, visit, &visits));
     EXPECT(visits.main_thread == 1 && visits.total == SLEEPERS + 1);
+    EXPECT(cprof_thread_scan_count(directory) == SLEEPERS + 1);
+    EXPECT(cprof_thread_scan_count(-1) == SLEEPERS + 1);
     for (uint32_t i = 0; i < SLEEPERS; i++) {
         EXPECT(visits.seen[i] == 1);
         cprof_thread_scan_name(tids[i], name, sizeof(name));

@@ -44,6 +44,7 @@ static pid_t sleeper_tid;
 /* What the kernel leaves out of the directory. */
 static pid_t left_out;
 static void (*visit_others)(pid_t tid, void *data);
+static uint32_t scans; /* so far */
 
 bool __real_cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void *data);
 bool __wrap_cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void *data);
@@ -57,6 +58,7 @@ static void visit_if_listed(pid_t tid, void *data)
 
 bool __wrap_cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void *data)
 {
+    scans++;
     visit_others = visit;
     return __real_cprof_thread_scan(directory, visit_if_listed, data);
 }
@@ -163,6 +165,40 @@ static void a_thread_that_has_ended_is_forgotten(void)
     end();
 }
 
+static void the_directory_is_only_read_where_a_thread_came_or_went(void)
+{
+    uint32_t scans_before;
+
+    begin();
+    EXPECT(look());
+    scans_before = scans;
+    EXPECT(!look() && !look());
+    EXPECT(scans == scans_before);
+
+    end_sleeper();
+    EXPECT(look());
+    EXPECT(scans == scans_before + 1);
+    end();
+}
+
+static void a_thread_that_takes_the_place_of_another_is_found(void)
+{
+    pid_t first_tid;
+
+    begin();
+    EXPECT(look());
+    first_tid = sleeper_tid;
+    end_sleeper();
+    EXPECT(pthread_create(&sleeper, NULL, sleep_till_end, NULL) == 0);
+    (void)pthread_barrier_wait(&started);
+
+    EXPECT(look());
+    EXPECT(record_count() == 1);
+    EXPECT(cprof_thread_of_tid(sleeper_tid) && !cprof_thread_of_tid(first_tid));
+    end_sleeper();
+    end();
+}
+
 static void a_core_that_registers_late_takes_the_place_of_what_the_scan_had_met(void)
 {
     struct cprof_thread *core;
@@ -182,6 +218,8 @@ int main(void)
 {
     RUN(a_thread_that_a_scan_left_out_stays_as_long_as_it_lives);
     RUN(a_thread_that_has_ended_is_forgotten);
+    RUN(the_directory_is_only_read_where_a_thread_came_or_went);
+    RUN(a_thread_that_takes_the_place_of_another_is_found);
     RUN(a_core_that_registers_late_takes_the_place_of_what_the_scan_had_met);
     return 0;
 }

@@ -266,10 +266,11 @@ static void a_wait_ends_at_its_timeout(void)
 
     begin();
     start_ns = cprof_now_ns();
-    cprof_window_wait(&control, cprof_window_doorbell(&control), 30 * MS);
+    cprof_window_wait(&control, cprof_window_doorbell(&control), start_ns + 30 * MS);
     took_ns = cprof_now_ns() - start_ns;
 
     EXPECT(took_ns >= 30 * MS && took_ns < DEADLINE);
+    cprof_window_wait(&control, cprof_window_doorbell(&control), start_ns); /* would hang */
 }
 
 struct waiter {
