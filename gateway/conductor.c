@@ -389,6 +389,7 @@ static bool set_up_site(struct conductor *conductor, struct cprof_error *error)
     site->config = config;
     site->output = conductor->output;
     site->recent = conductor->recent;
+    site->scheduled = &conductor->scheduled;
     site->status = cprof_status_create(conductor->segment, error);
     site->demand = cprof_demand_create(config, conductor->windows, error);
     site->stacks = cprof_stacks_create(config, conductor->segment, conductor->windows, error);

@@ -4,9 +4,8 @@
 // SPDX-License-Identifier: MIT
 
 import { flamegraph, select } from "./vendor.js";
-import { milliseconds, percent, points } from "./dom.js";
+import { milliseconds, percent, rateChange } from "./dom.js";
 
-const ROW_PX = 20;
 // Narrower frames cannot be seen or hit; leaving them out keeps large profiles quick.
 const FRAME_MIN_PX = 1;
 const LIBRARY = /(^|\/)(site-packages|dist-packages|lib\/python\d)|^<frozen /;
@@ -27,9 +26,10 @@ function colourOfFrame(data) {
   return `var(--frame-${group}-${hash(data.name) % COLOURS_EACH})`;
 }
 
-// Three steps each way: half a point of a hundred is noise, ten are much.
-function colourOfChange(change) {
-  const size = Math.abs(change);
+// Three steps each way, of the larger sum of two profiles: half a point of a hundred is noise, ten
+// are much.
+function colourOfChange(change, whole) {
+  const size = Math.abs(change) / whole;
   if (size < 0.005) return "var(--change-none)";
   const step = size < 0.02 ? 1 : size < 0.1 ? 2 : 3;
   return `var(--change-${change > 0 ? "more" : "less"}-${step})`;
@@ -41,7 +41,7 @@ export function createFlame(container, { told, zoomed }) {
   let chart = null;
   let total = 0;
   let current = null; // where the keys are: a node of d3's hierarchy
-  let isLed = false; // a zoom that another graph asked for is not told back to it
+  let whole = 1; // ns/s, that a change is compared with
 
   const root = () => select(container).datum();
 
@@ -50,14 +50,14 @@ export function createFlame(container, { told, zoomed }) {
     const parts = [name];
     if (file) parts.push(file);
     parts.push(`${milliseconds(value)}, ${percent(value / total)} (itself ${milliseconds(self)})`);
-    if (change !== undefined) parts.push(`${points(change)} points`);
+    if (change !== undefined) parts.push(rateChange(change));
     return parts.join(" \u00b7 ");
   };
 
   const colour = (node) => {
     if (node.highlight) return "var(--frame-found)";
     const { data } = node;
-    return data.change === undefined ? colourOfFrame(data) : colourOfChange(data.change);
+    return data.change === undefined ? colourOfFrame(data) : colourOfChange(data.change, whole);
   };
 
   const pathTo = (node) => node.ancestors().reverse().slice(1).map((each) => each.data.name);
@@ -116,13 +116,16 @@ export function createFlame(container, { told, zoomed }) {
   }).observe(container);
 
   return {
-    // Shows a tree of profile.js. Nodes that have a change are coloured by it.
-    show(tree) {
+    // Shows a tree of profile.js in rows of this height. Nodes that have a change are coloured by it,
+    // in comparison with `largestRate`, ns/s.
+    show(tree, rowPx, largestRate = 1) {
       container.replaceChildren();
       total = tree.value || 1;
+      whole = largestRate || 1;
+      container.style.setProperty("--label-line", `${rowPx}px`);
       chart = flamegraph()
         .width(width())
-        .cellHeight(ROW_PX)
+        .cellHeight(rowPx)
         .minFrameSize(FRAME_MIN_PX)
         .inverted(true)
         .transitionDuration(0)
@@ -135,7 +138,7 @@ export function createFlame(container, { told, zoomed }) {
         .onClick((node) => {
           current = node;
           markCurrent();
-          if (!isLed) zoomed(pathTo(node));
+          zoomed(pathTo(node));
         });
       select(container).datum(tree).call(chart);
       current = root();
@@ -162,9 +165,7 @@ export function createFlame(container, { told, zoomed }) {
         if (!next) break;
         node = next;
       }
-      isLed = true;
       chart.zoomTo(node);
-      isLed = false;
     },
 
     reset,

@@ -43,20 +43,24 @@ void cprof_web_send_profile(struct cprof_web_request *request,
                      byte_count);
 }
 
-static json_t *recent_as_json(const struct cprof_recent *recent)
+static json_t *recent_profile_as_json(const struct cprof_recent_profile *profile)
+{
+    return json_pack("{sI, ss, ss, sI, sf, sI}", "id", (json_int_t)profile->id, "kind",
+                     cprof_kind_name(profile->kind), "source", cprof_source_name(profile->source),
+                     "start_ms", (json_int_t)(profile->start_unix_ns / NS_PER_MS), "duration_s",
+                     (double)profile->duration_ns / 1e9, "bytes", (json_int_t)profile->byte_count);
+}
+
+static json_t *recent_as_json(const struct cprof_recent *recent, uint64_t before_unix_ms)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; list && i < cprof_recent_count(recent); i++) {
         const struct cprof_recent_profile *profile = cprof_recent_at(recent, i);
 
-        (void)json_array_append_new(
-            list,
-            json_pack("{sI, ss, ss, sI, sf, sI}", "id", (json_int_t)profile->id, "kind",
-                      cprof_kind_name(profile->kind), "source", cprof_source_name(profile->source),
-                      "start_ms", (json_int_t)(profile->start_unix_ns / NS_PER_MS), "duration_s",
-                      (double)profile->duration_ns / 1e9, "bytes",
-                      (json_int_t)profile->byte_count));
+        if (profile->start_unix_ns / NS_PER_MS < before_unix_ms) {
+            (void)json_array_append_new(list, recent_profile_as_json(profile));
+        }
     }
     return list;
 }
@@ -74,8 +78,10 @@ static int newer_first(const void *left, const void *right)
            (a->name.start_unix_ms > b->name.start_unix_ms);
 }
 
-/* The names that are ours, newest first; the caller frees texts and list. */
-static struct file *list_files(const struct cprof_web_site *site, size_t *count)
+/* The names that are ours, of profiles that began before, newest first; the caller frees texts and
+ * list. */
+static struct file *list_files(const struct cprof_web_site *site, uint64_t before_unix_ms,
+                               size_t *count)
 {
     DIR *names = site->output ? opendir(site->config->output_dir) : NULL;
     struct file *files = names ? calloc(FILES_LOOKED_AT, sizeof(*files)) : NULL;
@@ -84,7 +90,8 @@ static struct file *list_files(const struct cprof_web_site *site, size_t *count)
     for (struct dirent *entry; files && *count < FILES_LOOKED_AT && (entry = readdir(names));) {
         struct file file = {.text = NULL};
 
-        if (cprof_directory_read_name(&file.name, site->output, entry->d_name)) {
+        if (cprof_directory_read_name(&file.name, site->output, entry->d_name) &&
+            file.name.start_unix_ms < before_unix_ms) {
             file.text = strdup(entry->d_name);
         }
         if (file.text) {
@@ -114,11 +121,11 @@ static json_t *file_as_json(const struct cprof_config *config, const struct file
                      (json_int_t)file->name.start_unix_ms, "bytes", (json_int_t)status.st_size);
 }
 
-static json_t *files_as_json(const struct cprof_web_site *site)
+static json_t *files_as_json(const struct cprof_web_site *site, uint64_t before_unix_ms)
 {
     json_t *list = json_array();
     size_t count;
-    struct file *files = list_files(site, &count);
+    struct file *files = list_files(site, before_unix_ms, &count);
 
     for (size_t i = 0; i < count; i++) {
         json_t *file = list && i < FILES_SHOWN_MAX ? file_as_json(site->config, &files[i]) : NULL;
@@ -132,10 +139,11 @@ static json_t *files_as_json(const struct cprof_web_site *site)
     return list;
 }
 
-static void send_list(const struct cprof_web_site *site, struct cprof_web_request *request)
+static void send_list(const struct cprof_web_site *site, struct cprof_web_request *request,
+                      uint64_t before_unix_ms)
 {
-    json_t *root =
-        json_pack("{so, so}", "recent", recent_as_json(site->recent), "files", files_as_json(site));
+    json_t *root = json_pack("{so, so}", "recent", recent_as_json(site->recent, before_unix_ms),
+                             "files", files_as_json(site, before_unix_ms));
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);
@@ -208,7 +216,7 @@ void cprof_web_profiles(const struct cprof_web_site *site, struct cprof_web_requ
         return;
     }
     if (rest[0] == '\0') {
-        send_list(site, request);
+        send_list(site, request, query.before_unix_ms);
         return;
     }
     recent = find_recent(site, rest, &tail);

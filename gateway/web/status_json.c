@@ -157,8 +157,8 @@ static json_t *files_as_json(const struct cprof_status_report *report,
     if (config->output_dir[0] == '\0') {
         return json_null();
     }
-    return json_pack("{sI, sI, sI, so, sb}", "written", (json_int_t)report->files.delivered,
-                     "failed", (json_int_t)report->files.dropped, "bytes",
+    return json_pack("{ss, sI, sI, sI, so, sb}", "directory", config->output_dir, "written",
+                     (json_int_t)report->files.delivered, "failed", (json_int_t)report->files.dropped, "bytes",
                      (json_int_t)report->files.bytes, "last_ms",
                      milliseconds(report->files.last_unix_ns), "failing", report->files.is_failing);
 }
@@ -196,11 +196,14 @@ static json_t *overhead_as_json(const struct cprof_status_overhead *overhead)
 }
 
 char *cprof_status_as_json(const struct cprof_status_report *report,
-                           const struct cprof_config *config, const struct cprof_settings *settings)
+                           const struct cprof_config *config, const struct cprof_settings *settings,
+                           uint64_t next_profile_unix_ns)
 {
     json_t *root = json_pack(
-        "{ss, so, ss, s{si, si, sf, sI}, so, so, so, so, so, so, s{sI, sI, sI}}", "version",
-        report->version, "now_ms", milliseconds(report->now_unix_ns), "service", config->service,
+        "{ss, so, so, so, ss, s{si, si, sf, sI}, so, so, so, so, so, so, s{sI, sI, sI}}", "version",
+        report->version, "now_ms", milliseconds(report->now_unix_ns), "started_ms",
+        milliseconds(config->started_unix_ns), "next_profile_ms",
+        milliseconds(next_profile_unix_ns), "service", config->service,
         "gateway", "pid", (int)report->gateway_pid, "starts", (int)report->gateway_starts,
         "uptime_s", (double)report->uptime_ns / 1e9, "log_lines_dropped",
         (json_int_t)report->log_lines_dropped, "settings", settings_as_json(settings), "overhead",
