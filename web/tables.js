@@ -140,7 +140,7 @@ function chip(key, text, filter, data) {
     class: "chip",
     "data-filter": filter,
     "aria-label": `Remove the filter ${key} ${text}`,
-  }, element("span", { class: "quiet" }, key), ` ${text} \u00d7`);
+  }, element("span", { class: "quiet" }, key), ` ${text}`);
   Object.assign(made.dataset, data);
   return element("li", {}, made);
 }
