@@ -59,6 +59,7 @@ export function createGallery({ read, listBefore, told }) {
   let shown = null; // a window
   let since = null;
   let marks = []; // [{ text, window }]
+  let marksOf = ""; // what they were found for
   let turns = 0;
 
   async function decode(entry) {
@@ -94,9 +95,12 @@ export function createGallery({ read, listBefore, told }) {
     return windows.find(isIt) ?? windowsOf(await listBefore(ms)).find(isIt) ?? null;
   }
 
-  // What an operator compares with.
+  // What an operator compares with. The gateway is asked once for each profile that is shown.
   async function findMarks() {
     const kind = kindOf(shown.entries, readChoice().kind);
+    const key = `${shown.startMs} ${kind}`;
+    if (key === marksOf) return marks;
+    marksOf = key;
     const limits = [
       ["the one before", shown.startMs],
       ["an hour before", shown.startMs - HOUR_MS + 1],
@@ -108,26 +112,37 @@ export function createGallery({ read, listBefore, told }) {
     );
   }
 
+  // A choice of this window; without one it cannot be chosen.
   function option(window, text, chosen) {
     const made = element("option", { value: window?.startMs ?? "" }, text);
-    made.selected = window !== null && window?.startMs === chosen?.startMs;
-    made.disabled = window === null;
+    made.selected = Boolean(window) && window.startMs === chosen?.startMs;
+    made.disabled = !window;
     return made;
+  }
+
+  // Only where something is new: a list that somebody has opened would close.
+  function fill(id, options) {
+    const [select, fresh] = [byId(id), element("select", {}, ...options)];
+    const { value } = fresh;
+    const isSame = select.childNodes.length === options.length
+      && options.every((each, place) => each.isEqualNode(select.childNodes[place]));
+    if (!isSame) select.replaceChildren(...options);
+    select.value = value;
   }
 
   function fillShown() {
     const all = [...windows];
-    if (shown && !all.some((each) => each.startMs === shown.startMs)) all.push(shown);
-    byId("shown").replaceChildren(...all.map((each) => option(each, nameOf(each), shown)));
+    if (!all.some((each) => each.startMs === shown.startMs)) all.push(shown);
+    fill("shown", all.map((each) => option(each, nameOf(each), shown)));
     const newest = newestOf(windows);
-    const isOld = Boolean(newest && shown && newest.startMs > shown.startMs);
+    const isOld = newest !== null && newest.startMs > shown.startMs;
     byId("newest").hidden = !isOld;
     byId("newest").textContent = isOld ? `Show the newest, ${moment(newest.startMs)}` : "";
   }
 
   function fillSince() {
     const kind = kindOf(shown.entries, readChoice().kind);
-    const nothing = option(undefined, "nothing", null);
+    const nothing = element("option", { value: "" }, "nothing");
     const named = marks.map(({ text, window }) =>
       option(window, window ? `${text}: ${moment(window.startMs)}` : `${text}: no profile`, since));
     const older = windows.filter((each) => each.startMs < shown.startMs && each.entries[kind]);
@@ -136,7 +151,7 @@ export function createGallery({ read, listBefore, told }) {
     const isNamed = named.some((each) => each.selected);
     const others = older.map((each) => option(each, nameOf(each), isNamed ? null : since));
     const group = element("optgroup", { label: "Any earlier one" }, ...others);
-    byId("since").replaceChildren(nothing, ...named, ...(others.length ? [group] : []));
+    fill("since", [nothing, ...named, ...(others.length ? [group] : [])]);
   }
 
   function fillPickers() {

@@ -121,7 +121,11 @@ function drawGraph(trees, isEarlier, largestRate) {
   const rowPx = Math.floor((GRAPH_SHARE * innerHeight) / rows);
   flame.show(tree, Math.min(Math.max(rowPx, ROW_PX_MIN), ROW_PX_MAX), largestRate);
   flame.zoomTo(zoom);
+  const { tags, functions } = readChoice();
+  const isFiltered = Object.keys(tags).length > 0 || functions.length > 0;
   byId("nothing").hidden = tree.value > 0;
+  byId("nothing").textContent = isFiltered
+    ? "No sample passes these filters." : "Nothing ran in this window.";
   byId("legend-single").hidden = trees.length === 2;
   byId("legend-pair").hidden = trees.length === 1;
   byId("sides").hidden = trees.length === 1;

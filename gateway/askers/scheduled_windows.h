@@ -44,7 +44,6 @@ void cprof_scheduled_windows_start(struct cprof_scheduled_windows *scheduled, ui
 void cprof_scheduled_windows_pause(struct cprof_scheduled_windows *scheduled);
 
 /* When the next window of the schedule ends, one that is open not counted; 0: there will be none. */
-uint64_t
-cprof_scheduled_windows_next_end_unix_ns(const struct cprof_scheduled_windows *scheduled);
+uint64_t cprof_scheduled_windows_next_end_unix_ns(const struct cprof_scheduled_windows *scheduled);
 
 #endif

@@ -158,9 +158,10 @@ static json_t *files_as_json(const struct cprof_status_report *report,
         return json_null();
     }
     return json_pack("{ss, sI, sI, sI, so, sb}", "directory", config->output_dir, "written",
-                     (json_int_t)report->files.delivered, "failed", (json_int_t)report->files.dropped, "bytes",
-                     (json_int_t)report->files.bytes, "last_ms",
-                     milliseconds(report->files.last_unix_ns), "failing", report->files.is_failing);
+                     (json_int_t)report->files.delivered, "failed",
+                     (json_int_t)report->files.dropped, "bytes", (json_int_t)report->files.bytes,
+                     "last_ms", milliseconds(report->files.last_unix_ns), "failing",
+                     report->files.is_failing);
 }
 
 static json_t *uploads_as_json(const struct cprof_status_report *report)
@@ -203,15 +204,14 @@ char *cprof_status_as_json(const struct cprof_status_report *report,
         "{ss, so, so, so, ss, s{si, si, sf, sI}, so, so, so, so, so, so, s{sI, sI, sI}}", "version",
         report->version, "now_ms", milliseconds(report->now_unix_ns), "started_ms",
         milliseconds(config->started_unix_ns), "next_profile_ms",
-        milliseconds(next_profile_unix_ns), "service", config->service,
-        "gateway", "pid", (int)report->gateway_pid, "starts", (int)report->gateway_starts,
-        "uptime_s", (double)report->uptime_ns / 1e9, "log_lines_dropped",
-        (json_int_t)report->log_lines_dropped, "settings", settings_as_json(settings), "overhead",
-        overhead_as_json(&report->overhead), "slots", slots_as_json(report), "windows",
-        windows_as_json(report), "files", files_as_json(report, config), "uploads",
-        uploads_as_json(report), "windows_ended", "finished", (json_int_t)report->windows_finished,
-        "lost", (json_int_t)report->windows_lost, "stacks_in_other",
-        (json_int_t)report->stacks_in_other);
+        milliseconds(next_profile_unix_ns), "service", config->service, "gateway", "pid",
+        (int)report->gateway_pid, "starts", (int)report->gateway_starts, "uptime_s",
+        (double)report->uptime_ns / 1e9, "log_lines_dropped", (json_int_t)report->log_lines_dropped,
+        "settings", settings_as_json(settings), "overhead", overhead_as_json(&report->overhead),
+        "slots", slots_as_json(report), "windows", windows_as_json(report), "files",
+        files_as_json(report, config), "uploads", uploads_as_json(report), "windows_ended",
+        "finished", (json_int_t)report->windows_finished, "lost", (json_int_t)report->windows_lost,
+        "stacks_in_other", (json_int_t)report->stacks_in_other);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);

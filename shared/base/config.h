@@ -120,9 +120,9 @@ struct cprof_config {
     uint32_t worker_count; /* the first slots are workers, */
     uint32_t mule_count;   /* then come mules */
     uint32_t spooler_count;
-    uint32_t slot_count; /* all of them */
-    uint64_t log_bytes;  /* of each slot */
-    uint64_t server_key; /* tells servers of one service and host apart (host/server_key.h) */
+    uint32_t slot_count;      /* all of them */
+    uint64_t log_bytes;       /* of each slot */
+    uint64_t server_key;      /* tells servers of one service and host apart (host/server_key.h) */
     uint64_t started_unix_ns; /* when uWSGI started or was reloaded */
 };
 
