@@ -34,6 +34,7 @@ export function percent(share, digits = 1) {
 // "12.3 ms/s": so much time in each second. A worker with four busy threads has "4.00 s/s".
 export function rate(nsPerS) {
   const size = Math.abs(nsPerS);
+  if (size === 0) return "0";
   return size >= 1e9 ? `${(size / 1e9).toFixed(2)} s/s` : `${(size / 1e6).toFixed(1)} ms/s`;
 }
 

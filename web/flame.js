@@ -5,7 +5,13 @@
 
 import { flamegraph, select } from "./vendor.js";
 import { milliseconds, percent, rateChange } from "./dom.js";
+import { depthOf } from "./profile.js";
 
+// A graph of few rows has taller ones.
+const ROW_PX_MIN = 20;
+const ROW_PX_MAX = 44;
+// Of the whole: rows that have narrower frames alone need no place.
+const SEEN_MIN = 0.001;
 // Narrower frames cannot be seen or hit; leaving them out keeps large profiles quick.
 const FRAME_MIN_PX = 1;
 const LIBRARY = /(^|\/)(site-packages|dist-packages|lib\/python\d)|^<frozen /;
@@ -34,6 +40,8 @@ function colourOfChange(change, whole) {
   const step = size < 0.02 ? 1 : size < 0.1 ? 2 : 3;
   return `var(--change-${change > 0 ? "more" : "less"}-${step})`;
 }
+
+const rowsOf = (tree) => depthOf(tree, SEEN_MIN * tree.value);
 
 // Makes a flame graph in `container`. told(text) receives a line about the frame under the pointer
 // or the keys; zoomed(path) the names of the frames down to the one that was zoomed to.
@@ -116,16 +124,19 @@ export function createFlame(container, { told, zoomed }) {
   }).observe(container);
 
   return {
-    // Shows a tree of profile.js in rows of this height. Nodes that have a change are coloured by it,
-    // in comparison with `largestRate`, ns/s.
-    show(tree, rowPx, largestRate = 1) {
+    // Shows a tree of profile.js, which fills about this height. Nodes that have a change are coloured
+    // by it, in comparison with `largestRate`, ns/s.
+    show(tree, heightPx, largestRate) {
+      const rowPx = Math.floor(heightPx / rowsOf(tree));
+      const cellPx = Math.min(Math.max(rowPx, ROW_PX_MIN), ROW_PX_MAX);
       container.replaceChildren();
       total = tree.value || 1;
       whole = largestRate || 1;
-      container.style.setProperty("--label-line", `${rowPx}px`);
+      container.style.setProperty("--row", `${cellPx}px`);
+      container.style.setProperty("--rows", rowsOf(tree));
       chart = flamegraph()
         .width(width())
-        .cellHeight(rowPx)
+        .cellHeight(cellPx)
         .minFrameSize(FRAME_MIN_PX)
         .inverted(true)
         .transitionDuration(0)
@@ -138,6 +149,7 @@ export function createFlame(container, { told, zoomed }) {
         .onClick((node) => {
           current = node;
           markCurrent();
+          container.style.setProperty("--rows", node.depth + rowsOf(node.data));
           zoomed(pathTo(node));
         });
       select(container).datum(tree).call(chart);

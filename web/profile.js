@@ -118,9 +118,10 @@ export function treeOf(samples, splitBy = "") {
   return root;
 }
 
-// How many rows a tree has.
-export function depthOf(node) {
-  return 1 + node.children.reduce((deepest, child) => Math.max(deepest, depthOf(child)), 0);
+// How many rows a tree has, of nodes of at least so many ns.
+export function depthOf(node, leastNs) {
+  const seen = node.children.filter((child) => child.value >= leastNs);
+  return 1 + seen.reduce((deepest, child) => Math.max(deepest, depthOf(child, leastNs)), 0);
 }
 
 // Each function's time: Map of label to { label, name, file, self, total }. A function that calls

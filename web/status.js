@@ -6,13 +6,7 @@
 import { DASH, ago, byId, clock, count, element, percent, row, seconds } from "./dom.js";
 
 const STACKS_S = 0.5; // Dumps of stacks are shorter.
-const KINDS = { cpu: "CPU", wall: "wall" };
-const REASONS = {
-  schedule: "by its schedule",
-  cloud: "for Cloud Profiler",
-  demand: "because somebody asked",
-  watch: "because a request is slow",
-};
+const SAMPLING = { demand: "Sampling on demand", watch: "Sampling a slow request" };
 const LINE_MAX = 44; // Characters of method and URI; how long it runs stands behind them.
 
 // requests: what api.js knows of the requests that run, or an empty Map.
@@ -28,7 +22,8 @@ export function showStatus(status, requests) {
   byId("sinks").replaceChildren(...sinkCards(status));
   byId("windows").textContent = `${samplingLine(status)} ${nextLine(status)}`.trim();
   byId("none-next").textContent = nextLine(status);
-  byId("cost").textContent = costLines(status).join(" ");
+  byId("cost").textContent = costLine(status.overhead ?? {});
+  byId("rate").textContent = rateLine(status.overhead ?? {}, status.settings?.period_ms);
   showSettings(status.settings);
 }
 
@@ -38,14 +33,12 @@ function wholeWindows(status) {
   return windows.filter((each) => each.source !== "watch" || each.duration_s > STACKS_S);
 }
 
-// "Now it samples CPU and wall time for 10 s, 2.5 s of which are over."
+// "Sampling now: 2.5 s of 10 s."
 function samplingLine(status) {
   const [first] = wholeWindows(status);
   if (!first) return "";
-  const kinds = (first.kinds ?? []).map((kind) => KINDS[kind] ?? kind).join(" and ");
-  const reason = REASONS[first.source] ?? "";
-  return `The profiler samples ${kinds} time now, ${reason}:`
-    + ` ${seconds(first.elapsed_s)} of ${seconds(first.duration_s)} are over.`;
+  const what = SAMPLING[first.source] ?? "Sampling now";
+  return `${what}: ${seconds(first.elapsed_s)} of ${seconds(first.duration_s)}.`;
 }
 
 // When there will be a profile without anybody's doing.
@@ -58,27 +51,28 @@ function nextLine(status) {
   return "Profiles are taken only when you ask for one.";
 }
 
-// What profiling costs, whether that is too much, and what is done about it.
-function costLines(status) {
-  const { percent: cost, max_percent: most, period_ms: periodMs, samples_per_second: rate,
-    max_samples: mostSamples } = status.overhead ?? {};
-  const setMs = status.settings?.period_ms;
-  const lines = [];
+// What profiling costs, and whether that is too much.
+function costLine(overhead) {
+  const { percent: cost, max_percent: most } = overhead;
+  const limit = most ? `The limit is ${most} %.` : "There is no limit.";
   if (cost === null || cost === undefined) {
-    lines.push("What profiling costs is known after the first profile of a busy worker.");
-  } else {
-    lines.push("While it samples, the profiler takes"
-      + ` ${cost.toFixed(2)} % of the CPU time of the worker that pays most.`);
+    return `What profiling costs is known after the first profile of a busy worker. ${limit}`;
   }
-  lines.push(most ? `The limit is ${most} %.` : "There is no limit.");
-  if (rate !== null && rate !== undefined) {
-    const limit = mostSamples ? `, of at most ${count(mostSamples)}` : "";
-    lines.push(`It takes ${count(Math.round(rate))} samples a second${limit}.`);
-  }
-  lines.push(setMs && periodMs > setMs
-    ? `To stay within its limits it takes one every ${periodMs} ms, not every ${setMs} ms.`
-    : `A busy thread has a sample every ${periodMs ?? DASH} ms.`);
-  return lines;
+  const sentence = `While it samples, the profiler takes ${cost.toFixed(2)} % of the CPU time of the`
+    + " worker that pays most.";
+  if (!most || cost <= most) return `${sentence} ${limit}`;
+  return `${sentence} That is more than the limit of ${most} %: it does less in the next windows.`;
+}
+
+// How often samples are taken, and why that is less often than it is set to.
+function rateLine(overhead, setMs) {
+  const { period_ms: periodMs, samples_per_second: rate, max_samples: most } = overhead;
+  const each = `A busy thread has a sample every ${periodMs ?? DASH} ms`;
+  const why = setMs && periodMs > setMs
+    ? `, not every ${setMs} ms, so that profiling stays within its limits` : "";
+  if (rate === null || rate === undefined) return `${each}${why}.`;
+  const limit = most ? ` and may be ${count(most)}` : "";
+  return `${each}${why}. All workers together had ${count(Math.round(rate))} a second${limit}.`;
 }
 
 function slotRow(slot, requests) {

@@ -44,7 +44,7 @@ function timesOf(profile, kind, key, choice) {
   return tagTimes(filterSamples(profile.samples, { ...choice, tags }), key);
 }
 
-const valueText = (value) => (value === "" ? "none" : value);
+const valueText = (key, value) => (value === "" ? `no ${key}` : value);
 
 function tagOrder(keys) {
   const place = (key) => {
@@ -59,7 +59,7 @@ function tagRow(key, value, times, kind, choice, all) {
   const share = (ns(kind) ?? 0) / all;
   return filterRow({
     filter: tagFilter(key, value),
-    text: valueText(value),
+    text: valueText(key, value),
     isOn: choice.tags[key] === value,
     share,
     data: { tag: key, value },
@@ -98,7 +98,7 @@ function showStates({ profiles, choice }) {
   const sorted = [...times].sort((a, b) => b[1] - a[1]);
   byId("states").replaceChildren(...sorted.map(([value, ns]) => filterRow({
     filter: tagFilter(STATE, value),
-    text: valueText(value),
+    text: valueText(STATE, value),
     isOn: choice.tags[STATE] === value,
     share: ns / all,
     data: { tag: STATE, value },
@@ -148,7 +148,7 @@ function chip(key, text, filter, data) {
 export function showChips({ tags, functions }) {
   const made = [
     ...Object.entries(tags).map(([key, value]) =>
-      chip(key, valueText(value), tagFilter(key, value), { tag: key, value })),
+      chip(key, valueText(key, value), tagFilter(key, value), { tag: key, value })),
     ...functions.map((label) => chip("function", label, functionFilter(label), { label })),
   ];
   byId("chips").replaceChildren(...made);

@@ -7,17 +7,15 @@ import { choose, readChoice } from "./choice.js";
 import { byId, clock, element, milliseconds, moment, percent, rate, rateChange } from "./dom.js";
 import { createFlame } from "./flame.js";
 import {
-  depthOf, filterSamples, functionChanges, markChanges, tagKeys, totalNs, treeOf,
+  filterSamples, functionChanges, markChanges, tagKeys, totalNs, treeOf,
 } from "./profile.js";
 import { changeRow, filterOf, showChips, showTables } from "./tables.js";
 
 const CHANGES_MAX = 5; // in each direction
 // Of the larger sum; what is less is chance.
 const CHANGE_MIN = 0.005;
-// The graph is at least so much of the window's height, where it has few rows by taller ones.
+// Of the window's height: what is left of it below the first lines.
 const GRAPH_SHARE = 0.62;
-const ROW_PX_MIN = 20;
-const ROW_PX_MAX = 28;
 const KIND_NAMES = { cpu: "CPU time", wall: "wall time" };
 
 let now = null; // { startMs, profiles: { cpu, wall } }, of one window
@@ -30,6 +28,7 @@ const flame = createFlame(byId("flame"), {
   },
   zoomed: (path) => {
     zoom = path;
+    byId("reset").hidden = path.length === 0;
   },
 });
 
@@ -117,9 +116,7 @@ function markBoth([tree, treeBefore], [profile, before]) {
 
 function drawGraph(trees, isEarlier, largestRate) {
   const tree = trees[isEarlier ? 1 : 0];
-  const rows = depthOf(tree) + 1;
-  const rowPx = Math.floor((GRAPH_SHARE * innerHeight) / rows);
-  flame.show(tree, Math.min(Math.max(rowPx, ROW_PX_MIN), ROW_PX_MAX), largestRate);
+  flame.show(tree, GRAPH_SHARE * innerHeight, largestRate);
   flame.zoomTo(zoom);
   const { tags, functions } = readChoice();
   const isFiltered = Object.keys(tags).length > 0 || functions.length > 0;
@@ -134,17 +131,16 @@ function drawGraph(trees, isEarlier, largestRate) {
   search();
 }
 
-// "2.10 s of wall time in 10.0 s, 25.1 % of 8.37 s"
+// "2.10 s of wall time in 10.0 s, 25.1 % of 8.37 s", which pass the filters of all.
 function showTitle({ profile, tree, kind }) {
   const all = totalNs(profile.samples);
-  const sum = `${milliseconds(tree.value)} of ${KIND_NAMES[kind]}`;
+  const sum = `${milliseconds(tree.value)} of ${KIND_NAMES[kind]} in ${profile.durationS.toFixed(1)} s`;
   const part = tree.value === all ? "" : `, ${percent(tree.value / (all || 1))} of ${milliseconds(all)}`;
-  const when = `${moment(profile.startMs)}, ${profile.durationS.toFixed(1)} s`;
   byId("title").textContent = `${sum}${part}`;
-  byId("when").textContent = when;
 }
 
 function changeRows(changes, choice) {
+  if (changes.length === 0) return [element("tr", {}, element("td", { colspan: 4 }, "none"))];
   return changes.slice(0, CHANGES_MAX).map((each) =>
     changeRow(each, [rate(each.before), rate(each.after), rateChange(each.change)], choice));
 }
@@ -156,8 +152,8 @@ function showChanges([profile, before], [samples, samplesBefore], kind, choice) 
   const all = functionChanges(samplesBefore, lengths[0], samples, lengths[1])
     .filter((each) => Math.abs(each.change) >= least);
   byId("changes-title").textContent = `What changed since ${moment(before.startMs)}`;
-  byId("changes-sum").textContent = `In each second the server spends ${rate(sums[1])} of`
-    + ` ${KIND_NAMES[kind]}. It was ${rate(sums[0])} then.`;
+  byId("changes-sum").textContent = `The server spends ${milliseconds(sums[1])} of`
+    + ` ${KIND_NAMES[kind]} in each second. It was ${milliseconds(sums[0])} then.`;
   byId("more").replaceChildren(...changeRows(all.filter((each) => each.change > 0), choice));
   byId("less").replaceChildren(...changeRows(all.filter((each) => each.change < 0), choice));
   byId("draw-earlier").textContent = clock(before.startMs);
