@@ -41,6 +41,12 @@ function colourOfChange(change, whole) {
   return `var(--change-${change > 0 ? "more" : "less"}-${step})`;
 }
 
+// The library counts only what a zoom has left.
+function foundNs(node, text) {
+  if (node.name.toLowerCase().includes(text)) return node.value;
+  return node.children.reduce((sum, child) => sum + foundNs(child, text), 0);
+}
+
 const rowsOf = (tree) => depthOf(tree, SEEN_MIN * tree.value);
 
 // Makes a flame graph in `container`. told(text) receives a line about the frame under the pointer
@@ -159,14 +165,10 @@ export function createFlame(container, { told, zoomed }) {
     // Marks the frames whose name holds the text; returns their share of all time.
     search(text) {
       if (!chart) return 0;
-      let found = 0;
-      chart.setSearchHandler((_frames, sum) => {
-        found = sum;
-      });
       if (text) chart.search(text.toLowerCase());
       else chart.clear();
       if (document.activeElement === container) markCurrent();
-      return found / total;
+      return text ? foundNs(select(container).datum().data, text.toLowerCase()) / total : 0;
     },
 
     // Zooms to the frame that this path of names leads to, as far as it exists here.

@@ -50,9 +50,10 @@ function nameOf(window) {
   return words.join(", ");
 }
 
-// read(entry) gives the bytes of a pprof file, listBefore(ms) entries that began before. told(text)
-// receives what the operator should know about the profiles that are shown, "" for nothing.
-export function createGallery({ read, listBefore, told }) {
+// read(entry) gives the bytes of a pprof file, listBefore(ms) entries that began before, first(windows)
+// what is shown where the address names nothing. told(text) receives what the operator should know
+// about the profiles that are shown, "" for nothing.
+export function createGallery({ read, listBefore, told, first = newestOf }) {
   const decoded = new Map(); // of key and time: numbers begin anew with each gateway
   let windows = [];
   let startedMs = null;
@@ -134,7 +135,7 @@ export function createGallery({ read, listBefore, told }) {
     const all = [...windows];
     if (!all.some((each) => each.startMs === shown.startMs)) all.push(shown);
     fill("shown", all.map((each) => option(each, nameOf(each), shown)));
-    const newest = newestOf(windows);
+    const newest = first(windows);
     const isOld = newest !== null && newest.startMs > shown.startMs;
     byId("newest").hidden = !isOld;
     byId("newest").textContent = isOld ? `Show the newest, ${moment(newest.startMs)}` : "";
@@ -160,15 +161,31 @@ export function createGallery({ read, listBefore, told }) {
     fillSince();
   }
 
-  // Shows what the address says, or the newest profile where it says nothing.
+  // Where one of them is unreadable, others can still be chosen.
+  async function decodeShown(turn, ...sides) {
+    try {
+      return await Promise.all(sides.map(decodeWindow));
+    } catch (error) {
+      if (turn === turns) showNothing();
+      throw error;
+    }
+  }
+
+  function showNothing() {
+    byId("viewer").hidden = false;
+    byId("answer").hidden = true;
+    byId("changes").hidden = true;
+    fillPickers();
+  }
+
+  // Shows what the address says, or the first profile where it says nothing.
   async function show() {
     turns += 1;
     const turn = turns;
     const choice = readChoice();
     const wanted = choice.at ? await windowAt(choice.at) : null;
-    const window = wanted ?? newestOf(windows);
+    const window = wanted ?? first(windows);
     const earlier = choice.since ? await windowAt(choice.since) : null;
-    const sides = window ? await Promise.all([window, earlier].map(decodeWindow)) : [];
     if (turn !== turns) return; // Something else was chosen meanwhile.
     const gone = [choice.at && !wanted && choice.at, choice.since && !earlier && choice.since];
     told(gone.filter(Boolean).map((ms) => `The profile of ${moment(ms)} is not kept any more.`)
@@ -176,6 +193,8 @@ export function createGallery({ read, listBefore, told }) {
     shown = window;
     since = earlier;
     if (!shown) return;
+    const sides = await decodeShown(turn, shown, since);
+    if (turn !== turns) return;
     showView(...sides);
     fillPickers();
     marks = await findMarks();
@@ -186,7 +205,7 @@ export function createGallery({ read, listBefore, told }) {
   byId("since").addEventListener("change", (event) => {
     choose({ at: shown.startMs, since: Number(event.target.value) || null });
   });
-  byId("newest").addEventListener("click", () => choose({ at: newestOf(windows)?.startMs }));
+  byId("newest").addEventListener("click", () => choose({ at: first(windows).startMs }));
 
   return {
     show,

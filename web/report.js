@@ -25,6 +25,8 @@ const gallery = createGallery({
   read: async ({ block }) => bytesOf(block.textContent),
   listBefore: async () => [],
   told: tell,
+  first: (windows) =>
+    windows.find((window) => Object.values(window.entries).includes(entries[0])) ?? null,
 });
 
 async function show() {
@@ -32,7 +34,6 @@ async function show() {
     await gallery.show();
   } catch (error) {
     tell(error.message);
-    byId("viewer").hidden = true;
   }
 }
 

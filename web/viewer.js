@@ -21,6 +21,7 @@ const KIND_NAMES = { cpu: "CPU time", wall: "wall time" };
 let now = null; // { startMs, profiles: { cpu, wall } }, of one window
 let earlier = null; // the same, or null
 let zoom = []; // names from the root
+let zoomedIn = ""; // the view that this zoom belongs to
 
 const flame = createFlame(byId("flame"), {
   told: (text) => {
@@ -41,7 +42,12 @@ export function kindOf(kinds, wanted) {
 export function showView(window, before) {
   now = window;
   earlier = before;
+  // A zoom is followed between the two profiles of a comparison.
+  const view = JSON.stringify({ ...readChoice(), at: window.startMs, earlier: null });
+  if (view !== zoomedIn) zoom = [];
+  zoomedIn = view;
   byId("viewer").hidden = false;
+  byId("answer").hidden = false;
   draw();
 }
 
@@ -67,7 +73,8 @@ function draw() {
   const before = earlier?.profiles[kind] ?? null;
   const samples = filterSamples(profile.samples, choice);
   const samplesBefore = before ? filterSamples(before.samples, choice) : null;
-  const held = document.activeElement?.dataset.filter;
+  const held = document.activeElement;
+  const place = held?.closest("[id]")?.id;
 
   showKinds(kind);
   showChips(choice);
@@ -82,14 +89,15 @@ function draw() {
   const rates = trees.map((tree, i) => tree.value / secondsOf(i === 0 ? profile : before));
   drawGraph(trees, isEarlier, Math.max(...rates));
   showTitle({ profile: isEarlier ? before : profile, tree: trees[isEarlier ? 1 : 0], kind });
-  keepFocus(held);
+  keepFocus(held, place);
 }
 
-// Rows and chips are made anew: the keys stay on the one that had them.
-function keepFocus(filter) {
-  if (filter && document.activeElement === document.body) {
-    document.querySelector(`[data-filter="${CSS.escape(filter)}"]`)?.focus();
-  }
+// Rows and chips are made anew: the keys stay on the one that had them, or go from a chip that is
+// gone to its row.
+function keepFocus(held, place) {
+  if (!held?.dataset.filter || held.isConnected) return;
+  const same = `[data-filter="${CSS.escape(held.dataset.filter)}"]`;
+  (byId(place).querySelector(same) ?? document.querySelector(same))?.focus();
 }
 
 function showKinds(kind) {
@@ -181,9 +189,6 @@ byId("show-wall").addEventListener("click", () => change({ kind: "wall" }));
 byId("draw-now").addEventListener("click", () => change({ earlier: false }));
 byId("draw-earlier").addEventListener("click", () => change({ earlier: true }));
 byId("by").addEventListener("change", (event) => change({ by: event.target.value }));
-byId("split").addEventListener("change", (event) => {
-  zoom = [];
-  change({ split: event.target.value });
-});
+byId("split").addEventListener("change", (event) => change({ split: event.target.value }));
 byId("search").addEventListener("input", search);
 byId("reset").addEventListener("click", () => flame.reset());

@@ -51,7 +51,7 @@ def open_report(plugin_dir, workspace, browser):
         path.write_text(made.stdout)
         browser.resize(WIDE)
         browser.open(path.as_uri())
-        browser.wait_for_text("#when", " s")
+        browser.wait_for_text("#title", " s")
         return browser
 
     yield open_report
@@ -130,7 +130,7 @@ def test_a_file_that_no_browser_reads_is_named(open_report, workspace, files):
 
     choose(browser, "#shown", joined.name)
     browser.wait_for_text("#trouble", joined.name)
-    assert not browser.one("#viewer").is_displayed()
+    assert not browser.one("#answer").is_displayed()
 
 
 def test_a_profile_of_hostile_names_runs_nothing(open_report, workspace, files):
