@@ -36,6 +36,7 @@ def server(make_uwsgi_for_module, plugin_dir):
         callable="app",
         pythonpath=SHOP,
         threads=2,
+        cloudprofiler_service="shop",
         cloudprofiler_http="127.0.0.1:0",
         cloudprofiler_output_interval=600,
     )
@@ -787,19 +788,22 @@ def test_it_looks_well(page, server, url, tmp_path):
     page.open(url)
     wait_for(lambda: shown(page), "a profile")
     # So many clients that no core waits for one: the row of an idle worker names no request.
-    with server.load(BUSY, threads=8):
+    with server.load(BUSY, threads=8) as load:
+        load.wait_for_requests(20)
+        at, _values = take(page, "both")
         page.wait_for_text("#slots", "GET /")
         for scheme in ("light", "dark"):
-            view(page, page.busy)
+            page.resize(WIDE)
+            view(page, at)
             page.prefer(scheme)
             page.whole_page(WIDE[0])
             page.screenshot(pictures / f"page-{scheme}.png")
-            page.resize(WIDE)
-    view(page, page.calm, since=page.busy)
+    page.resize(WIDE)
+    view(page, at, since=page.calm)
     page.whole_page(WIDE[0])
     page.screenshot(pictures / "page-compare-dark.png")
     page.prefer("light")
     page.resize(NARROW)
-    view(page, page.busy)
+    view(page, at)
     page.whole_page(NARROW[0])
     page.screenshot(pictures / "page-narrow.png")
