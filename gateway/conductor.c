@@ -408,6 +408,7 @@ static bool set_up_site(struct conductor *conductor, struct cprof_error *error)
     site->files = conductor->file_thread;
     site->conversions = conductor->conversion_thread;
     site->recent = conductor->recent;
+    site->scheduled = &conductor->scheduled;
     site->status = cprof_status_create(conductor->segment, conductor->windows, error);
     site->demand = cprof_demand_create(config, conductor->windows, error);
     site->stacks = cprof_stacks_create(config, conductor->segment, conductor->windows, error);

@@ -5,6 +5,7 @@
 #include "report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../shared/base/units.h"
 #include "profile/kind.h"
 #include "profile/pprof.h"
 #include "profile/table.h"
@@ -27,6 +29,7 @@
 struct file {
     const char *name;
     enum cprof_kind kind;
+    uint64_t start_unix_ms;
     uint8_t *bytes;
     size_t byte_count;
 };
@@ -88,6 +91,7 @@ static bool read_file(struct file *file, const char *path, struct cprof_error *e
         ok = cprof_fail(error, "cannot use %s: %s", path, reason.text);
     }
     file->kind = table.kind;
+    file->start_unix_ms = table.time_unix_ns / NS_PER_MS;
     cprof_table_reset(&table);
     return ok;
 }
@@ -126,8 +130,10 @@ static void write_base64(FILE *out, const uint8_t *bytes, size_t byte_count)
 /* A block of data, which no browser runs. In base64 nothing can end it. */
 static void write_file(FILE *out, const struct file *file)
 {
-    (void)fprintf(out, "<script type=\"application/octet-stream\" data-kind=\"%s\" data-name=\"",
-                  cprof_kind_name(file->kind));
+    (void)fprintf(out,
+                  "<script type=\"application/octet-stream\" data-kind=\"%s\" data-start=\"%" PRIu64
+                  "\" data-name=\"",
+                  cprof_kind_name(file->kind), file->start_unix_ms);
     write_base64(out, (const uint8_t *)file->name, strlen(file->name));
     (void)fputs("\">", out);
     write_base64(out, file->bytes, file->byte_count);

@@ -14,6 +14,7 @@
 #include <dlfcn.h>
 
 #include "../shared/base/log.h"
+#include "../shared/segment/window.h"
 #include "api/google_module.h"
 #include "api/module.h"
 #include "check.h"
@@ -267,6 +268,7 @@ static void complete_config(struct cprof_config *config)
     config->magic = CPROF_CONFIG_MAGIC;
     config->version = CPROF_CONFIG_VERSION;
     config->config_bytes = sizeof(*config);
+    config->started_unix_ns = cprof_now_unix_ns();
     config->worker_count = slots.workers;
     config->mule_count = slots.mules;
     config->spooler_count = slots.spoolers;

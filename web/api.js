@@ -73,9 +73,11 @@ function requestsOf(worker) {
 }
 
 // All profiles that can be looked at, the newest first: [{ key, kind, source, startMs,
-// durationS, bytes }]. A profile that is both kept in memory and a file appears once.
-export async function listProfiles() {
-  const list = await (await ask("profiles/")).json();
+// durationS, bytes }]. A profile that is both kept in memory and a file appears once. With
+// `beforeMs`, those that began before: the list is of a few hundred.
+export async function listProfiles(beforeMs = null) {
+  const query = beforeMs === null ? "" : `?before_ms=${Math.floor(beforeMs)}`;
+  const list = await (await ask(`profiles/${query}`)).json();
   const recent = (list.recent ?? []).map((each) => describe(String(each.id), each));
   const known = new Set(recent.map(sameProfile));
   const files = (list.files ?? [])

@@ -31,10 +31,16 @@ export function percent(share, digits = 1) {
   return share === null || share === undefined ? DASH : `${(100 * share).toFixed(digits)} %`;
 }
 
-// "2.4 %" with its sign, for differences.
-export function points(change) {
-  const text = (100 * Math.abs(change)).toFixed(1);
-  return `${change < 0 ? "\u2212" : "+"}${text}`;
+// "12.3 ms/s": so much time in each second. A worker with four busy threads has "4.00 s/s".
+export function rate(nsPerS) {
+  const size = Math.abs(nsPerS);
+  if (size === 0) return "0";
+  return size >= 1e9 ? `${(size / 1e9).toFixed(2)} s/s` : `${(size / 1e6).toFixed(1)} ms/s`;
+}
+
+// The same with its sign, for differences.
+export function rateChange(nsPerS) {
+  return `${nsPerS < 0 ? "\u2212" : "+"}${rate(nsPerS)}`;
 }
 
 export function count(number) {
@@ -52,6 +58,13 @@ export function milliseconds(ns) {
 
 export function clock(unixMs) {
   return unixMs ? new Date(unixMs).toLocaleTimeString("en-GB") : DASH;
+}
+
+// With the day, if it is not today.
+export function moment(unixMs) {
+  const date = new Date(unixMs);
+  if (date.toDateString() === new Date().toDateString()) return clock(unixMs);
+  return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, ${clock(unixMs)}`;
 }
 
 export function bytes(number) {

@@ -4,9 +4,14 @@
 // SPDX-License-Identifier: MIT
 
 import { flamegraph, select } from "./vendor.js";
-import { milliseconds, percent, points } from "./dom.js";
+import { milliseconds, percent, rateChange } from "./dom.js";
+import { depthOf } from "./profile.js";
 
-const ROW_PX = 20;
+// A graph of few rows has taller ones.
+const ROW_PX_MIN = 20;
+const ROW_PX_MAX = 44;
+// Of the whole: rows that have narrower frames alone need no place.
+const SEEN_MIN = 0.001;
 // Narrower frames cannot be seen or hit; leaving them out keeps large profiles quick.
 const FRAME_MIN_PX = 1;
 const LIBRARY = /(^|\/)(site-packages|dist-packages|lib\/python\d)|^<frozen /;
@@ -27,13 +32,22 @@ function colourOfFrame(data) {
   return `var(--frame-${group}-${hash(data.name) % COLOURS_EACH})`;
 }
 
-// Three steps each way: half a point of a hundred is noise, ten are much.
-function colourOfChange(change) {
-  const size = Math.abs(change);
+// Three steps each way, of the larger sum of two profiles: half a point of a hundred is noise, ten
+// are much.
+function colourOfChange(change, whole) {
+  const size = Math.abs(change) / whole;
   if (size < 0.005) return "var(--change-none)";
   const step = size < 0.02 ? 1 : size < 0.1 ? 2 : 3;
   return `var(--change-${change > 0 ? "more" : "less"}-${step})`;
 }
+
+// The library counts only what a zoom has left.
+function foundNs(node, text) {
+  if (node.name.toLowerCase().includes(text)) return node.value;
+  return node.children.reduce((sum, child) => sum + foundNs(child, text), 0);
+}
+
+const rowsOf = (tree) => depthOf(tree, SEEN_MIN * tree.value);
 
 // Makes a flame graph in `container`. told(text) receives a line about the frame under the pointer
 // or the keys; zoomed(path) the names of the frames down to the one that was zoomed to.
@@ -41,7 +55,7 @@ export function createFlame(container, { told, zoomed }) {
   let chart = null;
   let total = 0;
   let current = null; // where the keys are: a node of d3's hierarchy
-  let isLed = false; // a zoom that another graph asked for is not told back to it
+  let whole = 1; // ns/s, that a change is compared with
 
   const root = () => select(container).datum();
 
@@ -50,14 +64,14 @@ export function createFlame(container, { told, zoomed }) {
     const parts = [name];
     if (file) parts.push(file);
     parts.push(`${milliseconds(value)}, ${percent(value / total)} (itself ${milliseconds(self)})`);
-    if (change !== undefined) parts.push(`${points(change)} points`);
+    if (change !== undefined) parts.push(rateChange(change));
     return parts.join(" \u00b7 ");
   };
 
   const colour = (node) => {
     if (node.highlight) return "var(--frame-found)";
     const { data } = node;
-    return data.change === undefined ? colourOfFrame(data) : colourOfChange(data.change);
+    return data.change === undefined ? colourOfFrame(data) : colourOfChange(data.change, whole);
   };
 
   const pathTo = (node) => node.ancestors().reverse().slice(1).map((each) => each.data.name);
@@ -116,13 +130,19 @@ export function createFlame(container, { told, zoomed }) {
   }).observe(container);
 
   return {
-    // Shows a tree of profile.js. Nodes that have a change are coloured by it.
-    show(tree) {
+    // Shows a tree of profile.js, which fills about this height. Nodes that have a change are coloured
+    // by it, in comparison with `largestRate`, ns/s.
+    show(tree, heightPx, largestRate) {
+      const rowPx = Math.floor(heightPx / rowsOf(tree));
+      const cellPx = Math.min(Math.max(rowPx, ROW_PX_MIN), ROW_PX_MAX);
       container.replaceChildren();
       total = tree.value || 1;
+      whole = largestRate || 1;
+      container.style.setProperty("--row", `${cellPx}px`);
+      container.style.setProperty("--rows", rowsOf(tree));
       chart = flamegraph()
         .width(width())
-        .cellHeight(ROW_PX)
+        .cellHeight(cellPx)
         .minFrameSize(FRAME_MIN_PX)
         .inverted(true)
         .transitionDuration(0)
@@ -135,7 +155,8 @@ export function createFlame(container, { told, zoomed }) {
         .onClick((node) => {
           current = node;
           markCurrent();
-          if (!isLed) zoomed(pathTo(node));
+          container.style.setProperty("--rows", node.depth + rowsOf(node.data));
+          zoomed(pathTo(node));
         });
       select(container).datum(tree).call(chart);
       current = root();
@@ -144,14 +165,10 @@ export function createFlame(container, { told, zoomed }) {
     // Marks the frames whose name holds the text; returns their share of all time.
     search(text) {
       if (!chart) return 0;
-      let found = 0;
-      chart.setSearchHandler((_frames, sum) => {
-        found = sum;
-      });
       if (text) chart.search(text.toLowerCase());
       else chart.clear();
       if (document.activeElement === container) markCurrent();
-      return found / total;
+      return text ? foundNs(select(container).datum().data, text.toLowerCase()) / total : 0;
     },
 
     // Zooms to the frame that this path of names leads to, as far as it exists here.
@@ -162,9 +179,7 @@ export function createFlame(container, { told, zoomed }) {
         if (!next) break;
         node = next;
       }
-      isLed = true;
       chart.zoomTo(node);
-      isLed = false;
     },
 
     reset,

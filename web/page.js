@@ -1,11 +1,13 @@
-// What happens when: the page's timers, its forms, and the choice of profiles.
+// What happens when: the page's timers, its forms, and the list of profiles.
 //
 // SPDX-License-Identifier: MIT
 
 import { act, listProfiles, readProfile, readRequests, readStatus, takeProfile } from "./api.js";
+import { choose } from "./choice.js";
 import { byId, bytes, clock, element, row, seconds } from "./dom.js";
+import { createGallery } from "./gallery.js";
 import { showStatus } from "./status.js";
-import { focusSearchBySlash, showProfiles } from "./viewer.js";
+import { focusSearchBySlash } from "./viewer.js";
 
 const LOOK_MS = 2000;
 const LOOK_WHILE_SAMPLING_MS = 300;
@@ -15,12 +17,22 @@ const REQUESTS_MS = 4000;
 const GRACE_MS = 30000;
 
 let profiles = []; // entries of api.js, the newest first
-let chosen = null; // keys
-let compared = null;
+let drawn = ""; // what the list of profiles was drawn from
 let status = null; // of readStatus(), the last one
 let requests = new Map(); // of readRequests()
 let requestsDueMs = 0; // by performance.now()
 let order = null; // the profile that is being taken: { kind, seconds, known, deadlineMs }
+
+const gallery = createGallery({
+  read: (entry) => readProfile(entry.key),
+  listBefore: listProfiles,
+  told: (text) => tell("gone", text),
+});
+
+function tell(place, text) {
+  byId(place).textContent = text;
+  byId(place).hidden = !text;
+}
 
 // Runs what may be refused and tells why in `place`, until the next attempt that is told there:
 // "trouble" for the looks at the gateway, "refused" for what the operator wants.
@@ -31,8 +43,7 @@ async function attempt(action, place = "refused") {
   } catch (error) {
     text = error.message;
   }
-  byId(place).textContent = text;
-  byId(place).hidden = !text;
+  tell(place, text);
 }
 
 // Looks at the gateway, and again later. A page that nobody sees asks for nothing.
@@ -66,16 +77,21 @@ async function askForRequests() {
 }
 
 async function refreshProfiles() {
-  const fresh = await listProfiles();
-  const changed = fresh.map(keyOf).join() !== profiles.map(keyOf).join();
-  profiles = fresh;
-  if (changed) drawProfiles();
+  profiles = await listProfiles();
+  gallery.offer(profiles, status.started_ms ?? null);
+  byId("none").hidden = profiles.length > 0;
+  if (!gallery.shown() && profiles.length > 0) await gallery.show();
+  drawProfiles();
 }
 
 const keyOf = (entry) => entry.key;
 const find = (key) => profiles.find((entry) => entry.key === key);
+const isShown = (entry) => gallery.shown()?.startMs === Math.round(entry.startMs);
 
 function drawProfiles() {
+  const fresh = profiles.map((entry) => [entry.key, isShown(entry)]).join();
+  if (fresh === drawn) return;
+  drawn = fresh;
   // The buttons are made anew: the keys stay on the one that had them.
   const held = document.activeElement?.dataset ?? {};
   byId("profiles").replaceChildren(...profiles.map(profileRow));
@@ -85,24 +101,19 @@ function drawProfiles() {
   }
 }
 
-function button(verb, text, entry, isOn) {
-  const label = `${text} ${entry.kind} of ${clock(entry.startMs)}`;
+function button(verb, text, entry) {
   return element("button", {
     type: "button",
     "data-verb": verb,
     "data-key": entry.key,
-    "aria-label": label,
-    "aria-pressed": isOn === null ? null : String(isOn),
+    "aria-label": `${text} ${entry.kind} of ${clock(entry.startMs)}`,
   }, text);
 }
 
 function profileRow(entry) {
-  const isChosen = entry.key === chosen;
-  const actions = element("span", { class: "actions" }, button("view", "View", entry, isChosen));
-  if (chosen && !isChosen && find(chosen)?.kind === entry.kind) {
-    actions.append(button("compare", "Compare", entry, entry.key === compared));
-  }
-  actions.append(button("save", "Save", entry, null));
+  const actions = element(
+    "span", { class: "actions" }, button("view", "View", entry), button("save", "Save", entry),
+  );
   const made = row(
     clock(entry.startMs),
     entry.kind === "cpu" ? "CPU" : entry.kind,
@@ -111,39 +122,18 @@ function profileRow(entry) {
     [bytes(entry.bytes), "minor"],
     actions,
   );
-  made.classList.toggle("chosen", isChosen || entry.key === compared);
+  made.classList.toggle("chosen", isShown(entry));
   return made;
 }
 
-async function view(key, other = null) {
-  const entries = [key, other].filter(Boolean).map(find);
-  const read = await Promise.all(
-    entries.map(async (entry) => ({ bytes: await readProfile(entry.key) })),
-  );
-  await showProfiles(read);
-  chosen = key;
-  compared = other;
-  drawProfiles();
-  showKinds();
+function view({ kind, startMs }) {
+  choose({ at: Math.round(startMs), kind });
+  byId("viewer").scrollIntoView({ block: "nearest" });
 }
 
-// The other kind of the same window is one click away.
-function showKinds() {
-  const entry = find(chosen);
-  for (const kind of ["cpu", "wall"]) {
-    const twin = profiles.find((each) => each.kind === kind && sameWindow(each, entry));
-    const choice = byId(`show-${kind}`);
-    choice.disabled = !twin;
-    choice.setAttribute("aria-pressed", String(entry?.kind === kind));
-    choice.dataset.key = twin?.key ?? "";
-  }
-}
-
-const sameWindow = (a, b) => b && Math.round(a.startMs) === Math.round(b.startMs);
-
-async function save(key) {
+async function save({ key, kind }) {
   const url = URL.createObjectURL(new Blob([await readProfile(key)]));
-  const name = key.endsWith(".pb.gz") ? key : `${find(key).kind}-${key}.pb.gz`;
+  const name = key.endsWith(".pb.gz") ? key : `${kind}-${key}.pb.gz`;
   element("a", { href: url, download: name }).click();
   URL.revokeObjectURL(url);
 }
@@ -175,7 +165,7 @@ async function finishOrder() {
     && each.kind === wanted);
   if (made) {
     endOrder();
-    await view(made.key);
+    view(made);
   } else if (Date.now() > order.deadlineMs) {
     endOrder();
     throw new Error("The profile did not come. uWSGI's log may say why.");
@@ -208,25 +198,16 @@ async function take(kind, length) {
 
 byId("order").addEventListener("submit", (event) => {
   event.preventDefault();
+  if (order) return; // of the other button
   const form = new FormData(event.target);
   attempt(() => take(form.get("kind"), Number(form.get("seconds"))));
 });
 
-const verbs = {
-  view: (key) => view(key),
-  compare: (key) => view(chosen, key === compared ? null : key),
-  save,
-};
+const verbs = { view, save };
 byId("profiles").addEventListener("click", (event) => {
   const { verb, key } = event.target.dataset;
-  if (verb) attempt(() => verbs[verb](key));
+  if (verb) attempt(() => verbs[verb](find(key)));
 });
-
-for (const kind of ["cpu", "wall"]) {
-  byId(`show-${kind}`).addEventListener("click", (event) => {
-    attempt(() => view(event.currentTarget.dataset.key));
-  });
-}
 
 byId("setting-on").addEventListener("click", (event) => {
   const isOn = event.currentTarget.getAttribute("aria-pressed") === "true";
@@ -236,6 +217,11 @@ byId("setting-upload").addEventListener("click", (event) => {
   const isOn = event.currentTarget.getAttribute("aria-pressed") === "true";
   attempt(() => act("upload", isOn ? "off" : "on"));
 });
+
+window.addEventListener("hashchange", () => attempt(async () => {
+  await gallery.show();
+  drawProfiles();
+}));
 
 focusSearchBySlash();
 look();

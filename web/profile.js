@@ -1,14 +1,16 @@
 // A pprof file as samples, and what can be made of them. Nothing here touches the page.
 //
 // A sample: { stack: [frame], tags: { key: value }, ns }; stacks begin at the root. A frame:
-// { name, file, line }; equal frames are the same object. A tree's node: { name, file, value,
-// self, children }, values in nanoseconds.
+// { name, file, line, label }; equal frames are the same object. The label is what a function is
+// known by: its name and the last part of its file's, so that it stays the same where releases lie
+// in directories of their own. A tree's node: { name, file, value, self, children }, values in
+// nanoseconds.
 //
 // SPDX-License-Identifier: MIT
 
 import { Profile } from "./vendor.js";
 
-const OTHER = "[none]";
+const NONE = "[none]";
 
 async function unzip(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -47,7 +49,8 @@ function frameReader(message, texts) {
   for (const each of message.function) {
     const name = texts[Number(each.name)];
     const file = texts[Number(each.filename)];
-    functions.set(Number(each.id), { name, file, line: Number(each.startLine) });
+    const label = file ? `${name} (${file.split("/").pop()})` : name;
+    functions.set(Number(each.id), { name, file, line: Number(each.startLine), label });
   }
   const locations = new Map();
   for (const each of message.location) {
@@ -57,36 +60,39 @@ function frameReader(message, texts) {
   return (id) => locations.get(Number(id)) ?? [];
 }
 
-// The tags of the samples: Map of key to [[value, ns]], values by their time.
-export function tagValues(samples) {
-  const keys = new Map();
-  for (const sample of samples) {
-    for (const [key, value] of Object.entries(sample.tags)) {
-      if (!keys.has(key)) keys.set(key, new Map());
-      const values = keys.get(key);
-      values.set(value, (values.get(value) ?? 0) + sample.ns);
-    }
-  }
-  const byTime = (a, b) => b[1] - a[1];
-  return new Map([...keys].map(([key, values]) => [key, [...values].sort(byTime)]));
+// The keys of all tags that the samples have.
+export function tagKeys(samples) {
+  return [...new Set(samples.flatMap((sample) => Object.keys(sample.tags)))];
 }
 
-// The samples that have all these tags; wanted: { key: value }, "" stands for any value.
-export function filterSamples(samples, wanted) {
-  const terms = Object.entries(wanted).filter(([, value]) => value !== "");
-  return samples.filter((sample) => terms.every(([key, value]) => sample.tags[key] === value));
+// The time of each value of a tag: Map of value to ns. What has no such tag stands under "".
+export function tagTimes(samples, key) {
+  const times = new Map();
+  for (const { tags, ns } of samples) {
+    const value = tags[key] ?? "";
+    times.set(value, (times.get(value) ?? 0) + ns);
+  }
+  return times;
+}
+
+// The samples that have all these tags and pass through all these functions; tags: { key: value },
+// "" for none, functions: [label].
+export function filterSamples(samples, { tags, functions }) {
+  const terms = Object.entries(tags);
+  return samples.filter((sample) =>
+    terms.every(([key, value]) => (sample.tags[key] ?? "") === value)
+    && functions.every((label) => sample.stack.some((frame) => frame.label === label)));
 }
 
 function newNode(name, file) {
-  return { name, file, value: 0, self: 0, children: [], byFrame: new Map() };
+  return { name, file, value: 0, self: 0, children: [], byLabel: new Map() };
 }
 
-function childOf(node, name, file) {
-  const key = `${name}\n${file}`;
-  let child = node.byFrame.get(key);
+function childOf(node, { name, file, label }) {
+  let child = node.byLabel.get(label);
   if (!child) {
     child = newNode(name, file);
-    node.byFrame.set(key, child);
+    node.byLabel.set(label, child);
     node.children.push(child);
   }
   return child;
@@ -99,11 +105,12 @@ export function treeOf(samples, splitBy = "") {
     let node = root;
     node.value += sample.ns;
     if (splitBy) {
-      node = childOf(node, `${splitBy} ${sample.tags[splitBy] ?? OTHER}`, "");
+      const name = `${splitBy} ${sample.tags[splitBy] ?? NONE}`;
+      node = childOf(node, { name, file: "", label: name });
       node.value += sample.ns;
     }
     for (const frame of sample.stack) {
-      node = childOf(node, frame.name, frame.file);
+      node = childOf(node, frame);
       node.value += sample.ns;
     }
     node.self += sample.ns;
@@ -111,18 +118,23 @@ export function treeOf(samples, splitBy = "") {
   return root;
 }
 
-// Each function's time: Map of "name\nfile" to { name, file, self, total }. A function that calls
+// How many rows a tree has, of nodes of at least so many ns.
+export function depthOf(node, leastNs) {
+  const seen = node.children.filter((child) => child.value >= leastNs);
+  return 1 + seen.reduce((deepest, child) => Math.max(deepest, depthOf(child, leastNs)), 0);
+}
+
+// Each function's time: Map of label to { label, name, file, self, total }. A function that calls
 // itself counts once in its total.
 export function functionTimes(samples) {
   const times = new Map();
   for (const { stack, ns } of samples) {
     const leaf = stack[stack.length - 1];
-    for (const frame of new Set(stack)) {
-      const key = `${frame.name}\n${frame.file}`;
-      const known = times.get(key) ?? { name: frame.name, file: frame.file, self: 0, total: 0 };
+    for (const { label, name, file } of new Set(stack)) {
+      const known = times.get(label) ?? { label, name, file, self: 0, total: 0 };
       known.total += ns;
-      if (frame === leaf) known.self += ns;
-      times.set(key, known);
+      if (label === leaf.label) known.self += ns;
+      times.set(label, known);
     }
   }
   return times;
@@ -132,31 +144,28 @@ export function totalNs(samples) {
   return samples.reduce((sum, sample) => sum + sample.ns, 0);
 }
 
-// Gives each node of `tree` its share of the tree's time less its share in `other`, as `change`.
-// Shares are compared and not times: two windows are never equally long or busy.
-export function markChanges(tree, other) {
-  const share = (node, root) => (node && root.value > 0 ? node.value / root.value : 0);
+// Gives each node of `tree`, which covers `seconds`, how much more time in each second it has than
+// in `other`, as `change`, ns/s. With sign -1 the tree is the earlier one.
+export function markChanges(tree, seconds, other, otherSeconds, sign = 1) {
   const visit = (node, twin) => {
-    node.change = share(node, tree) - share(twin, other);
-    for (const [key, child] of node.byFrame) visit(child, twin?.byFrame.get(key));
+    node.change = sign * (node.value / seconds - (twin?.value ?? 0) / otherSeconds);
+    for (const [label, child] of node.byLabel) visit(child, twin?.byLabel.get(label));
   };
   visit(tree, other);
 }
 
-// What differs most between two sets of samples: [{ name, file, before, after, change }], shares of
-// self time, the largest change first.
-export function functionChanges(before, after) {
+// What each function's own time is in each second of two sets of samples: [{ label, name, file,
+// before, after, change }], ns/s, the largest change first.
+export function functionChanges(before, beforeSeconds, after, afterSeconds) {
   const beforeTimes = functionTimes(before);
   const afterTimes = functionTimes(after);
-  const beforeNs = totalNs(before) || 1;
-  const afterNs = totalNs(after) || 1;
-  const keys = new Set([...beforeTimes.keys(), ...afterTimes.keys()]);
-  return [...keys]
-    .map((key) => {
-      const { name, file } = beforeTimes.get(key) ?? afterTimes.get(key);
-      const shareBefore = (beforeTimes.get(key)?.self ?? 0) / beforeNs;
-      const shareAfter = (afterTimes.get(key)?.self ?? 0) / afterNs;
-      return { name, file, before: shareBefore, after: shareAfter, change: shareAfter - shareBefore };
+  return [...new Map([...beforeTimes, ...afterTimes]).values()]
+    .map(({ label, name, file }) => {
+      const rates = {
+        before: (beforeTimes.get(label)?.self ?? 0) / beforeSeconds,
+        after: (afterTimes.get(label)?.self ?? 0) / afterSeconds,
+      };
+      return { label, name, file, ...rates, change: rates.after - rates.before };
     })
     .sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
 }

@@ -2,56 +2,42 @@
 //
 // SPDX-License-Identifier: MIT
 
-import { byId, element } from "./dom.js";
-import { focusSearchBySlash, showProfiles } from "./viewer.js";
-
-const NONE = "-1";
+import { byId } from "./dom.js";
+import { createGallery } from "./gallery.js";
+import { focusSearchBySlash } from "./viewer.js";
 
 function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }
 
-const files = [...document.querySelectorAll("script[data-name]")].map((block) => ({
-  name: new TextDecoder().decode(bytesOf(block.dataset.name)),
-  kind: block.dataset.kind,
-  bytes: bytesOf(block.textContent),
-}));
+const blocks = [...document.querySelectorAll("script[data-name]")];
+const entries = blocks.map((block) => {
+  const name = new TextDecoder().decode(bytesOf(block.dataset.name));
+  return { key: name, name, kind: block.dataset.kind, startMs: Number(block.dataset.start), block };
+});
 
-function choice(index) {
-  return element("option", { value: index }, files[index].name);
-}
-
-// Only profiles of one kind can be compared. What was chosen before stays if it is there.
-function offerOthers(shown) {
-  const before = byId("compared").value;
-  const others = [...files.keys()].filter(
-    (each) => each !== shown && files[each].kind === files[shown].kind,
-  );
-  byId("compared").replaceChildren(
-    element("option", { value: NONE }, "nothing"),
-    ...others.map(choice),
-  );
-  byId("compared").value = others.includes(Number(before)) ? before : NONE;
-}
-
-async function show() {
-  const shown = Number(byId("shown").value);
-  offerOthers(shown);
-  const chosen = [shown, Number(byId("compared").value)].filter((each) => each >= 0);
-  let text = "";
-  try {
-    await showProfiles(chosen.map((each) => files[each]));
-  } catch {
-    const names = chosen.map((each) => files[each].name).join(" or ");
-    text = `${names} is no profile that a browser can read.`;
-    byId("viewer").hidden = true;
-  }
+function tell(text) {
   byId("trouble").textContent = text;
   byId("trouble").hidden = !text;
 }
 
-byId("shown").replaceChildren(...[...files.keys()].map(choice));
-for (const id of ["shown", "compared"]) byId(id).addEventListener("change", show);
-document.querySelector(".kinds").remove(); // a file has one kind
+const gallery = createGallery({
+  read: async ({ block }) => bytesOf(block.textContent),
+  listBefore: async () => [],
+  told: tell,
+  first: (windows) =>
+    windows.find((window) => Object.values(window.entries).includes(entries[0])) ?? null,
+});
+
+async function show() {
+  try {
+    await gallery.show();
+  } catch (error) {
+    tell(error.message);
+  }
+}
+
+window.addEventListener("hashchange", show);
+gallery.offer(entries);
 focusSearchBySlash();
 show();

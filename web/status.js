@@ -1,10 +1,12 @@
-// The gateway's state as tables: processes, places for profiles, open windows, settings.
+// The gateway's state: processes and places for profiles as tables, windows and cost as sentences,
+// settings.
 //
 // SPDX-License-Identifier: MIT
 
-import { DASH, ago, byId, count, element, percent, row, seconds } from "./dom.js";
+import { DASH, ago, byId, clock, count, element, percent, row, seconds } from "./dom.js";
 
 const STACKS_S = 0.5; // Dumps of stacks are shorter.
+const SAMPLING = { demand: "Sampling on demand", watch: "Sampling a slow request" };
 const LINE_MAX = 44; // Characters of method and URI; how long it runs stands behind them.
 
 // requests: what api.js knows of the requests that run, or an empty Map.
@@ -18,23 +20,59 @@ export function showStatus(status, requests) {
   ].filter(Boolean).join(" \u00b7 ");
   byId("slots").replaceChildren(...(status.slots ?? []).map((slot) => slotRow(slot, requests)));
   byId("sinks").replaceChildren(...sinkCards(status));
-  byId("windows").replaceChildren(...windowLines(status.windows ?? []));
+  byId("windows").textContent = `${samplingLine(status)} ${nextLine(status)}`.trim();
+  byId("none-next").textContent = nextLine(status);
   byId("cost").textContent = costLine(status.overhead ?? {});
+  byId("rate").textContent = rateLine(status.overhead ?? {}, status.settings?.period_ms);
   showSettings(status.settings);
 }
 
-// "Costs 0.30 % of the workers' CPU time, at most 1 %; 200 samples a second, at most 1000; a sample
-// every 10 ms of CPU time."
+// Not those of a dump of stacks, which the page itself asks for every few seconds.
+function wholeWindows(status) {
+  const windows = status.windows ?? [];
+  return windows.filter((each) => each.source !== "watch" || each.duration_s > STACKS_S);
+}
+
+// "Sampling now: 2.5 s of 10 s."
+function samplingLine(status) {
+  const [first] = wholeWindows(status);
+  if (!first) return "";
+  const what = SAMPLING[first.source] ?? "Sampling now";
+  return `${what}: ${seconds(first.elapsed_s)} of ${seconds(first.duration_s)}.`;
+}
+
+// When there will be a profile without anybody's doing.
+function nextLine(status) {
+  if (!status.settings?.on) return "Profiling is off. No profile is taken until you switch it on.";
+  const open = wholeWindows(status).find((each) => ["schedule", "cloud"].includes(each.source));
+  const endMs = open ? open.start_ms + open.duration_s * 1000 : status.next_profile_ms;
+  if (endMs) return `The next profile is ready at ${clock(endMs)}.`;
+  if (status.uploads) return "Cloud Profiler decides when the next profile is taken.";
+  return "Profiles are taken only when you ask for one.";
+}
+
+// What profiling costs, and whether that is too much.
 function costLine(overhead) {
-  const known = overhead.percent ?? null;
-  const most = overhead.max_percent ?? null;
-  const cost = known === null ? "Cost not measured yet" : `Costs ${known.toFixed(2)} % of the workers' CPU time`;
-  const ceiling = most === null ? "no ceiling" : `at most ${most} %`;
-  const rate = overhead.samples_per_second ?? null;
-  const most_samples = overhead.max_samples ?? null;
-  const samples = rate === null ? "" : `; ${count(Math.round(rate))} samples a second`;
-  const budget = rate === null || most_samples === null ? "" : `, at most ${count(most_samples)}`;
-  return `${cost}, ${ceiling}${samples}${budget}; a sample every ${overhead.period_ms ?? DASH} ms.`;
+  const { percent: cost, max_percent: most } = overhead;
+  const limit = most ? `The limit is ${most} %.` : "There is no limit.";
+  if (cost === null || cost === undefined) {
+    return `What profiling costs is known after the first profile of a busy worker. ${limit}`;
+  }
+  const sentence = `While it samples, the profiler takes ${cost.toFixed(2)} % of the CPU time of the`
+    + " worker that pays most.";
+  if (!most || cost <= most) return `${sentence} ${limit}`;
+  return `${sentence} That is more than the limit of ${most} %: it does less in the next windows.`;
+}
+
+// How often samples are taken, and why that is less often than it is set to.
+function rateLine(overhead, setMs) {
+  const { period_ms: periodMs, samples_per_second: rate, max_samples: most } = overhead;
+  const each = `A busy thread has a sample every ${periodMs ?? DASH} ms`;
+  const why = setMs && periodMs > setMs
+    ? `, not every ${setMs} ms, so that profiling stays within its limits` : "";
+  if (rate === null || rate === undefined) return `${each}${why}.`;
+  const limit = most ? ` and may be ${count(most)}` : "";
+  return `${each}${why}. All workers together had ${count(Math.round(rate))} a second${limit}.`;
 }
 
 function slotRow(slot, requests) {
@@ -109,8 +147,12 @@ function sinkCards(status) {
 
 function filesCard(files, nowMs) {
   if (!files) return card("Files", "off", "No output directory is configured.");
-  const sum = `${count(files.written)} written, ${count(files.failed)} failed`;
-  return card("Files", files.failing ? "bad" : "good", `Last ${ago(files.last_ms, nowMs)}`, sum);
+  const lines = [
+    `In ${files.directory ?? DASH}`,
+    `Last ${ago(files.last_ms, nowMs)}`,
+    `${count(files.written)} written, ${count(files.failed)} failed`,
+  ];
+  return card("Files", files.failing ? "bad" : "good", ...lines);
 }
 
 function uploadsCard(uploads, nowMs) {
@@ -119,17 +161,6 @@ function uploadsCard(uploads, nowMs) {
   const lines = [`Last ${ago(uploads.last_ms, nowMs)}`, sum];
   if (uploads.trouble) lines.push(uploads.trouble);
   return card("Cloud Profiler", uploads.trouble ? "bad" : "good", ...lines);
-}
-
-// Not those of a dump of stacks, which the page itself asks for every few seconds.
-function windowLines(all) {
-  const windows = all.filter((each) => each.source !== "watch" || each.duration_s > STACKS_S);
-  if (windows.length === 0) return [element("p", { class: "quiet" }, "Nobody samples now.")];
-  return windows.map((each) => {
-    const kinds = (each.kinds ?? []).join(" and ");
-    const left = `${seconds(each.elapsed_s)} of ${seconds(each.duration_s)}`;
-    return element("p", {}, `Sampling ${kinds}, ${each.source}: ${left}`);
-  });
 }
 
 function showSettings(settings) {

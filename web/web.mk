@@ -1,7 +1,7 @@
 # `make web`: the local endpoint's page, in a directory beside the plugin.
 
-WEB_OWN := $(addprefix web/,index.html page.css icon.svg page.js api.js dom.js status.js profile.js \
-	flame.js viewer.js)
+WEB_OWN := $(addprefix web/,index.html page.css icon.svg page.js api.js choice.js dom.js flame.js \
+	gallery.js profile.js status.js tables.js viewer.js)
 WEB_DIRECTORY := cloudprofiler-web
 WEB_INSTALLED := build/web/node_modules/.package-lock.json
 
@@ -27,7 +27,8 @@ build/web/vendor.js build/web/vendor.css &: web/libraries.js $(WEB_INSTALLED)
 		--outfile=build/web/vendor.js
 
 # Of the page of --html. A script that stands in a page may not name its end.
-build/web/report.js: $(addprefix web/,report.js dom.js profile.js flame.js viewer.js) \
+build/web/report.js: $(addprefix web/,report.js choice.js dom.js flame.js gallery.js \
+		profile.js tables.js viewer.js) \
 		build/web/vendor.js
 	@mkdir -p build/web/report
 	@cp $^ build/web/report

@@ -148,6 +148,14 @@ void cprof_scheduled_windows_drop(struct cprof_scheduled_windows *scheduled)
     cprof_windows_drop(scheduled->windows, CPROF_SOURCE_SCHEDULE);
 }
 
+uint64_t cprof_scheduled_windows_next_end_unix_ns(const struct cprof_scheduled_windows *scheduled)
+{
+    const struct cprof_schedule *schedule = &scheduled->schedule;
+    uint64_t end_ns = cprof_schedule_next_ns(schedule) + schedule->duration_ns;
+
+    return schedule->interval_ns ? cprof_now_unix_ns() + end_ns - cprof_now_ns() : 0;
+}
+
 void cprof_scheduled_windows_pause(struct cprof_scheduled_windows *scheduled)
 {
     scheduled->schedule = (struct cprof_schedule){0};

@@ -48,6 +48,9 @@ bool cprof_scheduled_windows_begin(struct cprof_scheduled_windows *scheduled,
 void cprof_scheduled_windows_start(struct cprof_scheduled_windows *scheduled, uint64_t now_ns);
 void cprof_scheduled_windows_pause(struct cprof_scheduled_windows *scheduled);
 
+/* When the next window of the schedule ends, one that is open not counted; 0: there will be none. */
+uint64_t cprof_scheduled_windows_next_end_unix_ns(const struct cprof_scheduled_windows *scheduled);
+
 /* Takes all of its windows back (cprof_windows_drop). What waits for the disk is written. */
 void cprof_scheduled_windows_drop(struct cprof_scheduled_windows *scheduled);
 

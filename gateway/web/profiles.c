@@ -21,20 +21,24 @@
 #define LIST_SECONDS 2u
 #define FILE_SECONDS 10u
 
-static json_t *recent_as_json(const struct cprof_recent *recent)
+static json_t *recent_profile_as_json(const struct cprof_recent_profile *profile)
+{
+    return json_pack("{sI, ss, ss, sI, sf, sI}", "id", (json_int_t)profile->id, "kind",
+                     cprof_kind_name(profile->kind), "source", cprof_source_name(profile->source),
+                     "start_ms", (json_int_t)(profile->start_unix_ns / NS_PER_MS), "duration_s",
+                     (double)profile->duration_ns / 1e9, "bytes", (json_int_t)profile->byte_count);
+}
+
+static json_t *recent_as_json(const struct cprof_recent *recent, uint64_t before_unix_ms)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; list && i < cprof_recent_count(recent); i++) {
         const struct cprof_recent_profile *profile = cprof_recent_at(recent, i);
 
-        (void)json_array_append_new(
-            list,
-            json_pack("{sI, ss, ss, sI, sf, sI}", "id", (json_int_t)profile->id, "kind",
-                      cprof_kind_name(profile->kind), "source", cprof_source_name(profile->source),
-                      "start_ms", (json_int_t)(profile->start_unix_ns / NS_PER_MS), "duration_s",
-                      (double)profile->duration_ns / 1e9, "bytes",
-                      (json_int_t)profile->byte_count));
+        if (profile->start_unix_ns / NS_PER_MS < before_unix_ms) {
+            (void)json_array_append_new(list, recent_profile_as_json(profile));
+        }
     }
     return list;
 }
@@ -44,10 +48,10 @@ struct waiting {
     struct cprof_side_job job;
     const struct cprof_web_site *site;
     struct cprof_web_request *request; /* NULL: it was answered, or nobody listens any more */
+    struct cprof_web_query query;
     /* Of all files: */
     struct cprof_saved_list list;
     /* Of one: */
-    struct cprof_web_query query;
     char *name;
     bool is_found;
     uint8_t *bytes;
@@ -71,10 +75,12 @@ static json_t *files_as_json(const struct cprof_saved_list *files)
 
 /* `trouble` NULL: all files are in the list. */
 static void send_list(const struct cprof_web_site *site, struct cprof_web_request *request,
-                      const struct cprof_saved_list *files, const char *trouble)
+                      const struct cprof_saved_list *files, uint64_t before_unix_ms,
+                      const char *trouble)
 {
-    json_t *root = json_pack("{so, so, ss?}", "recent", recent_as_json(site->recent), "files",
-                             files_as_json(files), "files_trouble", trouble);
+    json_t *root =
+        json_pack("{so, so, ss?}", "recent", recent_as_json(site->recent, before_unix_ms), "files",
+                  files_as_json(files), "files_trouble", trouble);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);
@@ -87,11 +93,12 @@ static void send_list(const struct cprof_web_site *site, struct cprof_web_reques
 
 /* The recent profiles need no disk. */
 static void send_list_without_files(const struct cprof_web_site *site,
-                                    struct cprof_web_request *request)
+                                    struct cprof_web_request *request, uint64_t before_unix_ms)
 {
     static const struct cprof_saved_list none;
 
-    send_list(site, request, &none, "the disk of output-dir does not answer in time");
+    send_list(site, request, &none, before_unix_ms,
+              "the disk of output-dir does not answer in time");
 }
 
 static void refuse_file(struct cprof_web_request *request)
@@ -119,7 +126,7 @@ static void list_late(void *context)
 {
     struct waiting *waiting = context;
 
-    send_list_without_files(waiting->site, waiting->request);
+    send_list_without_files(waiting->site, waiting->request, waiting->query.before_unix_ms);
     waiting->request = NULL;
 }
 
@@ -135,7 +142,8 @@ static void list_files(struct cprof_side_job *job)
 {
     struct waiting *waiting = (struct waiting *)job;
 
-    cprof_saved_list_read(&waiting->list, waiting->site->config, waiting->site->output);
+    cprof_saved_list_read(&waiting->list, waiting->site->config, waiting->site->output,
+                          waiting->query.before_unix_ms);
 }
 
 static void list_done(struct cprof_side_job *job, bool was_worked)
@@ -143,7 +151,8 @@ static void list_done(struct cprof_side_job *job, bool was_worked)
     struct waiting *waiting = (struct waiting *)job;
 
     if (waiting->request && was_worked) {
-        send_list(waiting->site, waiting->request, &waiting->list, NULL);
+        send_list(waiting->site, waiting->request, &waiting->list, waiting->query.before_unix_ms,
+                  NULL);
     }
     free_waiting(waiting);
 }
@@ -193,18 +202,20 @@ static struct waiting *wait_for_disk(const struct cprof_web_site *site,
     return waiting;
 }
 
-static void ask_for_list(const struct cprof_web_site *site, struct cprof_web_request *request)
+static void ask_for_list(const struct cprof_web_site *site, struct cprof_web_request *request,
+                         const struct cprof_web_query *query)
 {
     struct waiting *waiting = wait_for_disk(site, request);
 
     if (!waiting) {
         return;
     }
+    waiting->query = *query;
     waiting->job.work = list_files;
     waiting->job.done = list_done;
     cprof_web_on_late(request, LIST_SECONDS, list_late);
     if (!cprof_side_thread_take(site->files, &waiting->job)) {
-        send_list_without_files(site, request);
+        send_list_without_files(site, request, query->before_unix_ms);
         free_waiting(waiting);
     }
 }
@@ -271,7 +282,7 @@ void cprof_web_profiles(const struct cprof_web_site *site, struct cprof_web_requ
         return;
     }
     if (rest[0] == '\0') {
-        ask_for_list(site, request);
+        ask_for_list(site, request, &query);
         return;
     }
     recent = find_recent(site, rest, &tail);

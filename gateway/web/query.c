@@ -12,6 +12,7 @@
 
 #define PERIOD_MS_MAX 1000u
 #define TAG_PREFIX    "tag."
+#define BEFORE_MS_MAX (UINT64_MAX / 2)
 
 /* While the parameters are gone through. */
 struct reading {
@@ -66,6 +67,11 @@ static bool take(struct cprof_web_query *query, const char *name, const char *va
     if (strcmp(name, "period_ms") == 0) {
         return take_number(&query->period_ms, name, value, PERIOD_MS_MAX, error);
     }
+    if (strcmp(name, "before_ms") == 0) {
+        return cprof_web_parse_number(&query->before_unix_ms, value, 1, BEFORE_MS_MAX)
+                   ? true
+                   : cprof_fail(error, "before_ms=%.40s: give milliseconds since 1970", value);
+    }
     if (strcmp(name, "format") == 0) {
         return cprof_format_by_name(&query->format, value)
                    ? true
@@ -95,7 +101,8 @@ bool cprof_web_query_read(struct cprof_web_query *query, const struct cprof_web_
     struct reading reading = {.query = query, .error = error, .ok = true};
 
     *query = (struct cprof_web_query){.format = CPROF_FORMAT_PPROF,
-                                      .seconds = CPROF_WEB_SECONDS_DEFAULT};
+                                      .seconds = CPROF_WEB_SECONDS_DEFAULT,
+                                      .before_unix_ms = UINT64_MAX};
     cprof_web_each_parameter(request, take_next, &reading);
     return reading.ok;
 }

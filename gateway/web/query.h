@@ -1,5 +1,5 @@
 /* query.h - what a request for a profile asks for: format=, worker=, state=, tag.KEY=VALUE,
- * seconds=, period_ms=.
+ * seconds=, period_ms=; of the list of profiles, before_ms=.
  *
  * Callers   the gateway's thread. Pure.
  * Memory    texts are the request's.
@@ -24,7 +24,8 @@ struct cprof_web_query {
     enum cprof_format format;
     struct cprof_filter filter;
     uint32_t seconds;
-    uint32_t period_ms; /* 0: as configured */
+    uint32_t period_ms;      /* 0: as configured */
+    uint64_t before_unix_ms; /* the list has profiles that began before; UINT64_MAX: all */
 };
 
 /* False with a sentence for who asked: a parameter that is not known or out of bounds. */

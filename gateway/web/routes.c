@@ -55,7 +55,8 @@ static void send_status(const struct cprof_web_site *site, struct cprof_web_requ
 {
     send_text(request, "application/json",
               cprof_status_as_json(cprof_status_read(site->status), site->config,
-                                   cprof_command_settings(site->commands)));
+                                   cprof_command_settings(site->commands),
+                                   cprof_scheduled_windows_next_end_unix_ns(site->scheduled)));
 }
 
 static void send_metrics(const struct cprof_web_site *site, struct cprof_web_request *request)

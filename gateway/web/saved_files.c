@@ -25,12 +25,14 @@ static int newer_first(const void *left, const void *right)
            (a->name.start_unix_ms > b->name.start_unix_ms);
 }
 
-static void read_names(struct cprof_saved_list *list, const struct cprof_output *output, DIR *names)
+static void read_names(struct cprof_saved_list *list, const struct cprof_output *output, DIR *names,
+                       uint64_t before_unix_ms)
 {
     for (struct dirent *entry; list->count < FILES_LOOKED_AT && (entry = readdir(names));) {
         struct cprof_saved_file file = {.text = NULL};
 
-        if (cprof_directory_read_name(&file.name, output, entry->d_name)) {
+        if (cprof_directory_read_name(&file.name, output, entry->d_name) &&
+            file.name.start_unix_ms < before_unix_ms) {
             file.text = strdup(entry->d_name);
         }
         if (file.text) {
@@ -61,14 +63,14 @@ static void keep_files(struct cprof_saved_list *list, DIR *names)
 }
 
 void cprof_saved_list_read(struct cprof_saved_list *list, const struct cprof_config *config,
-                           const struct cprof_output *output)
+                           const struct cprof_output *output, uint64_t before_unix_ms)
 {
     DIR *names = output ? opendir(config->output_dir) : NULL;
 
     *list = (struct cprof_saved_list){.files = names ? calloc(FILES_LOOKED_AT, sizeof(*list->files))
                                                      : NULL};
     if (names && list->files) {
-        read_names(list, output, names);
+        read_names(list, output, names, before_unix_ms);
         qsort(list->files, list->count, sizeof(*list->files), newer_first);
         keep_files(list, names);
     }

@@ -27,10 +27,10 @@ struct cprof_saved_list {
     size_t count;
 };
 
-/* This server's, at most 200. Empty where there is no directory (`output` NULL), no such file or no
+/* This server's that began before, at most 200. Empty where there is no directory (`output` NULL), no such file or no
  * memory. */
 void cprof_saved_list_read(struct cprof_saved_list *list, const struct cprof_config *config,
-                           const struct cprof_output *output);
+                           const struct cprof_output *output, uint64_t before_unix_ms);
 void cprof_saved_list_reset(struct cprof_saved_list *list);
 
 /* Reads one of them into memory that the caller frees. False: there is none of that name. */

@@ -10,6 +10,7 @@
 
 #include "../../shared/base/config.h"
 #include "../askers/demand.h"
+#include "../askers/scheduled_windows.h"
 #include "../askers/stacks.h"
 #include "../control/command_runner.h"
 #include "../loop/side_thread.h"
@@ -25,6 +26,7 @@ struct cprof_web_site {
     struct cprof_recent *recent;
     struct cprof_status *status;
     struct cprof_stacks *stacks;
+    const struct cprof_scheduled_windows *scheduled;
     struct cprof_command_runner *commands;
 };
 

@@ -157,11 +157,11 @@ static json_t *files_as_json(const struct cprof_status_report *report,
     if (config->output_dir[0] == '\0') {
         return json_null();
     }
-    return json_pack("{sI, sI, sI, so, sb, si}", "written", (json_int_t)report->files.delivered,
-                     "failed", (json_int_t)report->files.dropped, "bytes",
-                     (json_int_t)report->files.bytes, "last_ms",
-                     milliseconds(report->files.last_unix_ns), "failing", report->files.is_failing,
-                     "waiting", (int)report->files_waiting);
+    return json_pack("{ss, sI, sI, sI, so, sb, si}", "directory", config->output_dir, "written",
+                     (json_int_t)report->files.delivered, "failed",
+                     (json_int_t)report->files.dropped, "bytes", (json_int_t)report->files.bytes,
+                     "last_ms", milliseconds(report->files.last_unix_ns), "failing",
+                     report->files.is_failing, "waiting", (int)report->files_waiting);
 }
 
 static json_t *uploads_as_json(const struct cprof_status_report *report)
@@ -206,17 +206,20 @@ static json_t *gateway_as_json(const struct cprof_status_report *report)
 }
 
 char *cprof_status_as_json(const struct cprof_status_report *report,
-                           const struct cprof_config *config, const struct cprof_settings *settings)
+                           const struct cprof_config *config, const struct cprof_settings *settings,
+                           uint64_t next_profile_unix_ns)
 {
-    json_t *root = json_pack(
-        "{ss, so, ss, so, so, so, so, so, so, so, s{sI, sI, sI}}", "version", report->version,
-        "now_ms", milliseconds(report->now_unix_ns), "service", config->service, "gateway",
-        gateway_as_json(report), "settings", settings_as_json(settings), "overhead",
-        overhead_as_json(&report->overhead), "slots", slots_as_json(report), "windows",
-        windows_as_json(report), "files", files_as_json(report, config), "uploads",
-        uploads_as_json(report), "windows_ended", "finished", (json_int_t)report->windows_finished,
-        "lost", (json_int_t)report->windows_lost, "stacks_in_other",
-        (json_int_t)report->stacks_in_other);
+    json_t *root =
+        json_pack("{ss, so, so, so, ss, so, so, so, so, so, so, so, s{sI, sI, sI}}", "version",
+                  report->version, "now_ms", milliseconds(report->now_unix_ns), "started_ms",
+                  milliseconds(config->started_unix_ns), "next_profile_ms",
+                  milliseconds(next_profile_unix_ns), "service", config->service, "gateway",
+                  gateway_as_json(report), "settings", settings_as_json(settings), "overhead",
+                  overhead_as_json(&report->overhead), "slots", slots_as_json(report), "windows",
+                  windows_as_json(report), "files", files_as_json(report, config), "uploads",
+                  uploads_as_json(report), "windows_ended", "finished",
+                  (json_int_t)report->windows_finished, "lost", (json_int_t)report->windows_lost,
+                  "stacks_in_other", (json_int_t)report->stacks_in_other);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);

@@ -16,9 +16,10 @@
 #include "../control/command_runner.h"
 #include "../status/status.h"
 
+/* next_profile_unix_ns is when the schedule's next window ends; 0: there is none. */
 char *cprof_status_as_json(const struct cprof_status_report *report,
-                           const struct cprof_config *config,
-                           const struct cprof_settings *settings) CPROF_MUST_USE;
+                           const struct cprof_config *config, const struct cprof_settings *settings,
+                           uint64_t next_profile_unix_ns) CPROF_MUST_USE;
 
 /* Names are those of segment/figures.h and of uWSGI's metrics, with "cloudprofiler_" in front. */
 char *cprof_status_as_metrics(const struct cprof_status_report *report,

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define CPROF_CONFIG_MAGIC   UINT64_C(0x31666e6f63667063) /* "cpfconf1", little-endian */
-#define CPROF_CONFIG_VERSION 12
+#define CPROF_CONFIG_VERSION 13
 
 /* What a start tries output-dir with, where files need a name. */
 #define CPROF_OUTPUT_TRIAL ".cloudprofiler-check.tmp"
@@ -120,9 +120,10 @@ struct cprof_config {
     uint32_t worker_count; /* the first slots are workers, */
     uint32_t mule_count;   /* then come mules */
     uint32_t spooler_count;
-    uint32_t slot_count; /* all of them */
-    uint64_t log_bytes;  /* of each slot */
-    uint64_t server_key; /* tells servers of one service and host apart (host/server_key.h) */
+    uint32_t slot_count;      /* all of them */
+    uint64_t log_bytes;       /* of each slot */
+    uint64_t server_key;      /* tells servers of one service and host apart (host/server_key.h) */
+    uint64_t started_unix_ns; /* when uWSGI started or was reloaded */
 };
 
 /* The kinds of profiles that are wanted, of enum cprof_kind; 0: none. */

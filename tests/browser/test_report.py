@@ -12,6 +12,7 @@ from testenv.browser import WIDE
 from testenv.build import GATEWAY, WEB
 from testenv.profiles import load_proto, wall_file_of
 from testenv.uwsgi import QUICK
+from testenv.wait import wait_for
 
 HOSTILE = "</script><script>document.title='ran'</script><img src=x onerror=document.title='ran'>"
 
@@ -50,7 +51,7 @@ def open_report(plugin_dir, workspace, browser):
         path.write_text(made.stdout)
         browser.resize(WIDE)
         browser.open(path.as_uri())
-        browser.wait_for_text("#title-left", " s")
+        browser.wait_for_text("#title", " s")
         return browser
 
     yield open_report
@@ -63,6 +64,12 @@ def frames(browser):
     return browser.script(
         "return [...document.querySelectorAll('g.frame')].map(e => e.textContent)"
     )
+
+
+def total_ms(browser):
+    """The time that the graph is of: "2.10 s of CPU time, 25.1 % of 8.37 s"."""
+    number, unit = re.match(r"([\d.]+) (m?s) of ", browser.text("#title")).groups()
+    return float(number) * (1 if unit == "ms" else 1000)
 
 
 def choose(browser, selector, text):
@@ -80,9 +87,7 @@ def test_the_file_shows_the_profile_that_was_written(open_report, profile_reader
     browser = open_report(files[0])
     profile = profile_reader.read(files[0])
 
-    (total,) = re.findall(r": ([\d.]+ m?s)$", browser.text("#title-left"))
-    ms = float(total.split()[0]) * (1 if total.endswith("ms") else 1000)
-    assert ms == pytest.approx(profile.total_ns / 1e6, abs=10)
+    assert total_ms(browser) == pytest.approx(profile.total_ns / 1e6, abs=10)
     assert any("burn" in name for name in frames(browser))
 
 
@@ -92,27 +97,30 @@ def test_search_zoom_and_a_filter_by_worker_work(open_report, profile_reader, fi
 
     browser.one("#search").send_keys("burn")
     assert re.fullmatch(r"found in [\d.]+ %", browser.text("#found"))
-    browser.script("document.querySelector('#flame-left').focus()")
+    browser.script("document.querySelector('#flame').focus()")
     browser.press("\ue015", "\ue007")  # down, enter
     assert browser.text("#details").strip()
     browser.one("#reset").click()
 
-    choose(browser, "select[data-tag=worker]", "2")
+    choose(browser, "#by", "worker")
+    rows = "[...document.querySelectorAll('#tags tr')]"
+    second_row = f"{rows}.find((row) => row.cells[0].innerText === '2')"
+    wait_for(lambda: browser.script(f"return {second_row}"), "a row for each worker")
+    browser.script(f"{second_row}.cells[1].click()")
     second = sum(s.ns for s in profile.samples if s.labels["worker"] == "2") / 1e6
-    shown = browser.text("#title-left").rsplit(": ", 1)[1]
-    number = float(shown.split()[0]) * (1 if shown.endswith("ms") else 1000)
-    assert number == pytest.approx(second, abs=10)
+    wait_for(lambda: total_ms(browser) == pytest.approx(second, abs=10), "one worker's time")
 
 
-def test_two_files_are_compared(open_report, files):
+def test_both_kinds_of_a_window_and_an_earlier_one_are_shown(open_report, files):
     browser = open_report(*files)
 
-    choose(browser, "#compared", files[2].name)
-    browser.wait_for_text("#title-right", " s")
-    assert "Points" in browser.text("#functions-head")
-    choose(browser, "#shown", files[1].name)
-    browser.wait_for_text("#title-left", "wall time")
-    assert browser.text("#compared") == "nothing", "CPU time is no part of this comparison"
+    browser.one("#show-cpu").click()
+    browser.wait_for_text("#title", "CPU time")
+    choose(browser, "#since", "the one before")
+    wait_for(lambda: browser.one("#changes").is_displayed(), "what changed")
+    browser.one("#show-wall").click()
+    browser.wait_for_text("#title", "wall time")
+    assert not browser.one("#changes").is_displayed(), "there is no earlier wall time"
 
 
 def test_a_file_that_no_browser_reads_is_named(open_report, workspace, files):
@@ -122,7 +130,7 @@ def test_a_file_that_no_browser_reads_is_named(open_report, workspace, files):
 
     choose(browser, "#shown", joined.name)
     browser.wait_for_text("#trouble", joined.name)
-    assert not browser.one("#viewer").is_displayed()
+    assert not browser.one("#answer").is_displayed()
 
 
 def test_a_profile_of_hostile_names_runs_nothing(open_report, workspace, files):

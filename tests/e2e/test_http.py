@@ -46,6 +46,8 @@ REFUSED = [
     ("period_ms=5000", "1 to 1000"),
     ("format=exe", "pprof, collapsed"),
     ("tag.=1", "tag.KEY"),
+    ("before_ms=0", "milliseconds since 1970"),
+    ("before_ms=now", "milliseconds since 1970"),
     ("colour=red", "no such parameter"),
 ]
 # What a scrape of Prometheus carries where its configuration sets nothing.
@@ -352,6 +354,8 @@ def test_recent_profiles_are_kept(server, endpoint):
 
     assert after["kind"] == "cpu" and after["source"] == "demand" and after["id"] > before["id"]
     assert "own_function_of_" in kept.text
+    earlier = endpoint.ask(f"/profiles/?before_ms={after['start_ms']}").json()["recent"]
+    assert [one["id"] for one in earlier][:1] == [before["id"]]
     assert endpoint.ask("/profiles/999999").status == 404
 
 
@@ -366,9 +370,14 @@ def test_files_of_the_directory_are_served_and_nothing_else_in_it(uwsgi, tmp_pat
     link = own.name.replace(stamp, "20200101T000000.000Z")
     (server.profiles / link).symlink_to(secret)
 
-    listed = [one["name"] for one in endpoint.ask("/profiles/").json()["files"]]
+    files = endpoint.ask("/profiles/").json()["files"]
+    listed = [one["name"] for one in files]
 
     assert own.name in listed
+    (start_ms,) = [one["start_ms"] for one in files if one["name"] == own.name]
+    earlier = endpoint.ask(f"/profiles/?before_ms={start_ms}").json()["files"]
+    assert all(one["start_ms"] < start_ms for one in earlier)
+    assert endpoint.ask(f"/profiles/?before_ms={start_ms + 1}").json()["files"][0] in files
     assert "secret.pb.gz" not in listed and link not in listed
     assert endpoint.ask(f"/profiles/{own.name}").body == own.read_bytes()
     assert endpoint.ask(f"/profiles/{link}").status == 404

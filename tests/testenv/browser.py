@@ -27,7 +27,7 @@ ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
 WIDE = (1280, 900)
-NARROW = (390, 844)
+NARROW = (360, 780)
 
 
 class Browser:

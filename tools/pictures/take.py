@@ -27,8 +27,8 @@ PICTURES = SOURCE / "docs" / "pictures"
 HERE = Path(__file__).resolve().parent
 SHOP = SOURCE / "examples" / "flask"
 SECONDS = 15
-# Narrower than a screen: a text's column is, where the pictures stand.
-WIDTH = 1000
+# The graph's part of it is about as wide as a text's column, where the pictures stand.
+WIDTH = 1460
 WAREHOUSE_SECONDS = 0.04
 PRODUCTS = "&".join(f"product={number}" for number in range(0, 400, 9))
 # Pages, each asked for in turn by so many clients, which wait for the answer and ask again.
@@ -112,40 +112,48 @@ def take(page, server, kind):
     page.wait_for_text("#slots", "worker 2")
     page.script(
         "document.querySelector('[name=seconds]').value = arguments[0];"
-        "document.querySelector(`[name=kind][value=${arguments[1]}]`).click()",
+        "document.querySelector('[name=kind]').value = arguments[1]",
         SECONDS,
         kind,
     )
     name = "CPU" if kind == "cpu" else kind
     with clients(server):
         page.one("#take").click()
-        page.wait_for_text("#title-left", f"{name} time", SECONDS + 45)
+        # Not the profile of the schedule's first turn, which is shorter.
+        page.wait_for_text("#title", f"{name} time in {SECONDS}.", SECONDS + 45)
 
 
-def split_by(page, tag):
+def choose(page, selector, value):
     page.script(
-        "const split = document.querySelector('#split'); split.value = arguments[0];"
-        "split.dispatchEvent(new Event('change', { bubbles: true }))",
-        tag,
+        "const select = document.querySelector(arguments[0]); select.value = arguments[1];"
+        "select.dispatchEvent(new Event('change', { bubbles: true }))",
+        selector,
+        value,
     )
 
 
-def values_of(page, tag):
+def values_of(page, tag, kind="wall"):
     """The tag's values in the profile that is shown, with their times."""
-    options = page.script(
-        "return [...document.querySelectorAll(`[data-tag=${arguments[0]}] option`)].slice(1)"
-        ".map((option) => [option.value, option.text])",
-        tag,
-    )
-    found = dict(options)
-    missing = WANTED[tag] - found.keys()
-    assert not missing, f"no sample has {tag} {missing}: {found}"
-    return ", ".join(found.values())
+    table, column = ("states", 1) if tag == "state" else ("tags", 1 if kind == "cpu" else 2)
+    if table == "tags":
+        choose(page, "#by", tag)
+
+    def values():
+        found = page.script(
+            "return [...document.querySelectorAll(`#${arguments[0]} tr`)].map((row) =>"
+            " [row.cells[0].innerText, row.cells[arguments[1]].innerText])",
+            table,
+            column,
+        )
+        return dict(found) if WANTED[tag] <= dict(found).keys() else None
+
+    found = wait_for(values, f"samples with each {tag} of {WANTED[tag]}")
+    return ", ".join(f"{value} ({time})" for value, time in found.items())
 
 
 def is_shown(page, name):
     names = page.script(
-        "return [...document.querySelectorAll('#flame-left g.frame')]"
+        "return [...document.querySelectorAll('#flame g.frame')]"
         ".map((frame) => frame.getAttribute('name'))"
     )
     return any(name in one for one in names)
@@ -156,8 +164,8 @@ def photograph(page, path, *frames):
     page.whole_page(WIDTH)
     for frame in frames:
         wait_for(lambda frame=frame: is_shown(page, frame), f"{frame} in the graph")
-    assert page.one("#graph-left").screenshot(str(path))
-    print(f"{path.name}: {path.stat().st_size // 1024} KiB; {page.text('#title-left')}")
+    assert page.one("#graph").screenshot(str(path))
+    print(f"{path.name}: {path.stat().st_size // 1024} KiB; {page.text('#title')}")
 
 
 def wall_pictures(page, port, directory):
@@ -165,7 +173,7 @@ def wall_pictures(page, port, directory):
         take(page, server, "wall")
         for tag, wanted in WANTED.items():
             figures = values_of(page, tag)
-            split_by(page, tag)
+            choose(page, "#split", tag)
             frames = [f"{tag} {value}" for value in wanted]
             photograph(page, directory / f"wall-by-{tag}.png", *frames)
             print(f"  {tag}: {figures}")
@@ -175,7 +183,7 @@ def cpu_picture(page, port, directory):
     with shop(port, cloudprofiler_root_tag="route") as server:
         take(page, server, "cpu")
         photograph(page, directory / "cpu-root-tag.png", "route: /export", "[libz.so.1]")
-        print(f"  route: {values_of(page, 'route')}")
+        print(f"  route: {values_of(page, 'route', 'cpu')}")
 
 
 def main():
