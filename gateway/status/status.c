@@ -30,6 +30,7 @@ struct cprof_status {
     const struct cprof_sink_counts *files; /* NULL: there is no directory */
     const struct cprof_uploader *uploader; /* NULL: there is none */
     const struct cprof_sink_counts *uploads;
+    const uint64_t *slow_requests_cut; /* NULL: none are followed */
     uint64_t started_ns;
     uint64_t shown_ns; /* up to then CPU time in windows is in cpu_share */
     char trouble[1024];
@@ -82,6 +83,11 @@ void cprof_status_set_overhead(struct cprof_status *status,
 void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink_counts *files)
 {
     status->files = files;
+}
+
+void cprof_status_set_slow_requests_cut(struct cprof_status *status, const uint64_t *cut)
+{
+    status->slow_requests_cut = cut;
 }
 
 /* What was added since the last look. A slot that writes nonsense adds nothing. */
@@ -247,6 +253,7 @@ const struct cprof_status_report *cprof_status_read(struct cprof_status *status)
     for (unsigned i = 0; i < CPROF_FIGURE_COUNT; i++) {
         report->figures[i] = atomic_load(&control->figures[i]);
     }
+    report->slow_requests_cut = status->slow_requests_cut ? *status->slow_requests_cut : 0;
     if (status->files) {
         report->files = *status->files;
     }

@@ -199,7 +199,7 @@ char *cprof_status_as_json(const struct cprof_status_report *report,
                            const struct cprof_config *config, const struct cprof_settings *settings)
 {
     json_t *root = json_pack(
-        "{ss, so, ss, s{si, si, sf, sI}, so, so, so, so, so, so, s{sI, sI, sI}}", "version",
+        "{ss, so, ss, s{si, si, sf, sI}, so, so, so, so, so, so, s{sI, sI, sI}, sI}", "version",
         report->version, "now_ms", milliseconds(report->now_unix_ns), "service", config->service,
         "gateway", "pid", (int)report->gateway_pid, "starts", (int)report->gateway_starts,
         "uptime_s", (double)report->uptime_ns / 1e9, "log_lines_dropped",
@@ -208,7 +208,8 @@ char *cprof_status_as_json(const struct cprof_status_report *report,
         windows_as_json(report), "files", files_as_json(report, config), "uploads",
         uploads_as_json(report), "windows_ended", "finished", (json_int_t)report->windows_finished,
         "lost", (json_int_t)report->windows_lost, "stacks_in_other",
-        (json_int_t)report->stacks_in_other);
+        (json_int_t)report->stacks_in_other, "slow_requests_cut",
+        (json_int_t)report->slow_requests_cut);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);

@@ -105,6 +105,18 @@ static bool merge_one(struct cprof_making *making, struct cprof_log_view *view,
     return merge_slot(making, view, error);
 }
 
+static void note_full_log(struct cprof_harvest *harvest, const struct cprof_log_view *view)
+{
+    uint64_t full_ns = cprof_saturating_add(view->counters[CPROF_COUNTER_LOG_FULL_NS],
+                                            view->counters[CPROF_COUNTER_OFF_CPU_LOG_FULL_NS]);
+
+    if (full_ns > harvest->log_full_ns) {
+        harvest->log_full_ns = full_ns;
+        harvest->log_full_kind = view->kind;
+        harvest->log_full_number = view->number;
+    }
+}
+
 static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_view *view,
                        uint32_t ceiling_hundredths)
 {
@@ -117,6 +129,7 @@ static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_log_vie
         cprof_saturating_add(harvest->samples, view->counters[CPROF_COUNTER_SAMPLES]);
     harvest->memory_refused =
         harvest->memory_refused || view->counters[CPROF_COUNTER_MEMORY_REFUSED] > 0;
+    note_full_log(harvest, view);
     if (firm_percent > harvest->worst_firm_percent) {
         harvest->worst_firm_percent = firm_percent;
         harvest->worst_percent = cprof_ledger_percent(&ledger, cprof_ledger_sum_ns(&ledger));

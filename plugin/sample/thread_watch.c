@@ -46,7 +46,7 @@ static struct {
     uint64_t stack_misses; /* that were counted when a timer was last found lost */
     int task_directory;    /* open, or -1 */
     bool warned_of_blocked_signal, warned_of_missing_proc, warned_of_missing_timer;
-    bool warned_of_small_stack;
+    bool warned_of_small_stack, warned_of_left_out;
 } watch = {.task_directory = -1};
 
 static struct cprof_thread *threads_by_tid[TID_PLACES];
@@ -55,6 +55,7 @@ static struct cprof_thread *threads_by_tid[TID_PLACES];
 static struct {
     bool ticks;   /* threads shall have them */
     bool changed; /* a thread was new or gone */
+    uint32_t left_out; /* threads that have no record */
     bool listed;
     uint32_t count;
     struct cprof_thread_of_state states[CPROF_THREADS_MAX];
@@ -317,7 +318,8 @@ static void add_app_thread(pid_t tid)
     char name[CPROF_THREAD_NAME_BYTES];
 
     if (!thread) {
-        return; /* its CPU time will be [unsampled] */
+        of_look.left_out++; /* its CPU time will be [unsampled] */
+        return;
     }
     watch.app_threads++;
     of_look.changed = true;
@@ -438,6 +440,23 @@ static bool scan(void)
     return complete;
 }
 
+/* What the window lacks is the most that any of its looks has met. */
+static void report_left_out(void)
+{
+    _Atomic uint64_t *counter = &watch.slot->counters[CPROF_COUNTER_THREADS_LEFT_OUT];
+
+    if (of_look.left_out > atomic_load(counter)) {
+        atomic_store(counter, of_look.left_out);
+    }
+    if (of_look.left_out && !watch.warned_of_left_out) {
+        watch.warned_of_left_out = true;
+        cprof_log(CPROF_LOG_WARNING,
+                  "more than %u threads of the app in this process: %u are not followed; wall "
+                  "profiles lack them, and their CPU time stands as [unsampled]",
+                  APP_THREADS_MAX, of_look.left_out);
+    }
+}
+
 static void disarm_all(void)
 {
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
@@ -453,11 +472,13 @@ bool cprof_thread_watch_look(bool ticks)
     of_look.ticks = ticks;
     of_look.changed = false;
     of_look.listed = false;
+    of_look.left_out = 0;
     if (!ticks) {
         disarm_all();
     }
     index_threads();
     complete = scan();
+    report_left_out();
     if (complete) {
         remove_gone();
         return of_look.changed;

@@ -26,6 +26,7 @@ struct cprof_request_view {
     uint64_t (*start_us)(int core); /* when it came, unix time; 0: there is none */
     /* Copies its URI without the query, as `text` does. */
     uint32_t (*uri)(int core, char *to, uint32_t to_bytes);
+    bool (*is_excepted)(int core); /* is it slow by nature, so that it is not followed for that? */
     bool cores_share_thread; /* several requests at once in one thread (gevent, asyncio) */
 };
 
