@@ -37,8 +37,11 @@ static void whole_entries_are_found_by_their_mark(void)
     fake_segment_open(&segment, 2, CPROF_LOG_BYTES_MIN);
     fill(0);
     fill(CPROF_REQUESTS_MAX - 1);
+    entry(0)->flags = ~(uint32_t)CPROF_REQUEST_EXCEPTED;
+    entry(CPROF_REQUESTS_MAX - 1)->flags = CPROF_REQUEST_EXCEPTED;
     cprof_requests_read(&list, &segment, 1);
     EXPECT(list.count == 2);
+    EXPECT(!list.requests[0].is_excepted && list.requests[1].is_excepted);
     EXPECT(strcmp(cprof_requests_find(&list, CPROF_REQUESTS_MAX)->uri, "/x") == 0);
     EXPECT(!cprof_requests_find(&list, 0) && !cprof_requests_find(&list, 2));
     cprof_requests_read(&list, &segment, 0);
