@@ -66,9 +66,9 @@ struct conductor {
     struct cprof_cloud_windows *cloud;     /* NULL: nothing is uploaded */
     struct cprof_sink_counts past_uploads; /* of uploaders that were switched off */
     struct cprof_command_profiles command_profiles;
-    struct cprof_web_site site;         /* with the rooms that the routes share */
-    struct cprof_web_server *server;    /* NULL: there is no endpoint */
-    bool memory_refused;                /* in the last window that could tell */
+    struct cprof_web_site site;      /* with the rooms that the routes share */
+    struct cprof_web_server *server; /* NULL: there is no endpoint */
+    bool memory_refused;             /* in the last window that could tell */
     bool warned_of_full_log;
     bool upload_refused, watch_refused; /* could not be started, and that was logged */
     uint64_t start_again_ns;
@@ -269,11 +269,12 @@ static void warn_of_full_log(struct conductor *conductor, const struct cprof_har
     }
     conductor->warned_of_full_log = true;
     cprof_slot_name(slot, harvest->log_full_kind, harvest->log_full_number);
-    cprof_log(CPROF_LOG_WARNING,
-              "the log of %s is full (%llu KiB): %.1f s of stacks that were new stand as [log full] "
-              "in the last profiles; a larger cloudprofiler-log-size or shorter windows help",
-              slot, (unsigned long long)(conductor->config.log_bytes / 1024),
-              (double)harvest->log_full_ns / 1e9);
+    cprof_log(
+        CPROF_LOG_WARNING,
+        "the log of %s is full (%llu KiB): %.1f s of stacks that were new stand as [log full] "
+        "in the last profiles; a larger cloudprofiler-log-size or shorter windows help",
+        slot, (unsigned long long)(conductor->config.log_bytes / 1024),
+        (double)harvest->log_full_ns / 1e9);
 }
 
 /* Windows of the watch are parts, of which it makes profiles; shorter ones are looks at stacks: no

@@ -27,8 +27,7 @@ size_t cprof_slow_places_next(const struct cprof_slow_request *waiting, size_t w
     for (size_t i = 1; i < waiting_count; i++) {
         size_t alike = count_alike(places, count, &waiting[i]);
 
-        if (alike < fewest ||
-            (alike == fewest && waiting[i].start_us > waiting[next].start_us)) {
+        if (alike < fewest || (alike == fewest && waiting[i].start_us > waiting[next].start_us)) {
             fewest = alike;
             next = i;
         }
@@ -48,8 +47,7 @@ size_t cprof_slow_places_take(const struct cprof_slow_request *places, size_t co
             return i;
         }
         alike = count_alike(places, count, &places[i]);
-        if (alike > most ||
-            (alike == most && places[i].start_us < places[gives_way].start_us)) {
+        if (alike > most || (alike == most && places[i].start_us < places[gives_way].start_us)) {
             most = alike;
             gives_way = i;
         }

@@ -48,10 +48,10 @@ struct cprof_harvest {
 
     /* Time in stacks that found no room in a log, in the slot that has most of it, and which slot
      * that is. */
-    uint64_t log_full_ns; /* 0: all found room */
+    uint64_t log_full_ns;   /* 0: all found room */
     uint32_t log_full_kind; /* enum cprof_slot_kind */
     uint32_t log_full_number;
-    uint64_t others;     /* stacks that became "[other]", in the profile that has most of them */
+    uint64_t others; /* stacks that became "[other]", in the profile that has most of them */
 };
 
 /* A window's profiles while they are made. */

@@ -66,6 +66,6 @@ bool cprof_accepts_event_stream(const char *accept, uint32_t bytes)
             return false;
         }
     }
-    return bytes == type_bytes || accept[type_bytes] == ';' ||
-           accept[type_bytes] == ',' || accept[type_bytes] == ' ';
+    return bytes == type_bytes || accept[type_bytes] == ';' || accept[type_bytes] == ',' ||
+           accept[type_bytes] == ' ';
 }

@@ -26,7 +26,7 @@ static struct {
     uint32_t probes;
     uint32_t noted;            /* that have a place now */
     _Atomic uint32_t left_out; /* that have none now */
-    _Atomic uint32_t used; /* places below this have been used */
+    _Atomic uint32_t used;     /* places below this have been used */
 } greenlets;
 
 static uint32_t first_place(uintptr_t address)

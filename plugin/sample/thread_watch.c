@@ -53,8 +53,8 @@ static struct cprof_thread *threads_by_tid[TID_PLACES];
 
 /* The thread states of one look, listed when the first thread without one is met. */
 static struct {
-    bool ticks;   /* threads shall have them */
-    bool changed; /* a thread was new or gone */
+    bool ticks;        /* threads shall have them */
+    bool changed;      /* a thread was new or gone */
     uint32_t left_out; /* threads that have no record */
     bool listed;
     uint32_t count;

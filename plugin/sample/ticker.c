@@ -50,7 +50,7 @@ static struct {
     sigset_t blocked; /* in the ticker's thread */
     bool warned_of_taken_signal, warned_of_scopes;
     uint32_t scopes_left_out; /* as far as they are counted */
-    uint32_t doorbell; /* as it was before the windows were looked at */
+    uint32_t doorbell;        /* as it was before the windows were looked at */
     /* What the clocks and the slot's counters said when the epoch was joined. */
     uint64_t process_start_ns;
     uint64_t ticker_start_ns;

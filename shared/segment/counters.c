@@ -107,7 +107,8 @@ static const struct cprof_counter_text texts[CPROF_COUNTER_COUNT] = {
          .title = "greenlets left out",
          .note = " greenlets are not followed, as a process had more than 4,096: wall profiles "
                  "lack them while they wait",
-         .meaning = "Greenlets that were not followed in a window, as a process had more than 4,096"},
+         .meaning =
+             "Greenlets that were not followed in a window, as a process had more than 4,096"},
     [CPROF_COUNTER_SCOPES_LEFT_OUT] =
         {CPROF_SHOWN_COUNTED, .key = "tag_scopes_left_out", .title = "tag scopes left out",
          .note = " times tags of a block were not set, or the request of a greenlet was not known, "
@@ -115,8 +116,9 @@ static const struct cprof_counter_text texts[CPROF_COUNTER_COUNT] = {
          .meaning = "Times that tags were not set, as a process had more than 8,192 contexts"},
     [CPROF_COUNTER_LINES_LEFT_OUT] =
         {CPROF_SHOWN_COUNTED, .key = "line_tables_left_out", .title = "line tables left out",
-         .note = " code objects show their first line for every line, as their line table is longer "
-                 "than 256 KiB",
+         .note =
+             " code objects show their first line for every line, as their line table is longer "
+             "than 256 KiB",
          .meaning = "Code objects that show their first line alone: their line table is too long"},
 };
 

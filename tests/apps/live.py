@@ -19,21 +19,18 @@ import uwsgi
 BEAT_SECONDS = 0.2
 POLL_SECONDS = 120
 
-lock = threading.Lock()
 released = threading.Event()
-count = 0
+waiting = set()
 
 
 @contextlib.contextmanager
 def counted():
-    global count
-    with lock:
-        count += 1
+    one = object()
+    waiting.add(one)
     try:
         yield
     finally:
-        with lock:
-            count -= 1
+        waiting.discard(one)
 
 
 def live_socket():
@@ -74,6 +71,6 @@ def application(environ, start_response):
     elif name == "report":
         write_report(float(rest[0]))
     elif name == "waiting":
-        body = [str(count).encode()]
+        body = [str(len(waiting)).encode()]
     start_response("200 OK", [("Content-Type", "text/plain")])
     return body

@@ -158,7 +158,8 @@ def ask(server, path):
 
 
 def metric(server, name):
-    return int(re.search(rf"^cloudprofiler_{name} (\d+)$", ask(server, "/metrics"), re.MULTILINE)[1])
+    found = re.search(rf"^cloudprofiler_{name} (\d+)$", ask(server, "/metrics"), re.MULTILINE)
+    return int(found[1])
 
 
 @contextlib.contextmanager

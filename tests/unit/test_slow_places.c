@@ -4,7 +4,6 @@
  */
 #include "../../gateway/askers/slow_places.h"
 
-
 #include "expect.h"
 
 #define PLACES 4u

@@ -227,7 +227,8 @@ static void threads_beyond_512_are_counted_and_the_log_says_so_once(void)
     fake_threads = 1000;
     EXPECT(!look() && record_count() == 512);
     EXPECT(left_out_count() == 488 && lines == 1);
-    EXPECT(strstr(logged, "more than 512 threads of the app in this process: 488 are not followed"));
+    EXPECT(
+        strstr(logged, "more than 512 threads of the app in this process: 488 are not followed"));
     fake_threads = 600;
     EXPECT(!look());
     EXPECT(left_out_count() == 488 && lines == 1);
