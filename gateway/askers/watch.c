@@ -307,11 +307,23 @@ static void leave_out(struct cprof_watch *watch, const struct cprof_request *req
     }
 }
 
+static struct newcomer *oldest_newcomer(struct cprof_watch *watch)
+{
+    struct newcomer *oldest = &watch->newcomers[0];
+
+    for (size_t i = 1; i < watch->newcomer_count; i++) {
+        if (watch->newcomers[i].request.start_us < oldest->request.start_us) {
+            oldest = &watch->newcomers[i];
+        }
+    }
+    return oldest;
+}
+
 /* Where there are too many the oldest one is left out. */
 static void note_newcomer(struct cprof_watch *watch, uint32_t slot_index,
                           const struct cprof_request *request)
 {
-    struct newcomer *place = &watch->newcomers[0];
+    struct newcomer *place;
 
     if (request->start_us <= watch->gave_way_us) {
         leave_out(watch, request);
@@ -320,11 +332,7 @@ static void note_newcomer(struct cprof_watch *watch, uint32_t slot_index,
     if (watch->newcomer_count < NEWCOMERS_MAX) {
         place = &watch->newcomers[watch->newcomer_count++];
     } else {
-        for (size_t i = 1; i < NEWCOMERS_MAX; i++) {
-            if (watch->newcomers[i].request.start_us < place->request.start_us) {
-                place = &watch->newcomers[i];
-            }
-        }
+        place = oldest_newcomer(watch);
         if (request->start_us < place->request.start_us) {
             leave_out(watch, request);
             return;

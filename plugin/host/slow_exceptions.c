@@ -47,10 +47,12 @@ bool cprof_slow_exceptions_cover(const struct cprof_slow_exceptions *exceptions,
     return false;
 }
 
-/* The C library's functions ask the locale, which is not for handlers. */
-static char lower(char letter)
+/* The C library's functions ask the locale, which is not for handlers. `small` is no capital. */
+static bool is_letter(char letter, char small)
 {
-    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+    const int step = 'a' - 'A';
+
+    return letter == small || (letter >= 'A' && letter <= 'Z' && letter + step == small);
 }
 
 /* RFC 9110, section 12.5.1: types are case-insensitive, parameters follow a semicolon. */
@@ -62,7 +64,7 @@ bool cprof_accepts_event_stream(const char *accept, uint32_t bytes)
         return false;
     }
     for (uint32_t i = 0; i < type_bytes; i++) {
-        if (lower(accept[i]) != EVENT_STREAM[i]) {
+        if (!is_letter(accept[i], EVENT_STREAM[i])) {
             return false;
         }
     }
