@@ -178,6 +178,7 @@ static void report_slow(struct cprof_watch *watch, struct gathered *gathered)
 {
     const struct cprof_slot *slot = cprof_segment_slot(watch->segment, gathered->slot_index);
     uint64_t end_us = end_of(watch, gathered);
+    const char *at_least = gathered->end_us ? "" : "at least ";
     char duration[NUMBER_BYTES], hottest[HOTTEST_BYTES];
     const struct cprof_label_text added = {.key = "duration", .value = duration};
     const struct cprof_selection all = {.dropped = "request", .added = &added, .added_count = 1};
@@ -193,13 +194,13 @@ static void report_slow(struct cprof_watch *watch, struct gathered *gathered)
                    (double)(end_us - gathered->start_us) / 1e6);
     cprof_stack_line(&gathered->table, hottest, sizeof(hottest));
     cprof_notice("slow request: worker %u, %s %s, %s%s; %s", slot->number, gathered->method,
-                 gathered->uri, gathered->end_us ? "" : "at least ", duration, hottest);
+                 gathered->uri, at_least, duration, hottest);
     cprof_profile_init(&profile);
     (void)cprof_select(&profile.table, &gathered->table, &all);
     profile.table.time_unix_ns = gathered->first_ns;
     profile.table.duration_ns = gathered->sampled_ns;
-    cprof_table_comment(&profile.table, "slow request: %s %s took %s in worker %u",
-                        gathered->method, gathered->uri, duration, slot->number);
+    cprof_table_comment(&profile.table, "slow request: %s %s took %s%s in worker %u",
+                        gathered->method, gathered->uri, at_least, duration, slot->number);
     cprof_sinks_deliver(watch->sinks, &profile, &why);
     cprof_profile_reset(&profile);
     forget(gathered);
