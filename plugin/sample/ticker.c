@@ -194,7 +194,7 @@ static bool signal_is_ours(void)
     return false;
 }
 
-/* Those of between windows are nobody's. */
+/* Those of between windows count in the next one. */
 static void publish_scopes_left_out(void)
 {
     uint32_t left_out = cprof_tag_scopes_left_out();
@@ -267,7 +267,6 @@ static void join_epoch(const struct cprof_window_demand *demand)
     uint64_t now_ns = cprof_now_ns();
 
     cprof_tags_mark_requests(demand->requests_before_ns);
-    ticker.scopes_left_out = cprof_tag_scopes_left_out();
     cprof_descriptors_begin();
     cprof_offcpu_begin(ticker.has_own_descriptors);
     cprof_thread_watch_begin(demand->period_ns, cprof_peek_choose_lasting(&ticker.blocked));
