@@ -114,14 +114,12 @@ static json_t *file_as_json(const struct cprof_config *config, const struct file
                      (json_int_t)file->name.start_unix_ms, "bytes", (json_int_t)status.st_size);
 }
 
-/* The newest ones; how many there are beyond them is told. */
-static json_t *files_as_json(const struct cprof_web_site *site, size_t *more)
+static json_t *files_as_json(const struct cprof_web_site *site)
 {
     json_t *list = json_array();
     size_t count;
     struct file *files = list_files(site, &count);
 
-    *more = count > FILES_SHOWN_MAX ? count - FILES_SHOWN_MAX : 0;
     for (size_t i = 0; i < count; i++) {
         json_t *file = list && i < FILES_SHOWN_MAX ? file_as_json(site->config, &files[i]) : NULL;
 
@@ -136,10 +134,8 @@ static json_t *files_as_json(const struct cprof_web_site *site, size_t *more)
 
 static void send_list(const struct cprof_web_site *site, struct cprof_web_request *request)
 {
-    size_t more;
-    json_t *files = files_as_json(site, &more);
-    json_t *root = json_pack("{so, so, sI}", "recent", recent_as_json(site->recent), "files", files,
-                             "files_more", (json_int_t)more);
+    json_t *root =
+        json_pack("{so, so}", "recent", recent_as_json(site->recent), "files", files_as_json(site));
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);
