@@ -22,6 +22,7 @@
 #include "control/command_runner.h"
 #include "loop/loop.h"
 #include "loop/side_thread.h"
+#include "profile/slot_name.h"
 #include "sinks/directory.h"
 #include "sinks/recent.h"
 #include "sinks/route.h"
@@ -77,9 +78,10 @@ struct conductor {
     struct cprof_cloud_windows *cloud;     /* NULL: nothing is uploaded */
     struct cprof_sink_counts past_uploads; /* of uploaders that were switched off */
     struct cprof_command_profiles command_profiles;
-    struct cprof_web_site site;         /* with the rooms that the routes share */
-    struct cprof_web_server *server;    /* NULL: there is no endpoint */
-    bool memory_refused;                /* in the last window that could tell */
+    struct cprof_web_site site;      /* with the rooms that the routes share */
+    struct cprof_web_server *server; /* NULL: there is no endpoint */
+    bool memory_refused;             /* in the last window that could tell */
+    bool warned_of_full_log;
     bool upload_refused, watch_refused; /* could not be started, and that was logged */
     uint64_t start_again_ns;
 };
@@ -145,6 +147,7 @@ static void start_watch(struct conductor *conductor)
         return;
     }
     conductor->watch_refused = false;
+    cprof_status_set_slow_requests_cut(conductor->site.status, cprof_watch_cut(conductor->watch));
     cprof_watch_switch(conductor->watch, cprof_command_settings(conductor->site.commands)->on);
 }
 
@@ -264,6 +267,25 @@ static void warn_of_refused_memory(struct conductor *conductor, const struct cpr
     }
 }
 
+/* Profiles say it each time, the log once. Where memory is refused another line says so. */
+static void warn_of_full_log(struct conductor *conductor, const struct cprof_harvest *harvest)
+{
+    char slot[CPROF_SLOT_NAME_BYTES];
+
+    if (!harvest || harvest->log_full_ns == 0 || harvest->memory_refused ||
+        conductor->warned_of_full_log) {
+        return;
+    }
+    conductor->warned_of_full_log = true;
+    cprof_slot_name(slot, harvest->log_full_kind, harvest->log_full_number);
+    cprof_log(
+        CPROF_LOG_WARNING,
+        "the log of %s is full (%llu KiB): %.1f s of stacks that were new stand as [log full] "
+        "in the last profiles; a larger cloudprofiler-log-size or shorter windows help",
+        slot, (unsigned long long)(conductor->config.log_bytes / 1024),
+        (double)harvest->log_full_ns / 1e9);
+}
+
 /* Windows of the watch are parts, of which it makes profiles; shorter ones are looks at stacks: no
  * profile that anybody would choose from a list. */
 static bool is_worth_keeping(const struct cprof_window *window)
@@ -287,6 +309,7 @@ static void window_ended(void *context, const struct cprof_window_result *result
         cprof_hand_over(&conductor->sinks, result->harvest, &why);
     }
     warn_of_refused_memory(conductor, result->harvest);
+    warn_of_full_log(conductor, result->harvest);
     cprof_ceiling_window_ended(&conductor->ceiling, result, set_ms);
     choose_period(conductor, set_ms);
 }

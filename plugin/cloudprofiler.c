@@ -112,6 +112,7 @@ static void start_sampling(void)
                 .start_us = cprof_request_start_us,
                 .uri = cprof_request_uri,
                 .serving_max = cprof_request_serving_max,
+                .is_excepted = cprof_request_is_excepted,
                 .cores_share_thread = cprof_request_cores_share_thread(),
             },
     };
@@ -405,6 +406,7 @@ static void postinit_apps(void)
     if (progress == HAS_PYTHON) {
         cprof_log_setup(print, cprof_options_verbose()); /* the app may have set it */
         options = cprof_options_finish();
+        cprof_request_note_slow_exceptions(&options->slow_exceptions);
         if (start_gateway()) {
             progress = READY;
             report_other_agent();

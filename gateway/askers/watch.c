@@ -17,6 +17,7 @@
 #include "../profile/select.h"
 #include "../profile/stack_text.h"
 #include "../profile/table.h"
+#include "slow_places.h"
 #include "stacks.h"
 
 #define WINDOW_NS     NS_PER_S
@@ -31,8 +32,8 @@
 /* Stacks that are older when a worker is ended say nothing of its end. */
 #define FRESH_NS (5 * NS_PER_S)
 
-/* A hostile worker may claim slow requests by the hundred. */
-#define SEARCHES_MAX (4 * CPROF_WATCH_REQUESTS_MAX)
+/* That would like a place, in one window: a hostile worker may claim slow requests by the hundred. */
+#define NEWCOMERS_MAX (4 * CPROF_WATCH_REQUESTS_MAX)
 
 /* After all places for windows were taken. */
 #define RETRY_NS (200 * NS_PER_MS)
@@ -46,13 +47,22 @@ struct gathered {
     bool used;
     uint32_t slot_index;
     uint32_t incarnation;
+    uint32_t pid; /* of its process, 0: not known */
     uint64_t start_us;
     uint64_t end_us;     /* 0: it runs */
+    uint64_t seen_us;    /* its samples reach so far */
+    bool is_counted;     /* as one that was cut */
     uint64_t first_ns;   /* where its samples begin, unix time */
     uint64_t sampled_ns; /* the windows' sum */
     char method[sizeof(((struct cprof_request *)0)->method)];
     char uri[sizeof(((struct cprof_request *)0)->uri)];
     struct cprof_table table;
+};
+
+/* A request that is slow and has no place. */
+struct newcomer {
+    uint32_t slot_index;
+    struct cprof_request request;
 };
 
 /* A worker that was ended and is not reported yet. */
@@ -72,9 +82,15 @@ struct cprof_watch {
     struct cprof_loop_timer timer;
     bool is_off;
     bool is_ordered;
-    int handle;        /* of the window that is ordered */
-    unsigned searches; /* of the last window's samples */
+    int handle; /* of the window that is ordered */
     struct gathered gathered[CPROF_WATCH_REQUESTS_MAX];
+    struct newcomer newcomers[NEWCOMERS_MAX]; /* in the last window */
+    size_t newcomer_count;
+    uint64_t gave_way_us; /* when the youngest request that gave way began: it and those that are
+                           * older get no place any more, else all would take turns */
+    uint64_t judged_us;   /* what was slow by then was judged in an earlier window */
+    bool warned_of_places;
+    uint64_t cut;
     struct strike *strikes;          /* one a slot */
     struct cprof_table last;         /* of the last window */
     struct cprof_running running;    /* when it ended */
@@ -134,10 +150,36 @@ static void forget(struct gathered *gathered)
     *gathered = (struct gathered){0};
 }
 
-/* The request is over, or was sampled long enough: writes what was gathered. */
-static void report_slow(struct cprof_watch *watch, struct gathered *gathered, uint64_t end_us)
+/* When uWSGI struck the request's worker last, unix time; 0: it did not. */
+static uint64_t struck_us(const struct cprof_watch *watch, const struct gathered *gathered)
 {
     const struct cprof_slot *slot = cprof_segment_slot(watch->segment, gathered->slot_index);
+    uint64_t struck_ns = atomic_load(&slot->struck_ns), now_ns = cprof_now_ns();
+    bool is_struck = gathered->pid && atomic_load(&slot->struck_pid) == gathered->pid;
+
+    return is_struck && struck_ns <= now_ns
+               ? (cprof_now_unix_ns() - (now_ns - struck_ns)) / NS_PER_US
+               : 0;
+}
+
+/* When it ended, or until when it ran at least. */
+static uint64_t end_of(const struct cprof_watch *watch, const struct gathered *gathered)
+{
+    uint64_t ended_us = struck_us(watch, gathered);
+
+    if (gathered->end_us) {
+        return gathered->end_us;
+    }
+    ended_us = ended_us > gathered->seen_us ? ended_us : gathered->seen_us;
+    return ended_us > gathered->start_us ? ended_us : gathered->start_us;
+}
+
+/* The request is over, was sampled long enough, or gives way: writes what was gathered. */
+static void report_slow(struct cprof_watch *watch, struct gathered *gathered)
+{
+    const struct cprof_slot *slot = cprof_segment_slot(watch->segment, gathered->slot_index);
+    uint64_t end_us = end_of(watch, gathered);
+    const char *at_least = gathered->end_us ? "" : "at least ";
     char duration[NUMBER_BYTES], hottest[HOTTEST_BYTES];
     const struct cprof_label_text added = {.key = "duration", .value = duration};
     const struct cprof_selection all = {.dropped = "request", .added = &added, .added_count = 1};
@@ -153,13 +195,13 @@ static void report_slow(struct cprof_watch *watch, struct gathered *gathered, ui
                    (double)(end_us - gathered->start_us) / 1e6);
     cprof_stack_line(&gathered->table, hottest, sizeof(hottest));
     cprof_notice("slow request: worker %u, %s %s, %s%s; %s", slot->number, gathered->method,
-                 gathered->uri, gathered->end_us ? "" : "at least ", duration, hottest);
+                 gathered->uri, at_least, duration, hottest);
     cprof_profile_init(&profile);
     (void)cprof_select(&profile.table, &gathered->table, &all);
     profile.table.time_unix_ns = gathered->first_ns;
     profile.table.duration_ns = gathered->sampled_ns;
-    cprof_table_comment(&profile.table, "slow request: %s %s took %s in worker %u",
-                        gathered->method, gathered->uri, duration, slot->number);
+    cprof_table_comment(&profile.table, "slow request: %s %s took %s%s in worker %u",
+                        gathered->method, gathered->uri, at_least, duration, slot->number);
     cprof_sinks_deliver(watch->sinks, &profile, &why);
     cprof_profile_reset(&profile);
     forget(gathered);
@@ -178,55 +220,198 @@ static struct gathered *find_gathered(struct cprof_watch *watch, uint32_t slot_i
     return NULL;
 }
 
-static struct gathered *begin_gathering(struct cprof_watch *watch, uint32_t slot_index,
-                                        const struct cprof_request *request)
+/* The process that serves or has served the request. If it is gone and the next one sits in its
+ * place, it may be the one that was struck last. */
+static uint32_t pid_of_request(const struct cprof_watch *watch, uint32_t slot_index,
+                               const struct cprof_request *request)
 {
-    for (unsigned i = 0; i < CPROF_WATCH_REQUESTS_MAX; i++) {
-        struct gathered *each = &watch->gathered[i];
+    const struct cprof_slot *slot = cprof_segment_slot(watch->segment, slot_index);
+    uint32_t incarnation = atomic_load(&slot->incarnation);
 
-        if (!each->used) {
-            *each = (struct gathered){
-                .used = true,
-                .slot_index = slot_index,
-                .incarnation = request->incarnation,
-                .start_us = request->start_us,
-                .first_ns = watch->last_window.start_unix_ns,
-            };
-            (void)snprintf(each->method, sizeof(each->method), "%s", request->method);
-            (void)snprintf(each->uri, sizeof(each->uri), "%s", request->uri);
-            cprof_table_init(&each->table);
-            return each;
-        }
+    if (incarnation == request->incarnation) {
+        return atomic_load(&slot->pid);
     }
-    return NULL;
+    return incarnation == request->incarnation + 1 ? atomic_load(&slot->struck_pid) : 0;
 }
 
-/* Adds what the last window has of a request that is slow. */
-static void gather(struct cprof_watch *watch, uint32_t slot_index,
-                   const struct cprof_request *request)
+/* Adds what the last window has of the request. Its samples are as much as it was looked at, from
+ * the window's begin on, where its worker ended early. */
+static void add_window(const struct cprof_watch *watch, struct gathered *gathered,
+                       const struct cprof_request *request)
 {
-    struct gathered *gathered = find_gathered(watch, slot_index, request->start_us);
     char worker[WORKER_BYTES], start[NUMBER_BYTES];
     const struct cprof_label_text labels[] = {{"worker", worker}, {"request", start}};
     const struct cprof_selection own = {.wanted = labels, .wanted_count = 2};
+    const struct cprof_window *window = &watch->last_window;
+    uint64_t before_ns = cprof_table_total_ns(&gathered->table), own_ns;
+    uint64_t window_ns = window->end_ns - window->start_ns;
 
-    if (watch->searches == SEARCHES_MAX) {
-        return;
-    }
-    watch->searches++;
-    gathered = gathered ? gathered : begin_gathering(watch, slot_index, request);
-    if (!gathered) {
-        return;
-    }
-    format_worker(worker, watch, slot_index);
+    format_worker(worker, watch, gathered->slot_index);
     (void)snprintf(start, sizeof(start), "%llu", (unsigned long long)request->start_us);
-    if (cprof_select(&gathered->table, &watch->last, &own) == 0 &&
-        gathered->table.sample_count == 0) {
-        forget(gathered); /* it ended before the window began */
-        return;
+    if (cprof_select(&gathered->table, &watch->last, &own) > 0) {
+        own_ns = cprof_table_total_ns(&gathered->table) - before_ns;
+        gathered->seen_us =
+            (window->start_unix_ns + (own_ns < window_ns ? own_ns : window_ns)) / NS_PER_US;
     }
     gathered->sampled_ns += watch->last.duration_ns;
     gathered->end_us = request->end_us;
+}
+
+/* False: the window has nothing of it, it ended before. */
+static bool begin_gathering(const struct cprof_watch *watch, const struct newcomer *newcomer,
+                            struct gathered *gathered)
+{
+    const struct cprof_request *request = &newcomer->request;
+
+    *gathered = (struct gathered){
+        .used = true,
+        .slot_index = newcomer->slot_index,
+        .incarnation = request->incarnation,
+        .pid = pid_of_request(watch, newcomer->slot_index, request),
+        .start_us = request->start_us,
+        .first_ns = watch->last_window.start_unix_ns,
+    };
+    (void)snprintf(gathered->method, sizeof(gathered->method), "%s", request->method);
+    (void)snprintf(gathered->uri, sizeof(gathered->uri), "%s", request->uri);
+    cprof_table_init(&gathered->table);
+    add_window(watch, gathered, request);
+    if (gathered->table.sample_count == 0) {
+        forget(gathered);
+        return false;
+    }
+    return true;
+}
+
+/* More requests are slow than can be followed: the log says so once. */
+static void count_cut(struct cprof_watch *watch)
+{
+    watch->cut++;
+    if (!watch->warned_of_places) {
+        watch->warned_of_places = true;
+        cprof_log(CPROF_LOG_WARNING,
+                  "more than %u requests are slow at once: some are followed for a part of their "
+                  "time, or not at all; name paths that are slow by nature in "
+                  "cloudprofiler-slow-request-except",
+                  CPROF_WATCH_REQUESTS_MAX);
+    }
+}
+
+static bool was_judged(const struct cprof_watch *watch, const struct cprof_request *request)
+{
+    return request->start_us + watch->config->slow_request_s * US_PER_S <= watch->judged_us;
+}
+
+/* One that gets no place, now or at all; each counts once. */
+static void leave_out(struct cprof_watch *watch, const struct cprof_request *request)
+{
+    if (!was_judged(watch, request)) {
+        count_cut(watch);
+    }
+}
+
+static struct newcomer *oldest_newcomer(struct cprof_watch *watch)
+{
+    struct newcomer *oldest = &watch->newcomers[0];
+
+    for (size_t i = 1; i < watch->newcomer_count; i++) {
+        if (watch->newcomers[i].request.start_us < oldest->request.start_us) {
+            oldest = &watch->newcomers[i];
+        }
+    }
+    return oldest;
+}
+
+/* Where there are too many the oldest one is left out. */
+static void note_newcomer(struct cprof_watch *watch, uint32_t slot_index,
+                          const struct cprof_request *request)
+{
+    struct newcomer *place;
+
+    if (request->start_us <= watch->gave_way_us) {
+        leave_out(watch, request);
+        return;
+    }
+    if (watch->newcomer_count < NEWCOMERS_MAX) {
+        place = &watch->newcomers[watch->newcomer_count++];
+    } else {
+        place = oldest_newcomer(watch);
+        if (request->start_us < place->request.start_us) {
+            leave_out(watch, request);
+            return;
+        }
+        leave_out(watch, &place->request);
+    }
+    *place = (struct newcomer){.slot_index = slot_index, .request = *request};
+}
+
+/* What is gathered of it is all that its profile will have. */
+static void give_way(struct cprof_watch *watch, struct gathered *gathered)
+{
+    if (!gathered->is_counted) {
+        count_cut(watch);
+    }
+    if (gathered->start_us > watch->gave_way_us) {
+        watch->gave_way_us = gathered->start_us;
+    }
+    report_slow(watch, gathered);
+}
+
+/* Both as slow_places.h sees them. */
+static void describe(const struct cprof_watch *watch, struct cprof_slow_request *places,
+                     struct cprof_slow_request *waiting)
+{
+    for (size_t i = 0; i < CPROF_WATCH_REQUESTS_MAX; i++) {
+        const struct gathered *each = &watch->gathered[i];
+
+        places[i] = (struct cprof_slow_request){each->start_us, each->method, each->uri};
+    }
+    for (size_t i = 0; i < watch->newcomer_count; i++) {
+        const struct cprof_request *each = &watch->newcomers[i].request;
+
+        waiting[i] = (struct cprof_slow_request){each->start_us, each->method, each->uri};
+    }
+}
+
+/* Gives the newcomer whose turn it is a place, or leaves it out. False: the others get none, as
+ * one has given way already. */
+static bool serve_next(struct cprof_watch *watch, bool *has_given_way)
+{
+    struct cprof_slow_request places[CPROF_WATCH_REQUESTS_MAX], waiting[NEWCOMERS_MAX];
+    struct newcomer *newcomer;
+    struct gathered begun;
+    size_t next, place;
+
+    describe(watch, places, waiting);
+    next = cprof_slow_places_next(waiting, watch->newcomer_count, places, CPROF_WATCH_REQUESTS_MAX);
+    place = cprof_slow_places_take(places, CPROF_WATCH_REQUESTS_MAX, &waiting[next]);
+    newcomer = &watch->newcomers[next];
+    if (place == CPROF_WATCH_REQUESTS_MAX) {
+        leave_out(watch, &newcomer->request);
+    } else if (watch->gathered[place].used && *has_given_way) {
+        return false;
+    } else if (begin_gathering(watch, newcomer, &begun)) {
+        begun.is_counted = was_judged(watch, &newcomer->request);
+        if (watch->gathered[place].used) {
+            *has_given_way = true;
+            give_way(watch, &watch->gathered[place]);
+        }
+        watch->gathered[place] = begun;
+    }
+    *newcomer = watch->newcomers[--watch->newcomer_count];
+    return true;
+}
+
+static void serve_newcomers(struct cprof_watch *watch)
+{
+    bool has_given_way = false;
+
+    while (watch->newcomer_count > 0 && serve_next(watch, &has_given_way)) {
+        continue;
+    }
+    for (size_t i = 0; i < watch->newcomer_count; i++) {
+        leave_out(watch, &watch->newcomers[i].request);
+    }
+    watch->newcomer_count = 0;
 }
 
 /* The age at which a request is reported even if it runs on. */
@@ -242,7 +427,7 @@ static bool is_slow(const struct cprof_watch *watch, const struct cprof_request 
     uint64_t window_end_us = end_unix_ns(&watch->last_window) / NS_PER_US;
     uint64_t end_us = request->end_us ? request->end_us : window_end_us;
 
-    return end_us >= window_start_us && end_us > request->start_us &&
+    return !request->is_excepted && end_us >= window_start_us && end_us > request->start_us &&
            end_us - request->start_us >= watch->config->slow_request_s * NS_PER_S / NS_PER_US &&
            window_end_us < request->start_us + longest_us(watch);
 }
@@ -265,7 +450,7 @@ static void report_ended(struct cprof_watch *watch, bool all)
 
         if (each->used && (all || each->end_us || is_gone(watch, each) ||
                            seen_us >= each->start_us + longest_us(watch))) {
-            report_slow(watch, each, each->end_us ? each->end_us : seen_us);
+            report_slow(watch, each);
         }
     }
 }
@@ -274,8 +459,16 @@ static void gather_of_slot(struct cprof_watch *watch, uint32_t slot_index)
 {
     cprof_requests_read(&watch->list, watch->segment, slot_index);
     for (size_t i = 0; i < watch->list.count; i++) {
-        if (is_slow(watch, &watch->list.requests[i])) {
-            gather(watch, slot_index, &watch->list.requests[i]);
+        const struct cprof_request *request = &watch->list.requests[i];
+        struct gathered *gathered = find_gathered(watch, slot_index, request->start_us);
+
+        if (!is_slow(watch, request)) {
+            continue;
+        }
+        if (gathered) {
+            add_window(watch, gathered, request);
+        } else {
+            note_newcomer(watch, slot_index, request);
         }
     }
 }
@@ -287,10 +480,11 @@ static void gather_slow_requests(struct cprof_watch *watch)
     if (!watch->config->slow_request_s) {
         return;
     }
-    watch->searches = 0;
     for (uint32_t i = 0; i < workers && i < watch->segment->slot_count; i++) {
         gather_of_slot(watch, i);
     }
+    serve_newcomers(watch);
+    watch->judged_us = end_unix_ns(&watch->last_window) / NS_PER_US;
     report_ended(watch, false);
 }
 
@@ -463,6 +657,11 @@ void cprof_watch_look(struct cprof_watch *watch, uint64_t now_ns)
     if (wish.due_ns - now_unix_ns < NS_PER_S) {
         watch->timer.due_ns = now_ns + (wish.due_ns - now_unix_ns);
     }
+}
+
+const uint64_t *cprof_watch_cut(const struct cprof_watch *watch)
+{
+    return &watch->cut;
 }
 
 void cprof_watch_switch(struct cprof_watch *watch, bool on)

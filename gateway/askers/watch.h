@@ -11,7 +11,11 @@
  *           may still be followed wakes the watch up; then all of its slow ones are gathered.
  * Callers   the gateway's thread, on the loop; no function waits.
  * Bounds    CPROF_WATCH_REQUESTS_MAX slow requests are gathered at once, each for
- *           CPROF_FOLLOWED_SECONDS_MAX (segment/oldest.h) seconds; one window at a time.
+ *           CPROF_FOLLOWED_SECONDS_MAX (segment/oldest.h) seconds; one window at a time. Where more
+ *           are slow, a new one takes the place of another (slow_places.h), which is reported as
+ *           far as it is known; one gives way in each window.
+ * Ends      a request that nobody saw end lasted until uWSGI ended its worker, or at least until
+ *           its last sample.
  * Kills     what was gathered dies with the gateway.
  *
  * SPDX-License-Identifier: MIT
@@ -46,6 +50,10 @@ void cprof_watch_destroy(struct cprof_watch *watch);
 /* Off: no window is ordered, and one that is under way is taken back; what uWSGI ends is told
  * without its stacks. On at first. */
 void cprof_watch_switch(struct cprof_watch *watch, bool on);
+
+/* How many slow requests were followed for a part of their time or not at all, as there were more
+ * than places. Borrowed, as long as the watch. */
+const uint64_t *cprof_watch_cut(const struct cprof_watch *watch);
 
 /* Looks at the slots: once a second, whenever the gateway is awake for it anyway. */
 void cprof_watch_look(struct cprof_watch *watch, uint64_t now_ns);

@@ -98,6 +98,7 @@ static void add_entry(struct cprof_request_list *list, const struct cprof_reques
         request->incarnation = entry->incarnation;
         request->start_us = entry->start_us;
         request->end_us = entry->end_us;
+        request->is_excepted = entry->flags & (uint32_t)CPROF_REQUEST_EXCEPTED;
         (void)cprof_clean_text(request->method, sizeof(request->method), entry->method,
                                entry->method_bytes);
         (void)cprof_clean_text(request->uri, sizeof(request->uri), entry->uri, entry->uri_bytes);

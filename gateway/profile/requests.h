@@ -13,6 +13,7 @@
 #ifndef CPROF_REQUESTS_H
 #define CPROF_REQUESTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct cprof_request {
     uint32_t incarnation; /* of the slot, whose process served it */
     uint64_t start_us;    /* unix time, not in the future */
     uint64_t end_us;      /* 0: not seen to be over */
+    bool is_excepted;     /* slow by nature: not to be followed as a slow one */
     char method[CPROF_CLEAN_TEXT_BYTES(CPROF_METHOD_BYTES_MAX)];
     char uri[CPROF_CLEAN_TEXT_BYTES(CPROF_URI_BYTES_MAX)];
 };

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/base/log.h"
+
 /* Oldest first. */
 struct cprof_recent {
     struct cprof_sink sink;
@@ -14,6 +16,7 @@ struct cprof_recent {
     size_t count;
     size_t byte_count;
     uint64_t last_id;
+    bool warned_of_size;
 };
 
 static void drop_oldest(struct cprof_recent *recent)
@@ -24,12 +27,26 @@ static void drop_oldest(struct cprof_recent *recent)
     memmove(recent->profiles, recent->profiles + 1, recent->count * sizeof(recent->profiles[0]));
 }
 
+static void warn_of_size(struct cprof_recent *recent, size_t byte_count)
+{
+    if (!recent->warned_of_size) {
+        recent->warned_of_size = true;
+        cprof_log(CPROF_LOG_WARNING,
+                  "a profile of %zu KiB is too large for those that are kept in memory (%u KiB): "
+                  "the endpoint does not list it",
+                  byte_count / 1024, CPROF_RECENT_BYTES_MAX / 1024);
+    }
+}
+
 static bool keep(struct cprof_recent *recent, const struct cprof_profile *profile,
                  enum cprof_window_source source)
 {
     bool fits = profile->byte_count > 0 && profile->byte_count <= CPROF_RECENT_BYTES_MAX;
     uint8_t *copy = fits ? malloc(profile->byte_count) : NULL;
 
+    if (profile->byte_count > CPROF_RECENT_BYTES_MAX) {
+        warn_of_size(recent, profile->byte_count);
+    }
     if (!copy) {
         return false;
     }

@@ -2,7 +2,7 @@
  *
  * Callers   the gateway's thread.
  * Bounds    CPROF_RECENT_MAX profiles of CPROF_RECENT_BYTES_MAX together: the oldest goes first.
- * Failure   what is too large or finds no memory is not kept, silently.
+ * Failure   what finds no memory is not kept; neither is what is too large, which is logged once.
  * Memory    bytes are copied in and the room's own; a profile that is found stays valid until the
  *           next one is added.
  *

@@ -33,6 +33,7 @@ struct cprof_status {
     const struct cprof_turn_clock *clock;
     const struct cprof_uploader *uploader; /* NULL: there is none */
     const struct cprof_sink_counts *uploads;
+    const uint64_t *slow_requests_cut; /* NULL: none are followed */
     uint64_t started_ns;
     uint64_t shown_ns; /* up to then CPU time in windows is in cpu_share */
     char trouble[1024];
@@ -94,6 +95,11 @@ void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink
 void cprof_status_set_clock(struct cprof_status *status, const struct cprof_turn_clock *clock)
 {
     status->clock = clock;
+}
+
+void cprof_status_set_slow_requests_cut(struct cprof_status *status, const uint64_t *cut)
+{
+    status->slow_requests_cut = cut;
 }
 
 /* What was added since the last look. A slot that writes nonsense adds nothing. */
@@ -256,6 +262,7 @@ const struct cprof_status_report *cprof_status_read(struct cprof_status *status)
         report->loop_longest_ns = cprof_turn_clock_longest_ns(status->clock);
         report->loop_longest_minute_ns = cprof_turn_clock_last_minute_ns(status->clock);
     }
+    report->slow_requests_cut = status->slow_requests_cut ? *status->slow_requests_cut : 0;
     if (status->files) {
         report->files = *status->files;
         report->files_waiting = cprof_side_thread_waiting(status->file_thread);

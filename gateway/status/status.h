@@ -71,7 +71,8 @@ struct cprof_status_report {
     uint64_t windows_finished, windows_lost;
     uint64_t log_lines_dropped; /* by this gateway, since nobody read the log */
     uint64_t loop_longest_ns, loop_longest_minute_ns; /* turns of its loop (loop/turn_clock.h) */
-    uint64_t stacks_in_other; /* that found no room in the windows' profiles */
+    uint64_t stacks_in_other;   /* that found no room in the windows' profiles */
+    uint64_t slow_requests_cut; /* that were not followed to their end (askers/watch.h) */
     struct cprof_status_overhead overhead;
 
     uint64_t profiles_written, profiles_failed; /* by all gateways of this segment */
@@ -100,6 +101,9 @@ void cprof_status_set_files(struct cprof_status *status, const struct cprof_sink
 
 /* The loop's; borrowed. Without it no turn was ever long. */
 void cprof_status_set_clock(struct cprof_status *status, const struct cprof_turn_clock *clock);
+
+/* How many slow requests were not followed to their end; borrowed. */
+void cprof_status_set_slow_requests_cut(struct cprof_status *status, const uint64_t *cut);
 
 /* What is shown of it from now on; before the first report. */
 void cprof_status_set_overhead(struct cprof_status *status,

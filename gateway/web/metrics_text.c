@@ -82,6 +82,12 @@ static void write_gateway(FILE *out, const struct cprof_status_report *report,
                "Stacks that found no room in a profile and are shown as [other]", true);
     (void)fprintf(out, PREFIX "stacks_in_other %llu\n",
                   (unsigned long long)report->stacks_in_other);
+    write_head(out, "slow_requests_cut",
+               "Slow requests that were followed for a part of their time or not at all, since "
+               "more were slow at once than can be followed",
+               true);
+    (void)fprintf(out, PREFIX "slow_requests_cut %llu\n",
+                  (unsigned long long)report->slow_requests_cut);
 }
 
 static void write_files(FILE *out, const struct cprof_status_report *report,

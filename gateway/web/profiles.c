@@ -181,7 +181,8 @@ static void read_done(struct cprof_side_job *job, bool was_worked)
                                waiting->name);
     } else {
         cprof_web_answer_line(waiting->request, MHD_HTTP_NOT_FOUND,
-                              "there is no such profile (any more)");
+                              "there is no such profile (any more), or its file is larger than 64 "
+                              "MiB");
     }
     free_waiting(waiting);
 }

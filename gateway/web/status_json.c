@@ -210,7 +210,7 @@ char *cprof_status_as_json(const struct cprof_status_report *report,
                            uint64_t next_profile_unix_ns)
 {
     json_t *root =
-        json_pack("{ss, so, so, so, ss, so, so, so, so, so, so, so, s{sI, sI, sI}}", "version",
+        json_pack("{ss, so, so, so, ss, so, so, so, so, so, so, so, s{sI, sI, sI}, sI}", "version",
                   report->version, "now_ms", milliseconds(report->now_unix_ns), "started_ms",
                   milliseconds(config->started_unix_ns), "next_profile_ms",
                   milliseconds(next_profile_unix_ns), "service", config->service, "gateway",
@@ -219,7 +219,8 @@ char *cprof_status_as_json(const struct cprof_status_report *report,
                   windows_as_json(report), "files", files_as_json(report, config), "uploads",
                   uploads_as_json(report), "windows_ended", "finished",
                   (json_int_t)report->windows_finished, "lost", (json_int_t)report->windows_lost,
-                  "stacks_in_other", (json_int_t)report->stacks_in_other);
+                  "stacks_in_other", (json_int_t)report->stacks_in_other, "slow_requests_cut",
+                  (json_int_t)report->slow_requests_cut);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);

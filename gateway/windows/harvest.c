@@ -102,6 +102,18 @@ static void note_running(struct cprof_making *making, const struct cprof_log_vie
     }
 }
 
+static void note_full_log(struct cprof_harvest *harvest, const struct cprof_slot_sum *slot)
+{
+    uint64_t full_ns = cprof_saturating_add(slot->counters[CPROF_COUNTER_LOG_FULL_NS],
+                                            slot->counters[CPROF_COUNTER_OFF_CPU_LOG_FULL_NS]);
+
+    if (full_ns > harvest->log_full_ns) {
+        harvest->log_full_ns = full_ns;
+        harvest->log_full_kind = slot->kind;
+        harvest->log_full_number = slot->number;
+    }
+}
+
 static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_slot_sum *slot,
                        uint32_t ceiling_hundredths)
 {
@@ -114,6 +126,7 @@ static void weigh_slot(struct cprof_harvest *harvest, const struct cprof_slot_su
         cprof_saturating_add(harvest->samples, slot->counters[CPROF_COUNTER_SAMPLES]);
     harvest->memory_refused =
         harvest->memory_refused || slot->counters[CPROF_COUNTER_MEMORY_REFUSED] > 0;
+    note_full_log(harvest, slot);
     if (firm_percent > harvest->worst_firm_percent) {
         harvest->worst_firm_percent = firm_percent;
         harvest->worst_percent = cprof_ledger_percent(&ledger, cprof_ledger_sum_ns(&ledger));

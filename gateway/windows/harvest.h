@@ -51,7 +51,13 @@ struct cprof_harvest {
     struct cprof_running running; /* empty unless stacks carry the marks of their requests */
 
     bool memory_refused; /* in a slot: records found no memory */
-    uint64_t others;     /* stacks that became "[other]", in the profile that has most of them */
+
+    /* Time in stacks that found no room in a log, in the slot that has most of it, and which slot
+     * that is. */
+    uint64_t log_full_ns;   /* 0: all found room */
+    uint32_t log_full_kind; /* enum cprof_slot_kind */
+    uint32_t log_full_number;
+    uint64_t others; /* stacks that became "[other]", in the profile that has most of them */
 };
 
 /* A window's profiles while they are made. */

@@ -13,6 +13,7 @@
 #include "../../shared/segment/oldest.h"
 #include "../../shared/segment/segment.h"
 #include "../../shared/segment/window.h"
+#include "request.h"
 
 extern struct uwsgi_server uwsgi;
 
@@ -58,15 +59,20 @@ static uint64_t deadline_ns(const struct uwsgi_worker *worker)
     return first > 0 ? ((uint64_t)first + 1) * NS_PER_S : 0;
 }
 
-static struct cprof_oldest oldest_requests(const struct uwsgi_worker *worker, uint64_t now_us)
+/* Whether a request is slow by nature is asked only where it matters. */
+static struct cprof_oldest oldest_requests(int worker, uint64_t now_us)
 {
     uint64_t from_us = cprof_oldest_followed_from_us(now_us, deadlines.slow_request_s);
     struct cprof_oldest oldest = {0};
 
     for (int i = 0; i < uwsgi.cores; i++) {
-        const struct uwsgi_core *core = &worker->cores[i];
+        const struct uwsgi_core *core = &uwsgi.workers[worker].cores[i];
+        uint64_t start_us = core->in_request ? core->req.start_of_request : 0;
+        bool is_excepted = deadlines.slow_request_s &&
+                           cprof_oldest_would_follow(&oldest, start_us, from_us) &&
+                           cprof_request_is_excepted_in(worker, i);
 
-        cprof_oldest_add(&oldest, core->in_request ? core->req.start_of_request : 0, from_us);
+        cprof_oldest_add(&oldest, start_us, is_excepted ? UINT64_MAX : from_us);
     }
     return oldest;
 }
@@ -80,14 +86,19 @@ static struct cprof_slot *slot_of_worker(int worker)
                : NULL;
 }
 
-static void copy_worker(struct cprof_slot *slot, const struct uwsgi_worker *worker)
+/* A worker that cheaper has ended, or that was ended otherwise and has no successor yet, leaves its
+ * pid behind in the slot; only the master forks another one, which writes its own. */
+static void copy_worker(struct cprof_slot *slot, int number)
 {
+    const struct uwsgi_worker *worker = &uwsgi.workers[number];
     uint64_t now_us = cprof_now_unix_ns() / NS_PER_US;
     bool lives = worker->pid > 0;
     struct cprof_oldest oldest = {0};
 
     if (lives) {
-        oldest = oldest_requests(worker, now_us);
+        oldest = oldest_requests(number, now_us);
+    } else {
+        atomic_store(&slot->pid, 0);
     }
     atomic_store(&slot->deadline_unix_ns, lives ? deadline_ns(worker) : 0);
     atomic_store(&slot->oldest_request_us, oldest.request_us);
@@ -107,7 +118,7 @@ void cprof_deadlines_copy(void)
         struct cprof_slot *slot = slot_of_worker(i);
 
         if (slot && slot->kind == CPROF_SLOT_WORKER) {
-            copy_worker(slot, &uwsgi.workers[i]);
+            copy_worker(slot, i);
         }
     }
 }

@@ -160,6 +160,21 @@ static void add_root_tag(char *option, char *value, void *data)
                    value);
 }
 
+static void add_slow_exception(char *option, char *value, void *data)
+{
+    struct cprof_slow_exceptions *exceptions = &state.options.slow_exceptions;
+
+    (void)data;
+    if (exceptions->count == CPROF_SLOW_EXCEPTIONS_MAX) {
+        cprof_option_refuse(option, value, "at most 32 of them");
+    }
+    if (!cprof_slow_exceptions_add(exceptions, value)) {
+        cprof_option_refuse(option, value,
+                            "the beginning of a path as the log shows it: a slash and 1 to 199 "
+                            "other characters, without spaces and ?");
+    }
+}
+
 /* "4m", "512k" or a number of bytes; rounded up to whole regions. */
 static void set_log_size(char *option, char *value, void *data)
 {
@@ -345,6 +360,13 @@ struct uwsgi_option cprof_option_table[] = {
             "as a wall profile of its own, 1 to 3600 seconds; needs uWSGI's master (default: none "
             "is)",
      cprof_option_set_number, &slow_range, 0},
+    {(char *)PREFIX "slow-request-except", required_argument, 0,
+     (char
+          *)"never follow requests whose path begins with this, as /poll/ or /socket.io/; "
+            "websockets "
+            "and event streams (Accept: text/event-stream) are never followed; may be repeated, up "
+            "to 32 (default: none)",
+     add_slow_exception, NULL, 0},
     {(char *)PREFIX "tag", required_argument, 0,
      (char *)"tag samples with: worker, thread, state (wall profiles: what the thread waits in), "
              "gil "

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "../../shared/base/config.h"
+#include "slow_exceptions.h"
 
 struct uwsgi_option;
 
@@ -23,6 +24,7 @@ extern struct uwsgi_option cprof_option_table[];
 /* What came out of all options. */
 struct cprof_options {
     struct cprof_config config; /* for the gateway, too; slots are filled in by the caller */
+    struct cprof_slow_exceptions slow_exceptions;
     char gateway_binary[CPROF_PATH_BYTES];
     bool unusable; /* a path went away before a reload: said in the log */
     bool disabled; /* by option or by CLOUDPROFILER_DISABLE */

@@ -20,6 +20,7 @@ extern struct uwsgi_server uwsgi;
 
 static uintptr_t main_state;
 static uint32_t path_segments;
+static const struct cprof_slow_exceptions *slow_exceptions;
 
 void cprof_request_note_main_state(uintptr_t main_thread_state)
 {
@@ -27,15 +28,20 @@ void cprof_request_note_main_state(uintptr_t main_thread_state)
 }
 
 /* The core while it has a request, else NULL. */
-static struct uwsgi_core *busy_core(int core)
+static struct uwsgi_core *busy_core_of(int worker, int core)
 {
     struct uwsgi_core *found;
 
-    if (uwsgi.mywid < 1 || uwsgi.mywid > uwsgi.numproc || core < 0 || core >= uwsgi.cores) {
+    if (worker < 1 || worker > uwsgi.numproc || core < 0 || core >= uwsgi.cores) {
         return NULL;
     }
-    found = &uwsgi.workers[uwsgi.mywid].cores[core];
+    found = &uwsgi.workers[worker].cores[core];
     return __atomic_load_n(&found->in_request, __ATOMIC_RELAXED) ? found : NULL;
+}
+
+static struct uwsgi_core *busy_core(int core)
+{
+    return busy_core_of(uwsgi.mywid, core);
 }
 
 bool cprof_request_is_running(int core)
@@ -111,9 +117,8 @@ uint32_t cprof_request_serving_max(void)
 
 /* What the request points to, if all of it lies in the core's buffer: a length may be seen that
  * belongs to another pointer. */
-static const char *within_buffer(const struct uwsgi_core *core, char *const *text, uint32_t bytes)
+static const char *within_buffer(const struct uwsgi_core *core, const char *start, size_t bytes)
 {
-    const char *start = __atomic_load_n(text, __ATOMIC_RELAXED);
     uintptr_t low = (uintptr_t)core->buffer, high = low + BUFFER_BYTES;
 
     return core->buffer && (uintptr_t)start >= low && (uintptr_t)start < high &&
@@ -134,7 +139,7 @@ static uint32_t copy_field(const struct uwsgi_core *core, char *const *text, con
                            char *to, uint32_t to_bytes)
 {
     uint32_t length = __atomic_load_n(bytes, __ATOMIC_RELAXED);
-    const char *start = within_buffer(core, text, length);
+    const char *start = within_buffer(core, __atomic_load_n(text, __ATOMIC_RELAXED), length);
 
     return start ? copy(to, to_bytes, start, length) : 0;
 }
@@ -224,4 +229,71 @@ uint32_t cprof_request_uri(int core, char *to, uint32_t to_bytes)
         }
     }
     return bytes;
+}
+
+void cprof_request_note_slow_exceptions(const struct cprof_slow_exceptions *exceptions)
+{
+    slow_exceptions = exceptions;
+}
+
+static bool has_excepted_path(const struct uwsgi_core *core)
+{
+    const struct wsgi_request *request = &core->req;
+    uint32_t bytes = __atomic_load_n(&request->uri_len, __ATOMIC_RELAXED);
+    const char *uri = within_buffer(core, __atomic_load_n(&request->uri, __ATOMIC_RELAXED), bytes);
+
+    return uri && slow_exceptions && cprof_slow_exceptions_cover(slow_exceptions, uri, bytes);
+}
+
+/* The value of a variable of the request, as HTTP_ACCEPT, or NULL. uWSGI keeps names and values by
+ * turns (core/protocol.c). */
+static const char *find_variable(const struct uwsgi_core *core, const char *name, size_t name_bytes,
+                                 uint32_t *bytes)
+{
+    int count = __atomic_load_n(&core->req.var_cnt, __ATOMIC_RELAXED);
+
+    count = core->hvec && count < uwsgi.vec_size ? count : 0;
+    for (int i = 0; i + 1 < count; i += 2) {
+        const struct iovec *key = &core->hvec[i], *value = &core->hvec[i + 1];
+        size_t value_bytes = __atomic_load_n(&value->iov_len, __ATOMIC_RELAXED);
+        const char *text;
+
+        if (__atomic_load_n(&key->iov_len, __ATOMIC_RELAXED) != name_bytes) {
+            continue;
+        }
+        text = within_buffer(core, __atomic_load_n(&key->iov_base, __ATOMIC_RELAXED), name_bytes);
+        if (text && memcmp(text, name, name_bytes) == 0) {
+            *bytes = value_bytes < UINT16_MAX ? (uint32_t)value_bytes : UINT16_MAX;
+            return within_buffer(core, __atomic_load_n(&value->iov_base, __ATOMIC_RELAXED),
+                                 value_bytes);
+        }
+    }
+    return NULL;
+}
+
+static bool wants_events(const struct uwsgi_core *core)
+{
+    static const char name[] = "HTTP_ACCEPT";
+    uint32_t bytes;
+    const char *accept = find_variable(core, name, sizeof(name) - 1, &bytes);
+
+    return accept && cprof_accepts_event_stream(accept, bytes);
+}
+
+/* uWSGI makes no websocket of a request without this header (core/websockets.c). */
+static bool is_websocket(const struct uwsgi_core *core)
+{
+    return __atomic_load_n(&core->req.http_sec_websocket_key_len, __ATOMIC_RELAXED) > 0;
+}
+
+bool cprof_request_is_excepted_in(int worker, int core)
+{
+    const struct uwsgi_core *busy = busy_core_of(worker, core);
+
+    return busy && (is_websocket(busy) || has_excepted_path(busy) || wants_events(busy));
+}
+
+bool cprof_request_is_excepted(int core)
+{
+    return cprof_request_is_excepted_in(uwsgi.mywid, core);
 }

@@ -5,7 +5,7 @@
  * Memory    uWSGI's tables of workers, cores and apps are mapped before the first fork and never
  *           move. Every index is checked, so that a stale one reads a wrong value, never a wrong
  *           address.
- * Callers   any thread of a worker, signal handlers too.
+ * Callers   any thread of a worker, signal handlers too; the master where a function says so.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,6 +17,7 @@
 
 #include "../../shared/base/attributes.h"
 #include "../../shared/base/config.h"
+#include "slow_exceptions.h"
 
 /* Tells the thread state of the process's main thread in the main interpreter, by which apps
  * there are told from apps in interpreters of their own. Once, before the other calls. */
@@ -56,6 +57,15 @@ CPROF_SIGSAFE uint32_t cprof_request_uri(int core, char *to, uint32_t to_bytes);
  * those that are free on a stack, which it begins with the highest one on top: those that serve
  * are few, and have high numbers, until all have served at once. */
 uint32_t cprof_request_serving_max(void);
+
+/* Paths that are slow by nature. Once, before the first fork; borrowed for good. */
+void cprof_request_note_slow_exceptions(const struct cprof_slow_exceptions *exceptions);
+
+/* Whether the present request is slow by nature: its URI has such a path, it is a websocket, or its
+ * client asks for a stream of events. False: it is not, there is none, or its headers have not come
+ * yet. Of a core of this worker; the master asks for those of any, and counts workers from 1. */
+CPROF_SIGSAFE bool cprof_request_is_excepted(int core);
+bool cprof_request_is_excepted_in(int worker, int core);
 
 /* Whether cores share a thread in this server (gevent, asyncio and other loops). */
 bool cprof_request_cores_share_thread(void);

@@ -180,13 +180,16 @@ uint32_t cprof_record_tag(struct cprof_context *context, uint32_t parent_ref, co
     return record_tag(context, parent_ref, &text);
 }
 
-/* Copies the line table, part after part. A table that is absurdly long is left out, and the
- * first line serves. */
-static enum cprof_recorded record_lines(struct cprof_context *context,
+/* Copies the line table, part after part. A table that is absurdly long is left out, which is
+ * counted, and the first line serves. */
+static enum cprof_recorded record_lines(struct cprof_recorder *recorder,
+                                        struct cprof_context *context,
                                         const struct cprof_code_object *code, uint32_t *lines_ref)
 {
     *lines_ref = CPROF_NO_REF;
     if (code->line_table_bytes > CPROF_LINE_TABLE_BYTES_MAX) {
+        atomic_fetch_add_explicit(&recorder->slot->counters[CPROF_COUNTER_LINES_LEFT_OUT], 1,
+                                  memory_order_relaxed);
         return CPROF_RECORDED;
     }
     for (uint64_t done = 0; done < code->line_table_bytes;) {
@@ -232,7 +235,7 @@ static enum cprof_recorded record_code(struct cprof_recorder *recorder,
     const struct cprof_python_layout *layout = &recorder->python->layout;
     struct cprof_code_record sizes, *record;
     uint32_t lines_ref;
-    enum cprof_recorded outcome = record_lines(context, code, &lines_ref);
+    enum cprof_recorded outcome = record_lines(recorder, context, code, &lines_ref);
     char *text;
 
     if (outcome != CPROF_RECORDED) {

@@ -12,10 +12,6 @@
 
 #include "../ground/guard.h"
 
-/* Places are probed from the address's hash on; a free one ends no search, since greenlets come
- * and go. */
-#define PROBES_MAX 64u
-
 typedef void *(*new_function)(void *type, void *arguments, void *keywords);
 typedef void (*dealloc_function)(void *object);
 
@@ -25,8 +21,12 @@ static struct {
     new_function original_new;
     dealloc_function original_dealloc;
     _Atomic uint32_t births;
-    _Atomic uint32_t left_out;
-    _Atomic uint32_t used; /* places below this have been used */
+    /* With the GIL. Places are probed from the address's hash on; a free one ends no search, since
+     * greenlets come and go. None lies further from there than this many. */
+    uint32_t probes;
+    uint32_t noted;            /* that have a place now */
+    _Atomic uint32_t left_out; /* that have none now */
+    _Atomic uint32_t used;     /* places below this have been used */
 } greenlets;
 
 static uint32_t first_place(uintptr_t address)
@@ -53,18 +53,20 @@ static void take_place(struct cprof_greenlet *place, uintptr_t address)
 /* With the GIL: one at a time. */
 static void note(uintptr_t address)
 {
-    for (uint32_t probe = 0; probe < PROBES_MAX; probe++) {
+    for (uint32_t probe = 0; greenlets.noted < CPROF_GREENLETS_MAX; probe++) {
         struct cprof_greenlet *place = place_of(address, probe);
 
         if (atomic_load(&place->address) == 0) {
             take_place(place, address);
+            greenlets.noted++;
+            greenlets.probes = probe < greenlets.probes ? greenlets.probes : probe + 1;
             return;
         }
     }
     atomic_fetch_add(&greenlets.left_out, 1);
 }
 
-static bool is_ours(void)
+static bool is_of_thread(void)
 {
     return cprof_guard_is_set() && (pid_t)syscall(SYS_gettid) == greenlets.tid;
 }
@@ -73,16 +75,16 @@ static void *new_and_note(void *type, void *arguments, void *keywords)
 {
     void *object = greenlets.original_new(type, arguments, keywords);
 
-    if (object && is_ours()) {
+    if (object && is_of_thread()) {
         note((uintptr_t)object);
     }
     return object;
 }
 
-/* NULL: it is not noted. */
+/* NULL: it has no place. */
 static struct cprof_greenlet *find(uintptr_t address)
 {
-    for (uint32_t probe = 0; probe < PROBES_MAX; probe++) {
+    for (uint32_t probe = 0; probe < greenlets.probes; probe++) {
         struct cprof_greenlet *place = place_of(address, probe);
 
         if (atomic_load(&place->address) == address) {
@@ -94,17 +96,22 @@ static struct cprof_greenlet *find(uintptr_t address)
 
 void cprof_greenlets_note(uintptr_t address)
 {
-    if (address && greenlets.places && is_ours() && !find(address)) {
+    if (address && greenlets.places && is_of_thread() && !find(address)) {
         note(address);
     }
 }
 
+/* One that has no place is taken for one of those that were left out. Few are neither: they were
+ * made before the watch began, or by another thread. */
 static void forget_and_dealloc(void *object)
 {
     struct cprof_greenlet *place = find((uintptr_t)object);
 
     if (place) {
         atomic_store(&place->address, 0);
+        greenlets.noted--;
+    } else if (atomic_load(&greenlets.left_out) > 0 && is_of_thread()) {
+        atomic_fetch_sub(&greenlets.left_out, 1);
     }
     greenlets.original_dealloc(object);
 }

@@ -20,7 +20,7 @@
 
 #include "../python/runtime.h"
 
-#define CPROF_GREENLETS_MAX 4096u /* more are not seen, which is said once */
+#define CPROF_GREENLETS_MAX 4096u /* more at a time are not seen, which is counted and logged */
 
 /* A greenlet and, for the ticker alone, where it was seen. */
 struct cprof_greenlet {
@@ -51,7 +51,7 @@ uint32_t cprof_greenlets_places(void);
 /* The one that is noted in a place below that number; NULL: none. */
 struct cprof_greenlet *cprof_greenlet_at(uint32_t place);
 
-/* How many had no place so far. */
+/* How many there are now that have no place. */
 uint32_t cprof_greenlets_left_out(void);
 
 #endif

@@ -16,6 +16,9 @@
  * have not begun or have ended keep no frame. */
 #define LESSONS_MAX 10000u
 
+/* In the place of a record's reference: the stack found no room in the log. */
+#define LOG_FULL_REF UINT32_MAX
+
 static struct {
     struct cprof_greenlet_layout layout;
     uint32_t lessons;
@@ -31,7 +34,23 @@ static struct {
     uint64_t seen_total_ns[CPROF_GREENLETS_MAX];
 } parked;
 
-static void say_what_is_missing(void)
+/* What the window lacks is the most that any of its looks has met. */
+static void count_left_out(struct cprof_recorder *recorder)
+{
+    _Atomic uint64_t *counter = &recorder->slot->counters[CPROF_COUNTER_GREENLETS_LEFT_OUT];
+    uint32_t left_out = cprof_greenlets_left_out();
+
+    if (left_out > atomic_load(counter)) {
+        atomic_store(counter, left_out);
+    }
+    if (left_out && !parked.said_left_out) {
+        parked.said_left_out = true;
+        cprof_log(CPROF_LOG_WARNING, "more than %u greenlets: %u are not in wall profiles",
+                  CPROF_GREENLETS_MAX, left_out);
+    }
+}
+
+static void say_what_is_missing(struct cprof_recorder *recorder)
 {
     if (parked.lessons == LESSONS_MAX && !parked.said_unknown) {
         parked.said_unknown = true;
@@ -39,11 +58,7 @@ static void say_what_is_missing(void)
                   "this release of greenlet keeps its frames where they are not found: wall "
                   "profiles show the thread alone and no greenlet that waits");
     }
-    if (cprof_greenlets_left_out() > 0 && !parked.said_left_out) {
-        parked.said_left_out = true;
-        cprof_log(CPROF_LOG_WARNING, "more than %u greenlets: some are not in wall profiles",
-                  CPROF_GREENLETS_MAX);
-    }
+    count_left_out(recorder);
 }
 
 static bool may_learn_frame(const struct cprof_parked_look *look)
@@ -130,6 +145,7 @@ static void see_tags(const struct cprof_parked_look *look, uintptr_t address,
 enum seen {
     SEEN_NOTHING, /* nothing could be proved */
     SEEN_PARKED,
+    SEEN_LOG_FULL,  /* parked in a stack that found no room */
     SEEN_ELSEWHERE, /* it runs, has not begun or has ended */
 };
 
@@ -146,6 +162,7 @@ static enum seen find_stack(const struct cprof_parked_look *look, uintptr_t addr
     enum cprof_walk outcome = CPROF_WALK_UNREADABLE;
     bool truncated = false;
     struct proof proof = begin_proof(look);
+    enum cprof_recorded recorded;
     uintptr_t frame;
 
     atomic_thread_fence(memory_order_acquire);
@@ -164,11 +181,15 @@ static enum seen find_stack(const struct cprof_parked_look *look, uintptr_t addr
     sample.tags = &tags;
     sample.request = seen_tags.request;
     sample.flags = truncated ? CPROF_STACK_TRUNCATED : 0;
-    if (outcome != CPROF_WALK_DONE || sample.depth == 0 ||
-        cprof_record_find(look->recorder, look->context, &sample, ref) != CPROF_RECORDED) {
+    if (outcome != CPROF_WALK_DONE || sample.depth == 0) {
         return SEEN_ELSEWHERE;
     }
-    return SEEN_PARKED;
+    recorded = cprof_record_find(look->recorder, look->context, &sample, ref);
+    if (recorded == CPROF_RECORDED_LOG_FULL) {
+        *ref = LOG_FULL_REF;
+        return SEEN_LOG_FULL;
+    }
+    return recorded == CPROF_RECORDED ? SEEN_PARKED : SEEN_ELSEWHERE;
 }
 
 /* At all looks so far nothing was in a place that had never been used. */
@@ -206,7 +227,10 @@ static void settle(struct cprof_recorder *recorder, uint32_t place, uint32_t ref
     int64_t weight_ns = (int64_t)(parked.total_ns - parked.seen_total_ns[place]);
 
     parked.seen_total_ns[place] = parked.total_ns;
-    if (ref != CPROF_NO_REF) {
+    if (ref == LOG_FULL_REF) {
+        atomic_fetch_add(&recorder->slot->counters[CPROF_COUNTER_OFF_CPU_LOG_FULL_NS],
+                         weight_ns > 0 ? (uint64_t)weight_ns : 0);
+    } else if (ref != CPROF_NO_REF) {
         weight_ns = cprof_record_add(recorder, ref, weight_ns, 1);
         atomic_fetch_add(&recorder->slot->counters[CPROF_COUNTER_OFF_CPU_WEIGHT_NS],
                          (uint64_t)weight_ns);
@@ -247,7 +271,7 @@ static bool look_at_place(const struct cprof_parked_look *look, uint32_t place)
             return false;
         }
         greenlet->birth_seen = birth;
-        greenlet->ref = seen == SEEN_PARKED ? ref : CPROF_NO_REF;
+        greenlet->ref = seen == SEEN_ELSEWHERE ? CPROF_NO_REF : ref;
         ref = greenlet->ref;
     }
     settle(look->recorder, place, ref);
@@ -268,7 +292,7 @@ void cprof_parked_look(const struct cprof_parked_look *look)
             break; /* the thread woke up */
         }
     }
-    say_what_is_missing();
+    say_what_is_missing(look->recorder);
 }
 
 void cprof_parked_miss(uint64_t now_ns, uint64_t gap_mean_ns)

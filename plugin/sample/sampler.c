@@ -96,6 +96,8 @@ void cprof_sampler_add_core_thread(int core, const char *name)
     }
     thread = cprof_thread_add(tid);
     if (!thread) {
+        cprof_log(CPROF_LOG_WARNING, "%s has no place among %u threads: it is not followed", name,
+                  CPROF_THREADS_MAX);
         return;
     }
     thread->core = core;

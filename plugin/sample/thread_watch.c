@@ -47,16 +47,17 @@ static struct {
     uint64_t stack_misses; /* that were counted when a timer was last found lost */
     int task_directory;    /* open, or -1 */
     bool warned_of_blocked_signal, warned_of_missing_proc, warned_of_missing_timer;
-    bool warned_of_small_stack;
+    bool warned_of_small_stack, warned_of_left_out;
 } watch = {.task_directory = -1};
 
 static struct cprof_thread *threads_by_tid[TID_PLACES];
 
 /* The thread states of one look, listed when the first thread without one is met. */
 static struct {
-    bool ticks;   /* threads shall have them */
-    bool is_done; /* the threads that were known have been looked at */
-    bool changed; /* a thread was new or gone */
+    bool ticks;        /* threads shall have them */
+    bool is_done;      /* the threads that were known have been looked at */
+    bool changed;      /* a thread was new or gone */
+    uint32_t left_out; /* threads that have no record */
     bool listed;
     uint32_t count;
     struct cprof_thread_of_state states[CPROF_THREADS_MAX];
@@ -328,7 +329,8 @@ static void add_app_thread(pid_t tid)
     char name[CPROF_THREAD_NAME_BYTES];
 
     if (!thread) {
-        return; /* its CPU time will be [unsampled] */
+        of_look.left_out++; /* its CPU time will be [unsampled] */
+        return;
     }
     watch.app_threads++;
     of_look.changed = true;
@@ -456,6 +458,23 @@ static bool scan(void)
     return complete;
 }
 
+/* What the window lacks is the most that any of its looks has met. */
+static void report_left_out(void)
+{
+    _Atomic uint64_t *counter = &watch.slot->counters[CPROF_COUNTER_THREADS_LEFT_OUT];
+
+    if (of_look.left_out > atomic_load(counter)) {
+        atomic_store(counter, of_look.left_out);
+    }
+    if (of_look.left_out && !watch.warned_of_left_out) {
+        watch.warned_of_left_out = true;
+        cprof_log(CPROF_LOG_WARNING,
+                  "more than %u threads of the app in this process: %u are not followed; wall "
+                  "profiles lack them, and their CPU time stands as [unsampled]",
+                  APP_THREADS_MAX, of_look.left_out);
+    }
+}
+
 static void disarm_all(void)
 {
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
@@ -506,6 +525,7 @@ bool cprof_thread_watch_look(bool ticks)
     of_look.ticks = ticks;
     of_look.changed = false;
     of_look.listed = false;
+    of_look.left_out = 0;
     if (!ticks) {
         disarm_all();
     }
@@ -516,6 +536,7 @@ bool cprof_thread_watch_look(bool ticks)
     index_threads();
     cores = cprof_thread_core_count();
     complete = scan();
+    report_left_out();
     if (complete) {
         watch.cores_listed = cores;
         remove_gone();

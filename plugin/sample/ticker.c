@@ -20,6 +20,7 @@
 #include "../ground/guard.h"
 #include "../record/mappings.h"
 #include "../tags/request_table.h"
+#include "../tags/tag_sets.h"
 #include "../tags/tags.h"
 #include "../threads/c_stack.h"
 #include "../threads/descriptors.h"
@@ -42,8 +43,9 @@ static struct {
     struct cprof_ticker_work work;
     bool has_own_descriptors;
     sigset_t blocked; /* in the ticker's thread */
-    bool warned_of_taken_signal;
-    uint32_t doorbell; /* as it was before the windows were looked at */
+    bool warned_of_taken_signal, warned_of_scopes;
+    uint32_t scopes_left_out; /* as far as they are counted */
+    uint32_t doorbell;        /* as it was before the windows were looked at */
     /* What the clocks and the slot's counters said when the epoch was joined. */
     uint64_t process_start_ns;
     uint64_t ticker_start_ns;
@@ -123,6 +125,23 @@ static bool signal_is_ours(void)
         warn_of_taken_signal();
     }
     return false;
+}
+
+/* Those of between windows count in the next one. */
+static void publish_scopes_left_out(void)
+{
+    uint32_t left_out = cprof_tag_scopes_left_out();
+
+    atomic_fetch_add(&ticker.work.mapping->slot->counters[CPROF_COUNTER_SCOPES_LEFT_OUT],
+                     left_out - ticker.scopes_left_out);
+    ticker.scopes_left_out = left_out;
+    if (left_out > 0 && !ticker.warned_of_scopes) {
+        ticker.warned_of_scopes = true;
+        cprof_log(CPROF_LOG_WARNING,
+                  "more than %u blocks with tags, or greenlets that serve requests, at once in "
+                  "this process: samples of the others lack tags",
+                  CPROF_TAG_SCOPES_MAX);
+    }
 }
 
 static uint32_t epoch_of_slot(void)
@@ -207,6 +226,7 @@ static void leave_epoch(uint32_t epoch)
 
     cprof_thread_watch_follow_clocks();
     publish_clocks();
+    publish_scopes_left_out();
     ledger = read_ledger();
     cprof_switches_end(&ledger, ticker.work.ceiling_hundredths);
     cprof_self_check_end(ticker.work.mapping->slot->counters, !ticker.warned_of_taken_signal);

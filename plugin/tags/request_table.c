@@ -147,6 +147,7 @@ static void note_begin(uint32_t core, uint64_t stamp, uint64_t start_us)
     uint32_t method_bytes =
         table.view.text((int)core, CPROF_TAG_METHOD, method, CPROF_METHOD_BYTES_MAX);
     uint32_t uri_bytes = table.view.uri((int)core, uri, CPROF_URI_BYTES_MAX), index;
+    bool is_excepted = table.view.is_excepted && table.view.is_excepted((int)core);
 
     if (method_bytes == 0 || uri_bytes == 0 || table.view.stamp((int)core) != stamp) {
         return;
@@ -163,6 +164,7 @@ static void note_begin(uint32_t core, uint64_t stamp, uint64_t start_us)
     entry->incarnation = table.setup.incarnation;
     entry->method_bytes = (uint16_t)method_bytes;
     entry->uri_bytes = (uint16_t)uri_bytes;
+    entry->flags = is_excepted ? CPROF_REQUEST_EXCEPTED : 0;
     memcpy(entry->method, method, method_bytes);
     memcpy(entry->uri, uri, uri_bytes);
     end_writing(entry);

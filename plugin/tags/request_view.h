@@ -27,6 +27,7 @@ struct cprof_request_view {
     /* Copies its URI without the query, as `text` does. */
     uint32_t (*uri)(int core, char *to, uint32_t to_bytes);
     uint32_t (*serving_max)(void); /* how many cores serve a request now, at most */
+    bool (*is_excepted)(int core); /* is it slow by nature, so that it is not followed for that? */
     bool cores_share_thread;       /* several requests at once in one thread (gevent, asyncio) */
 };
 

@@ -45,6 +45,7 @@ struct link {
 struct tables {
     struct entry entries[SCOPE_PLACES];
     _Atomic uint32_t entry_count;
+    _Atomic uint32_t left_out; /* entries that found no room */
     _Atomic uint32_t links_claimed;
     _Atomic uint32_t link_index[LINK_PLACES]; /* number of a link, 0: empty */
     struct link links[CPROF_TAG_LINKS_MAX];   /* number n is links[n - 1] */
@@ -388,11 +389,12 @@ static bool take_place(struct entry *entry)
 
 static enum cprof_tag_scope_change add(uintptr_t context, const struct cprof_tag_scope *scope)
 {
+    uint32_t probes = PROBES_MAX;
+
     if (atomic_fetch_add(&tables->entry_count, 1) >= CPROF_TAG_SCOPES_MAX) {
-        atomic_fetch_sub(&tables->entry_count, 1);
-        return CPROF_TAG_SCOPE_FULL;
+        probes = 0;
     }
-    for (uint32_t probe = 0; probe < PROBES_MAX; probe++) {
+    for (uint32_t probe = 0; probe < probes; probe++) {
         struct entry *entry = entry_at(context, probe);
 
         if (take_place(entry)) {
@@ -402,7 +404,13 @@ static enum cprof_tag_scope_change add(uintptr_t context, const struct cprof_tag
         }
     }
     atomic_fetch_sub(&tables->entry_count, 1);
+    atomic_fetch_add(&tables->left_out, 1);
     return CPROF_TAG_SCOPE_FULL;
+}
+
+uint32_t cprof_tag_scopes_left_out(void)
+{
+    return tables ? atomic_load(&tables->left_out) : 0;
 }
 
 enum cprof_tag_scope_change cprof_tag_scope_put(uintptr_t context,

@@ -84,6 +84,9 @@ CPROF_SIGSAFE bool cprof_tag_scope_find(uintptr_t context, struct cprof_tag_scop
 /* Whether any context has an entry. */
 CPROF_SIGSAFE bool cprof_tag_scopes_exist(void);
 
+/* How often an entry was needed for which there was no room. */
+uint32_t cprof_tag_scopes_left_out(void);
+
 /* What became of an entry, and so of the reference to the context that its owner must hold as
  * long as it stands, lest another context gets the same address. */
 enum cprof_tag_scope_change {

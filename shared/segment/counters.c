@@ -52,10 +52,15 @@ static const struct cprof_counter_text texts[CPROF_COUNTER_COUNT] = {
          .meaning = "Ticks without a stack: no room for the handler on the thread's stack"},
     [CPROF_COUNTER_MISSED_NS] = {CPROF_SHOWN_IN_SUMS, .key = "missed_ns",
                                  .title = "missed nanoseconds"},
-    [CPROF_COUNTER_LOG_FULL] = {CPROF_SHOWN_IN_SUMS, .key = "log_full", .title = "log full"},
+    [CPROF_COUNTER_LOG_FULL] =
+        {CPROF_SHOWN_IN_SUMS, .key = "log_full", .title = "log full",
+         .meaning = "Samples whose stack was new and found no room in the log: [log full]"},
     [CPROF_COUNTER_MEMORY_REFUSED] = {CPROF_SHOWN_COUNTED, .key = "memory_refused",
                                       .title = "memory refused"},
-    [CPROF_COUNTER_LEAVES_LEFT_OUT] = {CPROF_SHOWN_COUNTED, .title = "native leaves left out"},
+    [CPROF_COUNTER_LEAVES_LEFT_OUT] =
+        {CPROF_SHOWN_COUNTED, .key = "native_leaves_left_out", .title = "native leaves left out",
+         .note = " samples show no native function, as that found no room in the log",
+         .meaning = "Samples without their native function, which found no room in the log"},
     [CPROF_COUNTER_TAG_OVERFLOWS] =
         {CPROF_SHOWN_COUNTED, .key = "tag_overflows", .title = "tag overflows",
          .note = " samples have the value [other] for a tag, of which a process had more than "
@@ -88,6 +93,33 @@ static const struct cprof_counter_text texts[CPROF_COUNTER_COUNT] = {
         {CPROF_SHOWN_COUNTED, .counts_threads = true, .key = "perf_given_up",
          .title = "perf events given up",
          .note = " (processes that CPU timers sample alone, as perf events cost them too much)"},
+    [CPROF_COUNTER_OFF_CPU_LOG_FULL_NS] =
+        {CPROF_SHOWN_COUNTED, .key = "off_cpu_log_full_ns", .title = "off-cpu log full nanoseconds",
+         .meaning = "Nanoseconds asleep in stacks that found no room in the log: [log full]"},
+    [CPROF_COUNTER_THREADS_LEFT_OUT] =
+        {CPROF_SHOWN_COUNTED, .counts_threads = true, .key = "threads_left_out",
+         .title = "threads left out",
+         .note = " threads are not followed, as a process had more than 512 of the app: wall "
+                 "profiles lack them, and their CPU time stands as [unsampled]",
+         .meaning = "Threads that were not followed in a window, as a process had more than 512"},
+    [CPROF_COUNTER_GREENLETS_LEFT_OUT] =
+        {CPROF_SHOWN_COUNTED, .counts_threads = true, .key = "greenlets_left_out",
+         .title = "greenlets left out",
+         .note = " greenlets are not followed, as a process had more than 4,096: wall profiles "
+                 "lack them while they wait",
+         .meaning =
+             "Greenlets that were not followed in a window, as a process had more than 4,096"},
+    [CPROF_COUNTER_SCOPES_LEFT_OUT] =
+        {CPROF_SHOWN_COUNTED, .key = "tag_scopes_left_out", .title = "tag scopes left out",
+         .note = " times tags of a block were not set, or the request of a greenlet was not known, "
+                 "as a process had more than 8,192 contexts with tags",
+         .meaning = "Times that tags were not set, as a process had more than 8,192 contexts"},
+    [CPROF_COUNTER_LINES_LEFT_OUT] =
+        {CPROF_SHOWN_COUNTED, .key = "line_tables_left_out", .title = "line tables left out",
+         .note =
+             " code objects show their first line for every line, as their line table is longer "
+             "than 256 KiB",
+         .meaning = "Code objects that show their first line alone: their line table is too long"},
 };
 
 struct cprof_counter_text cprof_counter_text(unsigned counter)

@@ -136,6 +136,11 @@ enum cprof_counter {
     CPROF_COUNTER_DELIVERY_CPU_NS, /* the kernel's, for signals: their number times a constant */
     CPROF_COUNTER_SWITCH_CPU_NS,   /* of perf events that are switched with their threads */
     CPROF_COUNTER_PERF_GIVEN_UP,   /* processes that have no perf events for what that cost */
+    /* What found no place. */
+    CPROF_COUNTER_THREADS_LEFT_OUT,   /* threads that are not followed, at most at a time */
+    CPROF_COUNTER_GREENLETS_LEFT_OUT, /* the same of greenlets */
+    CPROF_COUNTER_SCOPES_LEFT_OUT,    /* contexts whose tags were not set */
+    CPROF_COUNTER_LINES_LEFT_OUT,     /* code objects whose line table is too long */
     CPROF_COUNTER_COUNT,
 };
 
@@ -264,6 +269,10 @@ struct cprof_slot {
 #define CPROF_METHOD_BYTES_MAX 16u
 #define CPROF_URI_BYTES_MAX    204u
 
+enum cprof_request_flag {
+    CPROF_REQUEST_EXCEPTED = 1u << 0, /* it is slow by nature, and not followed for it */
+};
+
 /* A request that one of a worker's cores serves, or has served: what the marks of stacks stand
  * for. Written by the slot's ticker in windows that ask for it, and only then up to date. The first
  * entry that is all zeros, and all behind it, were never written. */
@@ -277,7 +286,7 @@ struct cprof_request_entry {
     uint16_t uri_bytes;
     char method[CPROF_METHOD_BYTES_MAX];
     char uri[CPROF_URI_BYTES_MAX]; /* without the query */
-    uint32_t reserved;
+    uint32_t flags;                /* enum cprof_request_flag */
 };
 
 #define CPROF_COMMANDS_MAX 64u

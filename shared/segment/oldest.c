@@ -18,13 +18,20 @@ static uint64_t older(uint64_t one_us, uint64_t other_us)
     return one_us == 0 || other_us < one_us ? other_us : one_us;
 }
 
+bool cprof_oldest_would_follow(const struct cprof_oldest *oldest, uint64_t start_us,
+                               uint64_t followed_from_us)
+{
+    return start_us > followed_from_us &&
+           (oldest->followed_us == 0 || start_us < oldest->followed_us);
+}
+
 void cprof_oldest_add(struct cprof_oldest *oldest, uint64_t start_us, uint64_t followed_from_us)
 {
     if (start_us == 0) {
         return;
     }
     oldest->request_us = older(oldest->request_us, start_us);
-    if (start_us > followed_from_us) {
-        oldest->followed_us = older(oldest->followed_us, start_us);
+    if (cprof_oldest_would_follow(oldest, start_us, followed_from_us)) {
+        oldest->followed_us = start_us;
     }
 }

@@ -11,6 +11,7 @@
 #ifndef CPROF_OLDEST_H
 #define CPROF_OLDEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A slow request is followed for so long after it became one. */
@@ -26,7 +27,12 @@ struct cprof_oldest {
  * stands near 1970: all are. */
 uint64_t cprof_oldest_followed_from_us(uint64_t now_us, uint32_t slow_request_s);
 
-/* Counts in a request that runs and began at start_us; 0 is none. */
+/* Whether a request that began then would become the oldest one that is followed. */
+bool cprof_oldest_would_follow(const struct cprof_oldest *oldest, uint64_t start_us,
+                               uint64_t followed_from_us);
+
+/* Counts in a request that runs and began at start_us; 0 is none. followed_from_us UINT64_MAX: it
+ * is not to be followed. */
 void cprof_oldest_add(struct cprof_oldest *oldest, uint64_t start_us, uint64_t followed_from_us);
 
 #endif

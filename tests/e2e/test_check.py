@@ -52,6 +52,13 @@ def test_slow_requests_alone_will_do_as_they_do_for_a_server(check):
     assert "there is a place for profiles" in done.stderr
 
 
+def test_an_exception_that_is_no_path_fails(check):
+    done = check(cloudprofiler_slow_request="5", cloudprofiler_slow_request_except="poll")
+
+    assert done.returncode == 1
+    assert 'cloudprofiler-slow-request-except: "poll" is not accepted' in done.stderr
+
+
 def test_a_directory_that_is_not_there_fails(check, tmp_path):
     done = check(cloudprofiler_output_dir=tmp_path / "missing")
 

@@ -190,3 +190,33 @@ def test_idle_is_left_out_and_nothing_is_missing(crowd):
     assert "greenlet" not in "\n".join(
         line for line in crowd.log.splitlines() if "warning" in line
     ), crowd.log
+
+
+PLACES = 4096  # for greenlets in a process
+TOO_MANY = PLACES + 500
+
+
+def test_greenlets_beyond_those_that_are_followed_are_counted_and_the_log_says_so_once(
+    uwsgi, profile_reader
+):
+    server = uwsgi(
+        app="gevent_naps",
+        plugins=gevents.plugins(),
+        processes=1,
+        gevent=GREENLETS,
+        cloudprofiler_output_interval=3,
+        cloudprofiler_output_duration=2,
+    )
+
+    with server.load(f"/crowd?count={TOO_MANY}", threads=1) as load:
+        load.wait_for_requests(1)
+        server.wait_for_window(is_open=False)
+        profiles = server.wait_for_profiles(1)
+    wall = profile_reader.read(wall_file_of(profiles[-1]))
+
+    assert not load.failures, load.failures[:3]
+    left_out = int(wall.comment("greenlets left out").split()[0])
+    # Beside the crowd there are the request's greenlet and gevent's own.
+    assert TOO_MANY - PLACES <= left_out <= TOO_MANY - PLACES + GREENLETS
+    (warning,) = server.our_warnings
+    assert "more than 4096 greenlets: " in warning

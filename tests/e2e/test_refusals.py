@@ -58,6 +58,11 @@ BAD_VALUES = [
     ("tag", "path:17", "1 to 16"),
     ("root-tag", "Route", "a-z 0-9"),
     ("root-tag", "k" * 65, "1 to 64"),
+    ("slow-request-except", "poll/", "a slash and 1 to 199"),
+    ("slow-request-except", "/", "a slash and 1 to 199"),
+    ("slow-request-except", "/a b", "without spaces"),
+    ("slow-request-except", "/poll?x=1", "without spaces and ?"),
+    ("slow-request-except", "/" + "p" * 200, "1 to 199"),
     ("wall-idle", "maybe", "true, yes, on, 1, or false, no, off, 0"),
     ("native-leaf", "2", "true, yes, on, 1, or false, no, off, 0"),
     ("log-size", "abc", "256k to 1024m"),
@@ -89,6 +94,15 @@ def test_a_bad_value_is_refused_with_what_would_be_accepted(make_uwsgi, option, 
     assert name in message
     assert value[:200] in message
     assert accepted in message
+
+
+def test_more_than_32_exceptions_are_refused(make_uwsgi):
+    exceptions = [f"/poll/{number}" for number in range(33)]
+
+    message = refused(make_uwsgi(cloudprofiler_slow_request_except=exceptions))
+
+    assert 'cloudprofiler-slow-request-except: "/poll/32" is not accepted' in message
+    assert "at most 32 of them" in message
 
 
 FILES = ["credentials", "ca-file"]

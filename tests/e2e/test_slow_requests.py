@@ -3,10 +3,16 @@
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
+import json
+import os
 import re
+import signal
+import time
 
 import pytest
 from testenv import bounds
+from testenv.load import get, held
 from testenv.uwsgi import NO_MASTER
 from testenv.wait import wait_for
 
@@ -110,3 +116,137 @@ def test_the_option_alone_is_enough_and_the_log_tells(uwsgi):
     server.get("/nap/3")
 
     server.wait_for_log(r"slow request: worker 1, GET /nap/3, .* in sleep: ")
+
+
+# Requests that are slow by nature.
+
+LIVE = 20  # of each sort: more than can be followed
+PLACES = 16
+SOCKETS = [
+    (
+        f"/socket/{number}",
+        [
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        ],
+    )
+    for number in range(LIVE)
+]
+STREAMS = [(f"/events/{number}", ["Accept: text/event-stream"]) for number in range(LIVE)]
+POLLS = [(f"/poll/{number}", []) for number in range(LIVE)]
+
+
+def live_server(uwsgi, **options):
+    server = uwsgi(
+        app="live",
+        processes=1,
+        threads=4 * LIVE,
+        cloudprofiler_slow_request=SLOW_SECONDS,
+        cloudprofiler_http="%dprofiler.sock",
+        **QUIET,
+        **options,
+    )
+    wait_for((server.directory / "profiler.sock").exists, "the endpoint")
+    server.wait_for_first_profile()
+    return server
+
+
+def ask(server, path):
+    return get(server.directory / "profiler.sock", path).decode()
+
+
+def metric(server, name):
+    found = re.search(rf"^cloudprofiler_{name} (\d+)$", ask(server, "/metrics"), re.MULTILINE)
+    return int(found[1])
+
+
+@contextlib.contextmanager
+def waiting(server, requests):
+    """Requests that wait all at once, until the end of the block."""
+    with held(server.directory / "http.sock", requests):
+        wait_for(lambda: int(server.get("/waiting")) == len(requests), "all that wait", SECONDS)
+        yield
+        server.get("/release")
+
+
+def running_seconds(server):
+    (worker,) = json.loads(ask(server, "/status"))["slots"]
+    return worker["running_seconds"] or 0
+
+
+def slow_uris(server):
+    return re.findall(r"slow request: worker 1, GET (\S+),", server.log)
+
+
+def test_what_is_slow_by_nature_is_not_followed_and_a_slow_request_among_it_is(
+    uwsgi, profile_reader
+):
+    server = live_server(uwsgi, cloudprofiler_slow_request_except=["/nothing", "/poll/"])
+
+    with waiting(server, [*SOCKETS, *STREAMS, *POLLS]):
+        windows = metric(server, "windows")
+        wait_for(lambda: running_seconds(server) > 3 * SLOW_SECONDS, "slow ones", SECONDS)
+        assert metric(server, "windows") == windows
+        server.get("/report/3.5")
+        (path,) = wait_for_slow(server)
+
+    profile = profile_reader.read(path)
+    assert profile.label_values("uri") == {"/report/3.5"}
+    assert profile.share("write_report") >= bounds.nearly_all(profile.total_count)
+    assert slow_uris(server) == ["/report/3.5"]
+    assert metric(server, "slow_requests_cut") == 0
+    assert not server.our_warnings
+
+
+def test_a_slow_request_beside_more_long_polls_than_can_be_followed_is_followed_to_its_end(
+    uwsgi, profile_reader
+):
+    server = live_server(uwsgi)
+
+    with waiting(server, POLLS):
+        left_out = LIVE - PLACES
+        wait_for(lambda: metric(server, "slow_requests_cut") >= left_out, "16 of them", SECONDS)
+        server.get("/report/3.5")
+        (line,) = server.wait_for_log(r"slow request: worker 1, GET /report/3\.5, .*$")
+        # One gave way, and was reported as far as it was known.
+        assert metric(server, "slow_requests_cut") == left_out + 1
+        assert len(slow_uris(server)) == 2
+        server.wait_for_log(r"slow request: worker 1, GET /poll/\d+, at least \d")
+
+    profiles = [profile_reader.read(path) for path in wait_for_slow(server, 1 + PLACES)]
+    (report,) = [p for p in profiles if p.label_values("uri") == {"/report/3.5"}]
+    assert report.share("write_report") >= bounds.nearly_all(report.total_count)
+    assert "at least" not in line
+    (warning,) = server.our_warnings
+    assert "more than 16 requests are slow at once" in warning
+    assert "cloudprofiler-slow-request-except" in warning
+
+
+def kill_worker(server):
+    wait_for(lambda: running_seconds(server) > 3 * SLOW_SECONDS, "a slow request", SECONDS)
+    os.kill(server.workers()[1], signal.SIGKILL)
+
+
+@pytest.mark.parametrize("end", ["harakiri", "SIGKILL"])
+def test_a_request_that_ended_with_its_worker_lasted_no_longer_than_its_client_saw(uwsgi, end):
+    options = {"harakiri": 3} if end == "harakiri" else {}
+    server = live_server(uwsgi, **options)
+
+    begin = time.monotonic()
+    with held(server.directory / "http.sock", [("/report/60", [])]) as (connection,):
+        if end == "SIGKILL":
+            kill_worker(server)
+        with contextlib.suppress(ConnectionError):
+            assert connection.recv(1) == b""
+        seen_s = time.monotonic() - begin
+        (least,) = server.wait_for_log(
+            r"slow request: worker 1, GET /report/60, at least (\S+) s;", seconds=SECONDS
+        )
+
+    print(f"seen for {seen_s:.2f} s, reported as at least {least} s")
+    rounding_s = 0.05
+    assert SLOW_SECONDS <= float(least) <= seen_s + rounding_s
+    # uWSGI strikes at the worker, or the last window has seen it.
+    assert float(least) >= seen_s - (0.5 if end == "harakiri" else 2.5)

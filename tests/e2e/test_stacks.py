@@ -4,6 +4,7 @@ SPDX-License-Identifier: MIT
 """
 
 import contextlib
+import json
 import re
 import threading
 from collections import Counter
@@ -171,3 +172,24 @@ def test_a_letter_in_the_fifo_writes_the_stacks_to_the_log(uwsgi):
 
     server.wait_for_log(r"^\[cloudprofiler\] worker 1, pid \d+$")
     server.wait_for_log(r"^\[cloudprofiler\]   thread uWSGIWorker1Core0$")
+
+
+def test_the_status_shows_no_process_where_cheaper_has_ended_the_worker(uwsgi):
+    server = with_endpoint(uwsgi, processes=3, cheaper=1, cheaper_initial=3)
+    server.wait_for_workers(3)
+
+    def slots():
+        return json.loads(get(server.directory / "profiler.sock", "/status"))["slots"]
+
+    wait_for(lambda: all(slot["pid"] and slot["state"] for slot in slots()), "three workers")
+    server.write_fifo("-")
+    server.write_fifo("-")
+    (number, pid) = next(iter(server.wait_for_workers(1).items()))
+
+    def ended():
+        found = slots()
+        return found if sum(slot["pid"] == 0 for slot in found) == 2 else None
+
+    for slot in wait_for(ended, "two workers without a process"):
+        lives = slot["name"] == f"worker {number}"
+        assert (slot["pid"], slot["state"]) == ((pid, "idle") if lives else (0, None))

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import http.client
 import itertools
 import socket
@@ -108,3 +109,19 @@ class Load:
                     self.done += 1
                     self.bodies.add(body)
             self._stop.wait(self._rest_s)
+
+
+@contextlib.contextmanager
+def held(socket_path, requests):
+    """Sends each request, a path and its header lines, over a connection of its own, and reads no
+    answer; the connections, which it yields, stay open until the end of the block."""
+    connections = []
+    with contextlib.ExitStack() as stack:
+        for path, lines in requests:
+            connection = stack.enter_context(socket.socket(socket.AF_UNIX))
+            connection.settimeout(REQUEST_SECONDS)
+            connection.connect(str(socket_path))
+            head = "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *lines, "", ""])
+            connection.sendall(head.encode())
+            connections.append(connection)
+        yield connections

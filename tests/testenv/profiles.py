@@ -14,6 +14,7 @@ from .build import SOURCE
 from .wait import wait_for
 
 KINDS = ("cpu", "wall")
+NAMELESS = (("[unsampled]",), ("[other]",), ("[log full]",))
 
 
 def load_proto(directory):
@@ -118,7 +119,7 @@ def _assert_threads_are_named(samples):
     nameless = [one for one in samples if "thread" not in one.labels]
     if len(nameless) < len(samples):
         for sample in nameless:
-            assert sample.names() in (("[unsampled]",), ("[other]",)), sample
+            assert sample.names() in NAMELESS, sample
 
 
 def _is_nowhere(name):

@@ -6,6 +6,7 @@
  * sources: plugin/python/runtime.c plugin/api/google_module.c plugin/api/start_arguments.c
  * sources: plugin/api/python_calls.c plugin/host/start_answer.c plugin/host/once.c
  * sources: plugin/host/options.c plugin/host/option_values.c plugin/host/option_checks.c
+ * sources: plugin/host/slow_exceptions.c
  * flags: $(embedded_python)
  *
  * SPDX-License-Identifier: MIT

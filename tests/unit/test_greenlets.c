@@ -215,20 +215,21 @@ static void as_many_may_come_and_go_as_like(void)
 
 static void those_without_a_place_are_counted(void)
 {
-    uint32_t noted;
-
     for (uint32_t i = 0; i < GREENLETS; i++) {
         make(i);
     }
-    noted = count_noted();
-    EXPECT(noted > CPROF_GREENLETS_MAX * 9 / 10 && noted <= CPROF_GREENLETS_MAX);
-    EXPECT(cprof_greenlets_left_out() == GREENLETS - noted);
-    for (uint32_t i = 0; i < GREENLETS; i++) {
+    EXPECT(count_noted() == CPROF_GREENLETS_MAX);
+    EXPECT(cprof_greenlets_left_out() == GREENLETS - CPROF_GREENLETS_MAX);
+    unmake(GREENLETS - 1); /* has no place */
+    EXPECT(count_noted() == CPROF_GREENLETS_MAX);
+    EXPECT(cprof_greenlets_left_out() == GREENLETS - CPROF_GREENLETS_MAX - 1);
+    for (uint32_t i = 0; i < GREENLETS - 1; i++) {
         unmake(i);
     }
-    EXPECT(count_noted() == 0);
+    EXPECT(count_noted() == 0 && cprof_greenlets_left_out() == 0);
+    unmake(5); /* of before, or of another thread */
     make(5);
-    EXPECT(find(5) && cprof_greenlets_left_out() == GREENLETS - noted);
+    EXPECT(find(5) && cprof_greenlets_left_out() == 0);
     unmake(5);
 }
 

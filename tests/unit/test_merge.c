@@ -404,6 +404,24 @@ static void tags_without_room_are_counted_and_said(void)
     end_test();
 }
 
+static void what_found_no_place_is_counted_and_said(void)
+{
+    begin_test(1);
+    EXPECT(fake_stack(&writer, &(struct fake_stack){.count = 1, .weight_ns = MS}));
+    atomic_store(&writer.slot->counters[CPROF_COUNTER_THREADS_LEFT_OUT], 488);
+    atomic_store(&writer.slot->counters[CPROF_COUNTER_GREENLETS_LEFT_OUT], 3);
+    merge_all();
+    EXPECT(has_comment("threads left out: 488 threads are not followed, as a process had more than "
+                       "512 of the app: wall profiles lack them, and their CPU time stands as "
+                       "[unsampled]"));
+    EXPECT(has_comment("greenlets left out: 3 greenlets are not followed, as a process had more "
+                       "than 4,096: wall profiles lack them while they wait"));
+    EXPECT(!has_comment("tag scopes left out: 0 times tags of a block were not set, or the request "
+                        "of a greenlet was not known, as a process had more than 8,192 contexts "
+                        "with tags"));
+    end_test();
+}
+
 static void comments_say_what_was_found(void)
 {
     begin_test(1);
@@ -444,6 +462,7 @@ int main(void)
     RUN(a_clock_that_has_no_more_gives_the_other_ticks_nothing);
     RUN(impossible_numbers_are_left_out);
     RUN(tags_without_room_are_counted_and_said);
+    RUN(what_found_no_place_is_counted_and_said);
     RUN(comments_say_what_was_found);
     return 0;
 }

@@ -34,6 +34,21 @@ static void one_that_hangs_hides_no_other(void)
     EXPECT(oldest.followed_us == now_us - 604 * S);
 }
 
+static void one_that_is_slow_by_nature_is_the_oldest_and_not_followed(void)
+{
+    struct cprof_oldest oldest = {0};
+
+    cprof_oldest_add(&oldest, 40 * S, UINT64_MAX);
+    EXPECT(oldest.request_us == 40 * S && oldest.followed_us == 0);
+    EXPECT(cprof_oldest_would_follow(&oldest, 60 * S, 50 * S));
+    EXPECT(!cprof_oldest_would_follow(&oldest, 50 * S, 50 * S));
+    EXPECT(!cprof_oldest_would_follow(&oldest, 0, 0));
+    cprof_oldest_add(&oldest, 60 * S, 50 * S);
+    EXPECT(oldest.request_us == 40 * S && oldest.followed_us == 60 * S);
+    EXPECT(!cprof_oldest_would_follow(&oldest, 61 * S, 50 * S));
+    EXPECT(cprof_oldest_would_follow(&oldest, 59 * S, 50 * S));
+}
+
 static void without_a_limit_all_may_be_followed(void)
 {
     EXPECT(cprof_oldest_followed_from_us(2000 * S, 0) == 0);
@@ -45,6 +60,7 @@ int main(void)
 {
     RUN(the_oldest_request_is_told);
     RUN(one_that_hangs_hides_no_other);
+    RUN(one_that_is_slow_by_nature_is_the_oldest_and_not_followed);
     RUN(without_a_limit_all_may_be_followed);
     return 0;
 }

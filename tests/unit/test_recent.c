@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../shared/base/log.h"
 #include "expect.h"
 
 /* The id of the profile that is kept; 0: it is not. */
@@ -72,8 +73,28 @@ static void bytes_are_bounded_together(void)
 
     EXPECT(cprof_recent_find(recent, first) == NULL);
     EXPECT(cprof_recent_find(recent, second) && cprof_recent_find(recent, third));
-    EXPECT(add(recent, CPROF_RECENT_BYTES_MAX + 1) == 0 && add(recent, 0) == 0);
+    EXPECT(add(recent, 0) == 0);
     EXPECT(cprof_recent_count(recent) == 2);
+    end(recent);
+}
+
+static unsigned lines;
+
+static void count_line(const char *line)
+{
+    EXPECT(strstr(line, "too large"));
+    lines++;
+}
+
+static void one_that_is_too_large_is_not_kept_and_the_log_says_so_once(void)
+{
+    struct cprof_recent *recent = cprof_recent_create();
+
+    cprof_log_setup(count_line, CPROF_LOG_WARNING);
+    EXPECT(add(recent, CPROF_RECENT_BYTES_MAX) > 0 && lines == 0);
+    EXPECT(add(recent, CPROF_RECENT_BYTES_MAX + 1) == 0 && lines == 1);
+    EXPECT(add(recent, CPROF_RECENT_BYTES_MAX + 1) == 0 && lines == 1);
+    EXPECT(cprof_recent_count(recent) == 1);
     end(recent);
 }
 
@@ -82,5 +103,6 @@ int main(void)
     RUN(what_was_added_is_found_and_the_newest_comes_first);
     RUN(the_oldest_makes_room_for_the_next_one);
     RUN(bytes_are_bounded_together);
+    RUN(one_that_is_too_large_is_not_kept_and_the_log_says_so_once);
     return 0;
 }

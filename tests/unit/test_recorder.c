@@ -166,6 +166,7 @@ static size_t line_table_of(uint32_t bytes, struct cprof_log_code *code)
     for (uint32_t i = 0; i < read_back; i++) {
         EXPECT(table[i] == fake_line_byte(i));
     }
+    EXPECT(view.counters[CPROF_COUNTER_LINES_LEFT_OUT] == (bytes > CPROF_LINE_TABLE_BYTES_MAX));
     cprof_log_view_reset(&view);
     fake_code_object_free(object);
     end();

@@ -1,6 +1,6 @@
 /* test_request.c - see plugin/host/request.h. uWSGI's tables are this file's own.
  *
- * sources: plugin/host/request.c
+ * sources: plugin/host/request.c plugin/host/slow_exceptions.c
  *
  * SPDX-License-Identifier: MIT
  */
@@ -232,6 +232,95 @@ static void each_request_has_a_stamp_of_its_own(void)
     EXPECT(cprof_request_stamp(1) == 0 && gives(CPROF_TAG_METHOD, 64, ""));
 }
 
+#define VARIABLES 3
+
+static struct iovec variables[2 * VARIABLES];
+
+/* Names and values lie in core 1's buffer one after the other. */
+static void put_variable(unsigned number, size_t offset, const char *name, const char *value)
+{
+    struct iovec *key = &variables[2 * number];
+
+    memcpy(buffer + offset, name, strlen(name));
+    key[0] = (struct iovec){buffer + offset, strlen(name)};
+    offset += strlen(name);
+    memcpy(buffer + offset, value, strlen(value));
+    key[1] = (struct iovec){buffer + offset, strlen(value)};
+}
+
+static void set_up_variables(void)
+{
+    set_up_fields();
+    memset(variables, 0, sizeof(variables));
+    cprof_request_note_slow_exceptions(NULL);
+    uwsgi.vec_size = 2 * VARIABLES + 1;
+    cores[1].hvec = variables;
+    cores[1].req.var_cnt = 2 * VARIABLES;
+    put_variable(0, 100, "HTTP_ACCEPX", "text/event-stream");
+    put_variable(1, 150, "HTTP_ACCEPT_X", "text/event-stream");
+    put_variable(2, 200, "HTTP_ACCEPT", "text/event-stream");
+}
+
+static void a_request_is_excepted_by_its_path(void)
+{
+    static struct cprof_slow_exceptions exceptions;
+    struct wsgi_request *request = &cores[1].req;
+
+    EXPECT(exceptions.count > 0 || cprof_slow_exceptions_add(&exceptions, "/poll"));
+    set_up_fields();
+    put(&request->uri, &request->uri_len, 60, "/poll/1?a=b");
+    cprof_request_note_slow_exceptions(NULL);
+    EXPECT(!cprof_request_is_excepted(1));
+    cprof_request_note_slow_exceptions(&exceptions);
+    EXPECT(cprof_request_is_excepted(1) && cprof_request_is_excepted_in(1, 1));
+    request->uri_len = 4;
+    EXPECT(!cprof_request_is_excepted(1));
+    request->uri_len = UINT16_MAX;
+    EXPECT(!cprof_request_is_excepted(1));
+    cprof_request_note_slow_exceptions(NULL);
+}
+
+static void so_are_websockets_and_event_streams(void)
+{
+    struct wsgi_request *request = &cores[1].req;
+
+    set_up_variables();
+    EXPECT(cprof_request_is_excepted(1));
+    put_variable(2, 200, "HTTP_ACCEPT", "*/*");
+    EXPECT(!cprof_request_is_excepted(1));
+    put(&request->http_sec_websocket_key, &request->http_sec_websocket_key_len, 240, "key");
+    EXPECT(cprof_request_is_excepted(1));
+    cores[1].in_request = 0;
+    EXPECT(!cprof_request_is_excepted(1));
+}
+
+static void variables_out_of_bounds_say_nothing(void)
+{
+    set_up_variables();
+    cores[1].req.var_cnt = 2 * VARIABLES - 1; /* the last one is not there yet */
+    EXPECT(!cprof_request_is_excepted(1));
+    cores[1].req.var_cnt = UINT16_MAX;
+    EXPECT(!cprof_request_is_excepted(1));
+    set_up_variables();
+    variables[2 * VARIABLES - 1].iov_len = SIZE_MAX;
+    EXPECT(!cprof_request_is_excepted(1));
+    variables[2 * VARIABLES - 1].iov_len = sizeof(buffer);
+    EXPECT(!cprof_request_is_excepted(1));
+    set_up_variables();
+    variables[2 * VARIABLES - 1].iov_base = NULL;
+    EXPECT(!cprof_request_is_excepted(1));
+    set_up_variables();
+    variables[2 * VARIABLES - 2].iov_base = buffer + sizeof(buffer) - 4;
+    EXPECT(!cprof_request_is_excepted(1));
+    set_up_variables();
+    cores[1].hvec = NULL;
+    EXPECT(!cprof_request_is_excepted(1));
+    set_up_variables();
+    EXPECT(!cprof_request_is_excepted_in(0, 1) && !cprof_request_is_excepted_in(2, 1));
+    EXPECT(!cprof_request_is_excepted_in(1, -1) && !cprof_request_is_excepted_in(1, CORES));
+    EXPECT(cprof_request_is_excepted_in(1, 1));
+}
+
 static void mules_and_spoolers_have_no_requests(void)
 {
     set_up();
@@ -285,6 +374,9 @@ int main(void)
     RUN(a_host_stands_without_its_port);
     RUN(nothing_outside_the_buffer_is_read);
     RUN(each_request_has_a_stamp_of_its_own);
+    RUN(a_request_is_excepted_by_its_path);
+    RUN(so_are_websockets_and_event_streams);
+    RUN(variables_out_of_bounds_say_nothing);
     RUN(mules_and_spoolers_have_no_requests);
     RUN(no_more_cores_serve_than_are_taken);
     RUN(a_stack_of_free_cores_that_makes_no_sense_says_nothing);

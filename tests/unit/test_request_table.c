@@ -68,8 +68,14 @@ static uint32_t uri_of(int core, char *to, uint32_t to_bytes)
     return (uint32_t)snprintf(to, to_bytes, "/%d/%d", core, (int)stamps[core]);
 }
 
+static bool is_excepted(int core)
+{
+    return stamps[core] == 20;
+}
+
 static const struct cprof_request_view view = {
     .is_running = is_running,
+    .is_excepted = is_excepted,
     .stamp = stamp_of,
     .text = method_of,
     .start_us = start_of,
@@ -138,6 +144,16 @@ static void a_request_has_a_name_and_then_an_end(void)
     EXPECT(has(10, "/1/10") && find(10)->end_us == 0);
     serve(1, 0);
     EXPECT(has(10, "/1/10") && find(10)->end_us > START_US);
+}
+
+static void one_that_is_slow_by_nature_is_marked(void)
+{
+    begin(CORES);
+    serve(1, 20);
+    serve(0, 10);
+    EXPECT(find(20)->flags == CPROF_REQUEST_EXCEPTED && find(10)->flags == 0);
+    serve(1, 11);
+    EXPECT(find(11)->flags == 0);
 }
 
 static void requests_that_are_over_keep_their_names_for_a_while(void)
@@ -230,6 +246,7 @@ static void a_request_without_memory_has_an_entry_when_there_is_some(void)
 int main(void)
 {
     RUN(a_request_has_a_name_and_then_an_end);
+    RUN(one_that_is_slow_by_nature_is_marked);
     RUN(requests_that_are_over_keep_their_names_for_a_while);
     RUN(any_core_has_an_entry_while_its_request_runs);
     RUN(more_entries_than_there_are_at_least_are_used_for_those_that_run_at_once);

@@ -39,10 +39,14 @@ static void whole_entries_are_found_by_their_mark(void)
         fill(i);
     }
     entry(6)->end_us = 4; /* it ended before it began */
+    entry(0)->flags = ~(uint32_t)CPROF_REQUEST_EXCEPTED;
+    entry(1)->flags = CPROF_REQUEST_EXCEPTED;
     cprof_requests_read(&list, &segment, 1);
     EXPECT(list.count == CPROF_REQUESTS_MIN - 1);
     EXPECT(strcmp(cprof_requests_find(&list, CPROF_REQUESTS_MIN)->uri, "/x") == 0);
     EXPECT(cprof_requests_find(&list, 1)->mark == 1);
+    EXPECT(!cprof_requests_find(&list, 1)->is_excepted);
+    EXPECT(cprof_requests_find(&list, 2)->is_excepted);
     EXPECT(!cprof_requests_find(&list, 0) && !cprof_requests_find(&list, 7));
     cprof_requests_read(&list, &segment, 0);
     EXPECT(list.count == 0);

@@ -189,7 +189,7 @@ static void contexts_beyond_the_bound_are_refused_and_others_stay_known(void)
         scope.chain = i + 1;
         added += cprof_tag_scope_put(CONTEXT + i * 80ul, &scope) == CPROF_TAG_SCOPE_ADDED;
     }
-    EXPECT(added == CPROF_TAG_SCOPES_MAX);
+    EXPECT(added == CPROF_TAG_SCOPES_MAX && cprof_tag_scopes_left_out() == 100);
     for (uint32_t i = 0; i < CPROF_TAG_SCOPES_MAX; i++) {
         EXPECT(cprof_tag_scope_find(CONTEXT + i * 80ul, &found) && found.chain == i + 1);
         scope.chain = CPROF_TAG_NO_CHAIN;

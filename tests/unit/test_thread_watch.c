@@ -19,6 +19,9 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,6 +29,7 @@
 #include "../../plugin/sample/offcpu.h"
 #include "../../plugin/threads/thread_scan.h"
 #include "../../plugin/threads/threads.h"
+#include "../../shared/base/log.h"
 #include "expect.h"
 #include "recorder_fixture.h"
 
@@ -45,6 +49,16 @@ static pid_t sleeper_tid;
 static pid_t left_out;
 static void (*visit_others)(pid_t tid, void *data);
 static uint32_t scans; /* so far */
+static bool (*scan_instead)(void (*visit)(pid_t tid, void *data), void *data);
+
+static char logged[1024];
+static unsigned lines;
+
+static void keep_line(const char *line)
+{
+    (void)snprintf(logged, sizeof(logged), "%s", line);
+    lines++;
+}
 
 bool __real_cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void *data);
 bool __wrap_cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void *data);
@@ -59,6 +73,9 @@ static void visit_if_listed(pid_t tid, void *data)
 bool __wrap_cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data), void *data)
 {
     scans++;
+    if (scan_instead) {
+        return scan_instead(visit, data);
+    }
     visit_others = visit;
     return __real_cprof_thread_scan(directory, visit_if_listed, data);
 }
@@ -214,12 +231,54 @@ static void a_core_that_registers_late_takes_the_place_of_what_the_scan_had_met(
     end();
 }
 
+#define FAKE_TIDS 1000000 /* beyond any that this process has */
+
+static int fake_threads;
+
+/* In the place of the directory: many threads that are not there. Their clocks do not tick, which
+ * is asked only of threads that are missing in a look. */
+static bool visit_fakes(void (*visit)(pid_t tid, void *data), void *data)
+{
+    for (int i = 0; i < fake_threads; i++) {
+        visit(FAKE_TIDS + i, data);
+    }
+    return true;
+}
+
+static uint64_t left_out_count(void)
+{
+    return atomic_load(&fixture.recorder.slot->counters[CPROF_COUNTER_THREADS_LEFT_OUT]);
+}
+
+static void threads_beyond_512_are_counted_and_the_log_says_so_once(void)
+{
+    begin();
+    end_sleeper();
+    scan_instead = visit_fakes;
+    cprof_log_setup(keep_line, CPROF_LOG_WARNING);
+    fake_threads = 512;
+    EXPECT(look() && record_count() == 512);
+    EXPECT(left_out_count() == 0 && lines == 0);
+
+    fake_threads = 1000;
+    EXPECT(!look() && record_count() == 512);
+    EXPECT(left_out_count() == 488 && lines == 1);
+    EXPECT(
+        strstr(logged, "more than 512 threads of the app in this process: 488 are not followed"));
+    fake_threads = 600;
+    EXPECT(!look());
+    EXPECT(left_out_count() == 488 && lines == 1);
+    scan_instead = NULL;
+    end();
+}
+
 int main(void)
 {
     RUN(a_thread_that_a_scan_left_out_stays_as_long_as_it_lives);
     RUN(a_thread_that_has_ended_is_forgotten);
     RUN(the_directory_is_only_read_where_a_thread_came_or_went);
     RUN(a_thread_that_takes_the_place_of_another_is_found);
+    RUN(threads_beyond_512_are_counted_and_the_log_says_so_once);
     RUN(a_core_that_registers_late_takes_the_place_of_what_the_scan_had_met);
     return 0;
 }
