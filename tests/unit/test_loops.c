@@ -1,6 +1,6 @@
 /* test_loops.c - see plugin/host/loops.h. uWSGI's tables are this file's own.
  *
- * sources: plugin/host/loops.c plugin/host/request.c
+ * sources: plugin/host/loops.c plugin/host/request.c plugin/host/slow_exceptions.c
  *
  * SPDX-License-Identifier: MIT
  */

@@ -98,8 +98,10 @@ bool cprof_tag_scopes_exist(void)
     return false;
 }
 
-void cprof_tags_see_context(uintptr_t tags_context, struct cprof_seen_tags *seen)
+void cprof_tags_see_context(enum cprof_peek_way way, uintptr_t tags_context,
+                            struct cprof_seen_tags *seen)
 {
+    (void)way;
     (void)tags_context;
     seen->request = 0;
 }
