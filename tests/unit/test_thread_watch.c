@@ -11,7 +11,7 @@
  * sources: plugin/python/peek.c tests/unit/recorder_fixture.c tests/unit/fake_python.c
  * sources: tests/unit/fake_log.c
  * sources: plugin/tags/tag_values.c
- * flags: -Wl,--wrap=cprof_thread_scan
+ * flags: -Wl,--wrap=cprof_thread_scan -Wl,--wrap=cprof_thread_scan_count
  *
  * SPDX-License-Identifier: MIT
  */
@@ -78,6 +78,16 @@ bool __wrap_cprof_thread_scan(int directory, void (*visit)(pid_t tid, void *data
     }
     visit_others = visit;
     return __real_cprof_thread_scan(directory, visit_if_listed, data);
+}
+
+static int fake_threads;
+
+uint64_t __real_cprof_thread_scan_count(int directory);
+uint64_t __wrap_cprof_thread_scan_count(int directory);
+
+uint64_t __wrap_cprof_thread_scan_count(int directory)
+{
+    return scan_instead ? (uint64_t)fake_threads + 1 : __real_cprof_thread_scan_count(directory);
 }
 
 /* Wall time is not looked at here. */
@@ -232,8 +242,6 @@ static void a_core_that_registers_late_takes_the_place_of_what_the_scan_had_met(
 }
 
 #define FAKE_TIDS 1000000 /* beyond any that this process has */
-
-static int fake_threads;
 
 /* In the place of the directory: many threads that are not there. Their clocks do not tick, which
  * is asked only of threads that are missing in a look. */
