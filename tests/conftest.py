@@ -32,6 +32,7 @@ LONGEST = (
     "unit/test_units.py",
     "e2e/test_commands.py",
     "e2e/test_windows.py",
+    "e2e/test_long_windows.py",
     "step/test_step.py",
     "browser/test_page.py",
     "e2e/test_python_api.py",

@@ -22,6 +22,7 @@ from testenv.wait import wait_for
 WINDOW_S = 30
 SECONDS = 60
 # Half of it is a second or two of stacks that are all new.
+LOG_BYTES = 256 << 10
 SMALL_LOG = {
     "cloudprofiler_log_size": "256k",
     "cloudprofiler_period_ms": 5,
@@ -174,9 +175,10 @@ def test_what_a_worker_hung_in_is_known_while_a_long_window_is_open(server):
     assert re.search(r"nap \(.*ever_new\.py:\d+\)", text), text
 
 
-def log_fill(endpoint):
-    metrics = endpoint.ask("/metrics").text
-    return float(re.search(r"^cloudprofiler_log_fill (\S+)$", metrics, re.MULTILINE)[1])
+def used_bytes(endpoint):
+    """Of the worker's log."""
+    (slot,) = endpoint.status()["slots"]
+    return slot["log_used_bytes"]
 
 
 def test_stacks_come_at_once_while_an_upload_lasts(uwsgi, standin, tmp_path):
@@ -193,17 +195,17 @@ def test_stacks_come_at_once_while_an_upload_lasts(uwsgi, standin, tmp_path):
     standin.release("CPU", "0.5s")
     standin.wait_for_requests("update")
     endpoint = Endpoint(server)
-    before, fill = 0.0, log_fill(endpoint)
+    before, used = 0, used_bytes(endpoint)
     deadline = time.monotonic() + SECONDS
 
     # Until the logs were given back, although the window's profile is not delivered.
-    while fill >= before:
+    while used >= before:
         began = time.monotonic()
         answer = endpoint.ask("/debug/pprof/stacks")
-        print(f"{time.monotonic() - began:.3f} s, the log at {fill} %")
+        print(f"{time.monotonic() - began:.3f} s, {used} bytes of the log")
         assert answer.status == 200, answer.text
-        assert time.monotonic() < deadline, f"the log stays at {fill} %"
-        before, fill = fill, log_fill(endpoint)
+        assert time.monotonic() < deadline, f"{used} bytes stay"
+        before, used = used, used_bytes(endpoint)
 
-    assert before > 50
+    assert before > LOG_BYTES / 2
     assert not standin.uploads
