@@ -81,6 +81,10 @@ class Thread(NamedTuple):
     def cpu_ns(self):
         return int(self._read("schedstat").split()[0])
 
+    def run_queue_s(self):
+        """How long it has waited for a CPU since it began."""
+        return int(self._read("schedstat").split()[1]) / 1e9
+
     def voluntary_switches(self):
         for line in self._read("status").splitlines():
             if line.startswith("voluntary_ctxt_switches:"):
