@@ -54,8 +54,9 @@ struct cprof_pace {
     uint64_t random;   /* state of the generator (random.h) */
 };
 
-/* A window begins. */
-void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t seed);
+/* A window begins, in which nothing has run for quiet_ns already. */
+void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t quiet_ns,
+                      uint64_t seed);
 
 /* A look has ended. It and all that the ticker did for it took cost_ns of CPU time, of which it may
  * take one part in `parts`; `moved`: some thread had run since the look before. Returns the time
