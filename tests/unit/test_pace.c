@@ -141,7 +141,7 @@ static void looks_that_cost_much_are_rare_even_while_something_moves(void)
     begin_behind_first_looks(&pace, 6);
     (void)cprof_pace_next(&pace, true, PERIOD_NS / LOOK_PARTS, LOOK_PARTS); /* just cheap enough */
     EXPECT(pace.mean_ns == PERIOD_NS);
-    EXPECT(is_close(mean_of_gaps(&pace, true, MS), 100.0 * MS));
+    EXPECT(is_close(mean_of_gaps(&pace, true, MS), (double)LOOK_PARTS * MS));
     (void)cprof_pace_next(&pace, true, 20 * MS, LOOK_PARTS);
     EXPECT(pace.mean_ns == CPROF_PACE_DEAR_MAX_NS);
     (void)cprof_pace_next(&pace, true, 0, LOOK_PARTS);
@@ -219,16 +219,16 @@ static uint64_t parts_behind_looks_of(struct story story, uint64_t looks_ns)
     return look_parts(&story);
 }
 
-/* A ceiling of 1 % is 100 ms. */
+/* A ceiling of half a per cent is 50 ms. */
 static void looks_take_what_the_others_leave_of_nine_tenths_of_the_ceiling(void)
 {
-    struct story story = {.used_ns = 10 * S, .ceiling_hundredths = 100};
+    struct story story = {.used_ns = 10 * S, .ceiling_hundredths = 50};
 
-    EXPECT(parts_behind_looks_of(story, 90 * MS) == 10000 / 90);
-    story.samples_ns = 25 * MS;
-    EXPECT(parts_behind_looks_of(story, 65 * MS) == 10000 / 65);
-    story.scans_ns = 15 * MS;
-    EXPECT(parts_behind_looks_of(story, 50 * MS) == 200);
+    EXPECT(parts_behind_looks_of(story, 45 * MS) == 10000 / 45);
+    story.samples_ns = 10 * MS;
+    EXPECT(parts_behind_looks_of(story, 35 * MS) == 10000 / 35);
+    story.scans_ns = 10 * MS;
+    EXPECT(parts_behind_looks_of(story, 25 * MS) == 400);
 }
 
 static void a_third_of_the_ceiling_is_theirs_whatever_the_others_take(void)
@@ -252,16 +252,16 @@ static void a_light_worker_is_looked_at_as_if_it_used_a_quarter(void)
     EXPECT(parts_behind_looks_of(story, 45 * MS) == 222);
 }
 
-/* The long run gives them one part in 200: in the next 5 s they have half of that back. */
+/* The long run gives them one part in 400: in the next 5 s they have half of that back. */
 static void what_looks_took_too_much_or_too_little_of_they_make_up_for(void)
 {
-    struct story story = {.used_ns = 10 * S, .ceiling_hundredths = 100, .samples_ns = 40 * MS};
+    struct story story = {.used_ns = 10 * S, .ceiling_hundredths = 50, .samples_ns = 20 * MS};
 
-    EXPECT(parts_behind_looks_of(story, 50 * MS) == 200);
-    EXPECT(parts_behind_looks_of(story, 60 * MS) == 333);
-    EXPECT(parts_behind_looks_of(story, 62500 * MS / 1000) == 400); /* no less than half of it */
-    EXPECT(parts_behind_looks_of(story, 10 * S) == 400);
-    EXPECT(parts_behind_looks_of(story, 40 * MS) == 142);
+    EXPECT(parts_behind_looks_of(story, 25 * MS) == 400);
+    EXPECT(parts_behind_looks_of(story, 30 * MS) == 666);
+    EXPECT(parts_behind_looks_of(story, 31250 * MS / 1000) == 800); /* no less than half of it */
+    EXPECT(parts_behind_looks_of(story, 10 * S) == 800);
+    EXPECT(parts_behind_looks_of(story, 20 * MS) == 285);
     EXPECT(parts_behind_looks_of(story, 0) == LOOK_PARTS); /* and no more than twice of it */
 }
 
