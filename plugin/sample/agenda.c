@@ -10,29 +10,46 @@
 
 #define ROUND_NS CPROF_AGENDA_ROUND_NS
 
-void cprof_agenda_begin(struct cprof_agenda *agenda, uint64_t now_ns, uint64_t own_ns,
-                        uint64_t period_ns, uint64_t threads, bool wants_wall)
+/* A window begins as if nothing had run for this part of it at most. */
+#define QUIET_PART 5u
+
+/* For how long nothing has run by now, but for a part of the time until the window's end at most. */
+static uint64_t quiet_before(const struct cprof_agenda *agenda,
+                             const struct cprof_agenda_start *start)
 {
+    uint64_t quiet_ns = start->is_quiet ? start->now_ns - agenda->ran_ns : 0;
+    uint64_t most_ns =
+        start->end_ns > start->now_ns ? (start->end_ns - start->now_ns) / QUIET_PART : 0;
+
+    return quiet_ns < most_ns ? quiet_ns : most_ns;
+}
+
+void cprof_agenda_begin(struct cprof_agenda *agenda, const struct cprof_agenda_start *start)
+{
+    uint64_t quiet_ns = quiet_before(agenda, start);
+    uint64_t next_ns = start->now_ns + ROUND_NS;
+
     *agenda = (struct cprof_agenda){
-        .wants_wall = wants_wall,
-        .scan_ns = now_ns + ROUND_NS,
-        .scan_pays_ns = now_ns + ROUND_NS,
-        .scan_lazy_ns = now_ns + ROUND_NS,
-        .threads = threads,
-        .scanned = threads,
+        .wants_wall = start->wants_wall,
+        .scan_ns = start->now_ns + cprof_pace_idle_ns(quiet_ns, ROUND_NS),
+        .scan_pays_ns = next_ns,
+        .scan_lazy_ns = next_ns,
+        .threads = start->threads,
+        .scanned = start->threads,
         .restless_ns = agenda->restless_ns,
         .name_ns = UINT64_MAX,
-        .ran_ns = now_ns,
-        .is_moving = true,
-        .paid_ns = own_ns,
+        .ran_ns = start->now_ns - quiet_ns,
+        .is_moving = !start->is_quiet,
+        .is_scanned = start->is_quiet,
+        .paid_ns = start->own_ns,
         .look_parts = CPROF_PACE_LOOK_PARTS_MIN,
     };
-    cprof_agenda_restart(agenda, now_ns, period_ns);
+    cprof_pace_begin(&agenda->pace, start->period_ns, quiet_ns, start->now_ns);
 }
 
 void cprof_agenda_restart(struct cprof_agenda *agenda, uint64_t now_ns, uint64_t period_ns)
 {
-    cprof_pace_begin(&agenda->pace, period_ns, now_ns);
+    cprof_pace_begin(&agenda->pace, period_ns, 0, now_ns);
 }
 
 void cprof_agenda_want_wall(struct cprof_agenda *agenda, bool wants_wall)

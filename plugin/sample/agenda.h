@@ -46,10 +46,19 @@ struct cprof_agenda {
     struct cprof_pace pace;
 };
 
-/* Windows begin, with a scan that was just made of so many threads. The ticker's CPU clock stands
- * at own_ns here and below. A look is due at once if wall time is wanted. */
-void cprof_agenda_begin(struct cprof_agenda *agenda, uint64_t now_ns, uint64_t own_ns,
-                        uint64_t period_ns, uint64_t threads, bool wants_wall);
+struct cprof_agenda_start {
+    uint64_t now_ns;
+    uint64_t own_ns;    /* the ticker's CPU clock, here and below */
+    uint64_t end_ns;    /* of the window that ends first */
+    uint64_t period_ns; /* of the samples */
+    uint64_t threads;   /* that a scan has just found */
+    bool wants_wall;    /* a look is due at once then */
+    bool is_quiet;      /* nothing has run since the windows before */
+};
+
+/* Windows begin. Where nothing has run for long, looks and scans are not as frequent at first as
+ * they are else; but a short window has many. */
+void cprof_agenda_begin(struct cprof_agenda *agenda, const struct cprof_agenda_start *start);
 
 /* A window begins, or the period is another one. A window may be short: its looks begin a period
  * apart, however rare they had become. */

@@ -281,11 +281,12 @@ static void stay_at_thread(struct cprof_thread *thread, uint64_t now_ns, uint64_
     book_still(thread, now_ns, gap_ns, gap_mean_ns);
 }
 
-/* Returns whether the thread has run since the last look. */
+/* Returns whether the thread has run since the last look, or may be running. */
 static bool look_at_thread(struct cprof_thread *thread, uint64_t now_ns, uint64_t gap_mean_ns)
 {
     struct cprof_sleep *sleep = &thread->sleep;
     uint64_t cpu_ns, gap_ns;
+    bool has_run;
 
     if (!cprof_engine_timer_clock(thread->tid, &cpu_ns)) {
         sleep->is_known = false;
@@ -295,9 +296,10 @@ static bool look_at_thread(struct cprof_thread *thread, uint64_t now_ns, uint64_
         start_following(thread, now_ns, cpu_ns);
     }
     gap_ns = now_ns - sleep->wall_seen_ns;
-    if (advance(sleep, now_ns, cpu_ns) > 0 || !sleep->is_known) {
+    has_run = advance(sleep, now_ns, cpu_ns) > 0;
+    if (has_run || !sleep->is_known) {
         look_anew(thread, now_ns, gap_ns, gap_mean_ns);
-        return true;
+        return has_run || !sleep->is_known;
     }
     book_still(thread, now_ns, gap_ns, gap_mean_ns);
     return false;
@@ -352,7 +354,7 @@ bool cprof_offcpu_stay(uint64_t gap_mean_ns)
 {
     uint64_t now_ns = 0;
     unsigned looked_at = 0;
-    bool moved = false;
+    bool has_looked = false;
 
     for (struct cprof_thread *thread = cprof_thread_next(NULL); thread;
          thread = cprof_thread_next(thread)) {
@@ -363,10 +365,11 @@ bool cprof_offcpu_stay(uint64_t gap_mean_ns)
         if (thread->sleep.is_known) {
             stay_at_thread(thread, now_ns, gap_mean_ns);
         } else {
-            moved |= look_at_thread(thread, now_ns, gap_mean_ns);
+            (void)look_at_thread(thread, now_ns, gap_mean_ns);
+            has_looked = true;
         }
     }
-    return moved;
+    return has_looked;
 }
 
 bool cprof_offcpu_name_sleeps(void)

@@ -57,7 +57,7 @@ bool cprof_offcpu_may_be_waiting(void);
 
 /* A look where no thread has run since the last one, which found none that may be waiting: books
  * the same, and asks nothing of those whose stack is known. Others, which a scan may have found
- * since, are looked at. Returns as cprof_offcpu_look does. */
+ * since, are looked at. Returns whether there were such. */
 bool cprof_offcpu_stay(uint64_t gap_mean_ns);
 
 /* Asks again what threads sleep in of which the kernel said nothing at the last look; what is

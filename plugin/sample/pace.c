@@ -27,9 +27,14 @@
 #define STEP_ODDS 8u
 #define STEPS_MAX 64u
 
-void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t seed)
+void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t quiet_ns, uint64_t seed)
 {
-    *pace = (struct cprof_pace){.period_ns = period_ns, .mean_ns = period_ns, .random = seed};
+    *pace = (struct cprof_pace){
+        .period_ns = period_ns,
+        .mean_ns = cprof_pace_idle_ns(quiet_ns, period_ns),
+        .quiet_ns = quiet_ns,
+        .random = seed,
+    };
 }
 
 static uint64_t draw_gap(struct cprof_pace *pace)

@@ -7,8 +7,8 @@
  * instant is sampled at the rate 1 / mean). With even gaps, a stack that was met in a long gap and
  * left in a short one would lose what it had of the short one.
  *
- * Cost      looks at sleepers take at most one part in a hundred of a processor, scans for threads
- *           one in two hundred. Below that, scans take at most a sixth of the ceiling that is set
+ * Cost      looks at sleepers take at most one part in 200 of a processor, and so do scans for
+ *           threads. Below that, scans take at most a sixth of the ceiling that is set
  *           (cloudprofiler-max-overhead) of the worker's own CPU time (ledger.h), and looks what
  *           all else leaves of nine tenths of it: a tenth is room for chance. A third is theirs in
  *           any case. What they took too much or too little of so far, as the first ones do, they
@@ -43,7 +43,7 @@
 #define CPROF_PACE_FIRST_MAX_NS UINT64_C(50000000)
 
 /* At most one part in so many of a processor: of looks, and of scans. */
-#define CPROF_PACE_LOOK_PARTS_MIN 100u
+#define CPROF_PACE_LOOK_PARTS_MIN 200u
 #define CPROF_PACE_SCAN_PARTS_MIN 200u
 
 struct cprof_pace {
@@ -54,8 +54,9 @@ struct cprof_pace {
     uint64_t random;   /* state of the generator (random.h) */
 };
 
-/* A window begins. */
-void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t seed);
+/* A window begins, in which nothing has run for quiet_ns already. */
+void cprof_pace_begin(struct cprof_pace *pace, uint64_t period_ns, uint64_t quiet_ns,
+                      uint64_t seed);
 
 /* A look has ended. It and all that the ticker did for it took cost_ns of CPU time, of which it may
  * take one part in `parts`; `moved`: some thread had run since the look before. Returns the time

@@ -394,6 +394,22 @@ static void settle(struct cprof_agenda *agenda, const struct cprof_window_demand
     }
 }
 
+static void begin_agenda(struct cprof_agenda *agenda, const struct cprof_window_demand *demand,
+                         uint64_t now_ns)
+{
+    uint64_t threads = cprof_thread_watch_count();
+
+    cprof_agenda_begin(agenda, &(struct cprof_agenda_start){
+                                   .now_ns = now_ns,
+                                   .own_ns = cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID),
+                                   .end_ns = demand->next_end_ns,
+                                   .period_ns = demand->period_ns,
+                                   .threads = threads,
+                                   .wants_wall = demand->kinds & CPROF_KIND_WALL,
+                                   .is_quiet = !cprof_quiet_have_others_run(threads),
+                               });
+}
+
 /* Samples until no window of the epoch is open. Returns what the last ones collected. */
 static uint32_t sample_windows(struct cprof_window_demand demand)
 {
@@ -402,9 +418,7 @@ static uint32_t sample_windows(struct cprof_window_demand demand)
     struct cprof_window_demand before;
     uint64_t now_ns = cprof_now_ns(), next_ns;
 
-    cprof_agenda_begin(agenda, now_ns, cprof_kernel_clock_ns(CLOCK_THREAD_CPUTIME_ID),
-                       demand.period_ns, cprof_thread_watch_count(),
-                       demand.kinds & CPROF_KIND_WALL);
+    begin_agenda(agenda, &demand, now_ns);
     do {
         before = demand;
         next_ns = work_off(agenda, &demand, now_ns);

@@ -8,7 +8,9 @@ of one processor alone.
 SPDX-License-Identifier: MIT
 """
 
+import bisect
 import sys
+import threading
 import time
 from typing import NamedTuple
 
@@ -23,7 +25,8 @@ import truth  # its shares; the app's own process has its own copy
 MAX_SAMPLES = 200
 PERIOD_MS = 1
 SECONDS = 10  # a window
-WARM_UP = 3  # windows until the load is up and the period is chosen by one that saw it whole
+WARM_UP = 2  # windows until the load is up and the period is chosen by one that saw it whole
+READ_S = 0.2  # between two readings of the clocks
 RATE = 0.20
 POINTS = 0.015
 DEARER = 0.25
@@ -64,18 +67,46 @@ def _busy(profile):
 
 
 class _Clocks:
+    """What workers and gateway have used by the kernel's clocks, read all the while: other programs
+    leave the workers more at one time than at another, and between windows, too."""
+
     def __init__(self, server):
-        self.workers = list(server.workers().values())
-        self.gateway = server.gateway()
-        self.began = self._read()
+        self._workers = list(server.workers().values())
+        self._tickers = [ticker for pid in self._workers for ticker in processes.tickers(pid)]
+        self._gateway = server.gateway()
+        self._points = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._read_on)
 
-    def _read(self):
-        workers_ns = sum(processes.cpu_ns_without_ticker(pid) for pid in self.workers)
-        return time.monotonic(), workers_ns, processes.cpu_ns(self.gateway)
+    def __enter__(self):
+        self._thread.start()
+        return self
 
-    def since(self):
-        """Seconds, and what workers and gateway used in them, ns."""
-        return [now - before for now, before in zip(self._read(), self.began, strict=True)]
+    def __exit__(self, *_error):
+        self._ended.set()
+        self._thread.join()
+
+    def _read_on(self):
+        while not self._ended.wait(READ_S):
+            used = sum(map(processes.cpu_ns, self._workers))
+            used -= sum(ticker.cpu_ns() for ticker in self._tickers)
+            self._points.append((time.time(), used / 1e9, processes.cpu_ns(self._gateway) / 1e9))
+
+    def _at(self, unix_s, column):
+        place = bisect.bisect(self._points, (unix_s,))
+        before, behind = self._points[place - 1], self._points[place]
+        part = (unix_s - before[0]) / (behind[0] - before[0])
+        return before[column] + part * (behind[column] - before[column])
+
+    def workers_s(self, profile):
+        """In its window."""
+        begin_s = profile.message.time_nanos / 1e9
+        end_s = begin_s + profile.message.duration_nanos / 1e9
+        return self._at(end_s, 1) - self._at(begin_s, 1)
+
+    def gateway_part(self):
+        first, last = self._points[0], self._points[-1]
+        return (last[2] - first[2]) / (last[0] - first[0])
 
 
 def measure(make, reader, count, windows):
@@ -96,14 +127,16 @@ def measure(make, reader, count, windows):
         server.wait_for_workers(count)
         with server.load("/truth", threads=count, seconds=600):
             server.wait_for_profiles(WARM_UP, seconds=120)
-            clocks = _Clocks(server)
-            paths = server.wait_for_profiles(windows, seconds=60 * windows)
-            elapsed_s, workers_ns, gateway_ns = clocks.since()
+            with _Clocks(server) as clocks:
+                server.wait_for_profiles()  # of a window that had begun before
+                paths = server.wait_for_profiles(windows, seconds=60 * windows)
         server.stop()
     finally:
         server.end()
     profiles = [reader.read(path) for path in paths]
-    seconds = sum(profile.message.duration_nanos for profile in profiles) / 1e9
+    lengths = [profile.message.duration_nanos / 1e9 for profile in profiles]
+    seconds = sum(lengths)
+    found_s = sum(_busy(profile) * s for profile, s in zip(profiles, lengths, strict=True))
     total = merged(profiles)
     return Many(
         processes=count,
@@ -111,8 +144,8 @@ def measure(make, reader, count, windows):
         seconds=seconds,
         samples=total.total_count,
         period_ms=min(profile.message.period for profile in profiles) / 1e6,
-        off_total=sum(map(_busy, profiles)) / len(profiles) / (workers_ns / 1e9 / elapsed_s) - 1,
-        cost_s=_own_ns(profiles) / 1e9 / seconds + gateway_ns / 1e9 / elapsed_s,
+        off_total=found_s / sum(map(clocks.workers_s, profiles)) - 1,
+        cost_s=_own_ns(profiles) / 1e9 / seconds + clocks.gateway_part(),
     )
 
 

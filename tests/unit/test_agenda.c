@@ -6,6 +6,8 @@
  */
 #include "../../plugin/sample/agenda.h"
 
+#include <stdio.h>
+
 #include "expect.h"
 
 #define MS        UINT64_C(1000000)
@@ -17,6 +19,7 @@
 #define SCAN_NS   (MS / 10)
 #define NO_END    UINT64_MAX
 #define ROUNDS    2000u
+#define WINDOW_NS (10 * S)
 
 /* Windows end long after a gap of any length. */
 #define GAP_MEANS_MAX 9u
@@ -27,12 +30,25 @@ static uint64_t now_ns, own_ns;
 /* A worker that is busy, and for whose looks and scans nothing is too much. */
 static const struct cprof_ledger ledger = {.worker_ns = S, .wall_ns = S};
 
+static void begin_window(bool wants_wall, bool is_quiet, uint64_t length_ns)
+{
+    cprof_agenda_begin(&agenda, &(struct cprof_agenda_start){
+                                    .now_ns = now_ns,
+                                    .own_ns = own_ns,
+                                    .end_ns = now_ns + length_ns,
+                                    .period_ns = PERIOD_NS,
+                                    .threads = THREADS,
+                                    .wants_wall = wants_wall,
+                                    .is_quiet = is_quiet,
+                                });
+}
+
 static void begin(bool wants_wall)
 {
     agenda = (struct cprof_agenda){0};
     now_ns = BEGIN_NS;
     own_ns = 5 * MS;
-    cprof_agenda_begin(&agenda, now_ns, own_ns, PERIOD_NS, THREADS, wants_wall);
+    begin_window(wants_wall, false, WINDOW_NS);
 }
 
 static void look(bool moved)
@@ -66,13 +82,21 @@ static bool ask(bool have_run)
     return is_asked;
 }
 
+/* What is due at once is due at 0. */
+static void wait_for_next(void)
+{
+    uint64_t next_ns = cprof_agenda_next_ns(&agenda, NO_END);
+
+    now_ns = next_ns > now_ns ? next_ns : now_ns;
+}
+
 /* One round: what is due at the next instant that something is. `runs`: all threads do. Returns
  * whether there was a look that was not spared. */
 static bool go_on(bool runs)
 {
     bool has_looked = false;
 
-    now_ns = cprof_agenda_next_ns(&agenda, NO_END);
+    wait_for_next();
     (void)ask(runs);
     if (cprof_agenda_scan_is_due(&agenda, now_ns)) {
         scan_or_wait();
@@ -118,7 +142,7 @@ static void where_something_moves_others_are_asked_for_at_scans_alone(void)
 
     begin(true);
     for (uint32_t i = 0; i < ROUNDS; i++) {
-        now_ns = cprof_agenda_next_ns(&agenda, NO_END);
+        wait_for_next();
         asked += ask(true);
         if (cprof_agenda_scan_is_due(&agenda, now_ns)) {
             EXPECT(!agenda.is_scanned);
@@ -222,8 +246,62 @@ static void scans_are_frequent_behind_a_thread_that_came_or_went_over_windows_to
     begin(false);
     scan(true);
     EXPECT(agenda.restless_ns == now_ns + CPROF_AGENDA_RESTLESS_NS);
-    cprof_agenda_begin(&agenda, now_ns + S, own_ns, PERIOD_NS, THREADS, false);
+    begin_window(false, false, WINDOW_NS);
     EXPECT(agenda.restless_ns == now_ns + CPROF_AGENDA_RESTLESS_NS);
+}
+
+/* How often the ticker wakes up in a window of so long in which nothing runs. */
+static uint32_t rounds_of(bool wants_wall, bool is_quiet, uint64_t length_ns)
+{
+    uint64_t until_ns = now_ns + length_ns;
+    uint32_t rounds = 0;
+
+    begin_window(wants_wall, is_quiet, length_ns);
+    while (cprof_agenda_next_ns(&agenda, until_ns) < until_ns) {
+        (void)go_on(false);
+        rounds++;
+    }
+    now_ns = until_ns;
+    return rounds;
+}
+
+static void a_worker_that_stays_idle_is_woken_less_often_in_its_next_windows(void)
+{
+    uint32_t first = 0, later = 0, first_of_cpu = 0, later_of_cpu = 0;
+
+    for (uint32_t i = 0; i < 100; i++) {
+        begin(true);
+        now_ns += i; /* the seed */
+        first += rounds_of(true, false, WINDOW_NS);
+        now_ns += 50 * S;
+        later += rounds_of(true, true, WINDOW_NS);
+        begin(false);
+        first_of_cpu += rounds_of(false, false, WINDOW_NS);
+        now_ns += 50 * S;
+        later_of_cpu += rounds_of(false, true, WINDOW_NS);
+    }
+    (void)fprintf(stderr, "  %.1f, then %.1f; CPU alone %.1f, then %.1f\n", first / 100.0,
+                  later / 100.0, first_of_cpu / 100.0, later_of_cpu / 100.0);
+    EXPECT(later <= 16 * 100 && later_of_cpu <= 16 * 100);
+    EXPECT(later * 4 <= first * 3 && later_of_cpu * 4 <= first_of_cpu * 3);
+}
+
+static void a_short_window_has_many_looks_however_quiet_it_was_before(void)
+{
+    begin(true);
+    now_ns += 3600 * S;
+    begin_window(true, true, S);
+    EXPECT(agenda.pace.mean_ns <= S / 20 && agenda.pace.mean_ns >= PERIOD_NS);
+    begin_window(true, true, 0);
+    EXPECT(agenda.pace.mean_ns == PERIOD_NS);
+}
+
+static void where_something_ran_between_windows_looks_begin_a_period_apart(void)
+{
+    begin(true);
+    go_on_for(20 * S, false);
+    begin_window(true, false, WINDOW_NS);
+    EXPECT(agenda.pace.mean_ns == PERIOD_NS && agenda.ran_ns == now_ns);
 }
 
 static void another_number_of_threads_brings_the_next_scan_forward(void)
@@ -260,6 +338,9 @@ int main(void)
     RUN(a_new_period_counts_from_the_next_gap_on);
     RUN(wall_time_that_is_wanted_later_is_looked_at_at_once);
     RUN(scans_are_frequent_behind_a_thread_that_came_or_went_over_windows_too);
+    RUN(a_worker_that_stays_idle_is_woken_less_often_in_its_next_windows);
+    RUN(a_short_window_has_many_looks_however_quiet_it_was_before);
+    RUN(where_something_ran_between_windows_looks_begin_a_period_apart);
     RUN(another_number_of_threads_brings_the_next_scan_forward);
     RUN(threads_are_counted_from_when_a_scan_is_paid_for);
     return 0;

@@ -22,7 +22,7 @@
 /* Behind the first looks of a window, which have a rule of their own. */
 static void begin_behind_first_looks(struct cprof_pace *pace, uint64_t seed)
 {
-    cprof_pace_begin(pace, PERIOD_NS, seed);
+    cprof_pace_begin(pace, PERIOD_NS, 0, seed);
     for (uint32_t i = 0; i < CPROF_PACE_FIRST_LOOKS; i++) {
         (void)cprof_pace_next(pace, true, 0, LOOK_PARTS);
     }
@@ -50,7 +50,7 @@ static void gaps_have_the_period_as_their_mean_while_something_moves(void)
 {
     struct cprof_pace pace;
 
-    cprof_pace_begin(&pace, PERIOD_NS, 1);
+    cprof_pace_begin(&pace, PERIOD_NS, 0, 1);
     EXPECT(is_close(mean_of_gaps(&pace, true, 0), PERIOD_NS));
     EXPECT(pace.mean_ns == PERIOD_NS);
 }
@@ -61,7 +61,7 @@ static void a_gap_does_not_know_how_long_it_was(void)
     uint32_t longer[60] = {0}; /* than so many milliseconds */
     struct cprof_pace pace;
 
-    cprof_pace_begin(&pace, 15 * MS, 8); /* of whole steps of 2 ms */
+    cprof_pace_begin(&pace, 15 * MS, 0, 8); /* of whole steps of 2 ms */
     for (uint32_t i = 0; i < 10 * DRAWS; i++) {
         uint64_t gap_ns = cprof_pace_next(&pace, true, 0, LOOK_PARTS);
 
@@ -81,7 +81,7 @@ static void gaps_double_while_nothing_moves_up_to_a_bound(void)
     static const uint64_t means_ms[] = {20, 40, 80, 100, 100, 100};
     struct cprof_pace pace;
 
-    cprof_pace_begin(&pace, PERIOD_NS, 2);
+    cprof_pace_begin(&pace, PERIOD_NS, 0, 2);
     for (size_t i = 0; i < sizeof(means_ms) / sizeof(means_ms[0]); i++) {
         (void)cprof_pace_next(&pace, false, 0, LOOK_PARTS);
         EXPECT(pace.mean_ns == means_ms[i] * MS);
@@ -94,7 +94,7 @@ static void the_slowest_gaps_have_the_mean_that_is_said(void)
 {
     struct cprof_pace pace;
 
-    cprof_pace_begin(&pace, PERIOD_NS, 3);
+    cprof_pace_begin(&pace, PERIOD_NS, 0, 3);
     for (uint32_t i = 0; i < 100; i++) {
         (void)cprof_pace_next(&pace, false, 0, LOOK_PARTS);
     }
@@ -107,7 +107,7 @@ static void gaps_on_the_way_there_have_their_mean(void)
     double sums_ns[3] = {0};
     struct cprof_pace pace;
 
-    cprof_pace_begin(&pace, PERIOD_NS, 4);
+    cprof_pace_begin(&pace, PERIOD_NS, 0, 4);
     for (uint32_t i = 0; i < DRAWS; i++) {
         (void)cprof_pace_next(&pace, true, 0, LOOK_PARTS);
         for (uint32_t j = 0; j < 3; j++) {
@@ -124,7 +124,7 @@ static void no_gap_is_longer_than_the_bound_on_its_steps(void)
     struct cprof_pace pace;
     uint64_t longest_ns = 0;
 
-    cprof_pace_begin(&pace, PERIOD_NS, 5);
+    cprof_pace_begin(&pace, PERIOD_NS, 0, 5);
     for (uint32_t i = 0; i < 10 * DRAWS; i++) {
         uint64_t gap_ns = cprof_pace_next(&pace, false, 0, LOOK_PARTS);
 
@@ -141,7 +141,7 @@ static void looks_that_cost_much_are_rare_even_while_something_moves(void)
     begin_behind_first_looks(&pace, 6);
     (void)cprof_pace_next(&pace, true, PERIOD_NS / LOOK_PARTS, LOOK_PARTS); /* just cheap enough */
     EXPECT(pace.mean_ns == PERIOD_NS);
-    EXPECT(is_close(mean_of_gaps(&pace, true, MS), 100.0 * MS));
+    EXPECT(is_close(mean_of_gaps(&pace, true, MS), (double)LOOK_PARTS * MS));
     (void)cprof_pace_next(&pace, true, 20 * MS, LOOK_PARTS);
     EXPECT(pace.mean_ns == CPROF_PACE_DEAR_MAX_NS);
     (void)cprof_pace_next(&pace, true, 0, LOOK_PARTS);
@@ -153,7 +153,7 @@ static void the_first_looks_of_a_window_come_soon(void)
 {
     struct cprof_pace pace;
 
-    cprof_pace_begin(&pace, PERIOD_NS, 10);
+    cprof_pace_begin(&pace, PERIOD_NS, 0, 10);
     (void)cprof_pace_next(&pace, true, MS, 1200);
     EXPECT(pace.mean_ns == CPROF_PACE_FIRST_MAX_NS);
     (void)cprof_pace_next(&pace, true, 0, 1200);
@@ -164,7 +164,7 @@ static void the_first_looks_of_a_window_come_soon(void)
     }
     (void)cprof_pace_next(&pace, true, MS, 1200);
     EXPECT(pace.mean_ns == 1000 * MS);
-    cprof_pace_begin(&pace, PERIOD_NS, 10);
+    cprof_pace_begin(&pace, PERIOD_NS, 0, 10);
     (void)cprof_pace_next(&pace, true, MS, 1200);
     EXPECT(pace.mean_ns == CPROF_PACE_FIRST_MAX_NS);
 }
@@ -173,7 +173,7 @@ static void where_nothing_ran_for_long_gaps_are_a_quarter_of_that(void)
 {
     struct cprof_pace pace;
 
-    cprof_pace_begin(&pace, PERIOD_NS, 9);
+    cprof_pace_begin(&pace, PERIOD_NS, 0, 9);
     while (pace.quiet_ns < 2 * S) {
         (void)cprof_pace_next(&pace, false, 0, LOOK_PARTS);
     }
@@ -219,16 +219,16 @@ static uint64_t parts_behind_looks_of(struct story story, uint64_t looks_ns)
     return look_parts(&story);
 }
 
-/* A ceiling of 1 % is 100 ms. */
+/* A ceiling of half a per cent is 50 ms. */
 static void looks_take_what_the_others_leave_of_nine_tenths_of_the_ceiling(void)
 {
-    struct story story = {.used_ns = 10 * S, .ceiling_hundredths = 100};
+    struct story story = {.used_ns = 10 * S, .ceiling_hundredths = 50};
 
-    EXPECT(parts_behind_looks_of(story, 90 * MS) == 10000 / 90);
-    story.samples_ns = 25 * MS;
-    EXPECT(parts_behind_looks_of(story, 65 * MS) == 10000 / 65);
-    story.scans_ns = 15 * MS;
-    EXPECT(parts_behind_looks_of(story, 50 * MS) == 200);
+    EXPECT(parts_behind_looks_of(story, 45 * MS) == 10000 / 45);
+    story.samples_ns = 10 * MS;
+    EXPECT(parts_behind_looks_of(story, 35 * MS) == 10000 / 35);
+    story.scans_ns = 10 * MS;
+    EXPECT(parts_behind_looks_of(story, 25 * MS) == 400);
 }
 
 static void a_third_of_the_ceiling_is_theirs_whatever_the_others_take(void)
@@ -252,16 +252,16 @@ static void a_light_worker_is_looked_at_as_if_it_used_a_quarter(void)
     EXPECT(parts_behind_looks_of(story, 45 * MS) == 222);
 }
 
-/* The long run gives them one part in 200: in the next 5 s they have half of that back. */
+/* The long run gives them one part in 400: in the next 5 s they have half of that back. */
 static void what_looks_took_too_much_or_too_little_of_they_make_up_for(void)
 {
-    struct story story = {.used_ns = 10 * S, .ceiling_hundredths = 100, .samples_ns = 40 * MS};
+    struct story story = {.used_ns = 10 * S, .ceiling_hundredths = 50, .samples_ns = 20 * MS};
 
-    EXPECT(parts_behind_looks_of(story, 50 * MS) == 200);
-    EXPECT(parts_behind_looks_of(story, 60 * MS) == 333);
-    EXPECT(parts_behind_looks_of(story, 62500 * MS / 1000) == 400); /* no less than half of it */
-    EXPECT(parts_behind_looks_of(story, 10 * S) == 400);
-    EXPECT(parts_behind_looks_of(story, 40 * MS) == 142);
+    EXPECT(parts_behind_looks_of(story, 25 * MS) == 400);
+    EXPECT(parts_behind_looks_of(story, 30 * MS) == 666);
+    EXPECT(parts_behind_looks_of(story, 31250 * MS / 1000) == 800); /* no less than half of it */
+    EXPECT(parts_behind_looks_of(story, 10 * S) == 800);
+    EXPECT(parts_behind_looks_of(story, 20 * MS) == 285);
     EXPECT(parts_behind_looks_of(story, 0) == LOOK_PARTS); /* and no more than twice of it */
 }
 
@@ -290,7 +290,7 @@ static double part_of_ceiling_taken(struct story story, uint64_t look_ns, uint32
     struct cprof_pace pace;
 
     *looks = 0;
-    cprof_pace_begin(&pace, PERIOD_NS, 11);
+    cprof_pace_begin(&pace, PERIOD_NS, 0, 11);
     while (now_ns < WALL_NS) {
         now_ns += cprof_pace_next(&pace, true, look_ns, parts);
         story.looks_ns += look_ns;
@@ -393,7 +393,7 @@ static void a_long_period_is_kept(void)
     const uint64_t period_ns = 1000 * MS;
     struct cprof_pace pace;
 
-    cprof_pace_begin(&pace, period_ns, 7);
+    cprof_pace_begin(&pace, period_ns, 0, 7);
     for (uint32_t i = 0; i < 1000; i++) {
         (void)cprof_pace_next(&pace, i % 2, 10 * MS, LOOK_PARTS);
         EXPECT(pace.mean_ns == period_ns);
@@ -405,9 +405,9 @@ static void any_seed_draws_gaps_of_its_own(void)
     struct cprof_pace zero, one, three;
     uint32_t equal = 0;
 
-    cprof_pace_begin(&zero, PERIOD_NS, 0);
-    cprof_pace_begin(&one, PERIOD_NS, 1);
-    cprof_pace_begin(&three, PERIOD_NS, 3);
+    cprof_pace_begin(&zero, PERIOD_NS, 0, 0);
+    cprof_pace_begin(&one, PERIOD_NS, 0, 1);
+    cprof_pace_begin(&three, PERIOD_NS, 0, 3);
     for (uint32_t i = 0; i < 1000; i++) {
         uint64_t gap_ns = cprof_pace_next(&one, false, 0, LOOK_PARTS);
 
@@ -500,7 +500,7 @@ static struct estimate estimate(uint64_t busy_ms, uint64_t idle_mean_ms)
     struct books books = {.busy_ns = 0};
     double sum = 0, squares = 0, truth_ns;
 
-    cprof_pace_begin(&books.pace, PERIOD_NS, busy_ms);
+    cprof_pace_begin(&books.pace, PERIOD_NS, 0, busy_ms);
     for (uint32_t batch = 0; batch < BATCHES; batch++) {
         double error_ns = run_batch(&life, &books);
 
