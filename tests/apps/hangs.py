@@ -40,6 +40,8 @@ def waiting_way():
 
         return gevent.sleep
     if "asyncio" in uwsgi.opt:
+        # From CPython 3.12 on uWSGI finds no loop that was not set. Processes must not share one.
+        uwsgi.post_fork_hook = lambda: asyncio.set_event_loop(asyncio.new_event_loop())
         return wait_in_asyncio
     return wait_in_uwsgi if "greenlet" in uwsgi.opt else time.sleep
 
