@@ -5,7 +5,9 @@ SPDX-License-Identifier: MIT
 """
 
 import contextlib
+import os
 import re
+import signal
 import statistics
 import threading
 import time
@@ -102,6 +104,36 @@ def test_a_window_that_outlasts_its_logs_has_all_that_was_sampled(uwsgi, profile
     assert wall.by_state()["running"] == pytest.approx(cpu.total_ns, rel=0.001)
     error_s = bounds.MODEL * NAP_S + LOOK_S
     assert -error_s <= NAP_S - wall.ns_of("nap") / 1e9 <= error_s + gap_s
+
+
+def test_a_killed_gateways_window_has_what_was_sampled_since_the_logs_were_given_back(
+    uwsgi, profile_reader
+):
+    server = uwsgi(
+        app="ever_new",
+        processes=1,
+        threads=2,
+        cloudprofiler_output_interval=600,
+        cloudprofiler_output_duration=WINDOW_S,
+        **SMALL_LOG,
+    )
+    server.get("/work")
+    # Of three parts, the last of which has begun.
+    server.wait_for_log(r"debug: window \d+ opens for", times=3, seconds=WINDOW_S)
+    os.kill(server.gateway(), signal.SIGKILL)
+    server.wait_for_log(r"warning: a window's profiles lack what was sampled until \d+ s ago")
+    server.wait_for_log(CUT, times=4, seconds=WINDOW_S)
+
+    path = wait_for(lambda: profile_files(server.profiles), "the profile", SECONDS)[0]
+    profile = profile_reader.read(path)
+
+    parts, gap_s = PARTS.match(profile.comment("parts")).groups()
+    sampled_s = profile.message.duration_nanos / 1e9 + float(gap_s)
+    print(f"{parts} parts in {sampled_s:.3f} s")
+    assert int(parts) >= 2
+    assert sampled_s < WINDOW_S - 1  # a part lasts for a second at least
+    assert "[log full]" not in profile.functions()
+    assert profile.ns_of("left") > profile.ns_of("right") > 0
 
 
 @pytest.fixture
