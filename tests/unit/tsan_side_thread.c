@@ -7,6 +7,9 @@
  */
 #include "../../gateway/loop/side_thread.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "../../gateway/loop/log_writer.h"
 #include "../../shared/base/log.h"
 #include "../../shared/base/units.h"
@@ -60,9 +63,11 @@ static void give(struct counting *counting)
 
 static void each_job_is_one_threads_at_a_time(void)
 {
+    int shown = dup(STDERR_FILENO), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     struct cprof_error error;
 
-    cprof_log_setup(cprof_log_writer_write, CPROF_LOG_ERROR);
+    cprof_log_setup(cprof_log_writer_write, CPROF_LOG_INFO);
+    EXPECT(shown >= 0 && nowhere >= 0 && dup2(nowhere, STDERR_FILENO) == STDERR_FILENO);
     cprof_loop_init(&loop);
     side = cprof_side_thread_create(&loop, &rule, &error);
     EXPECT(side);
@@ -70,6 +75,7 @@ static void each_job_is_one_threads_at_a_time(void)
         give(&jobs[i]);
     }
     cprof_loop_run(&loop);
+    EXPECT(dup2(shown, STDERR_FILENO) == STDERR_FILENO && cprof_log_writer_dropped() == 0);
     EXPECT(given == ROUNDS && cprof_side_thread_end(side, 20 * NS_PER_S));
 }
 
