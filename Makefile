@@ -146,7 +146,7 @@ build/$(1)/library.a: $($(3):%.c=build/$(1)/%.o) build/$(1)/generated.o
 	@$$(AR) rcs $$@ $$^
 endef
 $(eval $(call sanitizer_rules,asan,ASAN,LIBRARY_SOURCES))
-# The gateway is one thread; tests read logs with its reader.
+# Tests read logs with the gateway's reader; what else they want of it they name.
 $(eval $(call sanitizer_rules,tsan,TSAN,TSAN_SOURCES))
 
 build/unit.mk: $(UNIT_SOURCES) tools/unit-rules

@@ -1,6 +1,6 @@
 /* convert.h - a finished profile in another format, filtered by its samples' tags.
  *
- * Callers   the gateway's thread.
+ * Callers   the gateway's threads.
  * Memory    what is returned is malloc'd and the caller's; NULL after an error.
  * Trust     a file may come from anybody (pprof.h). Each format's texts are escaped in its own
  *           way; control characters became U+FFFD when the file was read.

@@ -1,6 +1,7 @@
 /* read_file.h - a whole regular file in a directory.
  *
- * Callers   the gateway's thread. Blocks for as long as the disk takes.
+ * Callers   waits for as long as the disk takes: the side thread for files and, for the page's own
+ *           files beside the plugin, the gateway's thread.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -33,11 +33,12 @@ BACK_TO_BACK = {"cloudprofiler_output_interval": 2, "cloudprofiler_output_durati
 def slow_gateway(workspace, plugin_dir, request):
     """A gateway program for which some calls are slow."""
 
-    def make(**calls):
+    def make(*lines, **calls):
         directory = workspace / f"slow-{request.node.name}"
         directory.mkdir()
         library = build_library(Path(__file__).with_name("slow_calls.c"), directory / "slow.so")
-        return wrap_gateway(directory, program=plugin_dir / GATEWAY, LD_PRELOAD=library, **calls)
+        program = plugin_dir / GATEWAY
+        return wrap_gateway(directory, *lines, program=program, LD_PRELOAD=library, **calls)
 
     return make
 
@@ -78,6 +79,27 @@ def test_a_slow_disk_holds_up_nobody_and_costs_no_profile(uwsgi, slow_gateway):
     assert all(profile_files(server.profiles, kind) for kind in KINDS)
     assert endpoint.status()["files"]["failed"] == 0
     assert longest_turn_ms(endpoint) < TURN_MS
+
+
+def test_a_window_that_waits_for_a_disk_that_hangs_outlives_a_kill(uwsgi, slow_gateway):
+    hangs_once = f'mkdir "$0.once" && export SLOW_DISK_MS={1000 * SECONDS}'
+    server = uwsgi(
+        cloudprofiler_gateway_binary=slow_gateway(hangs_once),
+        cloudprofiler_output_interval=600,
+        cloudprofiler_output_duration=1,
+        **HTTP,
+    )
+    endpoint = Endpoint(server)
+    wait_for(lambda: waiting(endpoint) == len(KINDS), "profiles that wait for the disk", SECONDS)
+    starts = [profile["start_ms"] for profile in endpoint.ask("/profiles/").json()["recent"]]
+    assert not any(profile_files(server.profiles, kind) for kind in KINDS)
+
+    os.kill(server.gateway(), signal.SIGKILL)
+    endpoint = Endpoint(server, times=2)
+    wait_for(lambda: written(endpoint) == len(KINDS), "the same profiles", SECONDS)
+
+    files = endpoint.ask("/profiles/").json()["files"]
+    assert [file["start_ms"] for file in files] == starts
 
 
 def test_who_asks_for_files_of_a_disk_that_hangs_is_answered_without_them(uwsgi, slow_gateway):

@@ -7,6 +7,9 @@
  */
 #include "../../gateway/loop/side_thread.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "../../gateway/loop/log_writer.h"
 #include "../../shared/base/log.h"
 #include "../../shared/base/units.h"
@@ -58,11 +61,26 @@ static void give(struct counting *counting)
     EXPECT(cprof_side_thread_take(side, &counting->job));
 }
 
+/* Each line is dropped and counted. */
+static int open_full_pipe(void)
+{
+    static const char bytes[4096];
+    int fds[2];
+
+    EXPECT(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+    while (write(fds[1], bytes, sizeof(bytes)) > 0) {
+        continue;
+    }
+    return fds[1];
+}
+
 static void each_job_is_one_threads_at_a_time(void)
 {
+    int shown = dup(STDERR_FILENO), full = open_full_pipe();
     struct cprof_error error;
 
-    cprof_log_setup(cprof_log_writer_write, CPROF_LOG_ERROR);
+    cprof_log_setup(cprof_log_writer_write, CPROF_LOG_INFO);
+    EXPECT(shown >= 0 && dup2(full, STDERR_FILENO) == STDERR_FILENO);
     cprof_loop_init(&loop);
     side = cprof_side_thread_create(&loop, &rule, &error);
     EXPECT(side);
@@ -70,6 +88,8 @@ static void each_job_is_one_threads_at_a_time(void)
         give(&jobs[i]);
     }
     cprof_loop_run(&loop);
+    EXPECT(dup2(shown, STDERR_FILENO) == STDERR_FILENO);
+    EXPECT(cprof_log_writer_dropped() == (uint64_t)2 * ROUNDS);
     EXPECT(given == ROUNDS && cprof_side_thread_end(side, 20 * NS_PER_S));
 }
 
