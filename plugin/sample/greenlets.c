@@ -66,7 +66,7 @@ static void note(uintptr_t address)
     atomic_fetch_add(&greenlets.left_out, 1);
 }
 
-static bool is_of_thread(void)
+static bool is_ours(void)
 {
     return cprof_guard_is_set() && (pid_t)syscall(SYS_gettid) == greenlets.tid;
 }
@@ -75,13 +75,13 @@ static void *new_and_note(void *type, void *arguments, void *keywords)
 {
     void *object = greenlets.original_new(type, arguments, keywords);
 
-    if (object && is_of_thread()) {
+    if (object && is_ours()) {
         note((uintptr_t)object);
     }
     return object;
 }
 
-/* NULL: it has no place. */
+/* NULL: it is not noted. */
 static struct cprof_greenlet *find(uintptr_t address)
 {
     for (uint32_t probe = 0; probe < greenlets.probes; probe++) {
@@ -94,9 +94,19 @@ static struct cprof_greenlet *find(uintptr_t address)
     return NULL;
 }
 
+static void count_one_less(void)
+{
+    if (atomic_load(&greenlets.left_out) > 0) {
+        atomic_fetch_sub(&greenlets.left_out, 1);
+    }
+}
+
+/* Where one was left out this may be it: it counts once, and no more when it has a place. */
 void cprof_greenlets_note(uintptr_t address)
 {
-    if (address && greenlets.places && is_of_thread() && !find(address)) {
+    if (address && greenlets.places && greenlets.noted < CPROF_GREENLETS_MAX && is_ours() &&
+        !find(address)) {
+        count_one_less();
         note(address);
     }
 }
@@ -110,8 +120,8 @@ static void forget_and_dealloc(void *object)
     if (place) {
         atomic_store(&place->address, 0);
         greenlets.noted--;
-    } else if (atomic_load(&greenlets.left_out) > 0 && is_of_thread()) {
-        atomic_fetch_sub(&greenlets.left_out, 1);
+    } else if (is_ours()) {
+        count_one_less();
     }
     greenlets.original_dealloc(object);
 }
