@@ -98,9 +98,9 @@ static void work(void *context, uint64_t now_ns)
         }
     }
     look_at_left(windows);
-    cprof_parts_resume(windows, now_ns);
-    cprof_parts_look(windows, now_ns);
     cprof_entries_recycle(windows, now_ns);
+    cprof_parts_resume(windows, now_ns); /* behind it: windows go on once all logs are given back */
+    cprof_parts_look(windows, now_ns);
     windows->timer.due_ns = next_look_ns(windows);
 }
 
