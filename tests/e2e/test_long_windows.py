@@ -238,5 +238,5 @@ def test_stacks_come_at_once_while_an_upload_lasts(uwsgi, standin, tmp_path):
         assert time.monotonic() < deadline, f"{used} bytes stay"
         before, used = used, used_bytes(endpoint)
 
-    assert before > LOG_BYTES / 2
+    assert before >= LOG_BYTES / 2
     assert not standin.uploads
