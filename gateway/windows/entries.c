@@ -132,6 +132,7 @@ static void hand_over(struct cprof_windows *windows, struct cprof_entry *entry,
 
     entry->ticket = NULL;
     entry->stage = CPROF_STAGE_FINISHED;
+    entry->goes_on = false;
     entry->look_ns = CPROF_LOOP_NEVER;
     drop_logs(entry);
     if (windows->observer.finished) {

@@ -236,6 +236,7 @@ struct cprof_making *cprof_making_begin(const struct cprof_harvest_source *sourc
 void cprof_making_next_part(struct cprof_making *making, const struct cprof_harvest_source *source)
 {
     take_source(making, source);
+    cprof_running_reset(&making->harvest.running);
     for (unsigned i = 0; i < making->harvest.count; i++) {
         cprof_merge_next_part(&making->merges[i], &making->window);
     }

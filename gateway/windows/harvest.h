@@ -48,7 +48,8 @@ struct cprof_harvest {
     uint64_t samples;     /* that gave a stack, of all slots */
     uint64_t duration_ns; /* that was sampled */
 
-    struct cprof_running running; /* empty unless stacks carry the marks of their requests */
+    /* Of the last part; empty unless stacks carry the marks of their requests. */
+    struct cprof_running running;
 
     bool memory_refused; /* in a slot: records found no memory */
 

@@ -39,6 +39,7 @@ struct end {
     char parts_comment[120];
     char slot_comment[1200];
     char ticket[64];
+    size_t running_count; /* requests that ran when it ended, as far as is known */
 };
 
 static struct cprof_segment segment;
@@ -54,6 +55,7 @@ bool __wrap_cprof_pages_take(void *start, size_t bytes)
 }
 
 static unsigned slots_looked_at; /* for a look at all logs */
+static bool looks_are_refused;
 
 bool __real_cprof_snapshot_step(struct cprof_snapshot *snapshot,
                                 const struct cprof_segment *segment, uint32_t epoch,
@@ -70,6 +72,9 @@ bool __wrap_cprof_snapshot_step(struct cprof_snapshot *snapshot,
                                 struct cprof_error *error)
 {
     slots_looked_at++;
+    if (looks_are_refused) {
+        return cprof_fail(error, "refused");
+    }
     return __real_cprof_snapshot_step(snapshot, looked_at, epoch, bounds, error);
 }
 
@@ -281,6 +286,7 @@ static void note_end(void *context, const struct cprof_window_result *result)
     end->worst_percent = result->harvest ? result->harvest->worst_percent : 0;
     end->window = *result->window;
     end->is_lost = !result->harvest;
+    end->running_count = result->harvest ? result->harvest->running.count : 0;
     EXPECT(strlen(result->ticket) == result->ticket_bytes);
     (void)snprintf(end->ticket, sizeof(end->ticket), "%s", result->ticket);
     for (unsigned i = 0; result->harvest && i < result->harvest->count; i++) {
@@ -809,6 +815,68 @@ static void windows_that_are_open_together_go_on_together(void)
     EXPECT(first.cpu_count == 7 && second.cpu_count == 14);
     EXPECT(second.wall_count == 22 && second.wall_ns == 220 * MS);
     EXPECT(first.sampled_ns < 3000 * MS && first.sampled_ns > 2970 * MS);
+    end_test();
+}
+
+static struct cprof_request_entry *begin_request(unsigned index)
+{
+    struct cprof_request_entry *entry = &cprof_segment_requests(&segment, 0)[index];
+
+    *entry = (struct cprof_request_entry){
+        .mark = index + 1, .start_us = 5, .method_bytes = 3, .uri_bytes = 2};
+    memcpy(entry->method, "GET", 3);
+    memcpy(entry->uri, "/x", 2);
+    return entry;
+}
+
+static void of_several_parts_the_last_one_says_which_requests_run(void)
+{
+    struct end end = {0};
+    struct cprof_window_order wanted = an_order(&end, CPROF_SOURCE_WATCH, 3000 * MS);
+    struct cprof_request_entry *ends;
+
+    begin_test();
+    wanted.kinds = CPROF_KIND_WALL;
+    wanted.flags = CPROF_WINDOW_REQUESTS;
+    (void)order(&wanted);
+    await_mask(1);
+    join();
+    (void)begin_request(0);
+    ends = begin_request(1);
+    fill_half_of_the_log();
+    pass(300 * MS);
+    atomic_store(&slot->closed_epoch, 2);
+    meet_next_epoch();
+    join();
+    ends->end_us = 6;
+    settle();
+    pass(2500 * MS);
+    atomic_store(&slot->closed_epoch, 3);
+    run_until(has_ended, &end);
+
+    EXPECT(!end.is_lost && end.running_count == 1);
+    end_test();
+}
+
+/* A process that does not close its log makes a look at the part's end needed. */
+static void a_window_that_is_lost_at_the_end_of_a_part_is_not_sampled_any_more(void)
+{
+    struct end first = {0}, second = {0};
+    struct cprof_window open[CPROF_WINDOWS_MAX];
+
+    begin_test();
+    (void)order_for(&first, LONG_NS);
+    (void)order_for(&second, LONG_NS);
+    await_mask(3);
+    join();
+    settle();
+    pass(100 * MS);
+    fill_half_of_the_log();
+    looks_are_refused = true;
+    run_until(has_ended, &first);
+    looks_are_refused = false;
+
+    EXPECT(first.is_lost && cprof_windows_read(windows, open) == !has_ended(&second));
     end_test();
 }
 
@@ -1357,6 +1425,8 @@ int main(void)
     RUN(a_window_opens_at_once_beside_another_however_old_the_logs_are);
     RUN(what_windows_of_several_parts_cost_is_added_up);
     RUN(windows_that_are_open_together_go_on_together);
+    RUN(of_several_parts_the_last_one_says_which_requests_run);
+    RUN(a_window_that_is_lost_at_the_end_of_a_part_is_not_sampled_any_more);
     RUN(a_log_that_is_half_full_again_at_once_is_given_back_after_a_while);
     RUN(a_window_whose_end_comes_between_two_parts_is_complete);
     RUN(a_process_that_did_not_close_its_log_comes_back_to_the_window_when_it_does);
