@@ -10,19 +10,21 @@
 #include "../../shared/base/units.h"
 #include "../../shared/segment/window.h"
 
-/* A writer takes a microsecond; one that was killed in the middle takes for ever. */
-#define TRIES_MAX 100u
+/* A writer takes a microsecond; one that was killed in the middle takes for ever. It has left one
+ * entry so, and whoever leaves many of them must not hold the gateway up. */
+#define TRIES_MAX      100u
+#define SLOT_TRIES_MAX 1000u
 
 /* Entries that are copied at once, where nobody writes to them: those of a page. */
 #define ENTRIES_AT_ONCE 16u
 
 _Static_assert(CPROF_REQUESTS_MIN % ENTRIES_AT_ONCE == 0, "no part is left over");
 
-/* The sequence in calls of its own, before and behind. */
+/* The sequence in calls of its own, before and behind. Takes its tries off what the slot has. */
 static bool copy_entry(struct cprof_request_entry *copy, const struct cprof_segment *segment,
-                       const struct cprof_request_entry *entry)
+                       const struct cprof_request_entry *entry, unsigned *slot_tries)
 {
-    for (unsigned i = 0; i < TRIES_MAX; i++) {
+    for (unsigned i = 0; i<TRIES_MAX && * slot_tries> 0; i++, --*slot_tries) {
         uint32_t before, after;
 
         if (!cprof_segment_read(segment, &entry->sequence, &before, sizeof(before)) ||
@@ -107,7 +109,7 @@ static void add_entry(struct cprof_request_list *list, const struct cprof_reques
 
 /* Returns whether entries that were written may follow. */
 static bool add_entries(struct cprof_request_list *list, const struct cprof_segment *segment,
-                        const struct cprof_request_entry *first, size_t count)
+                        const struct cprof_request_entry *first, size_t count, unsigned *slot_tries)
 {
     struct copies copies;
 
@@ -119,7 +121,7 @@ static bool add_entries(struct cprof_request_list *list, const struct cprof_segm
             return false;
         }
         if (!was_written_meanwhile(&copies, i) ||
-            copy_entry(&copies.entries[i], segment, &first[i])) {
+            copy_entry(&copies.entries[i], segment, &first[i], slot_tries)) {
             add_entry(list, &copies.entries[i]);
         }
     }
@@ -138,10 +140,11 @@ void cprof_requests_read(struct cprof_request_list *list, const struct cprof_seg
 {
     const struct cprof_request_entry *entries = cprof_segment_requests(segment, slot_index);
     uint32_t read = 0;
+    unsigned slot_tries = SLOT_TRIES_MAX;
 
     list->count = 0;
     while (read < segment->request_count &&
-           add_entries(list, segment, &entries[read], ENTRIES_AT_ONCE)) {
+           add_entries(list, segment, &entries[read], ENTRIES_AT_ONCE, &slot_tries)) {
         read += ENTRIES_AT_ONCE;
     }
     if (list->count > 0) {

@@ -1,6 +1,7 @@
 /* test_requests.c - see gateway/profile/requests.h: entries that a hostile worker wrote.
  *
  * sources: tests/unit/fake_log.c
+ * flags: -Wl,--wrap=cprof_segment_read
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,6 +17,20 @@
 
 static struct cprof_segment segment;
 static struct cprof_request_list list;
+
+static unsigned reads;
+
+bool __real_cprof_segment_read(const struct cprof_segment *segment, const void *from, void *to,
+                               size_t bytes);
+bool __wrap_cprof_segment_read(const struct cprof_segment *segment, const void *from, void *to,
+                               size_t bytes);
+
+bool __wrap_cprof_segment_read(const struct cprof_segment *read_segment, const void *from, void *to,
+                               size_t bytes)
+{
+    reads++;
+    return __real_cprof_segment_read(read_segment, from, to, bytes);
+}
 
 static struct cprof_request_entry *entry(unsigned core)
 {
@@ -98,6 +113,21 @@ static void what_makes_no_sense_is_left_out(void)
     fake_segment_close(&segment);
 }
 
+static void a_slot_whose_entries_are_all_half_written_holds_nobody_up(void)
+{
+    fake_segment_open(&segment, 2, CPROF_LOG_BYTES_MIN);
+    for (unsigned i = 0; i < CPROF_REQUESTS_MIN; i++) {
+        fill(i);
+        atomic_store(&entry(i)->sequence, 3);
+    }
+    atomic_store(&entry(CPROF_REQUESTS_MIN - 1)->sequence, 4);
+    reads = 0;
+    cprof_requests_read(&list, &segment, 1);
+    EXPECT(list.count == 1 && cprof_requests_find(&list, CPROF_REQUESTS_MIN));
+    EXPECT(reads < 4000);
+    fake_segment_close(&segment);
+}
+
 static void texts_are_cleaned_and_full_ones_fit(void)
 {
     fake_segment_open(&segment, 2, CPROF_LOG_BYTES_MIN);
@@ -116,6 +146,7 @@ int main(void)
     RUN(what_lies_behind_the_entries_that_were_written_is_not_read);
     RUN(of_two_with_one_mark_neither_is_named);
     RUN(what_makes_no_sense_is_left_out);
+    RUN(a_slot_whose_entries_are_all_half_written_holds_nobody_up);
     RUN(texts_are_cleaned_and_full_ones_fit);
     cprof_requests_reset(&list);
     return 0;
