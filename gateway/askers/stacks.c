@@ -116,10 +116,12 @@ static char *warned_of(char *text, const struct cprof_error *error)
 
 /* In the forms that somebody waits for. */
 static void make_texts(char *texts[CPROF_STACKS_FORMS], const struct cprof_stacks *stacks,
-                       const struct cprof_harvest *harvest)
+                       const struct cprof_window_result *result)
 {
+    const struct cprof_harvest *harvest = result->harvest;
     const struct cprof_stack_text wanted = {
         .table = &harvest->profiles[0].table,
+        .end_unix_ns = cprof_window_end_unix_ns(result->window),
         .running = &harvest->running,
         .pid_of = cprof_stacks_pid_of,
         .context = (void *)(uintptr_t)stacks->segment,
@@ -142,7 +144,7 @@ static void finished(void *context, const struct cprof_window_result *result)
     char *texts[CPROF_STACKS_FORMS] = {NULL};
 
     if (result->harvest) {
-        make_texts(texts, stacks, result->harvest);
+        make_texts(texts, stacks, result);
     }
     cprof_windows_release(stacks->windows, result->handle);
     stacks->is_ordered = false;

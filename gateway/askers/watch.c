@@ -104,11 +104,6 @@ static void format_worker(char to[WORKER_BYTES], const struct cprof_watch *watch
     (void)snprintf(to, WORKER_BYTES, "%u", cprof_segment_slot(watch->segment, slot_index)->number);
 }
 
-static uint64_t end_unix_ns(const struct cprof_window *window)
-{
-    return window->start_unix_ns + (window->end_ns - window->start_ns);
-}
-
 /* What a slot asks for. */
 struct wish {
     bool wanted;     /* a window, now */
@@ -424,7 +419,7 @@ static uint64_t longest_us(const struct cprof_watch *watch)
 static bool is_slow(const struct cprof_watch *watch, const struct cprof_request *request)
 {
     uint64_t window_start_us = watch->last_window.start_unix_ns / NS_PER_US;
-    uint64_t window_end_us = end_unix_ns(&watch->last_window) / NS_PER_US;
+    uint64_t window_end_us = cprof_window_end_unix_ns(&watch->last_window) / NS_PER_US;
     uint64_t end_us = request->end_us ? request->end_us : window_end_us;
 
     return !request->is_excepted && end_us >= window_start_us && end_us > request->start_us &&
@@ -443,7 +438,7 @@ static bool is_gone(const struct cprof_watch *watch, const struct gathered *gath
  * too, whose end no window has seen. */
 static void report_ended(struct cprof_watch *watch, bool all)
 {
-    uint64_t seen_us = end_unix_ns(&watch->last_window) / NS_PER_US;
+    uint64_t seen_us = cprof_window_end_unix_ns(&watch->last_window) / NS_PER_US;
 
     for (unsigned i = 0; i < CPROF_WATCH_REQUESTS_MAX; i++) {
         struct gathered *each = &watch->gathered[i];
@@ -484,7 +479,7 @@ static void gather_slow_requests(struct cprof_watch *watch)
         gather_of_slot(watch, i);
     }
     serve_newcomers(watch);
-    watch->judged_us = end_unix_ns(&watch->last_window) / NS_PER_US;
+    watch->judged_us = cprof_window_end_unix_ns(&watch->last_window) / NS_PER_US;
     report_ended(watch, false);
 }
 
@@ -511,6 +506,8 @@ static bool report_stacks(struct cprof_watch *watch, uint32_t slot_index, struct
     const struct cprof_stack_text wanted = {.table = &watch->last,
                                             .worker = worker,
                                             .running = &watch->running,
+                                            .end_unix_ns =
+                                                cprof_window_end_unix_ns(&watch->last_window),
                                             .pid_of = pid_of_struck,
                                             .context = &strike->pid};
     struct cprof_error error;
@@ -543,7 +540,7 @@ static bool last_window_is_of(const struct cprof_watch *watch, const struct stri
     const struct cprof_window *window = &watch->last_window;
 
     return window->id && window->start_unix_ns < strike->unix_ns &&
-           strike->unix_ns < end_unix_ns(window) + FRESH_NS;
+           strike->unix_ns < cprof_window_end_unix_ns(window) + FRESH_NS;
 }
 
 /* One that no window has seen waits for the window that is under way. */

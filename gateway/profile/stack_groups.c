@@ -211,11 +211,20 @@ double cprof_percent(uint64_t part, uint64_t whole)
     return whole > 0 ? 100.0 * (double)part / (double)whole : 0.0;
 }
 
-static uint64_t age_at_end_us(const struct cprof_table *table, uint64_t start_us)
+/* What is between the parts of a window is in no profile's duration, and yet requests grow older. */
+static void note_ages(struct cprof_stack_entry *entries, size_t count,
+                      const struct cprof_stacks_wanted *wanted)
 {
-    uint64_t end_us = (table->time_unix_ns + table->duration_ns) / NS_PER_US;
+    const struct cprof_table *table = wanted->table;
+    uint64_t end_unix_ns =
+        wanted->end_unix_ns ? wanted->end_unix_ns : table->time_unix_ns + table->duration_ns;
+    uint64_t end_us = end_unix_ns / NS_PER_US;
 
-    return start_us > 0 && start_us < end_us ? end_us - start_us : 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t start_us = entries[i].start_us;
+
+        entries[i].age_us = start_us > 0 && start_us < end_us ? end_us - start_us : 0;
+    }
 }
 
 /* How many greenlets waited in a stack, from the sum of their times. */
@@ -260,7 +269,6 @@ static struct cprof_stack_entry entry_of(const struct cprof_table *table, const 
         .method = row->method,
         .uri = row->uri,
         .start_us = row->start_us,
-        .age_us = age_at_end_us(table, row->start_us),
         .greenlets = greenlets_of(table, row),
         .first = first,
     };
@@ -310,7 +318,6 @@ static size_t add_without_stacks(struct cprof_stack_entry *entries, size_t seen_
             .method = request->method,
             .uri = request->uri,
             .start_us = request->start_us,
-            .age_us = age_at_end_us(wanted->table, request->start_us),
         };
 
         if ((!wanted->worker || strcmp(wanted->worker, entry.worker) == 0) &&
@@ -438,6 +445,7 @@ bool cprof_stacks_see(struct cprof_stacks_seen *seen, const struct cprof_stacks_
     }
     seen->entry_count = make_entries(seen->entries, wanted->table, rows, count);
     seen->entry_count = add_without_stacks(seen->entries, seen->entry_count, wanted);
+    note_ages(seen->entries, seen->entry_count, wanted);
     free(rows);
     if (!arrange(seen)) {
         cprof_stacks_seen_free(seen);

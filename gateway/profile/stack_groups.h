@@ -37,7 +37,7 @@ struct cprof_stack_entry {
     /* The request; start_us 0: none is known. */
     const char *method, *uri;
     uint64_t start_us; /* unix time */
-    uint64_t age_us;   /* when the profile ended; 0: not known */
+    uint64_t age_us;   /* when the window ended; 0: not known */
 
     uint32_t greenlets; /* that wait in the stack, about; 0: this is a request or a thread */
 
@@ -59,6 +59,8 @@ struct cprof_stacks_wanted {
     const struct cprof_table *table;
     const char *worker;                  /* value of the label, the only one; NULL: all */
     const struct cprof_running *running; /* requests that are listed in any case; NULL: none */
+    uint64_t end_unix_ns;                /* of the window; 0: so long after the table's begin as the
+                                          * table lasts */
 };
 
 /* The caller frees them. False: no memory. */

@@ -122,8 +122,10 @@ static void add_workers(struct writing *writing, json_t *workers)
 
 char *cprof_stack_json(const struct cprof_stack_text *wanted, struct cprof_error *error)
 {
-    const struct cprof_stacks_wanted stacks = {
-        .table = wanted->table, .worker = wanted->worker, .running = wanted->running};
+    const struct cprof_stacks_wanted stacks = {.table = wanted->table,
+                                               .worker = wanted->worker,
+                                               .running = wanted->running,
+                                               .end_unix_ns = wanted->end_unix_ns};
     struct writing writing = {.wanted = wanted,
                               .cut = wanted->running && wanted->running->lacks_some};
     json_t *workers = json_array(), *root;

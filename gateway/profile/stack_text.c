@@ -118,8 +118,10 @@ static void print_all(FILE *out, const struct cprof_stack_text *wanted,
 
 char *cprof_stack_text(const struct cprof_stack_text *wanted, struct cprof_error *error)
 {
-    const struct cprof_stacks_wanted stacks = {
-        .table = wanted->table, .worker = wanted->worker, .running = wanted->running};
+    const struct cprof_stacks_wanted stacks = {.table = wanted->table,
+                                               .worker = wanted->worker,
+                                               .running = wanted->running,
+                                               .end_unix_ns = wanted->end_unix_ns};
     char *text = NULL;
     size_t bytes = 0;
     struct cprof_stacks_seen seen;

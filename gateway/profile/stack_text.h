@@ -33,6 +33,7 @@ struct cprof_stack_text {
     const struct cprof_table *table;
     const char *worker; /* value of the label, of the only one that is shown; NULL: all */
     const struct cprof_running *running; /* requests that are shown in any case; NULL: none */
+    uint64_t end_unix_ns;                /* as in stack_groups.h */
     /* The pid of a worker, mule, spooler by its label; 0: not known. NULL: nobody asks. */
     uint32_t (*pid_of)(void *context, const char *worker);
     void *context;

@@ -55,6 +55,12 @@ struct cprof_window_result {
     size_t ticket_bytes;
 };
 
+/* When it ended, unix time. */
+static inline uint64_t cprof_window_end_unix_ns(const struct cprof_window *window)
+{
+    return window->start_unix_ns + (window->end_ns - window->start_ns);
+}
+
 typedef void (*cprof_window_finished)(void *context, const struct cprof_window_result *result);
 
 struct cprof_window_order {

@@ -131,6 +131,24 @@ static void threads_stand_in_order_with_request_and_state(void)
                       "mule 1\n  thread m\n    sleep, 100 %\n      wait (app.py:7)\n");
 }
 
+/* What its table lacks between two parts is time of the request all the same. */
+static void requests_are_as_old_as_at_the_windows_end(void)
+{
+    struct cprof_stack_text wanted = {.table = &table, .end_unix_ns = 1004 * S};
+    struct cprof_error error;
+    char *got;
+
+    begin_test();
+    add(&(struct given){"1", "t", "sleep", "998500000", {"nap"}, S});
+    got = cprof_stack_text(&wanted, &error);
+    EXPECT(got && strstr(got, "GET /x, for 5.5 s\n"));
+    free(got);
+    got = cprof_stack_json(&wanted, &error);
+    EXPECT(got && strstr(got, "\"seconds\":5.5"));
+    free(got);
+    cprof_table_reset(&table);
+}
+
 static void one_stack_in_two_states_is_one_and_rare_ones_are_left_out(void)
 {
     begin_test();
@@ -419,6 +437,7 @@ static void a_selection_keeps_what_has_all_labels_and_adds_and_drops(void)
 int main(void)
 {
     RUN(threads_stand_in_order_with_request_and_state);
+    RUN(requests_are_as_old_as_at_the_windows_end);
     RUN(one_stack_in_two_states_is_one_and_rare_ones_are_left_out);
     RUN(only_the_wanted_worker_is_shown_and_time_without_a_thread_is_not);
     RUN(the_json_says_the_same_as_the_text);
