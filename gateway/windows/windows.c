@@ -235,8 +235,23 @@ static bool order_is_sound(const struct cprof_window_order *order)
            !(order->ticket_bytes && memchr(order->ticket, '\0', order->ticket_bytes));
 }
 
-static struct cprof_entry *find_free(struct cprof_windows *windows)
+/* One place is for looks at what is under way: profiles, however long, never take them all. */
+static bool may_have_place(const struct cprof_windows *windows, uint32_t source)
 {
+    unsigned others = 0;
+
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
+        others += windows->entries[i].stage != CPROF_STAGE_FREE &&
+                  windows->entries[i].order.source != (uint32_t)CPROF_SOURCE_WATCH;
+    }
+    return source == CPROF_SOURCE_WATCH || others < CPROF_WINDOWS_MAX - 1;
+}
+
+static struct cprof_entry *find_free(struct cprof_windows *windows, uint32_t source)
+{
+    if (!may_have_place(windows, source)) {
+        return NULL;
+    }
     for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
         if (windows->entries[i].stage == CPROF_STAGE_FREE) {
             return &windows->entries[i];
@@ -257,7 +272,7 @@ static uint32_t stretched(const struct cprof_config *config, uint64_t period_ns)
 int cprof_windows_order(struct cprof_windows *windows, const struct cprof_window_order *order,
                         struct cprof_error *error)
 {
-    struct cprof_entry *entry = find_free(windows);
+    struct cprof_entry *entry = find_free(windows, order->source);
     char *ticket;
 
     if (!order_is_sound(order)) {
@@ -265,7 +280,8 @@ int cprof_windows_order(struct cprof_windows *windows, const struct cprof_window
         return -1;
     }
     if (!entry) {
-        cprof_fail(error, "%u windows stand already", CPROF_WINDOWS_MAX);
+        cprof_fail(error, "%u windows stand already",
+                   order->source == CPROF_SOURCE_WATCH ? CPROF_WINDOWS_MAX : CPROF_WINDOWS_MAX - 1);
         return -1;
     }
     ticket = strndup(order->ticket_bytes ? order->ticket : "", order->ticket_bytes);

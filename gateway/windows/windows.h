@@ -115,8 +115,9 @@ void cprof_windows_observe(struct cprof_windows *windows,
 void cprof_windows_begin(struct cprof_windows *windows, const int *previous_fds,
                          size_t previous_count);
 
-/* Orders a window and returns its handle, 0 or more. -1: CPROF_WINDOWS_MAX of them are not
- * released yet, or the order is out of bounds; nothing is kept, `finished` will not be called. */
+/* Orders a window and returns its handle, 0 or more. -1: as many as may be are not released yet, or
+ * the order is out of bounds; nothing is kept, `finished` will not be called. There may be
+ * CPROF_WINDOWS_MAX, of which CPROF_SOURCE_WATCH alone gets the last one. */
 int cprof_windows_order(struct cprof_windows *windows, const struct cprof_window_order *order,
                         struct cprof_error *error) CPROF_MUST_USE;
 

@@ -1161,7 +1161,7 @@ static void a_window_that_a_gateway_was_reading_when_it_was_killed_is_read_by_th
     end_test();
 }
 
-static void orders_out_of_bounds_and_a_fifth_one_are_refused(void)
+static void orders_out_of_bounds_and_one_too_many_are_refused(void)
 {
     struct end end = {0};
     struct cprof_window_order good = an_order(&end, CPROF_SOURCE_DEMAND, LONG_NS), bad[10];
@@ -1186,11 +1186,30 @@ static void orders_out_of_bounds_and_a_fifth_one_are_refused(void)
     for (unsigned i = 0; i < 10; i++) {
         EXPECT(cprof_windows_order(windows, &bad[i], &error) == -1);
     }
-    for (unsigned i = 0; i < CPROF_WINDOWS_MAX; i++) {
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX - 1; i++) {
         EXPECT(order(&good) == (int)i);
     }
     EXPECT(cprof_windows_order(windows, &good, &error) == -1);
-    EXPECT(cprof_windows_count(windows, CPROF_SOURCE_DEMAND) == CPROF_WINDOWS_MAX);
+    EXPECT(cprof_windows_count(windows, CPROF_SOURCE_DEMAND) == CPROF_WINDOWS_MAX - 1);
+    end_test();
+}
+
+static void a_look_has_a_place_beside_as_many_profiles_as_there_may_be(void)
+{
+    struct end end = {0}, seen = {.released_at_once = true};
+    struct cprof_window_order profile = an_order(&end, CPROF_SOURCE_DEMAND, LONG_NS);
+    struct cprof_window_order look = an_order(&seen, CPROF_SOURCE_WATCH, 200 * MS);
+    struct cprof_error error;
+
+    begin_test();
+    for (unsigned i = 0; i < CPROF_WINDOWS_MAX - 1; i++) {
+        (void)order(&profile);
+    }
+    (void)order(&look);
+    EXPECT(cprof_windows_order(windows, &look, &error) == -1);
+    run_until(has_ended, &seen);
+    EXPECT(!seen.is_lost && cprof_windows_order(windows, &profile, &error) == -1);
+    (void)order(&look);
     end_test();
 }
 
@@ -1439,7 +1458,8 @@ int main(void)
     RUN(what_is_sampled_while_a_window_is_read_is_not_in_it);
     RUN(a_window_that_is_cancelled_while_it_is_read_calls_nobody);
     RUN(a_window_that_a_gateway_was_reading_when_it_was_killed_is_read_by_the_next);
-    RUN(orders_out_of_bounds_and_a_fifth_one_are_refused);
+    RUN(orders_out_of_bounds_and_one_too_many_are_refused);
+    RUN(a_look_has_a_place_beside_as_many_profiles_as_there_may_be);
     RUN(a_killed_gateways_window_goes_to_the_adopter_with_its_ticket);
     RUN(a_window_that_was_handed_over_and_not_released_is_made_again);
     RUN(a_window_whose_first_look_died_with_a_gateway_is_lost_and_counted);
