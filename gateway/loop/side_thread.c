@@ -287,7 +287,8 @@ static void tell_to_end(struct cprof_side_thread *side, struct list *unworked)
     (void)pthread_mutex_unlock(&side->lock);
 }
 
-/* Of a thread whose job does not end. */
+/* Of a thread whose job does not end. From then on all is the thread's, which may free it as soon
+ * as it has the lock. */
 static bool leave(struct cprof_side_thread *side)
 {
     bool is_working;
@@ -295,10 +296,10 @@ static bool leave(struct cprof_side_thread *side)
     (void)pthread_mutex_lock(&side->lock);
     is_working = side->is_working;
     side->is_left = is_working;
-    (void)pthread_mutex_unlock(&side->lock);
     if (is_working) {
         (void)pthread_detach(side->thread);
     }
+    (void)pthread_mutex_unlock(&side->lock);
     return is_working;
 }
 
