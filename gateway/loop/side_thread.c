@@ -39,6 +39,7 @@ struct cprof_side_thread {
     pthread_mutex_t lock;
     pthread_cond_t stirred;
     struct list urgent_list, list, worked;
+    bool is_others_turn; /* an urgent one was worked last */
     bool is_working;
     bool ends;
     bool is_left; /* by the loop: the thread frees all */
@@ -78,6 +79,15 @@ static void free_side(struct cprof_side_thread *side)
 
 /* The thread */
 
+/* Whoever asks for files again and again does not keep others from being written. */
+static struct cprof_side_job *take_next(struct cprof_side_thread *side)
+{
+    bool is_urgent = side->urgent_list.first && !(side->is_others_turn && side->list.first);
+
+    side->is_others_turn = is_urgent;
+    return take_first(is_urgent ? &side->urgent_list : &side->list);
+}
+
 /* NULL: it is to end. */
 static struct cprof_side_job *next_job(struct cprof_side_thread *side)
 {
@@ -87,7 +97,7 @@ static struct cprof_side_job *next_job(struct cprof_side_thread *side)
     while (!side->urgent_list.first && !side->list.first && !side->ends) {
         (void)pthread_cond_wait(&side->stirred, &side->lock);
     }
-    job = take_first(side->urgent_list.first ? &side->urgent_list : &side->list);
+    job = take_next(side);
     side->is_working = job != NULL;
     (void)pthread_mutex_unlock(&side->lock);
     return job;

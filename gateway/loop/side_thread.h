@@ -5,7 +5,8 @@
  * time. The thread is made for the first job, sleeps without a wake-up while there is none, and
  * blocks all signals.
  *
- * Order     jobs are worked off as they come; urgent ones before all others.
+ * Order     jobs are worked off as they come; urgent ones before all others, but one by one: after
+ *           each of them comes one of the others, if one waits.
  * Bounds    so many jobs and so many bytes wait, and so many urgent jobs. One job is taken as long
  *           as those that wait are within the bound, however large it is itself.
  * No thread where the system refuses it (a limit of processes, a filter of system calls), jobs are

@@ -150,6 +150,23 @@ static void an_urgent_one_goes_before_those_that_wait(void)
     EXPECT(strcmp(order, "hus") == 0 && unworked == 0);
 }
 
+static void one_by_one_urgent_ones_let_others_through(void)
+{
+    struct named hanging = job('h'), second = job('s'), third = job('t');
+    struct named urgent[URGENT_MAX] = {job('U'), job('V')};
+
+    begin_test();
+    take_one_that_hangs(&hanging);
+    EXPECT(take(&second) && take(&third));
+    for (unsigned i = 0; i < URGENT_MAX; i++) {
+        urgent[i].job.is_urgent = true;
+        EXPECT(take(&urgent[i]));
+    }
+    EXPECT(sem_post(&may_go_on) == 0);
+    EXPECT(cprof_side_thread_end(side, 20 * NS_PER_S));
+    EXPECT(strcmp(order, "hUsVt") == 0 && unworked == 0);
+}
+
 static void more_than_the_bound_is_refused_and_stays_the_callers(void)
 {
     struct named jobs[JOBS_MAX], urgent[URGENT_MAX], more = job('m');
@@ -172,7 +189,7 @@ static void more_than_the_bound_is_refused_and_stays_the_callers(void)
     EXPECT(!take(&more));
     EXPECT(sem_post(&may_go_on) == 0);
     EXPECT(cprof_side_thread_end(side, 20 * NS_PER_S));
-    EXPECT(strcmp(order, "0AB123") == 0);
+    EXPECT(strcmp(order, "0A1B23") == 0);
 }
 
 static void bytes_are_bounded_but_one_job_may_be_larger(void)
@@ -237,6 +254,7 @@ int main(void)
 {
     RUN(what_is_worked_beside_the_loop_comes_back_to_it);
     RUN(an_urgent_one_goes_before_those_that_wait);
+    RUN(one_by_one_urgent_ones_let_others_through);
     RUN(more_than_the_bound_is_refused_and_stays_the_callers);
     RUN(bytes_are_bounded_but_one_job_may_be_larger);
     RUN(without_a_thread_jobs_are_done_at_once_and_one_line_says_so);
