@@ -8,6 +8,9 @@
 #include "../../gateway/loop/side_thread.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "../../gateway/loop/log_writer.h"
@@ -93,8 +96,64 @@ static void each_job_is_one_threads_at_a_time(void)
     EXPECT(given == ROUNDS && cprof_side_thread_end(side, 20 * NS_PER_S));
 }
 
+#define LEFT_ROUNDS 20u
+
+static sem_t begun;
+/* Relaxed, so that nothing but the side thread's own lock says what comes before what. */
+static atomic_uint rounds_over;
+
+struct hanging {
+    struct cprof_side_job job;
+    unsigned round;
+};
+
+static void hang(struct cprof_side_job *job)
+{
+    EXPECT(sem_post(&begun) == 0);
+    while (atomic_load_explicit(&rounds_over, memory_order_relaxed) <=
+           ((struct hanging *)job)->round) {
+        (void)sched_yield();
+    }
+}
+
+static void never(struct cprof_side_job *job, bool was_worked)
+{
+    (void)job, (void)was_worked;
+    EXPECT(!"a job that was left comes back");
+}
+
+/* It closes its descriptor, and then frees its memory. */
+static void wait_for_end(int fd)
+{
+    while (fcntl(fd, F_GETFD) >= 0) {
+        (void)sched_yield();
+    }
+}
+
+static void a_thread_that_is_left_frees_what_nobody_else_touches(void)
+{
+    static struct hanging left[LEFT_ROUNDS]; /* the threads' for ever */
+    struct cprof_error error;
+
+    EXPECT(sem_init(&begun, 0, 0) == 0);
+    for (unsigned i = 0; i < LEFT_ROUNDS; i++) {
+        int fd;
+
+        cprof_loop_init(&loop);
+        side = cprof_side_thread_create(&loop, &rule, &error);
+        EXPECT(side && loop.watches[0]);
+        fd = loop.watches[0]->fd;
+        left[i] = (struct hanging){.job = {.bytes = 10, .work = hang, .done = never}, .round = i};
+        EXPECT(cprof_side_thread_take(side, &left[i].job) && sem_wait(&begun) == 0);
+        EXPECT(!cprof_side_thread_end(side, 0));
+        atomic_store_explicit(&rounds_over, i + 1, memory_order_relaxed);
+        wait_for_end(fd);
+    }
+}
+
 int main(void)
 {
     RUN(each_job_is_one_threads_at_a_time);
+    RUN(a_thread_that_is_left_frees_what_nobody_else_touches);
     return 0;
 }
