@@ -19,7 +19,10 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import pythons
+from testenv.loop import TURN_MS
 
 MINORS = ((3, 8), (3, 11), (3, 12), (3, 13))
 # Beyond the seconds of load: the lie, the last windows, the reading of all profiles.
@@ -46,9 +49,10 @@ HEAD = (
     "wrong",
     "lies",
     "crashes",
+    "turn ms",
     "missed",
 )
-WIDTHS = (16, 8, 9, 7, 10, 8, 9, 10, 7, 7, 8, 0)
+WIDTHS = (16, 8, 9, 7, 10, 8, 9, 10, 7, 7, 8, 9, 0)
 
 
 def row(cells):
@@ -79,6 +83,7 @@ def broken_bounds(found):
         "too much that nobody could check": (
             found["unchecked"] <= UNCHECKED_PART_MAX * found["checked"]
         ),
+        "a turn of the gateway's loop was too long": found["longest_turn_ms"] < TURN_MS,
         "rejected records": found["rejected"] == 0,
         "a log was full": found["log_full"] == 0,
         "too few windows": found["windows"] >= WINDOWS_PART_MIN * seconds,
@@ -113,6 +118,7 @@ def result_row(target, found):
             found["wrong"],
             found["lies_found"],
             len(found["crashes"]),
+            f"{found['longest_turn_ms']:.1f}",
             missed_text(found["misses"]),
         )
     )

@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from profile_check import Checker, files_of
 from testenv.build import PYTHON, build_plugin
+from testenv.endpoint import Endpoint
+from testenv.loop import longest_turn_ms
 from testenv.profiles import ProfileReader, profile_files
 from testenv.seccomp import without_perf_events
 from testenv.uwsgi import CRASH, Uwsgi
@@ -70,6 +72,7 @@ def start_server(workspace, name, plugin_dir, library, lie):
         cloudprofiler_output_interval=WINDOW_S,
         cloudprofiler_output_duration=WINDOW_S,
         cloudprofiler_output_keep=0,
+        cloudprofiler_http="%dprofiler.sock",
     )
 
 
@@ -160,6 +163,7 @@ def soak(workspace, name, plugin_dir, library, seconds, lie=False):
             server.start()
         loads = load(server, seconds)
         server.wait_for_profiles()  # the last window with load in it
+        longest_ms = longest_turn_ms(Endpoint(server, token=None))
         crashes = crashes_of(server) + stop(server)
     finally:
         server.kill()
@@ -173,6 +177,7 @@ def soak(workspace, name, plugin_dir, library, seconds, lie=False):
         "failures": [f"{path}: {text}" for path, one in loads.items() for text in one.failures],
         "threads_per_s": loads["/threads"].done * THREADS_A_REQUEST / seconds,
         "units": loads["/exec"].done * UNITS_A_REQUEST,
+        "longest_turn_ms": longest_ms,
         "crashes": crashes,
         "errors": server.our_errors,
         "warnings": sorted(set(server.our_warnings)),

@@ -32,6 +32,7 @@ GOOD_SOAK = {
     "samples": 77917,
     "unit_places": 70518,
     "threads_per_s": 1788.3,
+    "longest_turn_ms": 4.8,
     "misses": {"entry": 115, "blocked": 90000},
 }
 GOOD_LOAD = {
@@ -53,6 +54,7 @@ BAD_SOAKS = [
     {"checked": 0},
     {"log_full": 1},
     {"rejected": 1},
+    {"longest_turn_ms": 61.0},
     {"lies_found": 0},
     {"misses": {"entry": 3900}},
     {"samples": 0, "misses": {}},
