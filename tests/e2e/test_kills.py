@@ -93,7 +93,7 @@ def test_a_killed_workers_quiet_hang_is_in_the_wall_profile(uwsgi, profile_reade
     server = uwsgi(
         app="stuck",
         processes=1,
-        cloudprofiler_output_interval=60,
+        cloudprofiler_output_interval=HANG_S + 4,
         cloudprofiler_output_duration=HANG_S + 4,
     )
     server.wait_for_window()
