@@ -190,6 +190,9 @@ FORMATTED := $(SOURCES) $(TEST_SOURCES) $(HEADERS) $(TEST_HEADERS)
 lint-format: build/venv/ready
 	@echo 'rule: C is laid out by .clang-format'
 	@$(CLANG_FORMAT) --dry-run --Werror $(FORMATTED)
+	@echo 'rule: no line of C is longer than 100 columns, comments included'
+	@! awk 'length > 100 { print FILENAME ":" FNR ": " length " columns"; found = 1 } \
+		END { exit !found }' $(FORMATTED)
 
 lint-tidy: $(SOURCES:%.c=build/tidy/%.ok)
 build/tidy/%.ok: %.c $(HEADERS) .clang-tidy $(PREPARED) build/venv/ready

@@ -93,8 +93,8 @@ static void order_window(struct cprof_scheduled_windows *scheduled, uint64_t end
     }
 }
 
-/* While one of the schedule's own stands, adopted or ending just now, the turn waits for it; for one
- * that is being written not long. */
+/* While one of the schedule's own stands, adopted or ending just now, the turn waits for it; for
+ * one that is being written not long. */
 static void look(void *context, uint64_t now_ns)
 {
     struct cprof_scheduled_windows *scheduled = context;

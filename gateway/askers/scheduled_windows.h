@@ -3,9 +3,9 @@
  *
  * Callers   the gateway's thread.
  * Memory    the caller's; it must live as long as the loop.
- * Disk      the next turn waits for it a quarter of a second, no longer. One window at a time is kept until its profiles are
- *           written, so that a gateway that is killed loses none of it; those that end meanwhile
- *           are given back at once.
+ * Disk      the next turn waits for it a quarter of a second, no longer. One window at a time is
+ *           kept until its profiles are written, so that a gateway that is killed loses none of it;
+ *           those that end meanwhile are given back at once.
  * Failure   what cannot be delivered is dropped: the windows go on. A turn that finds no place for
  *           its window is left out, with a line in the log.
  *
@@ -48,7 +48,8 @@ bool cprof_scheduled_windows_begin(struct cprof_scheduled_windows *scheduled,
 void cprof_scheduled_windows_start(struct cprof_scheduled_windows *scheduled, uint64_t now_ns);
 void cprof_scheduled_windows_pause(struct cprof_scheduled_windows *scheduled);
 
-/* When the next window of the schedule ends, one that is open not counted; 0: there will be none. */
+/* When the next window of the schedule ends, one that is open not counted; 0: there will be
+ * none. */
 uint64_t cprof_scheduled_windows_next_end_unix_ns(const struct cprof_scheduled_windows *scheduled);
 
 /* Takes all of its windows back (cprof_windows_drop). What waits for the disk is written. */

@@ -1,8 +1,8 @@
 /* slow_places.h - which of the slow requests are followed, where there are more than places.
  *
  * Many requests of one URI are as a rule slow by nature; the one among them that hangs for another
- * reason is the one that an operator looks for. So the URI with the most places gives one up, and of
- * its requests the one that has run longest: most is known of that.
+ * reason is the one that an operator looks for. So the URI with the most places gives one up, and
+ * of its requests the one that has run longest: most is known of that.
  *
  * Callers   the gateway's thread. Pure.
  *

@@ -32,7 +32,8 @@
 /* Stacks that are older when a worker is ended say nothing of its end. */
 #define FRESH_NS (5 * NS_PER_S)
 
-/* That would like a place, in one window: a hostile worker may claim slow requests by the hundred. */
+/* That would like a place, in one window: a hostile worker may claim slow requests by the
+ * hundred. */
 #define NEWCOMERS_MAX (4 * CPROF_WATCH_REQUESTS_MAX)
 
 /* After all places for windows were taken. */

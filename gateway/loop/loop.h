@@ -4,7 +4,8 @@
  * Memory    watches and timers are their owners' and borrowed while they are added.
  * Idle      sleeps in poll until the earliest timer.
  * Waiting   callbacks wait for nothing, and cut what takes long into turns: what may wait for a
- *           disk is done beside the loop (side_thread.h). The loop keeps a book of its longest turn.
+ *           disk is done beside the loop (side_thread.h). The loop keeps a book of its longest
+ *           turn.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -3,9 +3,9 @@
  * Callers   the gateway's thread.
  * Trust     none: each entry is copied out first, and used if it was not written meanwhile and its
  *           numbers are sound. Texts are cleaned.
- * Memory    the list begins as zeros and keeps what it has needed until it is reset: half a kilobyte
- *           for each request of the slot that has most, of which there are no more than the slot has
- *           entries.
+ * Memory    the list begins as zeros and keeps what it has needed until it is reset: half a
+ *           kilobyte for each request of the slot that has most, of which there are no more than
+ *           the slot has entries.
  * Names     a request that cannot be told from another by its mark has none.
  *
  * SPDX-License-Identifier: MIT

@@ -211,7 +211,8 @@ double cprof_percent(uint64_t part, uint64_t whole)
     return whole > 0 ? 100.0 * (double)part / (double)whole : 0.0;
 }
 
-/* What is between the parts of a window is in no profile's duration, and yet requests grow older. */
+/* What is between the parts of a window is in no profile's duration, and yet requests grow
+ * older. */
 static void note_ages(struct cprof_stack_entry *entries, size_t count,
                       const struct cprof_stacks_wanted *wanted)
 {

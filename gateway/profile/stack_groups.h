@@ -2,8 +2,8 @@
  * stacks that it was met in most, then threads and greenlets that serve none. What stack_text.c and
  * stack_json.c have in common.
  *
- * Order     by worker; of each the requests first, the longest first; then threads by name. What has
- *           equal stacks stands together, in the place of the first of them.
+ * Order     by worker; of each the requests first, the longest first; then threads by name. What
+ *           has equal stacks stands together, in the place of the first of them.
  * Stacks    a request's is the one that it was met in most of the time; others follow where they
  *           have a good part of it. Greenlets that wait and belong to no request that is known have
  *           their time beside each other: those in one stack are one entry. Time that has no worker

@@ -16,8 +16,8 @@
  * no stack of a request was seen.
  *
  * Callers   the gateway's thread.
- * Bounds    about CPROF_STACK_JSON_FRAMES_MAX frames; what comes behind is named without its stacks.
- *           CPROF_STACK_JSON_ENTRIES_MAX entries, "alike" included. "cut" says of both.
+ * Bounds    about CPROF_STACK_JSON_FRAMES_MAX frames; what comes behind is named without its
+ *           stacks. CPROF_STACK_JSON_ENTRIES_MAX entries, "alike" included. "cut" says of both.
  * Trust     as in stack_text.h.
  *
  * SPDX-License-Identifier: MIT

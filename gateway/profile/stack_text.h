@@ -11,7 +11,8 @@
  *         poll, 100 %
  *           [idle]
  *
- * What stands where, and which stacks are shown: stack_groups.h. The same for programs: stack_json.h.
+ * What stands where, and which stacks are shown: stack_groups.h. The same for programs:
+ * stack_json.h.
  *
  * Callers   the gateway's thread.
  * Trust     texts were cleaned when the profile was read (pprof.h): no control characters.

@@ -20,8 +20,8 @@
  *           temporaries that a killed gateway left; besides CPROF_OUTPUT_TRIAL. Never the file that
  *           was just written; files from the future, which a clock that was ahead has left, go
  *           first, with one line.
- * Callers   one thread, which may wait for the disk: the gateway's side thread for files. It is made
- *           and destroyed by the gateway's thread, before and after.
+ * Callers   one thread, which may wait for the disk: the gateway's side thread for files. It is
+ *           made and destroyed by the gateway's thread, before and after.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -50,8 +50,8 @@ struct cprof_output_file {
     bool may_be_there; /* a file of this very name is this one, written before */
 };
 
-/* For config->output_dir, which is opened anew for each file. Does not look at it yet. The config is
- * borrowed. NULL without memory. */
+/* For config->output_dir, which is opened anew for each file. Does not look at it yet. The config
+ * is borrowed. NULL without memory. */
 struct cprof_output *cprof_output_create(const struct cprof_config *config);
 /* Takes the place and removes stale temporaries. Without it, or if the directory is not there yet,
  * the first file does. */

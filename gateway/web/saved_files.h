@@ -27,8 +27,8 @@ struct cprof_saved_list {
     size_t count;
 };
 
-/* This server's that began before, at most 200. Empty where there is no directory (`output` NULL), no such file or no
- * memory. */
+/* This server's that began before, at most 200. Empty where there is no directory (`output` NULL),
+ * no such file or no memory. */
 void cprof_saved_list_read(struct cprof_saved_list *list, const struct cprof_config *config,
                            const struct cprof_output *output, uint64_t before_unix_ms);
 void cprof_saved_list_reset(struct cprof_saved_list *list);

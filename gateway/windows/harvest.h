@@ -2,8 +2,8 @@
  * one part after the other.
  *
  * Memory    one slot's copy at a time, and the tables, which are bounded (memory_share.h).
- * Time      is cut into steps: one slot's log is read, or merged for one kind, or a part of a file is
- *           made.
+ * Time      is cut into steps: one slot's log is read, or merged for one kind, or a part of a file
+ *           is made.
  * Callers   the gateway's thread.
  * Trust     none: descriptors and logs are checked before they are used.
  *

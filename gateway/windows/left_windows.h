@@ -1,8 +1,8 @@
 /* left_windows.h - windows of a gateway before this one: what can still be made of them.
  *
  * A reload leaves a whole segment, whose processes are gone: what was sampled in it is written, one
- * window after the other, and the segment is let go when all its windows are released. A kill leaves windows in the
- * gateway's own segment: windows.c goes on with those.
+ * window after the other, and the segment is let go when all its windows are released. A kill
+ * leaves windows in the gateway's own segment: windows.c goes on with those.
  *
  * Callers   the gateway's thread.
  * Memory    segments are mapped, and their descriptors open, until their last window is released.

@@ -32,8 +32,8 @@ bool cprof_slots_are_filling(const struct cprof_segment *segment, uint32_t epoch
 bool cprof_slots_begin_epoch(const struct cprof_segment *segment, uint32_t *next_slot,
                              uint64_t until_ns) CPROF_MUST_USE;
 
-/* Lets slots that sat out, and are done with their old epoch by now, into the present one. Was there
- * one? Its process has to be woken. */
+/* Lets slots that sat out, and are done with their old epoch by now, into the present one. Was
+ * there one? Its process has to be woken. */
 bool cprof_slots_let_in(const struct cprof_segment *segment);
 
 #endif

@@ -11,8 +11,8 @@
  *
  * Callers   the gateway's thread. No function here waits for anything.
  * Calls     `finished` is called from the loop (or, of a window that is lost, from
- *           cprof_windows_begin, never from another function here), exactly once for each window that is not cancelled. It may call any
- *           function here.
+ *           cprof_windows_begin, never from another function here), exactly once for each window
+ *           that is not cancelled. It may call any function here.
  * Memory    the handle is the caller's; orders and tickets are copied.
  * Trust     windows and tickets of a former gateway come from shared memory, where any worker can
  *           write. Windows are checked; a ticket is text of at most CPROF_TICKET_BYTES_MAX bytes

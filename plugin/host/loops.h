@@ -1,8 +1,8 @@
 /* loops.h - servers whose cores share a thread (gevent, asyncio and other loops, async): what takes
  * turns there, and being told which request begins.
  *
- * Callers   `init`, when all plugins are loaded; after that the main thread of a worker that is about
- *           to run its loop.
+ * Callers   `init`, when all plugins are loaded; after that the main thread of a worker that is
+ *           about to run its loop.
  * Sources   core/uwsgi.c, core/async.c and plugins/{gevent,greenlet,asyncio}/ of uWSGI 2.0.21 and
  *           2.0.31.
  *
@@ -11,7 +11,6 @@
 #ifndef CPROF_LOOPS_H
 #define CPROF_LOOPS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* Notes by whom the greenlet plugin lets requests give way, by wrapping its init_apps. Does nothing

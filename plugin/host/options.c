@@ -361,11 +361,9 @@ struct uwsgi_option cprof_option_table[] = {
             "is)",
      cprof_option_set_number, &slow_range, 0},
     {(char *)PREFIX "slow-request-except", required_argument, 0,
-     (char
-          *)"never follow requests whose path begins with this, as /poll/ or /socket.io/; "
-            "websockets "
-            "and event streams (Accept: text/event-stream) are never followed; may be repeated, up "
-            "to 32 (default: none)",
+     (char *)"never follow requests whose path begins with this, as /poll/ or /socket.io/; "
+             "websockets and event streams (Accept: text/event-stream) are never followed; "
+             "may be repeated, up to 32 (default: none)",
      add_slow_exception, NULL, 0},
     {(char *)PREFIX "tag", required_argument, 0,
      (char *)"tag samples with: worker, thread, state (wall profiles: what the thread waits in), "

@@ -20,8 +20,8 @@
 #include "peek.h"
 #include "runtime.h"
 
-/* The type greenlet.greenlet, imported if need be, or NULL. *keep_contexts: whether each greenlet has
- * a context (PEP 567) of its own, which its release says. Takes the GIL and calls Python. */
+/* The type greenlet.greenlet, imported if need be, or NULL. *keep_contexts: whether each greenlet
+ * has a context (PEP 567) of its own, which its release says. Takes the GIL and calls Python. */
 void *cprof_greenlet_type(bool *keep_contexts);
 
 /* The greenlet that runs on the calling thread, which has the GIL; 0: not known. After

@@ -13,7 +13,8 @@
 /* A window begins as if nothing had run for this part of it at most. */
 #define QUIET_PART 5u
 
-/* For how long nothing has run by now, but for a part of the time until the window's end at most. */
+/* For how long nothing has run by now, but for a part of the time until the window's end at
+ * most. */
 static uint64_t quiet_before(const struct cprof_agenda *agenda,
                              const struct cprof_agenda_start *start)
 {

@@ -72,9 +72,9 @@ static bool may_learn_context(void)
            parked.context_lessons < LESSONS_MAX && cprof_tag_scopes_exist();
 }
 
-/* Not each greenlet teaches. What is known of the layout must be known before the first one is looked
- * at, or those that come before the one that does would pass for greenlets that are not parked, or
- * that serve no request, as long as the thread sleeps. */
+/* Not each greenlet teaches. What is known of the layout must be known before the first one is
+ * looked at, or those that come before the one that does would pass for greenlets that are not
+ * parked, or that serve no request, as long as the thread sleeps. */
 static void learn_layout(const struct cprof_parked_look *look)
 {
     enum cprof_peek_way way = look->context->way;

@@ -128,7 +128,8 @@ uint32_t cprof_window_doorbell(const struct cprof_control *control)
     return atomic_load(&control->doorbell);
 }
 
-/* FUTEX_WAIT would take the time from now on, so that the time would have to be asked for before. */
+/* FUTEX_WAIT would take the time from now on, so that the time would have to be asked for
+ * before. */
 void cprof_window_wait(const struct cprof_control *control, uint32_t seen, uint64_t until_ns)
 {
     struct timespec until = {

@@ -52,8 +52,8 @@ void cprof_window_read(const struct cprof_control *control, uint64_t now_ns, uin
 /* The doorbell's value, to be read before looking at the windows and given to the wait. */
 uint32_t cprof_window_doorbell(const struct cprof_control *control);
 
-/* Sleeps until the doorbell differs from `seen` or cprof_now_ns() is until_ns, at once if it is that
- * already; UINT64_MAX: no end. May return early. Tickers only. */
+/* Sleeps until the doorbell differs from `seen` or cprof_now_ns() is until_ns, at once if it is
+ * that already; UINT64_MAX: no end. May return early. Tickers only. */
 void cprof_window_wait(const struct cprof_control *control, uint32_t seen, uint64_t until_ns);
 
 #endif

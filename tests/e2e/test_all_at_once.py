@@ -5,9 +5,7 @@ nobody reads the server's log.
 SPDX-License-Identifier: MIT
 """
 
-import contextlib
 import statistics
-import threading
 import time
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from test_log_pipe import TO_PIPE, collector, hanging
 from testenv.build import GATEWAY, build_library
 from testenv.endpoint import TOKEN, Endpoint
 from testenv.gateway import wrap_gateway
-from testenv.load import get
+from testenv.load import asked
 from testenv.loop import TURN_MS, longest_turn_ms
 from testenv.wait import wait_for
 
@@ -46,22 +44,6 @@ def slow_disk(workspace, plugin_dir, request):
     return wrap_gateway(
         directory, program=plugin_dir / GATEWAY, LD_PRELOAD=library, SLOW_DISK_MS=DISK_MS
     )
-
-
-@contextlib.contextmanager
-def asked(server, paths):
-    """Asks for all paths at once, in the background; the block ends when all were cut."""
-
-    def ask(path):
-        with contextlib.suppress(OSError):
-            get(server.directory / "http.sock", path)
-
-    asking = [threading.Thread(target=ask, args=(path,)) for path in paths]
-    for thread in asking:
-        thread.start()
-    yield
-    for thread in asking:
-        thread.join()
 
 
 def timed(endpoint, path):

@@ -7,12 +7,11 @@ SPDX-License-Identifier: MIT
 import contextlib
 import re
 import socket
-import threading
 
 import pytest
 from testenv import gevents
 from testenv.endpoint import Endpoint
-from testenv.load import get
+from testenv.load import asked, get
 from testenv.wait import wait_for
 
 SECONDS = 90
@@ -68,26 +67,6 @@ def hanging_server(uwsgi, loop, **options):
     return server
 
 
-@contextlib.contextmanager
-def asked(server, paths):
-    """Asks for all paths at once, in the background; what is not answered when the block ends
-    never is."""
-
-    def ask(path):
-        with contextlib.suppress(OSError):
-            get(server.directory / "http.sock", path)
-
-    asking = [threading.Thread(target=ask, args=(path,)) for path in paths]
-    for thread in asking:
-        thread.start()
-    try:
-        yield
-    finally:
-        server.kill()
-        for thread in asking:
-            thread.join()
-
-
 def stacks(server):
     return get(server.directory / "profiler.sock", "/debug/pprof/stacks").decode()
 
@@ -136,7 +115,7 @@ def test_all_requests_that_hang_are_named_with_their_functions(uwsgi, loop):
     endpoint = Endpoint(server, token=None)
     paths = [f"/hang/{number}/{HANG_SECONDS}" for number in range(MANY)]
 
-    with asked(server, paths):
+    with asked(server, paths, server.kill):
         wait_for(
             lambda: hung_in_their_functions(stacks_of(stacks(server)), paths),
             "all requests in the text",
@@ -169,7 +148,7 @@ def test_the_longest_stand_first_and_equal_stacks_once(uwsgi):
 
     with contextlib.ExitStack() as hanging:
         for count, path in enumerate(paths, 1):
-            hanging.enter_context(asked(server, [path]))
+            hanging.enter_context(asked(server, [path], server.kill))
             text = wait_for_requests(server, count)
 
     heads = re.findall(r": GET (\S+), for ([\d.]+) s$", text, re.MULTILINE)
@@ -183,7 +162,7 @@ def test_a_request_whose_stack_is_inside_of_a_context_is_named(uwsgi):
     server = hanging_server(uwsgi, with_gevent(300))
     paths = [f"/nested/{number}/{HANG_SECONDS}" for number in range(3)]
 
-    with asked(server, paths):
+    with asked(server, paths, server.kill):
         wait_for(
             lambda: hung_in_their_functions(stacks_of(stacks(server)), paths),
             "all requests in the text",
@@ -200,7 +179,7 @@ def test_a_greenlet_that_a_request_makes_is_not_taken_for_another_request(uwsgi)
         found = stacks_of(text)
         return text if set(found) == set(paths) and "hang_0" in text else None
 
-    with asked(server, paths):
+    with asked(server, paths, server.kill):
         text = wait_for(lambda: both(stacks(server)), "both requests in the text", SECONDS)
 
     found = stacks_of(text)
@@ -253,7 +232,7 @@ def test_harakiri_names_what_hung(uwsgi, loop):
     server = hanging_server(uwsgi, loop, harakiri=HARAKIRI_SECONDS)
     paths = [f"/hang/{number}/{HANG_SECONDS}" for number in range(10)]
 
-    with asked(server, paths):
+    with asked(server, paths, server.kill):
         server.wait_for_log(r"harakiri: what worker 1 .*:$", seconds=SECONDS)
         (file,) = wait_for(
             lambda: list(server.profiles.glob("harakiri-*.txt")), "its text", SECONDS

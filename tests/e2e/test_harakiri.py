@@ -3,13 +3,11 @@
 SPDX-License-Identifier: MIT
 """
 
-import contextlib
 import re
-import threading
 
 import pytest
 from testenv import bounds, stats
-from testenv.load import get
+from testenv.load import asked
 from testenv.wait import wait_for
 
 HARAKIRI_SECONDS = 3
@@ -25,20 +23,6 @@ STUCK = {
 }
 THREADS = {"threads_off": {}, "threads_on": {"threads": 2}}
 FILE = r"harakiri-\d{8}T\d{6}\.\d{3}Z-uwsgi-.+-[0-9a-f]{8}-worker1"
-
-
-@contextlib.contextmanager
-def unanswered(server, path):
-    """Asks for a path in the background; the connection ends with the worker."""
-
-    def ask():
-        with contextlib.suppress(OSError):
-            get(server.directory / "http.sock", path)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    yield
-    asking.join()
 
 
 def files_of(server, ending):
@@ -68,7 +52,7 @@ def provoke(server, path):
     one deadline for all of its threads: the end of the request before would take it away."""
     pid = server.workers()[1]
     stats.wait_until_idle(server)
-    with unanswered(server, path):
+    with asked(server, [path]):
         server.wait_for_log(rf"HARAKIRI ON WORKER 1 \(pid: {pid}", seconds=SECONDS)
     server.wait_for_log(r"harakiri: what worker 1 ", seconds=SECONDS)
     return pid
@@ -111,7 +95,7 @@ def test_the_log_and_the_files_say_what_a_worker_hung_in(uwsgi, profile_reader, 
 def test_other_workers_are_left_out(uwsgi):
     server = uwsgi(app="stuck", processes=2, harakiri=HARAKIRI_SECONDS)
     server.wait_for_workers(2)
-    with unanswered(server, "/sleep"):
+    with asked(server, ["/sleep"]):
         server.wait_for_log("harakiri: what worker", seconds=SECONDS)
 
     found = wait_for(lambda: list(server.profiles.glob("harakiri-*.txt")), "the text", SECONDS)

@@ -4,12 +4,10 @@ is asked for meanwhile comes as ever.
 SPDX-License-Identifier: MIT
 """
 
-import contextlib
 import os
 import re
 import signal
 import statistics
-import threading
 import time
 
 import pytest
@@ -17,7 +15,7 @@ from standin import hang
 from testenv import bounds, known, processes
 from testenv.cloud import LOCAL_OFF, upload_options
 from testenv.endpoint import Endpoint
-from testenv.load import get
+from testenv.load import asked
 from testenv.profiles import profile_files, wall_file_of
 from testenv.wait import wait_for
 
@@ -49,21 +47,6 @@ def cpu_ns(server):
     return processes.cpu_ns_without_ticker(server.workers()[1])
 
 
-@contextlib.contextmanager
-def asking(server, path):
-    """Asks for a path in the background; the block's end waits for the answer, or for the end of
-    the worker."""
-
-    def ask():
-        with contextlib.suppress(OSError):
-            get(server.directory / "http.sock", path)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    yield
-    thread.join()
-
-
 def test_a_window_that_outlasts_its_logs_has_all_that_was_sampled(uwsgi, profile_reader):
     server = uwsgi(
         app="ever_new",
@@ -76,7 +59,7 @@ def test_a_window_that_outlasts_its_logs_has_all_that_was_sampled(uwsgi, profile
     server.wait_for_window()
     before_ns = cpu_ns(server)
     server.get("/work")
-    with asking(server, f"/nap/{NAP_S}"):
+    with asked(server, [f"/nap/{NAP_S}"]):
         server.wait_for_log(CUT, times=PARTS_MIN - 1, seconds=WINDOW_S)
     in_left, in_right = (float(seconds) for seconds in server.get("/stop").split())
     used_ns = cpu_ns(server) - before_ns
@@ -196,7 +179,7 @@ def test_a_slow_request_is_reported_while_a_long_window_is_open(server, profile_
 
 
 def test_what_a_worker_hung_in_is_known_while_a_long_window_is_open(server):
-    with asking(server, "/nap/600"):
+    with asked(server, ["/nap/600"]):
         server.wait_for_log(r"HARAKIRI ON WORKER 1", seconds=SECONDS)
         (line,) = server.wait_for_log(r"harakiri: what worker 1 .*$", seconds=SECONDS)
 

@@ -3,15 +3,13 @@
 SPDX-License-Identifier: MIT
 """
 
-import contextlib
 import json
 import re
-import threading
 from collections import Counter
 
 import pytest
 from testenv.endpoint import Endpoint
-from testenv.load import get
+from testenv.load import asked, get
 from testenv.spinners import for_each_cpu, spinning
 from testenv.wait import wait_for
 
@@ -22,23 +20,6 @@ REQUESTS = {
     "/hold/{}": ("spin_holding_lock", {"running", "runnable"}),
     "/lock/{}": ("wait_for_lock", {"futex"}),
 }
-
-
-@contextlib.contextmanager
-def asked(server, paths):
-    """Asks for all paths at once, in the background; none is answered before the block ends."""
-
-    def ask(path):
-        with contextlib.suppress(OSError):
-            get(server.directory / "http.sock", path)
-
-    asking = [threading.Thread(target=ask, args=(path,)) for path in paths]
-    for thread in asking:
-        thread.start()
-    yield
-    server.kill()
-    for thread in asking:
-        thread.join()
 
 
 def with_endpoint(uwsgi, **options):
@@ -68,7 +49,7 @@ def test_one_worker_sleeps_one_spins_and_one_waits_for_a_lock(uwsgi):
     pids = server.workers()
     paths = [path.format(SECONDS) for path in REQUESTS]
 
-    with asked(server, [f"{path}?token=secret" for path in paths]):
+    with asked(server, [f"{path}?token=secret" for path in paths], server.kill):
 
         def all_served():
             text = stacks(server)
@@ -94,7 +75,7 @@ def test_a_thread_that_waits_for_a_cpu_is_shown_where_it_does(uwsgi):
     path = "/mix"
     found = Counter()
 
-    with asked(server, [f"{path}?work_ms=1"]), spinning(for_each_cpu(2)):
+    with asked(server, [f"{path}?work_ms=1"], server.kill), spinning(for_each_cpu(2)):
         wait_for(lambda: serving(stacks(server), path), "the request", SECONDS / 2)
         while found.total() < DUMPS:
             # One may come at an instant at which nobody waits.
@@ -139,7 +120,7 @@ def test_status_and_json_tell_which_request_a_worker_is_in(uwsgi):
         ]
         return threads[0] if threads else None
 
-    with asked(server, ["/nap/100?token=secret"]):
+    with asked(server, ["/nap/100?token=secret"], server.kill):
         slots = wait_for(by_state, "an idle worker and one in a request", 60)
         worker, thread = wait_for(request, "the request in the stacks", 60)
         idle, running = slots["idle"], slots["running"]

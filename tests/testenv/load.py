@@ -45,6 +45,24 @@ def get(socket_path, path):
     return body
 
 
+@contextlib.contextmanager
+def asked(server, paths, ending=lambda: None):
+    """Asks the server for all paths at once, in the background of the block. Its end calls `ending`
+    and waits until each is answered, or its connection ends with its worker."""
+
+    def ask(path):
+        with contextlib.suppress(OSError):
+            get(server.directory / "http.sock", path)
+
+    asking = [threading.Thread(target=ask, args=(path,), daemon=True) for path in paths]
+    for thread in asking:
+        thread.start()
+    yield
+    ending()
+    for thread in asking:
+        thread.join()
+
+
 class Load:
     """Threads that ask for one path, or several in turn, until told to stop, or until `count`
     requests are made. Each rests for `rest_s` behind an answer.
