@@ -10,6 +10,8 @@
 
 #include "../../plugin/host/loops.h"
 
+#include <stdbool.h>
+
 #include "expect.h"
 
 struct uwsgi_server uwsgi;
